@@ -1,0 +1,31 @@
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a counter-based generator, so
+// element i of a stream depends on (seed, offset, i) alone and every device, thread count and layout gives the same numbers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace cnn {
+
+using PhiloxBlock = std::array<std::uint32_t, 4>;
+
+constexpr PhiloxBlock philox(std::uint64_t seed, std::uint64_t offset, std::uint64_t index) {
+  PhiloxBlock counter = {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
+                         static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(offset >> 32)};
+  std::uint32_t key0 = static_cast<std::uint32_t>(seed), key1 = static_cast<std::uint32_t>(seed >> 32);
+  for (int round = 0; round < 10; round++) {
+    std::uint64_t product0 = 0xD2511F53ull * counter[0], product1 = 0xCD9E8D57ull * counter[2];
+    counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key0, static_cast<std::uint32_t>(product1),
+               static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key1, static_cast<std::uint32_t>(product0)};
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+/// A uniform number in [0, 1) with 24 random bits.
+constexpr float uniformFloat(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+/// A uniform number in (0, 1], safe for a logarithm.
+constexpr float uniformFloatOpen(std::uint32_t bits) { return static_cast<float>((bits >> 8) + 1) * 0x1p-24f; }
+
+}  // namespace cnn

@@ -1,0 +1,48 @@
+// A caching allocator for one queue: a block that is freed serves the next request at once, since all who use it run in
+// queue order. Blocks are kept by size class; what is kept goes back to the system before the limit or an empty system fails a request.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "backend.hpp"
+#include "base/error.hpp"
+
+namespace cnn {
+
+class Allocator {
+ public:
+  /// `drain` waits until the queue is empty: only then may memory go back to the system.
+  Allocator(Backend& backend, std::string device, std::function<void()> drain);
+  ~Allocator();
+
+  struct Block {
+    void* memory = nullptr;
+    std::size_t bytes = 0;  // of the block, at least what was asked for
+  };
+
+  /// Throws OutOfMemoryError with the figures. `live` counts what tensors hold; a kernel's workspace does not.
+  Block allocate(std::size_t bytes, bool isTensor = true);
+  void release(Block block, bool isTensor = true) noexcept;
+  /// Gives back all cached blocks.
+  void trim();
+
+  MemoryFigures figures() const;
+  void setLimit(std::size_t bytes);
+  void resetPeak();
+
+ private:
+  static std::size_t sizeClass(std::size_t bytes);
+  void trimLocked();
+
+  Backend& backend_;
+  std::string device_;
+  std::function<void()> drain_;
+  mutable std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> cache_;  // by size
+  std::size_t cached_ = 0;
+  MemoryFigures figures_;
+};
+
+}  // namespace cnn

@@ -1,0 +1,101 @@
+// What a backend is: it prepares kernels and owns raw memory. The core knows backends only through this page.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "ops/op.hpp"
+
+namespace cnn {
+
+/// What a kernel gets when it runs. Absent optional inputs are null. Pointers are valid for the whole run and hold
+/// exactly the layouts that the kernel asked for. `op` carries the dynamic parameters of this very call.
+struct Run {
+  const Op& op;
+  std::span<void* const> inputs;
+  std::span<void* const> outputs;
+  void* workspace = nullptr;
+
+  template <class T>
+  const T* in(int i) const { return static_cast<const T*>(inputs[static_cast<std::size_t>(i)]); }
+  /// An input that the op overwrites.
+  template <class T>
+  T* inOut(int i) const { return static_cast<T*>(inputs[static_cast<std::size_t>(i)]); }
+  template <class T>
+  T* out(int i) const { return static_cast<T*>(outputs[static_cast<std::size_t>(i)]); }
+};
+
+/// A prepared op: every decision is taken. `run` may be called many times, in queue order; it never allocates and
+/// never waits for the queue. It throws Error for what only the data shows (a target outside the classes).
+class Kernel {
+ public:
+  Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  virtual ~Kernel() = default;
+  virtual void run(const Run&) const = 0;
+
+  /// The layouts that `run` reads, one an input; empty: all plain. The door converts what comes otherwise.
+  std::vector<Layout> inputLayouts;
+  /// What `run` writes: the inferred descs, with the layouts this kernel chose.
+  Descs outputs;
+  std::size_t workspaceBytes = 0;
+};
+
+using KernelPtr = std::shared_ptr<const Kernel>;
+
+/// A kernel made of a function.
+template <class F>
+class FunctionKernel final : public Kernel {
+ public:
+  explicit FunctionKernel(F function) : function_(std::move(function)) {}
+  void run(const Run& run) const override { function_(run); }
+
+ private:
+  F function_;
+};
+
+/// All that `prepare` may look at: the descs of the inputs as they lie in memory now, and the inferred outputs.
+struct Signature {
+  std::span<const TensorDesc> inputs;
+  const Descs& outputs;
+};
+
+/// A kernel that reads plain inputs and writes plain outputs.
+template <class F>
+std::shared_ptr<Kernel> makeKernel(const Signature& signature, F function, std::size_t workspaceBytes = 0) {
+  auto kernel = std::make_shared<FunctionKernel<F>>(std::move(function));
+  kernel->outputs = signature.outputs;
+  kernel->workspaceBytes = workspaceBytes;
+  return kernel;
+}
+
+/// The answer of `prepare`: a kernel, or why there is none.
+struct Prepared {
+  KernelPtr kernel;
+  std::string declined;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// One line for people: library and version.
+  virtual std::string description() const = 0;
+
+  virtual Prepared prepare(const Op& op, const Signature& signature) = 0;
+  /// A kernel of one input and one output that converts between two layouts of the same shape and type.
+  virtual KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) = 0;
+  /// Bytes that a tensor takes in its layout (blocked layouts are padded).
+  virtual std::size_t bytes(const TensorDesc& desc) const { return desc.plainBytes(); }
+
+  /// Raw memory, aligned to 64 bytes; null when there is none left.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory, std::size_t bytes) noexcept = 0;
+  /// Called on the queue's thread before its first kernel (threads to use: 0 = the machine's).
+  virtual void startThread(int /*threads*/) {}
+};
+
+}  // namespace cnn

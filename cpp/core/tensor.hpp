@@ -1,0 +1,67 @@
+// Tensor: a reference-counted view of storage on a device, with its place in the gradient graph.
+#pragma once
+
+#include <memory>
+
+#include "device.hpp"
+
+namespace cnn {
+
+/// Memory of one device, freed when its last tensor goes. `version` counts overwrites, so that autograd notices.
+class Storage {
+ public:
+  Storage(DevicePtr device, std::size_t bytes);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return block_.memory; }
+  std::size_t bytes() const { return block_.bytes; }
+  const DevicePtr& device() const { return device_; }
+  std::uint32_t version = 0;
+
+ private:
+  DevicePtr device_;
+  Allocator::Block block_;
+};
+
+class Node;
+
+struct TensorImpl {
+  TensorDesc desc;
+  std::shared_ptr<Storage> storage;
+  bool requiresGrad = false;      // a leaf whose gradient is wanted, or a result that depends on one
+  std::shared_ptr<Node> node;     // what made it, where a gradient flows
+  int outputIndex = 0;            // which output of node
+  std::shared_ptr<TensorImpl> grad;
+};
+
+/// A value type: copies share the same tensor. A default-made one is "no tensor".
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(std::shared_ptr<TensorImpl> impl) : impl_(std::move(impl)) {}
+  /// Uninitialised memory.
+  static Tensor empty(const DevicePtr& device, const TensorDesc& desc);
+
+  explicit operator bool() const { return impl_ != nullptr; }
+  TensorImpl* operator->() const { return impl_.get(); }
+  const std::shared_ptr<TensorImpl>& impl() const { return impl_; }
+
+  const TensorDesc& desc() const { return impl_->desc; }
+  const Dims& shape() const { return impl_->desc.shape; }
+  Index size(int axis) const { return impl_->desc.shape[axis]; }
+  int rank() const { return impl_->desc.rank(); }
+  DType dtype() const { return impl_->desc.dtype; }
+  const DevicePtr& device() const { return impl_->storage->device(); }
+  bool requiresGrad() const { return impl_ && impl_->requiresGrad; }
+  /// The same memory outside the gradient graph.
+  Tensor detach() const;
+
+ private:
+  std::shared_ptr<TensorImpl> impl_;
+};
+
+using Tensors = std::vector<Tensor>;
+
+}  // namespace cnn

@@ -1,0 +1,76 @@
+// Element by element: functions of one tensor, of two (broadcasting as NumPy does), selection and type conversion.
+#pragma once
+
+#include "field.hpp"
+
+namespace cnn {
+
+// alpha and beta where a function has parameters:
+//   leakyRelu: alpha = negative slope · elu: alpha · softplus: alpha = beta, beta = threshold · clamp: [alpha, beta]
+//   powScalar: x^alpha · affine: alpha·x + beta · rdiv: alpha / x
+NAMED_ENUM(UnaryFunction, relu, relu6, leakyRelu, elu, gelu, geluTanh, silu, sigmoid, hardsigmoid, hardswish, tanh, softplus,
+           exp, log, sqrt, rsqrt, abs, neg, sign, square, reciprocal, powScalar, affine, clamp, sin, cos, log1p, expm1, erf,
+           floor, ceil, round, isnan, logicalNot);
+
+/// Whether the gradient is written in terms of the output y (else of the input x).
+constexpr bool gradientFromOutput(UnaryFunction f) {
+  switch (f) {
+    case UnaryFunction::relu:
+    case UnaryFunction::relu6:
+    case UnaryFunction::sigmoid:
+    case UnaryFunction::tanh:
+    case UnaryFunction::exp:
+    case UnaryFunction::sqrt:
+    case UnaryFunction::rsqrt:
+    case UnaryFunction::reciprocal: return true;
+    default: return false;
+  }
+}
+/// Whether the gradient needs neither x nor y.
+constexpr bool gradientFromNothing(UnaryFunction f) { return f == UnaryFunction::neg || f == UnaryFunction::affine; }
+/// Whether the derivative is zero wherever it exists.
+constexpr bool isLocallyConstant(UnaryFunction f) {
+  return f == UnaryFunction::sign || f == UnaryFunction::floor || f == UnaryFunction::ceil || f == UnaryFunction::round ||
+         f == UnaryFunction::isnan || f == UnaryFunction::logicalNot;
+}
+
+/// isnan and logicalNot give bool; every other function keeps the type of x.
+struct Unary : OpBase<Unary> {
+  static constexpr std::string_view name = "unary", inputs = "x", saves = "x y";  // see savesOf
+  UnaryFunction function = UnaryFunction::relu;
+  double alpha = 0, beta = 0;
+  FIELDS(Unary, function, alpha, beta)
+};
+
+/// dx = dy · f'(v), v being y where gradientFromOutput, else x (absent where gradientFromNothing).
+struct UnaryBackward : OpBase<UnaryBackward> {
+  static constexpr std::string_view name = "unaryBackward", inputs = "dy v?", outputs = "dx";
+  static constexpr Gradient gradient = Gradient::missing;
+  UnaryFunction function = UnaryFunction::relu;
+  double alpha = 0, beta = 0;
+  FIELDS(UnaryBackward, function, alpha, beta)
+};
+
+NAMED_ENUM(BinaryFunction, add, sub, mul, div, maximum, minimum, pow, eq, ne, lt, le, gt, ge, logicalAnd, logicalOr);
+
+constexpr bool isComparison(BinaryFunction f) { return f >= BinaryFunction::eq; }
+
+/// Both inputs have one type; comparisons and logic give bool.
+struct Binary : OpBase<Binary> {
+  static constexpr std::string_view name = "binary", inputs = "a b", saves = "a b";  // see savesOf
+  BinaryFunction function = BinaryFunction::add;
+  FIELDS(Binary, function)
+};
+
+/// condition ? a : b, all three broadcast.
+struct Where : OpBase<Where> {
+  static constexpr std::string_view name = "where", inputs = "condition a b", saves = "condition";
+};
+
+struct Cast : OpBase<Cast> {
+  static constexpr std::string_view name = "cast", inputs = "x";
+  DType dtype = DType::float32;
+  FIELDS(Cast, dtype)
+};
+
+}  // namespace cnn

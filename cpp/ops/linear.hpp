@@ -1,0 +1,20 @@
+// Matrix products.
+#pragma once
+
+#include "field.hpp"
+
+namespace cnn {
+
+/// y = x · weightᵀ + bias: x [..., I], weight [O, I], bias [O] → [..., O].
+struct Linear : OpBase<Linear> {
+  static constexpr std::string_view name = "linear", inputs = "x weight bias?", saves = "x weight";
+};
+
+/// a [..., M, K] · b [..., K, N] → [..., M, N]; leading (batch) dimensions broadcast. `transposeA`: a is [..., K, M]; `transposeB`: b is [..., N, K].
+struct MatMul : OpBase<MatMul> {
+  static constexpr std::string_view name = "matmul", inputs = "a b", saves = "a b";
+  bool transposeA = false, transposeB = false;
+  FIELDS(MatMul, transposeA, transposeB)
+};
+
+}  // namespace cnn

@@ -1,0 +1,30 @@
+// Reductions over axes.
+#pragma once
+
+#include "field.hpp"
+
+namespace cnn {
+
+NAMED_ENUM(ReduceFunction, sum, mean, max, min, prod);
+
+/// `axes` are distinct and in [0, rank); none given means all. With `keepdim` reduced axes stay with size 1.
+/// The gradient of max and min is shared equally among ties (torch.amax).
+struct Reduce : OpBase<Reduce> {
+  static constexpr std::string_view name = "reduce", inputs = "x", saves = "x y";  // see savesOf
+  ReduceFunction function = ReduceFunction::sum;
+  Dims axes;
+  bool keepdim = false;
+  FIELDS(Reduce, function, axes, keepdim)
+};
+
+/// int32 positions of the first maximum (or minimum) along `axis`; axis −1: in the flattened tensor.
+struct ArgReduce : OpBase<ArgReduce> {
+  static constexpr std::string_view name = "argReduce", inputs = "x";
+  static constexpr Gradient gradient = Gradient::zero;
+  bool max = true;
+  Index axis = -1;
+  bool keepdim = false;
+  FIELDS(ArgReduce, max, axis, keepdim)
+};
+
+}  // namespace cnn

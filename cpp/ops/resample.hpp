@@ -1,0 +1,28 @@
+// Upsampling (and downsampling) of [N, C, spatial…] by interpolation (torch.nn.functional.interpolate).
+#pragma once
+
+#include "field.hpp"
+
+namespace cnn {
+
+NAMED_ENUM(Interpolation, nearest, linear);
+
+/// linear is linear, bilinear or trilinear by rank. The ratio is that of the sizes.
+struct Upsample : OpBase<Upsample> {
+  static constexpr std::string_view name = "upsample", inputs = "x";
+  Dims outputSize;
+  Interpolation mode = Interpolation::nearest;
+  bool alignCorners = false;
+  FIELDS(Upsample, outputSize, mode, alignCorners)
+};
+
+struct UpsampleBackward : OpBase<UpsampleBackward> {
+  static constexpr std::string_view name = "upsampleBackward", inputs = "dy", outputs = "dx";
+  static constexpr Gradient gradient = Gradient::missing;
+  Dims inputSize;
+  Interpolation mode = Interpolation::nearest;
+  bool alignCorners = false;
+  FIELDS(UpsampleBackward, inputSize, mode, alignCorners)
+};
+
+}  // namespace cnn
