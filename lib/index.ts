@@ -1,0 +1,2 @@
+// What the package exports.
+export { native } from './native.js'

@@ -1,0 +1,39 @@
+// Opens the native addon; knows where it lies and says in one sentence why it cannot be opened.
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const require = createRequire(import.meta.url)
+
+/** NODE_CUDNN_ADDON names another build, for instance the one with sanitizers. */
+const file =
+  process.env.NODE_CUDNN_ADDON ?? fileURLToPath(new URL('../../build/Release/node_cudnn.node', import.meta.url))
+
+/** An addon with instructions that this processor lacks would end the process without a word. */
+function missingInstructions(): string[] {
+  const record = file.replace(/\.node$/, '.processor.json')
+  if (!existsSync(record) || !existsSync('/proc/cpuinfo')) return []
+  const { flags } = JSON.parse(readFileSync(record, 'utf8')) as { flags: string[] }
+  const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))
+  const present = new Set(line?.[1]?.split(' '))
+  return flags.filter((flag) => !present.has(flag))
+}
+
+function open(): unknown {
+  const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
+  if (!existsSync(file)) throw new Error(`node-cudnn: the native addon is not built (${file}); ${again}`)
+  const missing = missingInstructions()
+  if (missing.length > 0) {
+    throw new Error(
+      `node-cudnn: the native addon was built on another machine and needs ${missing.join(', ')}, ` +
+        `which this processor lacks; ${again}`,
+    )
+  }
+  try {
+    return require(file)
+  } catch (cause) {
+    throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })
+  }
+}
+
+export const native = open()

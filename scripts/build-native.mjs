@@ -1,0 +1,63 @@
+// Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
+// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { processorFlags } from './support/processor.mjs'
+
+/**
+ * The commands of a build, each an argument list: configure always (it is quick, and options may have changed),
+ * then compile.
+ */
+export function nativeBuild(root, { sanitize = false, definitions = [] } = {}) {
+  const cmakeJs = createRequire(path.join(root, 'package.json')).resolve('cmake-js/package.json')
+  const command = [process.execPath, path.join(path.dirname(cmakeJs), 'bin', 'cmake-js')]
+  const out = path.join(root, 'build', ...(sanitize ? ['sanitize'] : []))
+  const folders = ['--directory', root, '--out', out]
+  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...definitions].map((definition) => `--CD${definition}`)
+  return {
+    out,
+    commands: [
+      [...command, 'configure', ...folders, ...defines],
+      [...command, 'build', ...folders, '--parallel', String(os.availableParallelism())],
+    ],
+  }
+}
+
+function cached(out, name) {
+  const cache = path.join(out, 'CMakeCache.txt')
+  if (!existsSync(cache)) return undefined
+  return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1]
+}
+
+/** CMake refuses a cache made in another folder or with a build tool that is gone; such a build starts afresh. */
+export function dropForeignCache(root, out) {
+  const home = cached(out, 'CMAKE_HOME_DIRECTORY')
+  const tool = cached(out, 'CMAKE_MAKE_PROGRAM')
+  if ((home && home !== root) || (tool && !existsSync(tool))) rmSync(out, { recursive: true, force: true })
+}
+
+/** With NATIVE=ON the addon holds this processor's instructions: the loader compares before it opens it elsewhere. */
+export function recordProcessor(out) {
+  const flags = cached(out, 'NATIVE') === 'ON' ? processorFlags() : []
+  const file = path.join(out, 'Release', 'node_cudnn.processor.json')
+  writeFileSync(file, `${JSON.stringify({ arch: process.arch, flags })}\n`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+  const args = process.argv.slice(2)
+  const { out, commands } = nativeBuild(root, {
+    sanitize: args.includes('--sanitize'),
+    definitions: args.filter((arg) => arg.includes('=')),
+  })
+  dropForeignCache(root, out)
+  for (const [command, ...rest] of commands) {
+    const { status } = spawnSync(command, rest, { stdio: 'inherit' })
+    if (status !== 0) process.exit(status ?? 1)
+  }
+  recordProcessor(out)
+}
