@@ -30,6 +30,10 @@ constexpr std::size_t sizeOf(DType dtype) {
 
 /// The types that compute: float32 everywhere, float64 on the reference backend.
 constexpr bool isComputeFloat(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+/// The types with arithmetic: int32 adds, subtracts, multiplies and compares, wrapping on overflow.
+constexpr bool isNumber(DType dtype) { return isComputeFloat(dtype) || dtype == DType::int32; }
+/// The types that compare with each other and mean true or false.
+constexpr bool isComparable(DType dtype) { return isNumber(dtype) || dtype == DType::uint8 || dtype == DType::boolean; }
 constexpr bool isFloat(DType dtype) { return isComputeFloat(dtype) || dtype == DType::bfloat16 || dtype == DType::float16; }
 
 /// bfloat16: the upper half of a float32, rounded to nearest even.
@@ -104,6 +108,20 @@ decltype(auto) dispatch(DType dtype, F&& f) {
 template <class F>
 decltype(auto) dispatchFloat(DType dtype, F&& f) {
   return dtype == DType::float64 ? f(Type<double>{}) : f(Type<float>{});
+}
+
+/// As dispatchFloat, for the types of isNumber.
+template <class F>
+decltype(auto) dispatchNumber(DType dtype, F&& f) {
+  return dtype == DType::int32 ? f(Type<std::int32_t>{}) : dispatchFloat(dtype, f);
+}
+
+/// As dispatchFloat, for the types of isComparable.
+template <class F>
+decltype(auto) dispatchComparable(DType dtype, F&& f) {
+  if (dtype == DType::uint8) return f(Type<std::uint8_t>{});
+  if (dtype == DType::boolean) return f(Type<bool>{});
+  return dispatchNumber(dtype, f);
 }
 
 }  // namespace cnn

@@ -1,4 +1,7 @@
 // Element by element: functions of one tensor, of two (broadcasting as NumPy does), selection and type conversion.
+//
+// All functions take float32 and float64. int32 too: abs, neg, sign, square, clamp, affine (whole alpha and beta), add, sub, mul,
+// maximum, minimum (overflow wraps). Every comparable type (with uint8 and bool): logicalNot, comparisons and logic.
 #pragma once
 
 #include "field.hpp"
@@ -62,11 +65,12 @@ struct Binary : OpBase<Binary> {
   FIELDS(Binary, function)
 };
 
-/// condition ? a : b, all three broadcast.
+/// condition (bool) ? a : b, all three broadcast; a and b have one type, any.
 struct Where : OpBase<Where> {
   static constexpr std::string_view name = "where", inputs = "condition a b", saves = "condition";
 };
 
+/// Any type to any: numbers to int32 and uint8 truncate and saturate (NaN: 0), to bool they are compared with 0.
 struct Cast : OpBase<Cast> {
   static constexpr std::string_view name = "cast", inputs = "x";
   DType dtype = DType::float32;
