@@ -2,8 +2,10 @@
 // queue order. Blocks are kept by size class; what is kept goes back to the system before the limit or an empty system fails a request.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "backend.hpp"
@@ -34,14 +36,13 @@ class Allocator {
 
  private:
   static std::size_t sizeClass(std::size_t bytes);
-  void trimLocked();
+  void trimLocked(std::unique_lock<std::mutex>& lock);
 
   Backend& backend_;
   std::string device_;
   std::function<void()> drain_;
   mutable std::mutex mutex_;
   std::map<std::size_t, std::vector<void*>> cache_;  // by size
-  std::size_t cached_ = 0;
   MemoryFigures figures_;
 };
 

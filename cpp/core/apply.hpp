@@ -11,15 +11,15 @@ namespace cnn {
 Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, const DevicePtr& device = nullptr);
 
 /// Copies `bytes` of plain host data into a new tensor (in queue order; the host memory may go at once).
-Tensor fromHost(const DevicePtr& device, const TensorDesc& desc, const void* data);
+Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data);
 
 /// Calls `done(data, error)` on the queue's thread once `tensor` is computed: `data` is its plain content, valid during the call;
-/// `error` is the queue's failure if there was one.
-void readHost(const Tensor& tensor, std::function<void(const void* data, const Error* error)> done);
+/// `error` is the session's first failure since it last read, if there was one.
+void readHost(Session& session, const Tensor& tensor, std::function<void(const void* data, const Error* error)> done);
 /// Waits for the tensor and copies its plain content. Blocks the caller.
-void readHostSync(const Tensor& tensor, void* data);
+void readHostSync(Session& session, const Tensor& tensor, void* data);
 
 /// The same values on another device (through the host).
-Tensor toDevice(const Tensor& tensor, const DevicePtr& device);
+Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device);
 
 }  // namespace cnn

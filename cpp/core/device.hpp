@@ -1,8 +1,7 @@
-// A device: a backend, its queue, its memory and its cache of prepared kernels; and the registry of all devices.
+// A device: a backend, its queue, its memory and its cache of prepared kernels.
 #pragma once
 
-#include <atomic>
-#include <string_view>
+#include <string>
 #include <unordered_map>
 
 #include "allocator.hpp"
@@ -27,7 +26,8 @@ class Device {
 
  private:
   template <class Make>
-  KernelPtr cached(std::string key, Make make);
+  KernelPtr cached(const std::string& key, Make make);
+  static constexpr std::size_t cacheCapacity = 8192;
 
   std::string name_;
   std::unique_ptr<Backend> backend_;
@@ -38,19 +38,5 @@ class Device {
 };
 
 using DevicePtr = std::shared_ptr<Device>;
-
-struct DeviceInfo {
-  std::string name, description;
-  bool isDefault = false;
-};
-
-/// All devices of this build, the best first.
-std::vector<DeviceInfo> listDevices();
-/// The device of that name ('auto': the best), opened when first asked for and closed when its last user lets go.
-/// Throws DeviceError with the names that exist.
-DevicePtr openDevice(std::string_view name);
-/// Threads that the cpu device computes with: read when it opens.
-void setThreads(int threads);
-int getThreads();
 
 }  // namespace cnn

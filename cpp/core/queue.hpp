@@ -4,8 +4,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -14,40 +14,50 @@
 
 namespace cnn {
 
+/// Where one user's failures wait until that user next reads something.
+class Failures {
+ public:
+  /// Keeps the first failure until it is taken.
+  void record(Error error);
+  std::optional<Error> take();
+
+ private:
+  std::mutex mutex_;
+  std::optional<Error> first_;
+};
+
 class Queue {
  public:
   using Task = std::function<void()>;
   /// `start` runs first on the queue's thread.
-  explicit Queue(std::function<void()> start);
+  explicit Queue(Task start);
   ~Queue();  // finishes what is queued
 
-  /// Appends a task. When `capacity` tasks wait, the caller waits too: the queue is bounded.
-  void push(Task task);
+  /// Appends a task; what it throws goes to `failures`. Where `capacity` tasks wait, the caller waits too: the queue is bounded.
+  void push(Task task, std::shared_ptr<Failures> failures);
   /// Waits until all tasks so far are done.
   void drain();
   /// True if nothing is queued or running: memory may then be touched directly.
   bool isIdle() const { return pending_.load(std::memory_order_acquire) == 0; }
-
-  /// Tasks waiting or running.
-  std::size_t pending() const { return pending_.load(std::memory_order_acquire); }
   bool isQueueThread() const { return std::this_thread::get_id() == thread_.get_id(); }
-
-  /// The first failure since it was last taken; later reads fail with it.
-  std::optional<Error> takeFailure();
 
   static constexpr std::size_t capacity = 8192;
 
  private:
+  struct Entry {
+    Task task;
+    std::shared_ptr<Failures> failures;
+  };
   void loop();
-  void recordFailure(Error error);
+  void run(Entry& entry);
 
   std::mutex mutex_;
-  std::condition_variable wake_, space_, idle_;
-  std::deque<Task> tasks_;
-  std::atomic<std::size_t> pending_{0};
-  std::optional<Error> failure_;
+  std::condition_variable wake_, progress_;
+  std::deque<Entry> entries_;
+  std::atomic<std::size_t> pending_{0};  // queued or running
+  std::size_t waiters_ = 0;              // callers waiting for progress
   bool sleeping_ = false, stopping_ = false;
-  std::function<void()> start_;
+  Task start_;
   std::thread thread_;
 };
 

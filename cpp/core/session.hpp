@@ -1,7 +1,7 @@
-// Session: the state of one user (one Node environment): gradient mode and random counter. Nothing here is global.
+// Session: the state of one user (one Node environment): gradient mode, random counter, failures. Nothing here is global.
 #pragma once
 
-#include "base/dims.hpp"
+#include "queue.hpp"
 
 namespace cnn {
 
@@ -9,17 +9,25 @@ class Session {
  public:
   bool gradEnabled = true;
 
+  /// Failures of this session's ops on any queue.
+  const std::shared_ptr<Failures>& failures() const { return failures_; }
+
   void seed(Index seed) {
     seed_ = seed;
     offset_ = 0;
   }
   Index seed() const { return seed_; }
+  Index offset() const { return offset_; }
   /// A fresh counter for one random op.
   Index nextOffset() { return offset_++; }
+  /// Orders the nodes of the tape.
+  std::uint64_t nextSequence() { return sequence_++; }
 
  private:
+  std::shared_ptr<Failures> failures_ = std::make_shared<Failures>();
   Index seed_ = 0;
   Index offset_ = 0;
+  std::uint64_t sequence_ = 0;
 };
 
 /// Sets the gradient mode for a scope.

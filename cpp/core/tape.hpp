@@ -12,7 +12,7 @@ struct Saved {
 };
 
 /// One recorded op. It keeps of its inputs and outputs only what the op's `saves` names.
-class Node {
+class Node : public std::enable_shared_from_this<Node> {
  public:
   Op op;
   Descs inputDescs, outputDescs;
@@ -50,7 +50,7 @@ class VjpContext {
   Tensors emitAll(const Op& op, std::span<const Tensor> inputs) const { return apply(session_, op, inputs, device_); }
 
  private:
-  Tensor restore(const Saved& saved, const char* what) const;
+  Tensor restore(const Saved& saved, std::string_view what) const;
   Session& session_;
   const Node& node_;
   DevicePtr device_;
@@ -61,7 +61,7 @@ class VjpContext {
 Tensors vjp(const VjpContext& context, const Op& op, std::span<const Tensor> dy);
 
 /// Records an op whose outputs depend on a tensor that wants a gradient (called by the door).
-void record(const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs);
+void record(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs);
 
 /// Adds d(root)/d(leaf) to `grad` of every leaf that requires one. `seed` undefined: ones, root must be a scalar.
 /// Unless `retainGraph`, what the tape saved is freed on the way.

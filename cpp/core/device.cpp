@@ -1,0 +1,67 @@
+// A device's kernel cache.
+#include "device.hpp"
+
+#include "ops/key.hpp"
+#include "ops/print.hpp"
+
+namespace cnn {
+
+namespace {
+void append(std::string& key, const TensorDesc& desc) {
+  auto put = [&](auto value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  put(static_cast<std::uint8_t>(desc.defined ? static_cast<int>(desc.dtype) + 1 : 0));
+  put(static_cast<std::uint8_t>(desc.rank()));
+  put(desc.layout.id);
+  for (Index size : desc.shape) put(size);
+}
+}  // namespace
+
+Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)) {
+  queue_ = std::make_unique<Queue>([this, threads] { backend_->startThread(threads); });
+  allocator_ = std::make_unique<Allocator>(*backend_, name_, [this] { queue_->drain(); });
+}
+
+Device::~Device() {
+  allocator_.reset();  // drains the queue, so it goes first
+  queue_.reset();
+}
+
+template <class Make>
+KernelPtr Device::cached(const std::string& key, Make make) {
+  {
+    std::lock_guard lock(kernelMutex_);
+    if (auto found = kernels_.find(key); found != kernels_.end()) return found->second;
+  }
+  KernelPtr kernel = make();
+  std::lock_guard lock(kernelMutex_);
+  if (kernels_.size() >= cacheCapacity) kernels_.clear();
+  return kernels_.try_emplace(key, std::move(kernel)).first->second;
+}
+
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
+  std::string key = keyOf(op);
+  for (const TensorDesc& desc : inputs) append(key, desc);
+  return cached(key, [&] {
+    Prepared prepared = backend_->prepare(op, Signature{inputs, outputs});
+    if (!prepared.kernel) fail(ErrorKind::backend, describe(op, inputs), ": ", name_, " declines: ", prepared.declined);
+    return prepared.kernel;
+  });
+}
+
+KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
+  std::string key = "reorder";
+  append(key, from);
+  append(key, to);
+  return cached(key, [&] {
+    KernelPtr kernel = backend_->prepareReorder(from, to);
+    if (!kernel) fail(ErrorKind::backend, name_, " can't reorder ", toString(from), " from layout ", from.layout.id, " to ", to.layout.id);
+    return kernel;
+  });
+}
+
+std::size_t Device::cachedKernels() const {
+  std::lock_guard lock(kernelMutex_);
+  return kernels_.size();
+}
+
+}  // namespace cnn
