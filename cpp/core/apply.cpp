@@ -6,7 +6,7 @@
 
 #include "ops/infer.hpp"
 #include "ops/print.hpp"
-#include "ops/words.hpp"
+#include "ops/names.hpp"
 #include "tape.hpp"
 
 namespace cnn {

@@ -18,6 +18,7 @@ class Session {
   }
   Index seed() const { return seed_; }
   Index offset() const { return offset_; }
+  void setOffset(Index offset) { offset_ = offset; }
   /// A fresh counter for one random op.
   Index nextOffset() { return offset_++; }
   /// Orders the nodes of the tape.

@@ -8,7 +8,7 @@
 #include "gradients/rules.hpp"
 #include "ops/print.hpp"
 #include "ops/saves.hpp"
-#include "ops/words.hpp"
+#include "ops/names.hpp"
 
 namespace cnn {
 
@@ -50,7 +50,7 @@ Tensor VjpContext::input(int i) const {
 }
 
 Tensor VjpContext::output(int i) const {
-  auto name = std::visit([&](const auto& op) { return wordAt(op.outputs, i); }, node_.op);
+  auto name = std::visit([&](const auto& op) { return wordAt(op.outputs, i).name; }, node_.op);
   Tensor tensor = restore(node_.outputs[static_cast<std::size_t>(i)], name);
   if (!tensor || !session_.gradEnabled) return tensor;
   Tensor attached = tensor.detach();  // for second derivatives: y is a result of this very node
@@ -101,7 +101,7 @@ void record(Session& session, const Op& op, std::span<const Tensor> inputs, std:
     const Tensor& tensor = outputs[i];
     node->outputDescs.push_back(tensor.desc());
     Saved saved;
-    if (!saves.empty() && hasWord(saves, std::visit([&](const auto& each) { return wordAt(each.outputs, static_cast<int>(i)); }, op))) {
+    if (!saves.empty() && hasWord(saves, std::visit([&](const auto& each) { return wordAt(each.outputs, static_cast<int>(i)).name; }, op))) {
       saved = {tensor.detach(), tensor->storage->version};
     }
     node->outputs.push_back(std::move(saved));

@@ -1,70 +1,54 @@
-// Reads the word lists in which ops name their inputs and outputs.
+// words: reads an op's lists of words (`inputs`, `outputs`, `saves`, `mutates`).
 #pragma once
 
 #include <string_view>
 
-#include "op.hpp"
-
 namespace cnn {
 
-/// Number of words in a list.
-constexpr int wordCount(std::string_view list) {
-  int count = 0;
-  bool inside = false;
-  for (char c : list) {
-    if (c != ' ' && !inside) count++;
-    inside = c != ' ';
-  }
-  return count;
-}
+/// `bias?` is optional, `xs...` is a list.
+struct Word {
+  std::string_view name;
+  bool isOptional = false, isList = false;
+};
 
-/// The i-th word, without its `?` or `...`.
-constexpr std::string_view wordAt(std::string_view list, int i) {
-  for (; i > 0; i--) list.remove_prefix(list.find(' ') + 1);
-  std::string_view word = list.substr(0, list.find(' '));
-  if (word.ends_with("...")) word.remove_suffix(3);
-  if (word.ends_with('?')) word.remove_suffix(1);
+/// Takes the first word off a list.
+constexpr Word takeWord(std::string_view& words) {
+  std::size_t end = words.find(' ');
+  Word word{words.substr(0, end)};
+  words.remove_prefix(end == std::string_view::npos ? words.size() : end + 1);
+  if (word.name.ends_with('?')) {
+    word.isOptional = true;
+    word.name.remove_suffix(1);
+  } else if (word.name.ends_with("...")) {
+    word.isList = true;
+    word.name.remove_suffix(3);
+  }
   return word;
 }
 
-constexpr bool isListWord(std::string_view list, int i) {
-  for (; i > 0; i--) list.remove_prefix(list.find(' ') + 1);
-  return list.substr(0, list.find(' ')).ends_with("...");
+/// Calls `f(word, position)` for each word.
+template <class F>
+constexpr void forEachWord(std::string_view words, F f) {
+  for (int i = 0; !words.empty(); i++) f(takeWord(words), i);
 }
 
-constexpr bool hasWord(std::string_view list, std::string_view word) {
-  for (int i = 0, n = wordCount(list); i < n; i++) {
-    if (wordAt(list, i) == word) return true;
-  }
-  return false;
+constexpr int countWords(std::string_view words) {
+  int count = 0;
+  forEachWord(words, [&](Word, int) { count++; });
+  return count;
 }
 
-inline std::string_view nameOf(const Op& op) {
-  return std::visit([](const auto& each) { return each.name; }, op);
+/// Whether `words` names `name`.
+constexpr bool hasWord(std::string_view words, std::string_view name) {
+  bool found = false;
+  forEachWord(words, [&](Word word, int) { found = found || word.name == name; });
+  return found;
 }
 
-/// The name of input i of `count`; the entries of a list share its name. Ops with several lists say by `count` field how long each is.
-template <class O>
-constexpr std::string_view inputName(const O& op, int i, int count) {
-  if constexpr (isListWord(O::inputs, 0)) {
-    if constexpr (requires { op.count; }) {
-      if (op.count > 0) return wordAt(O::inputs, i / static_cast<int>(op.count));
-    }
-    return wordAt(O::inputs, 0);
-  } else {
-    static_cast<void>(op), static_cast<void>(count);
-    return wordAt(O::inputs, i);
-  }
-}
-
-/// Whether the op overwrites its input i.
-inline bool mutates(const Op& op, int i, int count) {
-  return std::visit(
-      [&](const auto& each) {
-        if (each.mutates.empty()) return false;
-        return hasWord(each.mutates, inputName(each, i, count));
-      },
-      op);
+constexpr bool hasList(std::string_view words) {
+  bool found = false;
+  forEachWord(words, [&](Word word, int) { found = found || word.isList; });
+  return found;
 }
 
 }  // namespace cnn

@@ -1,0 +1,166 @@
+// Devices, memory, random numbers and threads across the border.
+#include "arguments.hpp"
+#include "exports.hpp"
+
+namespace cnn {
+
+namespace {
+
+DevicePtr deviceArgument(napi_env env, napi_value value, std::string_view op) {
+  return Environment::of(env).device(readString(env, value, {op, "device"}));
+}
+
+napi_value devices(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    auto array = Napi::Array::New(env);
+    for (const DeviceInfo& info : listDevices()) {
+      auto entry = Napi::Object::New(env);
+      entry.Set("name", info.name);
+      entry.Set("description", info.description);
+      array.Set(array.Length(), entry);
+    }
+    return napi_value(array);
+  });
+}
+
+// openDevice(name) → the name of the device that 'auto' (or the name itself) stands for
+napi_value openNamed(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] { return toJs(env, std::string_view(deviceArgument(env, Arguments<1>(env, info)[0], "device")->name())); });
+}
+
+napi_value memory(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "memory");
+    MemoryFigures figures = device->allocator().figures();
+    auto object = Napi::Object::New(env);
+    object.Set("live", static_cast<double>(figures.live));
+    object.Set("reserved", static_cast<double>(figures.reserved));
+    object.Set("peak", static_cast<double>(figures.peak));
+    object.Set("limit", static_cast<double>(figures.limit));
+    object.Set("tensors", static_cast<double>(figures.tensors));
+    object.Set("kernels", static_cast<double>(device->cachedKernels()));
+    return napi_value(object);
+  });
+}
+
+napi_value setMemoryLimit(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<2> arguments(env, info);
+    Index bytes = readInteger(env, arguments[1], {"setMemoryLimit", "bytes"});
+    if (bytes < 0) fail(ErrorKind::value, "setMemoryLimit: bytes is ", bytes, ", expected 0 (no limit) or more");
+    deviceArgument(env, arguments[0], "setMemoryLimit")->allocator().setLimit(static_cast<std::size_t>(bytes));
+    return undefined(env);
+  });
+}
+
+napi_value resetPeak(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    deviceArgument(env, Arguments<1>(env, info)[0], "resetPeak")->allocator().resetPeak();
+    return undefined(env);
+  });
+}
+
+napi_value trim(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    deviceArgument(env, Arguments<1>(env, info)[0], "trim")->allocator().trim();
+    return undefined(env);
+  });
+}
+
+// synchronize(device) → a promise that settles when all queued so far is done; it rejects with the session's failure
+napi_value synchronize(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
+    napi_deferred deferred;
+    napi_value promise;
+    napi_create_promise(env, &deferred, &promise);
+    environment.begin();
+    device->queue().push(
+        [&environment, deferred] {
+          environment.settleLater([&environment, deferred, failure = environment.session.failures()->take()](napi_env env) {
+            if (failure) {
+              napi_reject_deferred(env, deferred, environment.toJs(*failure));
+            } else {
+              napi_resolve_deferred(env, deferred, undefined(env));
+            }
+          });
+        },
+        environment.session.failures());
+    return promise;
+  });
+}
+
+napi_value synchronizeSync(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    deviceArgument(env, Arguments<1>(env, info)[0], "synchronize")->queue().drain();
+    if (auto failure = environment.session.failures()->take()) throw Error(*failure);
+    return undefined(env);
+  });
+}
+
+napi_value manualSeed(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment::of(env).session.seed(readInteger(env, Arguments<1>(env, info)[0], {"manualSeed", "seed"}));
+    return undefined(env);
+  });
+}
+napi_value seed(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, static_cast<double>(Environment::of(env).session.seed())); });
+}
+napi_value offset(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, static_cast<double>(Environment::of(env).session.offset())); });
+}
+napi_value nextOffset(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, static_cast<double>(Environment::of(env).session.nextOffset())); });
+}
+napi_value setOffset(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Index value = readInteger(env, Arguments<1>(env, info)[0], {"setRandomState", "offset"});
+    Environment::of(env).session.setOffset(value);
+    return undefined(env);
+  });
+}
+
+napi_value threads(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, static_cast<double>(getThreads())); });
+}
+napi_value setThreadCount(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Index count = readInteger(env, Arguments<1>(env, info)[0], {"setThreads", "threads"});
+    if (count < 0 || count > 4096) fail(ErrorKind::value, "setThreads: threads is ", count, ", expected 0 (all cores) … 4096");
+    setThreads(static_cast<int>(count));
+    return undefined(env);
+  });
+}
+
+napi_value setErrorFactory(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment::of(env).setErrorFactory(Arguments<1>(env, info)[0]);
+    return undefined(env);
+  });
+}
+
+}  // namespace
+
+void exportDevices(Napi::Env env, Napi::Object exports) {
+  define(env, exports, "devices", devices);
+  define(env, exports, "openDevice", openNamed);
+  define(env, exports, "memory", memory);
+  define(env, exports, "setMemoryLimit", setMemoryLimit);
+  define(env, exports, "resetPeak", resetPeak);
+  define(env, exports, "trim", trim);
+  define(env, exports, "synchronize", synchronize);
+  define(env, exports, "synchronizeSync", synchronizeSync);
+  define(env, exports, "manualSeed", manualSeed);
+  define(env, exports, "seed", seed);
+  define(env, exports, "offset", offset);
+  define(env, exports, "nextOffset", nextOffset);
+  define(env, exports, "setOffset", setOffset);
+  define(env, exports, "threads", threads);
+  define(env, exports, "setThreads", setThreadCount);
+  define(env, exports, "setErrorFactory", setErrorFactory);
+}
+
+}  // namespace cnn

@@ -1,0 +1,87 @@
+// Environment: what one Node environment (the main thread, or one worker) owns: its session, its tensors' handles, its devices.
+#pragma once
+
+#include <napi.h>
+
+#include "core/apply.hpp"
+#include "core/registry.hpp"
+
+namespace cnn {
+
+/// Tensors by number. A number names a slot and its generation, so one that was disposed is recognised ever after.
+class Handles {
+ public:
+  /// 0 for no tensor.
+  double add(Tensor tensor);
+  /// Throws DisposedError (or ValueError where it never was a handle).
+  const Tensor& get(double handle) const;
+  bool isAlive(double handle) const;
+  void remove(double handle);
+  void clear();
+  std::size_t size() const { return alive_; }
+
+ private:
+  struct Slot {
+    Tensor tensor;
+    std::uint32_t generation = 1;
+  };
+  const Slot* find(double handle) const;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::size_t alive_ = 0;
+};
+
+class Environment {
+ public:
+  explicit Environment(napi_env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  static Environment& of(napi_env env);
+
+  Session session;
+  Handles handles;
+
+  double add(Tensor tensor);
+  void remove(double handle);
+
+  /// A device by name; it stays open as long as this environment.
+  DevicePtr device(std::string_view name);
+
+  /// Settles a promise from a queue's thread: `finish` runs on the JavaScript thread, where it resolves or rejects.
+  void settleLater(std::function<void(napi_env)> finish);
+  /// Counts promises under way: they keep the event loop alive.
+  void begin();
+
+  /// Turns an error into a JavaScript exception of its class.
+  void raise(const std::exception& error);
+  napi_value toJs(const std::exception& error);
+  void setErrorFactory(napi_value factory);
+
+ private:
+  void close();
+  void adjustMemory(std::int64_t bytes);
+  static void settle(napi_env env, napi_value, void* context, void* data);
+
+  napi_env env_;
+  std::vector<DevicePtr> devices_;
+  napi_threadsafe_function settler_ = nullptr;
+  std::size_t underWay_ = 0;
+  napi_ref errorFactory_ = nullptr;
+  std::int64_t reported_ = 0, held_ = 0;  // bytes that the garbage collector was told of, and that handles hold
+};
+
+/// Runs `body` and turns what it throws into a JavaScript exception.
+template <class F>
+napi_value guarded(napi_env env, F&& body) {
+  try {
+    return body();
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::exception& error) {
+    Environment::of(env).raise(error);
+  }
+  return nullptr;
+}
+
+}  // namespace cnn

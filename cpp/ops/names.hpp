@@ -1,0 +1,46 @@
+// The names of an op and of each of its inputs.
+#pragma once
+
+#include "op.hpp"
+#include "words.hpp"
+
+namespace cnn {
+
+/// The i-th word of a list.
+constexpr Word wordAt(std::string_view words, int i) {
+  Word word;
+  forEachWord(words, [&](Word each, int at) {
+    if (at == i) word = each;
+  });
+  return word;
+}
+
+inline std::string_view nameOf(const Op& op) {
+  return std::visit([](const auto& each) { return each.name; }, op);
+}
+
+/// The name of input i of `count`; the entries of a list share its name. Ops with several lists say by `count` field how long each is.
+template <class O>
+constexpr std::string_view inputName(const O& op, int i, int count) {
+  if constexpr (hasList(O::inputs)) {
+    if constexpr (requires { op.count; }) {
+      if (op.count > 0) return wordAt(O::inputs, i / static_cast<int>(op.count)).name;
+    }
+    return wordAt(O::inputs, 0).name;
+  } else {
+    static_cast<void>(op), static_cast<void>(count);
+    return wordAt(O::inputs, i).name;
+  }
+}
+
+/// Whether the op overwrites its input i.
+inline bool mutates(const Op& op, int i, int count) {
+  return std::visit(
+      [&](const auto& each) {
+        if (each.mutates.empty()) return false;
+        return hasWord(each.mutates, inputName(each, i, count));
+      },
+      op);
+}
+
+}  // namespace cnn

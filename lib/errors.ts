@@ -1,0 +1,68 @@
+// The error classes. Native code throws them through `makeError`, TypeScript code directly.
+
+/** What all errors of this package share; `error instanceof CudnnError` finds any of them. */
+export class CudnnError extends Error {
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** A tensor has a wrong rank or size. The message names the op, what came and what was expected. */
+export class ShapeError extends CudnnError {}
+
+/** A tensor has an element type that the op does not take. */
+export class DTypeError extends CudnnError {}
+
+/** A parameter has a wrong value or type, or an index points outside its axis. */
+export class ValueError extends CudnnError {}
+
+/** A device does not exist, or tensors of one op are on different devices. */
+export class DeviceError extends CudnnError {}
+
+/** A tensor was used after `dispose()` or after the `tidy()` that made it. */
+export class DisposedError extends CudnnError {}
+
+/** A gradient was asked for where none can be computed. */
+export class GradientError extends CudnnError {}
+
+/** A vendor library or a backend failed; the message carries its own words. */
+export class BackendError extends CudnnError {}
+
+/** A file is not what its format demands. */
+export class FormatError extends CudnnError {}
+
+/** Bytes: `live` is held by tensors, `reserved` was taken from the system, `peak` is the highest `live`, `limit` 0 means none. */
+export interface OutOfMemoryFigures {
+  requested: number
+  live: number
+  reserved: number
+  peak: number
+  limit: number
+}
+
+/** The device has no memory left, or the limit set with `setMemoryLimit` is reached. All figures are in bytes. */
+export class OutOfMemoryError extends CudnnError {
+  readonly figures: OutOfMemoryFigures
+
+  constructor(message: string, figures: OutOfMemoryFigures) {
+    super(message)
+    this.figures = figures
+  }
+}
+
+const classes: Record<string, new (message: string) => CudnnError> = {
+  ShapeError,
+  DTypeError,
+  ValueError,
+  DeviceError,
+  DisposedError,
+  GradientError,
+  BackendError,
+}
+
+/** Makes the error that native code asks for by name. */
+export function makeError(name: string, message: string, figures?: OutOfMemoryFigures): CudnnError {
+  if (figures) return new OutOfMemoryError(message, figures)
+  const Class = classes[name] ?? BackendError
+  return new Class(message)
+}

@@ -1,0 +1,385 @@
+// Tensor: a handle of a native tensor with its methods; every op is a call of `functional`.
+import { inspect } from 'node:util'
+import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
+import type { Handle } from '../types/native.js'
+import { DisposedError, GradientError, ValueError } from './errors.js'
+import * as F from './functional/index.js'
+import { native } from './native.js'
+import { enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
+
+/** A tensor as nested arrays; a scalar is a plain number. */
+export type NestedArray = number | boolean | readonly NestedArray[]
+
+/** What binary functions take beside a tensor: another tensor, or a number for all elements. */
+export type Operand = Tensor | number
+
+export interface ReduceOptions {
+  /** Keep reduced dimensions with size 1. Default false. */
+  keepdim?: boolean
+}
+
+/** One or several dimensions; negative ones count from the end. Left out: all. */
+export type Dim = number | readonly number[]
+
+// The safety net for tensors that nobody disposed of.
+const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle))
+
+/**
+ * A multidimensional array on a device. Ops are queued and return at once; `await t.data()` waits for the values.
+ * Its memory is freed by `dispose()`, by `using`, at the end of the `tidy()` that made it, or (late) by the garbage collector.
+ *
+ * @example const y = tensor([[1, 2], [3, 4]]).relu().sum()
+ */
+export class Tensor {
+  #handle: Handle
+  #shape: readonly number[] | undefined
+  #dtype: DType | undefined
+  #device: DeviceName | undefined
+  readonly [scoped] = true
+
+  /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
+  constructor(handle: Handle) {
+    this.#handle = handle
+    if (!enterScope(this)) collected.register(this, handle, this)
+  }
+
+  /** The number by which native code knows the tensor. Throws DisposedError after `dispose()`. */
+  get handle(): Handle {
+    if (this.#handle === 0) throw new DisposedError('this tensor was disposed')
+    return this.#handle
+  }
+
+  get isDisposed(): boolean {
+    return this.#handle === 0
+  }
+
+  /** Sizes, in PyTorch's order: N, C, then spatial dimensions. */
+  get shape(): readonly number[] {
+    this.#shape ??= Object.freeze(native.shape(this.handle))
+    return this.#shape
+  }
+  get dtype(): DType {
+    this.#dtype ??= native.dtype(this.handle)
+    return this.#dtype
+  }
+  get device(): DeviceName {
+    this.#device ??= native.device(this.handle) as DeviceName
+    return this.#device
+  }
+  /** Number of dimensions. */
+  get rank(): number {
+    return this.shape.length
+  }
+  /** Number of elements. */
+  get size(): number {
+    return this.shape.reduce((product, size) => product * size, 1)
+  }
+
+  /** Frees the memory now. Disposing of a tensor twice does nothing; using it afterwards throws DisposedError. */
+  dispose(): void {
+    if (this.#handle === 0) return
+    const handle = this.#handle
+    this.#handle = 0
+    leaveScopes(this)
+    collected.unregister(this)
+    native.dispose(handle)
+  }
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  // ---- values ----------------------------------------------------------------------------------------------------
+
+  /** The elements, row by row, when they are computed. Rejects with the error of an op that failed meanwhile. */
+  async data(): Promise<TensorData> {
+    const wide = widened(this)
+    const { dtype } = wide
+    const reading = native.read(wide.handle)
+    if (wide !== this) wide.dispose()
+    return viewOf(dtype, await reading)
+  }
+  /** As `data()`, but blocks the event loop until the values are there. */
+  dataSync(): TensorData {
+    const wide = widened(this)
+    const data = viewOf(wide.dtype, native.readSync(wide.handle))
+    if (wide !== this) wide.dispose()
+    return data
+  }
+  /** The value of a tensor with one element. Throws ValueError for any other. */
+  async item(): Promise<number> {
+    this.#requireOne()
+    return (await this.data())[0] as number
+  }
+  /** As `item()`, but blocks the event loop. */
+  itemSync(): number {
+    this.#requireOne()
+    return this.dataSync()[0] as number
+  }
+  /** The values as nested arrays (bool: booleans). */
+  async toArray(): Promise<NestedArray> {
+    const { shape, dtype } = this
+    return nest(await this.data(), shape, dtype)
+  }
+  /** As `toArray()`, but blocks the event loop. */
+  toArraySync(): NestedArray {
+    return nest(this.dataSync(), this.shape, this.dtype)
+  }
+  #requireOne(): void {
+    if (this.size !== 1) throw new ValueError(`item: the tensor is ${this.toString()}, expected one element`)
+  }
+
+  /** `Tensor(float32[2, 3] on cpu)` */
+  toString(): string {
+    if (this.isDisposed) return 'Tensor(disposed)'
+    return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
+  }
+  [inspect.custom](): string {
+    return this.toString()
+  }
+
+  // ---- gradients -------------------------------------------------------------------------------------------------
+
+  /** Whether gradients flow to or through this tensor. */
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle)
+  }
+  /** Marks a leaf as one whose gradient is wanted (or not). Throws GradientError on a result, DTypeError on integers. */
+  requiresGrad_(requiresGrad = true): this {
+    native.setRequiresGrad(this.handle, requiresGrad)
+    return this
+  }
+  /** Whether no recorded op made this tensor. */
+  get isLeaf(): boolean {
+    return native.isLeaf(this.handle)
+  }
+  /** The gradient that `backward()` added up, or null. Each access makes a tensor of the same memory. */
+  get grad(): Tensor | null {
+    const handle = native.grad(this.handle)
+    return handle === 0 ? null : new Tensor(handle)
+  }
+  set grad(gradient: Tensor | null) {
+    native.setGrad(this.handle, gradient?.handle)
+  }
+
+  /**
+   * Adds the gradient of this tensor to `.grad` of every leaf that it depends on.
+   * `gradient` is needed unless this is a scalar. What the graph saved is freed, unless `retainGraph`; `createGraph` records
+   * the backward pass too, for second derivatives. Throws GradientError where there is nothing to differentiate.
+   * Source: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+   *
+   * @example loss.backward()
+   */
+  backward(options: { gradient?: Tensor; retainGraph?: boolean; createGraph?: boolean } = {}): void {
+    const { gradient, retainGraph = false, createGraph = false } = options
+    native.backward(this.handle, gradient?.handle, retainGraph, createGraph)
+  }
+
+  /** The same memory outside the gradient graph. */
+  detach(): Tensor {
+    return wrap(native.detach(this.handle))
+  }
+  /** A copy in memory of its own; gradients flow through it. */
+  clone(): Tensor {
+    return F.clone(this)
+  }
+
+  // ---- moving and overwriting --------------------------------------------------------------------------------------
+
+  /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
+  to(target: DType | DeviceName): Tensor {
+    if (dtypes.has(target)) return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
+    return wrap(native.toDevice(this.handle, target))
+  }
+  /** Overwrites the values with those of `source` (same shape; converted to this type and device). */
+  copy_(source: Tensor): this {
+    const moved = source.device === this.device ? source : source.to(this.device)
+    const cast = moved.dtype === this.dtype ? moved : moved.to(this.dtype)
+    native.ops.copy(this.handle, cast.handle)
+    if (cast !== moved) cast.dispose()
+    if (moved !== source) moved.dispose()
+    return this
+  }
+  /** Overwrites all values with `value`. */
+  fill_(value: number): this {
+    const filled = new Tensor(native.ops.fill(this.device, this.shape, this.dtype, value))
+    native.ops.copy(this.handle, filled.handle)
+    filled.dispose()
+    return this
+  }
+  /** Overwrites all values with 0. */
+  zero_(): this {
+    return this.fill_(0)
+  }
+
+  // ---- ops: see `functional` for each -------------------------------------------------------------------------------
+
+  add(other: Operand): Tensor { return F.add(this, other) }
+  sub(other: Operand): Tensor { return F.sub(this, other) }
+  mul(other: Operand): Tensor { return F.mul(this, other) }
+  div(other: Operand): Tensor { return F.div(this, other) }
+  pow(exponent: Operand): Tensor { return F.pow(this, exponent) }
+  maximum(other: Operand): Tensor { return F.maximum(this, other) }
+  minimum(other: Operand): Tensor { return F.minimum(this, other) }
+  eq(other: Operand): Tensor { return F.eq(this, other) }
+  ne(other: Operand): Tensor { return F.ne(this, other) }
+  lt(other: Operand): Tensor { return F.lt(this, other) }
+  le(other: Operand): Tensor { return F.le(this, other) }
+  gt(other: Operand): Tensor { return F.gt(this, other) }
+  ge(other: Operand): Tensor { return F.ge(this, other) }
+  logicalAnd(other: Operand): Tensor { return F.logicalAnd(this, other) }
+  logicalOr(other: Operand): Tensor { return F.logicalOr(this, other) }
+  logicalNot(): Tensor { return F.logicalNot(this) }
+  isnan(): Tensor { return F.isnan(this) }
+
+  neg(): Tensor { return F.neg(this) }
+  abs(): Tensor { return F.abs(this) }
+  sign(): Tensor { return F.sign(this) }
+  exp(): Tensor { return F.exp(this) }
+  expm1(): Tensor { return F.expm1(this) }
+  log(): Tensor { return F.log(this) }
+  log1p(): Tensor { return F.log1p(this) }
+  sqrt(): Tensor { return F.sqrt(this) }
+  rsqrt(): Tensor { return F.rsqrt(this) }
+  square(): Tensor { return F.square(this) }
+  reciprocal(): Tensor { return F.reciprocal(this) }
+  sin(): Tensor { return F.sin(this) }
+  cos(): Tensor { return F.cos(this) }
+  erf(): Tensor { return F.erf(this) }
+  floor(): Tensor { return F.floor(this) }
+  ceil(): Tensor { return F.ceil(this) }
+  round(): Tensor { return F.round(this) }
+  clamp(bounds: { min?: number; max?: number }): Tensor { return F.clamp(this, bounds) }
+
+  relu(): Tensor { return F.relu(this) }
+  sigmoid(): Tensor { return F.sigmoid(this) }
+  tanh(): Tensor { return F.tanh(this) }
+  softmax(dim: number): Tensor { return F.softmax(this, dim) }
+  logSoftmax(dim: number): Tensor { return F.logSoftmax(this, dim) }
+
+  matmul(other: Tensor): Tensor { return F.matmul(this, other) }
+  sum(dim?: Dim, options?: ReduceOptions): Tensor { return F.sum(this, dim, options) }
+  mean(dim?: Dim, options?: ReduceOptions): Tensor { return F.mean(this, dim, options) }
+  max(dim?: Dim, options?: ReduceOptions): Tensor { return F.max(this, dim, options) }
+  min(dim?: Dim, options?: ReduceOptions): Tensor { return F.min(this, dim, options) }
+  prod(dim?: Dim, options?: ReduceOptions): Tensor { return F.prod(this, dim, options) }
+  argmax(dim?: number, options?: ReduceOptions): Tensor { return F.argmax(this, dim, options) }
+  argmin(dim?: number, options?: ReduceOptions): Tensor { return F.argmin(this, dim, options) }
+  var(dim?: Dim, options?: ReduceOptions & { correction?: number }): Tensor { return F.variance(this, dim, options) }
+  std(dim?: Dim, options?: ReduceOptions & { correction?: number }): Tensor { return F.std(this, dim, options) }
+
+  reshape(shape: readonly number[]): Tensor { return F.reshape(this, shape) }
+  view(shape: readonly number[]): Tensor { return F.view(this, shape) }
+  flatten(startDim?: number, endDim?: number): Tensor { return F.flatten(this, startDim, endDim) }
+  squeeze(dim?: Dim): Tensor { return F.squeeze(this, dim) }
+  unsqueeze(dim: number): Tensor { return F.unsqueeze(this, dim) }
+  permute(dims: readonly number[]): Tensor { return F.permute(this, dims) }
+  transpose(dim0: number, dim1: number): Tensor { return F.transpose(this, dim0, dim1) }
+  expand(shape: readonly number[]): Tensor { return F.expand(this, shape) }
+  narrow(dim: number, start: number, length: number): Tensor { return F.narrow(this, dim, start, length) }
+  slice(dim: number, start?: number, end?: number, step?: number): Tensor { return F.slice(this, dim, start, end, step) }
+  split(sizeOrSizes: number | readonly number[], dim?: number): Tensor[] { return F.split(this, sizeOrSizes, dim) }
+  chunk(chunks: number, dim?: number): Tensor[] { return F.chunk(this, chunks, dim) }
+  flip(dims: Dim): Tensor { return F.flip(this, dims) }
+  gather(dim: number, index: Tensor): Tensor { return F.gather(this, dim, index) }
+  indexSelect(dim: number, index: Tensor): Tensor { return F.indexSelect(this, dim, index) }
+}
+
+onEscape((tensor) => {
+  if (tensor instanceof Tensor && !tensor.isDisposed) collected.register(tensor, tensor.handle, tensor)
+})
+
+const dtypes: ReadonlySet<string> = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16', 'int32', 'uint8', 'bool'])
+
+/** The tensor of a handle that native code returned. */
+export function wrap(handle: Handle): Tensor {
+  return new Tensor(handle)
+}
+export function wrapAll(handles: readonly Handle[]): Tensor[] {
+  return handles.map(wrap)
+}
+
+/** Half precision has no JavaScript array: it is read as float32. */
+function widened(tensor: Tensor): Tensor {
+  const isHalf = tensor.dtype === 'bfloat16' || tensor.dtype === 'float16'
+  return isHalf ? new Tensor(native.ops.cast(tensor.handle, 'float32')) : tensor
+}
+
+function viewOf<D extends DType>(dtype: D, buffer: ArrayBuffer): DataOf[D]
+function viewOf(dtype: DType, buffer: ArrayBuffer): TensorData {
+  if (dtype === 'float64') return new Float64Array(buffer)
+  if (dtype === 'int32') return new Int32Array(buffer)
+  if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(buffer)
+  return new Float32Array(buffer)
+}
+
+function nest(data: TensorData, shape: readonly number[], dtype: DType): NestedArray {
+  const at = (axis: number, offset: number, stride: number): NestedArray => {
+    if (axis === shape.length) return dtype === 'bool' ? data[offset] === 1 : (data[offset] as number)
+    const size = shape[axis] as number
+    const step = size === 0 ? 0 : stride / size
+    return Array.from({ length: size }, (_, i) => at(axis + 1, offset + i * step, step))
+  }
+  return at(0, 0, data.length)
+}
+
+/**
+ * Runs `fn` without recording gradients.
+ *
+ * @example const logits = noGrad(() => net.forward(x))
+ */
+export function noGrad<Result>(fn: () => Result): Result {
+  return withGrad(false, fn)
+}
+/** Runs `fn` with gradients recorded, also inside `noGrad`. */
+export function enableGrad<Result>(fn: () => Result): Result {
+  return withGrad(true, fn)
+}
+/** Whether ops are recorded for gradients now. */
+export function isGradEnabled(): boolean {
+  return native.gradEnabled()
+}
+
+function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
+  const before = native.gradEnabled()
+  native.setGradEnabled(enabled)
+  try {
+    const result = fn()
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      throw new ValueError('noGrad: the function returned a promise, expected a synchronous function; await outside of it')
+    }
+    return result
+  } finally {
+    native.setGradEnabled(before)
+  }
+}
+
+/**
+ * The gradients of a scalar function: `grad(f)(x, y)` is [df/dx, df/dy], zeros where f does not depend on an input.
+ * With `createGraph` they can be differentiated again.
+ *
+ * @example const [dx] = grad((x: Tensor) => x.square().sum())(tensor([1, 2, 3]))
+ */
+export function grad(
+  fn: (...inputs: Tensor[]) => Tensor,
+  options: { createGraph?: boolean } = {},
+): (...inputs: Tensor[]) => Tensor[] {
+  return (...inputs) => {
+    const createGraph = options.createGraph ?? false
+    const leaves = inputs.map((x) => (createGraph && x.requiresGrad ? x : x.detach().requiresGrad_()))
+    const y = enableGrad(() => fn(...leaves))
+    if (!(y instanceof Tensor)) throw new GradientError('grad: the function did not return a tensor, expected a scalar tensor')
+    if (y.size !== 1) throw new GradientError(`grad: the function returned ${y.toString()}, expected a scalar`)
+    const handles = native.gradients(
+      y.handle,
+      undefined,
+      leaves.map((x) => x.handle),
+      createGraph,
+      createGraph,
+    )
+    return handles.map((handle, i) => {
+      const x = inputs[i] as Tensor
+      return wrap(handle === 0 ? native.ops.fill(x.device, x.shape, x.dtype, 0) : handle)
+    })
+  }
+}

@@ -1,0 +1,106 @@
+// Scopes that free tensors: what is made inside a scope goes when it ends, unless it is returned or kept.
+import { ValueError } from './errors.js'
+import type { Tensor } from './tensor.js'
+
+/** How a scope sees a tensor: enough to free it, and to forget those that are gone. */
+interface Scoped {
+  readonly isDisposed: boolean
+  dispose(): void
+}
+
+class Scope {
+  readonly tensors = new Set<Scoped>()
+  readonly parent: Scope | undefined
+  constructor(parent: Scope | undefined) {
+    this.parent = parent
+  }
+}
+
+let current: Scope | undefined
+
+/** Puts a tensor into the scope that is open; false if none is. */
+export function enterScope(tensor: Scoped): boolean {
+  if (!current) return false
+  current.tensors.add(tensor)
+  return true
+}
+
+/** Takes a tensor out of every open scope (it was disposed, or is kept). */
+export function leaveScopes(tensor: Scoped): void {
+  for (let scope = current; scope; scope = scope.parent) {
+    if (scope.tensors.delete(tensor)) return
+  }
+}
+
+/** Calls `visit` with every tensor in a value: a tensor, or arrays, maps and plain objects of values. */
+function eachTensor(value: unknown, visit: (tensor: Scoped) => void, seen = new Set<object>()): void {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return
+  if (isScoped(value)) {
+    visit(value)
+    return
+  }
+  seen.add(value)
+  if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
+    const items: Iterable<unknown> = value instanceof Map ? value.values() : value
+    for (const item of items) eachTensor(item, visit, seen)
+  } else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
+    for (const item of Object.values(value)) eachTensor(item, visit, seen)
+  }
+}
+
+/** Marks what scopes handle; a symbol, so that this module need not load the Tensor class. */
+export const scoped: unique symbol = Symbol('scoped')
+
+function isScoped(value: object): value is Scoped {
+  return scoped in value
+}
+
+/**
+ * Runs `fn` and frees every tensor made in it, except those in its result (a tensor, or arrays, maps and plain objects of
+ * tensors) and those that were `keep`ed. Scopes nest: a result belongs to the scope around. Where `fn` throws, all are freed.
+ *
+ * `fn` must be synchronous (await reads outside). Throws ValueError if it returns a promise.
+ *
+ * @example const loss = tidy(() => functional.mseLoss(net.forward(x), y))
+ */
+export function tidy<Result>(fn: () => Result): Result {
+  const scope = new Scope(current)
+  current = scope
+  let result: Result | undefined
+  try {
+    result = fn()
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      result = undefined
+      throw new ValueError('tidy: the function returned a promise, expected a synchronous function; await outside of it')
+    }
+  } finally {
+    current = scope.parent
+    eachTensor(result, (tensor) => {
+      if (scope.tensors.delete(tensor)) adopt(tensor)
+    })
+    for (const tensor of scope.tensors) tensor.dispose()
+  }
+  return result
+}
+
+// Set by tensor.ts: what leaves the last scope is watched by the garbage collector instead.
+let watch: (tensor: Scoped) => void = () => {}
+export function onEscape(callback: (tensor: Scoped) => void): void {
+  watch = callback
+}
+
+function adopt(tensor: Scoped): void {
+  if (!enterScope(tensor)) watch(tensor)
+}
+
+/**
+ * Takes a tensor out of all `tidy` scopes: it lives until it is disposed of (or collected as garbage).
+ *
+ * @example const mean = tidy(() => keep(x.mean()))
+ */
+export function keep<T extends Tensor>(tensor: T): T {
+  leaveScopes(tensor)
+  watch(tensor)
+  return tensor
+}

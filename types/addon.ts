@@ -1,0 +1,64 @@
+// The addon's functions that are not ops: tensors, gradients, devices.
+import type { CudnnError, OutOfMemoryFigures } from '../lib/errors.js'
+import type { DType } from './dtype.js'
+import type { Handle, NativeOps, OptionalHandle } from './native.js'
+
+export interface NativeMemory {
+  live: number
+  reserved: number
+  peak: number
+  limit: number
+  tensors: number
+  kernels: number
+}
+
+export interface Native {
+  readonly ops: NativeOps
+  readonly onednn: boolean
+
+  fromData(device: string, dtype: DType, shape: readonly number[], data: NodeJS.TypedArray | ArrayBuffer): Handle
+  shape(tensor: Handle): number[]
+  dtype(tensor: Handle): DType
+  device(tensor: Handle): string
+  dispose(tensor: Handle): void
+  isAlive(tensor: Handle): boolean
+  alias(tensor: Handle): Handle
+  detach(tensor: Handle): Handle
+  toDevice(tensor: Handle, device: string): Handle
+  read(tensor: Handle): Promise<ArrayBuffer>
+  readSync(tensor: Handle): ArrayBuffer
+  handleCount(): number
+
+  requiresGrad(tensor: Handle): boolean
+  setRequiresGrad(tensor: Handle, requiresGrad: boolean): void
+  isLeaf(tensor: Handle): boolean
+  grad(tensor: Handle): Handle
+  setGrad(tensor: Handle, gradient: OptionalHandle): void
+  backward(root: Handle, gradient: OptionalHandle, retainGraph: boolean, createGraph: boolean): void
+  gradients(
+    root: Handle,
+    gradient: OptionalHandle,
+    inputs: readonly Handle[],
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): Handle[]
+  gradEnabled(): boolean
+  setGradEnabled(enabled: boolean): void
+
+  devices(): { name: string; description: string }[]
+  openDevice(name: string): string
+  memory(device: string): NativeMemory
+  setMemoryLimit(device: string, bytes: number): void
+  resetPeak(device: string): void
+  trim(device: string): void
+  synchronize(device: string): Promise<void>
+  synchronizeSync(device: string): void
+  manualSeed(seed: number): void
+  seed(): number
+  offset(): number
+  nextOffset(): number
+  setOffset(offset: number): void
+  threads(): number
+  setThreads(threads: number): void
+  setErrorFactory(factory: (name: string, message: string, figures?: OutOfMemoryFigures) => CudnnError): void
+}

@@ -1,0 +1,23 @@
+// Element types and the JavaScript arrays that hold them.
+
+/**
+ * The element types. `float32` computes everywhere, `float64` on the `reference` device; `bfloat16` and `float16` store
+ * (cast to compute); `int32` holds indices and labels, `uint8` pictures, `bool` conditions.
+ */
+export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int32' | 'uint8' | 'bool'
+
+/** What `data()` gives for each type; half precision comes as float32, bool as 0 and 1. */
+export interface DataOf {
+  float32: Float32Array
+  float64: Float64Array
+  bfloat16: Float32Array
+  float16: Float32Array
+  int32: Int32Array
+  uint8: Uint8Array
+  bool: Uint8Array
+}
+
+export type TensorData = DataOf[DType]
+
+/** `'auto'` is the best device of the machine. */
+export type DeviceName = 'auto' | 'cpu' | 'reference' | `cuda:${number}`
