@@ -1,20 +1,15 @@
-// The entry point of the addon: an Environment for this Node environment, and all that JavaScript may call.
-#include "environment.hpp"
-#include "exports.hpp"
+// The entry point of the addon: what JavaScript sees when it opens node_cudnn.node.
+#include <napi.h>
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData<cnn::Environment>(new cnn::Environment(env));  // Node deletes it with the environment
-  cnn::exportOps(env, exports);
-  cnn::exportTensors(env, exports);
-  cnn::exportGradients(env, exports);
-  cnn::exportDevices(env, exports);
 #ifdef CNN_WITH_ONEDNN
-  exports.Set("onednn", true);
+  const bool onednn = true;
 #else
-  exports.Set("onednn", false);
+  const bool onednn = false;
 #endif
+  exports.Set("onednn", Napi::Boolean::New(env, onednn));
   return exports;
 }
 
