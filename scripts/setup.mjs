@@ -1,0 +1,198 @@
+// Does all set-up by itself: system packages, npm packages, the native addon, the TypeScript. What is current is not
+// touched, so that `npm run demo` and `npm test` can call it at every start.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fingerprint } from './support/fingerprint.mjs'
+import { processorFlags } from './support/processor.mjs'
+import { run } from './support/run.mjs'
+import { howToGet, list, missing, which } from './support/system.mjs'
+
+const MINIMUM_NODE = [20, 19]
+const DAY = 24 * 60 * 60 * 1000
+
+class SetupError extends Error {}
+
+/** Everything that set-up asks of the world, so that a test can put another world in its place. */
+export const world = {
+  root: path.dirname(path.dirname(fileURLToPath(import.meta.url))),
+  env: process.env,
+  nodeVersion: process.versions.node,
+  isRoot: process.getuid?.() === 0,
+  now: () => Date.now(),
+  print: (text) => process.stdout.write(text),
+  run,
+  missing,
+}
+
+/** One line on the screen for a step; its whole log if it fails. */
+async function step(w, title, command, args, options = {}) {
+  const start = w.now()
+  w.print(`setup: ${title} … `)
+  const { status, output } = await w.run(command, args, { cwd: w.root, env: w.env, ...options })
+  w.print(`${status === 0 ? 'done' : 'failed'} (${((w.now() - start) / 1000).toFixed(1)} s)\n`)
+  return { ok: status === 0, output }
+}
+
+async function mustStep(w, ...rest) {
+  const { ok, output } = await step(w, ...rest)
+  if (!ok) throw new SetupError(`${output.trimEnd()}\n\nsetup: ${rest[0]} failed; its log is above`)
+}
+
+function checkNode(w) {
+  const [major, minor] = w.nodeVersion.split('.').map(Number)
+  if (major < MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor < MINIMUM_NODE[1])) {
+    throw new SetupError(`setup: this is Node ${w.nodeVersion}, but Node ${MINIMUM_NODE.join('.')} or later is needed`)
+  }
+}
+
+/** What comes before apt-get so that it may install: nothing for root, sudo where it asks for no password. */
+async function aptPrefix(w) {
+  if (w.env.NODE_CUDNN_NO_APT || !which('apt-get', w.env)) return undefined
+  if (w.isRoot) return []
+  const sudo = which('sudo', w.env)
+  if (!sudo) return undefined
+  const { status } = await w.run(sudo, ['-n', 'true'], {})
+  return status === 0 ? [sudo, '-n'] : undefined
+}
+
+async function installPackages(w, prefix, packages) {
+  const apt = (title, args) => {
+    const noninteractive = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-y', '-o', 'DPkg::Lock::Timeout=120']
+    const [command, ...rest] = [...prefix, ...noninteractive, ...args]
+    return step(w, title, command, rest)
+  }
+  const install = (names) =>
+    apt(`installing ${list(names)} with apt-get`, ['install', '--no-install-recommends', ...names])
+  // A failed update (one broken source among many) need not stop the installation.
+  await apt('updating the package lists', ['update'])
+  const all = await install(packages)
+  if (all.ok || packages.length === 1) return all.output
+  // One unknown name makes apt-get refuse them all.
+  const logs = []
+  for (const name of packages) {
+    const one = await install([name])
+    if (!one.ok) logs.push(one.output)
+  }
+  return logs.join('\n')
+}
+
+/** Installs what the system lacks, where it may; returns what was declined, to be asked for again on another day. */
+async function systemPackages(w, declined) {
+  let absent = w.missing(w.env)
+  const recently = declined && w.now() - declined.at < DAY ? declined.packages : []
+  const ask = absent.filter((want) => want.required || !recently.includes(want.apt))
+  if (ask.length === 0) return absent.length > 0 ? declined : undefined
+
+  const prefix = await aptPrefix(w)
+  const log = prefix
+    ? await installPackages(
+        w,
+        prefix,
+        ask.map((want) => want.apt),
+      )
+    : ''
+  absent = w.missing(w.env)
+
+  const required = absent.filter((want) => want.required)
+  if (required.length > 0) {
+    const sentence = `setup: ${list(required.map((want) => want.name))} missing; ${howToGet(required, w.env)}`
+    throw new SetupError(log ? `${log.trimEnd()}\n\n${sentence}` : sentence)
+  }
+  for (const want of absent) w.print(`setup: ${want.name} is missing, so ${want.without}; ${howToGet([want], w.env)}\n`)
+  return absent.length > 0 ? { at: w.now(), packages: absent.map((want) => want.apt) } : undefined
+}
+
+/** True if node_modules holds what the lock file says, whoever installed it. */
+function modulesMatchLock(root) {
+  const read = (file) => JSON.parse(readFileSync(path.join(root, file), 'utf8')).packages
+  try {
+    const installed = read('node_modules/.package-lock.json')
+    return Object.entries(read('package-lock.json')).every(
+      ([name, { version, optional }]) =>
+        !name || installed[name]?.version === version || (optional && !installed[name]),
+    )
+  } catch {
+    return false
+  }
+}
+
+function npm(w) {
+  return w.env.npm_execpath?.endsWith('.js') ? [process.execPath, w.env.npm_execpath] : ['npm']
+}
+
+/** Resolves to true if anything had to be done. Throws a SetupError whose message is all that the user should see. */
+export async function setup(w = world) {
+  checkNode(w)
+  const stampFile = path.join(w.root, '.setup.json')
+  let stamp = {}
+  try {
+    stamp = JSON.parse(readFileSync(stampFile, 'utf8'))
+  } catch {
+    // the first start
+  }
+  const before = JSON.stringify(stamp)
+  const save = (changes) => {
+    Object.assign(stamp, changes)
+    writeFileSync(stampFile, `${JSON.stringify(stamp)}\n`)
+  }
+  const has = (file) => existsSync(path.join(w.root, file))
+
+  const declined = await systemPackages(w, stamp.declined)
+  if (declined !== stamp.declined) save({ declined })
+
+  const modules = fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json'])
+  if (stamp.modules !== modules) {
+    if (!modulesMatchLock(w.root)) {
+      const [command, ...args] = [...npm(w), has('node_modules') && !w.env.CI ? 'install' : 'ci']
+      await mustStep(w, 'installing the npm packages', command, [...args, '--include=dev', '--no-audit', '--no-fund'])
+    }
+    save({ modules: fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) })
+  }
+
+  // The addon depends on the machine, too: another processor, or oneDNN that has come or gone.
+  const machine = [
+    process.arch,
+    processorFlags().join(' '),
+    String(w.missing(w.env).some((want) => want.name === 'oneDNN')),
+  ]
+  const native = fingerprint(
+    w.root,
+    ['CMakeLists.txt', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
+    machine,
+  )
+  if (stamp.native !== native || !has('build/Release/node_cudnn.node')) {
+    const title = `building the native addon on ${os.availableParallelism()} cores`
+    await mustStep(w, title, process.execPath, ['scripts/build-native.mjs'])
+    save({ native })
+  }
+
+  const sources = [
+    'lib',
+    'types',
+    'examples',
+    'test',
+    'benchmarks',
+    'tsconfig.json',
+    'scripts/build-ts.mjs',
+    'package-lock.json',
+  ]
+  const ts = fingerprint(w.root, sources)
+  if (stamp.ts !== ts || !has('dist/lib/index.js')) {
+    await mustStep(w, 'compiling the TypeScript', process.execPath, ['scripts/build-ts.mjs'])
+    save({ ts })
+  }
+  return JSON.stringify(stamp) !== before
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  try {
+    const worked = await setup()
+    if (!worked && !process.argv.includes('--quiet')) world.print('setup: everything is up to date\n')
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}

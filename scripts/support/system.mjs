@@ -1,0 +1,80 @@
+// What this machine has: programs, libraries, data. Looks only at files, so it costs no time; knows nothing of our build.
+import { accessSync, constants, existsSync } from 'node:fs'
+import path from 'node:path'
+
+/** The full path of a program on the search path, or undefined. */
+export function which(name, env = process.env) {
+  for (const folder of (env.PATH ?? '').split(path.delimiter)) {
+    const file = path.resolve(folder || '.', name)
+    try {
+      accessSync(file, constants.X_OK)
+      return file
+    } catch {
+      // not in this folder
+    }
+  }
+  return undefined
+}
+
+function firstExisting(folders, file) {
+  return folders.map((folder) => path.join(folder, file)).find((candidate) => existsSync(candidate))
+}
+
+/** oneDNN's C++ header, where CMake would find it too. */
+export function findOneDnn(env = process.env) {
+  const prefixes = [...(env.CMAKE_PREFIX_PATH ?? '').split(path.delimiter).filter(Boolean), '/usr', '/usr/local']
+  return firstExisting(
+    prefixes.map((prefix) => path.join(prefix, 'include')),
+    'oneapi/dnnl/dnnl.hpp',
+  )
+}
+
+/** The folder of Debian's Fashion-MNIST package. */
+export function findFashionMnist() {
+  const file = '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz'
+  return existsSync(file) ? path.dirname(file) : undefined
+}
+
+/**
+ * Everything that the build and the examples want from the system. `required` ones stop the build; the others have a
+ * fallback, which `without` names.
+ */
+export const wants = [
+  {
+    name: 'a C++20 compiler',
+    required: true,
+    apt: 'g++',
+    find: (env) =>
+      env.CXX ? which(env.CXX.split(' ')[0], env) : (which('c++', env) ?? which('g++', env) ?? which('clang++', env)),
+  },
+  { name: 'CMake', required: true, apt: 'cmake', find: (env) => which('cmake', env) },
+  { name: 'make', required: true, apt: 'make', find: (env) => which('ninja', env) ?? which('make', env) },
+  {
+    name: 'oneDNN',
+    apt: 'libdnnl-dev',
+    find: findOneDnn,
+    without: 'the cpu device runs the reference backend, which is slow',
+  },
+  {
+    name: 'the Fashion-MNIST data',
+    apt: 'dataset-fashion-mnist',
+    find: findFashionMnist,
+    without: 'the examples download it when they need it',
+  },
+]
+
+export function missing(env = process.env) {
+  return wants.filter((want) => !want.find(env))
+}
+
+/** "a", "a and b", "a, b and c" */
+export function list(words) {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
+}
+
+/** How to get the given things on this system, as the end of a sentence. */
+export function howToGet(things, env = process.env) {
+  return which('apt-get', env)
+    ? `get ${things.length > 1 ? 'them' : 'it'} with: sudo apt-get install ${things.map((want) => want.apt).join(' ')}`
+    : `install ${things.length > 1 ? 'them' : 'it'} with this system's package manager`
+}
