@@ -1,0 +1,128 @@
+// `npm run doctor`: prints what this machine has, what it lacks and how to get it. Status 0 if training on the CPU works.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { howToGet, wants, which } from './support/system.mjs'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const inCheckout = existsSync(path.join(root, 'tsconfig.json'))
+const buildAddon = inCheckout ? 'npm run setup' : 'npm rebuild node-cudnn'
+
+/** ✔ is here, ✘ is missing and needed to train on the CPU, - is missing and can be done without. */
+function report(good, name, what, needed = false) {
+  console.log(`${good ? '✔' : needed ? '✘' : '-'} ${name.padEnd(14)} ${what}`)
+}
+
+/** The first line that a command prints, or undefined if it fails. */
+function firstLine(command, ...args) {
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' })
+  return status === 0 ? stdout.trim().split('\n')[0] : undefined
+}
+
+function dnnlVersion(header) {
+  const text = readFileSync(path.join(path.dirname(header), 'dnnl_version.h'), 'utf8')
+  return ['MAJOR', 'MINOR', 'PATCH']
+    .map((part) => new RegExp(`DNNL_VERSION_${part}\\s+(\\d+)`).exec(text)?.[1])
+    .join('.')
+}
+
+const describe = {
+  'a C++20 compiler': (file) => `${firstLine(file, '--version')} (${file})`,
+  CMake: (file) => `${firstLine(file, '--version')} (${file})`,
+  make: (file) => file,
+  oneDNN: (file) => `${dnnlVersion(file)} (${file})`,
+  'the Fashion-MNIST data': (folder) => folder,
+}
+const labels = { 'a C++20 compiler': 'compiler', CMake: 'cmake', 'the Fashion-MNIST data': 'Fashion-MNIST' }
+
+function machine() {
+  report(true, 'node', `${process.version} (${process.platform}-${process.arch})`)
+  const npm = firstLine('npm', '--version')
+  report(Boolean(npm), 'npm', npm ?? 'not found')
+  for (const want of wants) {
+    const file = want.find(process.env)
+    const label = labels[want.name] ?? want.name
+    const effect = want.without ?? 'the native addon cannot be built'
+    report(
+      Boolean(file),
+      label,
+      file ? describe[want.name](file) : `not found: ${effect}; ${howToGet([want])}`,
+      want.required,
+    )
+  }
+}
+
+/** Trains nothing: opens the package in a child process, since a broken native library may end its process. */
+function addon() {
+  const file = path.join(root, 'build', 'Release', 'node_cudnn.node')
+  const entry = path.join(root, 'dist', 'lib', 'index.js')
+  if (!existsSync(file) || !existsSync(entry)) {
+    report(false, 'addon', `not built; build it with: ${buildAddon}`, true)
+    return false
+  }
+  const script = `import * as cnn from ${JSON.stringify(pathToFileURL(entry).href)}
+console.log(JSON.stringify(cnn.devices()))
+console.log(await cnn.tensor([1, 2, 3]).sum().item())`
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+  const [devices, sum] = child.stdout.trim().split('\n')
+  if (child.status !== 0 || sum !== '6') {
+    const reason =
+      child.stderr.split('\n').find((line) => /^\w*Error\b/.test(line)) ?? `ended with ${child.signal ?? child.status}`
+    report(false, 'addon', `${file} does not work: ${reason}; build it again with: ${buildAddon}`, true)
+    return false
+  }
+  report(true, 'addon', file)
+  for (const device of JSON.parse(devices)) report(true, 'device', describeDevice(device))
+  return true
+}
+
+function describeDevice(device) {
+  return typeof device === 'string'
+    ? device
+    : Object.entries(device)
+        .map(([key, value]) => (key === 'name' ? value : `${key}: ${JSON.stringify(value)}`))
+        .join(', ')
+}
+
+/** A shared library in the loader's cache or in CUDA's usual folders. */
+function library(name) {
+  const cache = spawnSync(which('ldconfig') ?? '/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? ''
+  const known = cache.split('\n').find((line) => line.trim().startsWith(name))
+  if (known) return known.split('=> ')[1]
+  const folders = [...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean), '/usr/local/cuda/lib64']
+  for (const folder of folders) {
+    const found = existsSync(folder) && readdirSync(folder).find((file) => file.startsWith(name))
+    if (found) return path.join(folder, found)
+  }
+  return undefined
+}
+
+function cuda() {
+  const driver =
+    existsSync('/proc/driver/nvidia/version') &&
+    (firstLine('nvidia-smi', '--query-gpu=name,driver_version', '--format=csv,noheader') ?? library('libcuda.so.1'))
+  report(
+    Boolean(driver),
+    'NVIDIA driver',
+    driver || 'not found: no GPU can be used; get it from https://www.nvidia.com/drivers',
+  )
+  const nvcc = which('nvcc') ?? (existsSync('/usr/local/cuda/bin/nvcc') ? '/usr/local/cuda/bin/nvcc' : undefined)
+  report(
+    Boolean(nvcc),
+    'nvcc',
+    nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
+  )
+  const cudnn = library('libcudnn.so.9')
+  report(
+    Boolean(cudnn),
+    'cuDNN',
+    cudnn ?? 'not found: needed only for GPUs; get cuDNN 9 from https://developer.nvidia.com/cudnn-downloads',
+  )
+}
+
+machine()
+const works = addon()
+cuda()
+console.log(works ? '\nTraining on the CPU works.' : '\nTraining on the CPU does not work yet; see the lines above.')
+process.exitCode = works ? 0 : 1
