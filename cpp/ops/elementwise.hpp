@@ -10,7 +10,7 @@ namespace cnn {
 
 // alpha and beta where a function has parameters:
 //   leakyRelu: alpha = negative slope · elu: alpha · softplus: alpha = beta, beta = threshold · clamp: [alpha, beta]
-//   powScalar: x^alpha · affine: alpha·x + beta · rdiv: alpha / x
+//   powScalar: x^alpha · affine: alpha·x + beta
 NAMED_ENUM(UnaryFunction, relu, relu6, leakyRelu, elu, gelu, geluTanh, silu, sigmoid, hardsigmoid, hardswish, tanh, softplus,
            exp, log, sqrt, rsqrt, abs, neg, sign, square, reciprocal, powScalar, affine, clamp, sin, cos, log1p, expm1, erf,
            floor, ceil, round, isnan, logicalNot);

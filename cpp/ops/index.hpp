@@ -1,4 +1,5 @@
 // Ops that read or write at positions given by an int32 tensor. A position outside the axis is a ValueError.
+// x may have any type where elements only move; where they are added it is float32, float64 or int32.
 #pragma once
 
 #include "field.hpp"

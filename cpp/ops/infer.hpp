@@ -71,9 +71,8 @@ Descs infer(const ClipGradNorm&, Inputs);
 Descs infer(const ClipGradValue&, Inputs);
 Descs infer(const Copy&, Inputs);
 
-/// The descs of the outputs, in the plain layout.
-inline Descs infer(const Op& op, Inputs inputs) {
-  return std::visit([&](const auto& each) { return infer(each, inputs); }, op);
-}
+/// The descs of the outputs, in the plain layout. Checks first that the inputs are as many as the op's `inputs` says and that
+/// only optional ones are absent.
+Descs infer(const Op& op, Inputs inputs);
 
 }  // namespace cnn
