@@ -1,0 +1,74 @@
+// Ops as text: names and values of the static fields, whatever they are.
+#include "print.hpp"
+
+#include <charconv>
+
+#include "names.hpp"
+
+namespace cnn {
+
+namespace {
+
+/// A list of this many tensors is printed in full; of a longer one the beginning.
+constexpr int longestList = 8;
+
+void append(std::string& out, Index value) { out += std::to_string(value); }
+void append(std::string& out, bool value) { out += value ? "true" : "false"; }
+void append(std::string& out, const Dims& value) { out += toString(value); }
+void append(std::string& out, DType value) { out += toString(value); }
+void append(std::string& out, double value) {  // the shortest text that reads back as the same number
+  char digits[32];
+  auto end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
+  out.append(digits, end);
+}
+template <class Enum>
+  requires std::is_enum_v<Enum>
+void append(std::string& out, Enum value) {
+  out += enumName(value);
+}
+
+void separate(std::string& out) {
+  if (out.back() != '(') out += ", ";
+}
+
+template <class O>
+void appendInputs(std::string& out, const O& op, Inputs inputs) {
+  const int count = static_cast<int>(inputs.size());
+  for (int i = 0; i < count; i++) {
+    const TensorDesc& x = inputs[static_cast<std::size_t>(i)];
+    if (!x.defined) continue;
+    separate(out);
+    if (hasList(O::inputs) && i == longestList) {
+      out += "and " + std::to_string(count - i) + " more";
+      return;
+    }
+    out += inputName(op, i, count);
+    out += ' ';
+    out += toString(x);
+  }
+}
+
+}  // namespace
+
+std::string describe(const Op& op, Inputs inputs) {
+  return std::visit(
+      [&](const auto& each) {
+        std::string out(each.name);
+        out += '(';
+        appendInputs(out, each, inputs);
+        auto appendField = [&](const auto& field) {
+          separate(out);
+          out += field.name;
+          out += '=';
+          append(out, each.*field.member);
+        };
+        std::apply([&](const auto&... fields) { (appendField(fields), ...); }, each.fields());
+        out += ')';
+        return out;
+      },
+      op);
+}
+
+std::string describe(const Op& op) { return describe(op, {}); }
+
+}  // namespace cnn

@@ -1,0 +1,53 @@
+// What the gradient of one very op needs.
+#include "saves.hpp"
+
+namespace cnn {
+
+namespace {
+
+template <class O>
+std::string_view saves(const O&) {
+  return O::saves;
+}
+
+std::string_view saves(const Unary& unary) {
+  if (gradientFromNothing(unary.function) || isLocallyConstant(unary.function)) return "";
+  return gradientFromOutput(unary.function) ? "y" : "x";
+}
+
+std::string_view saves(const Binary& binary) {
+  switch (binary.function) {
+    case BinaryFunction::mul:
+    case BinaryFunction::div:
+    case BinaryFunction::pow:
+    case BinaryFunction::maximum:
+    case BinaryFunction::minimum: return "a b";
+    default: return "";
+  }
+}
+
+std::string_view saves(const Reduce& reduce) {
+  return reduce.function == ReduceFunction::sum || reduce.function == ReduceFunction::mean ? "" : "x y";
+}
+
+template <class O>
+Gradient gradient(const O&) {
+  return O::gradient;
+}
+
+Gradient gradient(const Unary& unary) { return isLocallyConstant(unary.function) ? Gradient::zero : Gradient::rule; }
+Gradient gradient(const Binary& binary) { return isComparison(binary.function) ? Gradient::zero : Gradient::rule; }
+// Between integers nothing flows; from float to float the gradient is cast back.
+Gradient gradient(const Cast& cast) { return isFloat(cast.dtype) ? Gradient::rule : Gradient::zero; }
+
+}  // namespace
+
+std::string_view savesOf(const Op& op) {
+  return std::visit([](const auto& each) { return saves(each); }, op);
+}
+
+Gradient gradientOf(const Op& op) {
+  return std::visit([](const auto& each) { return gradient(each); }, op);
+}
+
+}  // namespace cnn
