@@ -97,7 +97,7 @@ async function systemPackages(w, declined) {
 
   const required = absent.filter((want) => want.required)
   if (required.length > 0) {
-    const sentence = `setup: ${list(required.map((want) => want.name))} missing; ${howToGet(required, w.env)}`
+    const sentence = `setup: ${list(required.map((want) => want.name))} ${required.length > 1 ? 'are' : 'is'} missing; ${howToGet(required, w.env)}`
     throw new SetupError(log ? `${log.trimEnd()}\n\n${sentence}` : sentence)
   }
   for (const want of absent) w.print(`setup: ${want.name} is missing, so ${want.without}; ${howToGet([want], w.env)}\n`)

@@ -1,0 +1,209 @@
+// Set-up, with a made-up world: which commands it runs, when it runs none, and what it says when it cannot go on.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+
+interface Want {
+  name: string
+  apt: string
+  required?: boolean
+  without?: string
+}
+
+interface World {
+  root: string
+  env: Record<string, string | undefined>
+  nodeVersion: string
+  isRoot: boolean
+  now(): number
+  print(text: string): void
+  run(command: string, args: string[]): Promise<{ status: number; output: string }>
+  missing(): Want[]
+}
+
+// The scripts are plain JavaScript beside the compiled tests' folder, so that they run before anything is compiled.
+const script = new URL('../../scripts/setup.mjs', import.meta.url).href
+const { setup } = (await import(script)) as { setup(world: World): Promise<boolean> }
+
+const compiler: Want = { name: 'a C++20 compiler', apt: 'g++', required: true }
+const cmake: Want = { name: 'CMake', apt: 'cmake', required: true }
+const dnnl: Want = { name: 'oneDNN', apt: 'libdnnl-dev', without: 'it is slow' }
+const data: Want = { name: 'the data', apt: 'dataset-fashion-mnist', without: 'it is downloaded' }
+
+/** An empty project in a folder with a space in its name, and a world that only notes what it is asked to run. */
+function make(
+  t: ExecutionContext,
+  options: { absent?: Want[]; programs?: string[]; fails?: (line: string) => boolean } = {},
+) {
+  const root = mkdtempSync(path.join(tmpdir(), 'set up '))
+  t.teardown(() => rmSync(root, { recursive: true, force: true }))
+  const write = (file: string, text: string) => {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true })
+    writeFileSync(path.join(root, file), text)
+  }
+  const lock = (version: string) => JSON.stringify({ packages: { '': {}, 'node_modules/a': { version } } })
+  write('package-lock.json', lock('1.0.0'))
+  write('cpp/a.cpp', '')
+  write('lib/a.ts', '')
+  for (const program of options.programs ?? []) {
+    write(`bin/${program}`, '#!/bin/sh\n')
+    chmodSync(path.join(root, 'bin', program), 0o755)
+  }
+
+  const state = { absent: options.absent ?? [], ran: [] as string[], printed: '', time: 1e12 }
+  const world: World = {
+    root,
+    env: { PATH: path.join(root, 'bin') },
+    nodeVersion: '20.19.0',
+    isRoot: true,
+    now: () => state.time,
+    print: (text) => {
+      state.printed += text
+    },
+    missing: () => state.absent,
+    run: async (command, args) => {
+      const line = [path.basename(command), ...args].join(' ').replace(/^node /, '')
+      state.ran.push(line)
+      if (options.fails?.(line)) return { status: 1, output: `log of ${line}` }
+      if (line.startsWith('npm')) write('node_modules/.package-lock.json', lock('1.0.0'))
+      if (line.includes('build-native')) write('build/Release/node_cudnn.node', '')
+      if (line.includes('build-ts')) write('dist/lib/index.js', '')
+      const installed = / install --no-install-recommends (.*)/.exec(line)?.[1]?.split(' ') ?? []
+      state.absent = state.absent.filter((want) => !installed.includes(want.apt))
+      return { status: 0, output: '' }
+    },
+  }
+  const start = async (changes: Partial<World> = {}) => {
+    state.ran = []
+    state.printed = ''
+    return setup({ ...world, ...changes })
+  }
+  return { root, write, state, world, start }
+}
+
+const NPM = 'npm ci --include=dev --no-audit --no-fund'
+const NATIVE = 'scripts/build-native.mjs'
+const TS = 'scripts/build-ts.mjs'
+
+test('the first start does every step, the second none', async (t) => {
+  const { start, state } = make(t)
+  t.true(await start())
+  t.deepEqual(state.ran, [NPM, NATIVE, TS])
+  t.false(await start())
+  t.deepEqual(state.ran, [])
+  t.is(state.printed, '')
+})
+
+test('a changed file repeats only its step', async (t) => {
+  const { start, state, write, root } = make(t)
+  await start()
+  write('cpp/a.cpp', '// changed')
+  await start()
+  t.deepEqual(state.ran, [NATIVE])
+  write('lib/b.ts', '')
+  await start()
+  t.deepEqual(state.ran, [TS])
+  rmSync(path.join(root, 'build'), { recursive: true })
+  await start()
+  t.deepEqual(state.ran, [NATIVE])
+})
+
+test('packages that npm itself installed are not installed again', async (t) => {
+  const { start, state, write } = make(t)
+  write('node_modules/.package-lock.json', JSON.stringify({ packages: { 'node_modules/a': { version: '1.0.0' } } }))
+  await start()
+  t.deepEqual(state.ran, [NATIVE, TS])
+})
+
+test('a changed lock file updates the packages, and in CI installs them afresh', async (t) => {
+  for (const CI of [undefined, 'true']) {
+    const { start, state, write, world } = make(t)
+    write('node_modules/.package-lock.json', JSON.stringify({ packages: { 'node_modules/a': { version: '0.9.0' } } }))
+    await start({ env: { ...world.env, CI } })
+    t.true(state.ran[0]?.startsWith(CI ? 'npm ci' : 'npm install'))
+  }
+})
+
+test('root installs through apt-get only what is missing, and the lists are updated once', async (t) => {
+  const { start, state } = make(t, { absent: [compiler, dnnl], programs: ['apt-get'] })
+  await start()
+  const apt = state.ran.filter((line) => line.includes('apt-get'))
+  t.is(apt.length, 2)
+  t.true(apt[0]?.endsWith(' update'))
+  t.true(apt[1]?.endsWith(' install --no-install-recommends g++ libdnnl-dev'))
+})
+
+test('one package that apt-get does not know does not keep the others away', async (t) => {
+  const unknown = (line: string) => / install .*dataset-fashion-mnist/.test(line)
+  const { start, state } = make(t, { absent: [compiler, data], programs: ['apt-get'], fails: unknown })
+  await start()
+  t.deepEqual(state.absent, [data])
+  t.true(state.printed.includes('the data is missing, so it is downloaded; get it with: sudo apt-get install dataset'))
+  t.deepEqual(state.ran.slice(-3), [NPM, NATIVE, TS])
+})
+
+test('sudo is used where it asks for no password', async (t) => {
+  const { start, state } = make(t, { absent: [compiler], programs: ['apt-get', 'sudo'] })
+  await start({ isRoot: false })
+  t.is(state.ran[0], 'sudo -n true')
+  t.true(state.ran[1]?.startsWith('sudo -n env DEBIAN_FRONTEND=noninteractive apt-get -y'))
+})
+
+test('where it may not install, one sentence says what is missing and how to get it', async (t) => {
+  const absent = [compiler, cmake, dnnl]
+  const message = 'setup: a C++20 compiler and CMake are missing; get them with: sudo apt-get install g++ cmake'
+  const asks = make(t, { absent, programs: ['apt-get', 'sudo'], fails: (line) => line === 'sudo -n true' })
+  await t.throwsAsync(asks.start({ isRoot: false }), { message })
+  t.deepEqual(asks.state.ran, ['sudo -n true'])
+
+  const noSudo = make(t, { absent, programs: ['apt-get'] })
+  await t.throwsAsync(noSudo.start({ isRoot: false }), { message })
+
+  const declined = make(t, { absent, programs: ['apt-get'] })
+  await t.throwsAsync(declined.start({ env: { ...declined.world.env, NODE_CUDNN_NO_APT: '1' } }), { message })
+  t.deepEqual(declined.state.ran, [])
+
+  const other = make(t, { absent: [cmake] })
+  await t.throwsAsync(other.start(), {
+    message: "setup: CMake is missing; install it with this system's package manager",
+  })
+})
+
+test('without oneDNN it goes on, says so once, and asks again another day', async (t) => {
+  const { start, state } = make(t, { absent: [dnnl] })
+  await start()
+  t.true(state.printed.includes('oneDNN is missing, so it is slow'))
+  t.deepEqual(state.ran, [NPM, NATIVE, TS])
+  t.false(await start())
+  t.is(state.printed, '')
+  state.time += 25 * 60 * 60 * 1000
+  await start()
+  t.true(state.printed.includes('oneDNN is missing'))
+})
+
+test('oneDNN that was installed since builds the addon again', async (t) => {
+  const { start, state } = make(t, { absent: [dnnl] })
+  await start()
+  state.absent = []
+  await start()
+  t.deepEqual(state.ran, [NATIVE])
+})
+
+test('a failed step shows its log, stops, and is done again at the next start', async (t) => {
+  let broken = true
+  const { start, state, root } = make(t, { fails: (line) => broken && line === NATIVE })
+  const error = await t.throwsAsync(start())
+  t.true(error?.message.startsWith(`log of ${NATIVE}`))
+  t.deepEqual(state.ran, [NPM, NATIVE])
+  t.false(existsSync(path.join(root, 'dist')))
+  broken = false
+  await start()
+  t.deepEqual(state.ran, [NATIVE, TS])
+})
+
+test('a Node that is too old is named', async (t) => {
+  const { start } = make(t)
+  const message = 'setup: this is Node 20.18.3, but Node 20.19 or later is needed'
+  await t.throwsAsync(start({ nodeVersion: '20.18.3' }), { message })
+})
