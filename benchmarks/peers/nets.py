@@ -1,0 +1,33 @@
+"""The networks that benchmarks run, for PyTorch; benchmarks/nets.ts holds the same ones."""
+from torch import nn
+
+
+def cifar():
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 5, padding=2),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 5, padding=2),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 5, padding=2),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(1024, 64),
+        nn.Linear(64, 10),
+    )
+
+
+def lenet():
+    convolution = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(
+        *convolution,
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, 10),
+    )
+
+
+# name: constructor, (C, H, W), classes
+NETS = {"cifar": (cifar, (3, 32, 32), 10), "lenet": (lenet, (1, 32, 32), 10)}
