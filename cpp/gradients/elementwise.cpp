@@ -1,0 +1,91 @@
+// Gradients of elementwise ops; where an input was broadcast, its gradient is summed back to its shape.
+#include "helpers.hpp"
+
+namespace cnn {
+
+using namespace rules;
+
+Tensors vjp(const Unary& op, const Context& c, Grads dy) {
+  if (op.function == UnaryFunction::affine) return one(op.alpha == 1 ? dy[0] : affine(c, dy[0], op.alpha));
+  if (op.function == UnaryFunction::neg) return one(neg(c, dy[0]));
+  Tensor v = gradientFromOutput(op.function) ? c.output(0) : c.input(0);
+  return one(c.emit(UnaryBackward{.function = op.function, .alpha = op.alpha, .beta = op.beta}, {dy[0], v}));
+}
+
+namespace {
+
+// Half of dy where a and b are equal, all of it to the larger (or smaller).
+Tensor extremumGradient(const Context& c, BinaryFunction wins, const Tensor& dy, const Tensor& self, const Tensor& other) {
+  Tensor strictly = where(c, binary(c, wins, self, other), dy);
+  Tensor tied = where(c, binary(c, BinaryFunction::eq, self, other), affine(c, dy, 0.5));
+  return add(c, strictly, tied);
+}
+
+// b·a^(b−1), 0 where b = 0 (also at a = 0).
+Tensor powBaseGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b) {
+  Tensor slope = mul(c, b, binary(c, BinaryFunction::pow, a, affine(c, b, 1, -1)));
+  Tensor isZero = binary(c, BinaryFunction::eq, b, fill(c, TensorDesc(b.dtype(), Dims()), 0));
+  return mul(c, dy, c.emit(Where{}, {isZero, fill(c, TensorDesc(b.dtype(), Dims()), 0), slope}));
+}
+
+// a^b·ln(a), 0 where a = 0 and b ≥ 0.
+Tensor powExponentGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b) {
+  Tensor zero = fill(c, TensorDesc(a.dtype(), Dims()), 0);
+  Tensor slope = mul(c, binary(c, BinaryFunction::pow, a, b), unary(c, UnaryFunction::log, a));
+  Tensor isFlat = binary(c, BinaryFunction::logicalAnd, binary(c, BinaryFunction::eq, a, zero), binary(c, BinaryFunction::ge, b, zero));
+  return mul(c, dy, c.emit(Where{}, {isFlat, zero, slope}));
+}
+
+}  // namespace
+
+Tensors vjp(const Binary& op, const Context& c, Grads grads) {
+  const Tensor& dy = grads[0];
+  Tensor da, db;
+  bool needsA = c.needs(0), needsB = c.needs(1);
+  switch (op.function) {
+    case BinaryFunction::add:
+      if (needsA) da = dy;
+      if (needsB) db = dy;
+      break;
+    case BinaryFunction::sub:
+      if (needsA) da = dy;
+      if (needsB) db = neg(c, sumTo(c, dy, c.inputDesc(1).shape));
+      break;
+    case BinaryFunction::mul:
+      if (needsA) da = mul(c, dy, c.input(1));
+      if (needsB) db = mul(c, dy, c.input(0));
+      break;
+    case BinaryFunction::div: {  // a/b: 1/b, −a/b²
+      Tensor b = c.input(1), scaled = div(c, dy, b);
+      if (needsA) da = scaled;
+      if (needsB) db = neg(c, mul(c, scaled, div(c, c.input(0), b)));
+      break;
+    }
+    case BinaryFunction::maximum:
+      if (needsA) da = extremumGradient(c, BinaryFunction::gt, dy, c.input(0), c.input(1));
+      if (needsB) db = extremumGradient(c, BinaryFunction::gt, dy, c.input(1), c.input(0));
+      break;
+    case BinaryFunction::minimum:
+      if (needsA) da = extremumGradient(c, BinaryFunction::lt, dy, c.input(0), c.input(1));
+      if (needsB) db = extremumGradient(c, BinaryFunction::lt, dy, c.input(1), c.input(0));
+      break;
+    case BinaryFunction::pow:
+      if (needsA) da = powBaseGradient(c, dy, c.input(0), c.input(1));
+      if (needsB) db = powExponentGradient(c, dy, c.input(0), c.input(1));
+      break;
+    default: break;  // comparisons have no gradient and are not recorded
+  }
+  return {da ? sumTo(c, da, c.inputDesc(0).shape) : Tensor(), db ? sumTo(c, db, c.inputDesc(1).shape) : Tensor()};
+}
+
+Tensors vjp(const Where&, const Context& c, Grads dy) {
+  Tensors dx(3);
+  Tensor condition = c.input(0), zero = fill(c, TensorDesc(dy[0].dtype(), Dims()), 0);
+  if (c.needs(1)) dx[1] = sumTo(c, c.emit(Where{}, {condition, dy[0], zero}), c.inputDesc(1).shape);
+  if (c.needs(2)) dx[2] = sumTo(c, c.emit(Where{}, {condition, zero, dy[0]}), c.inputDesc(2).shape);
+  return dx;
+}
+
+Tensors vjp(const Cast&, const Context& c, Grads dy) { return one(cast(c, dy[0], c.inputDesc(0).dtype)); }
+
+}  // namespace cnn
