@@ -1,0 +1,122 @@
+// Activation functions and softmax.
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { axis, oneOf } from './arguments.js'
+import { unary } from './math.js'
+
+/**
+ * max(x, 0). Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
+ * @example const y = functional.relu(x)
+ */
+export function relu(x: Tensor): Tensor {
+  return unary(x, 'relu')
+}
+
+/**
+ * min(max(x, 0), 6). Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
+ * @example const y = functional.relu6(x)
+ */
+export function relu6(x: Tensor): Tensor {
+  return unary(x, 'relu6')
+}
+
+/**
+ * 1 / (1 + e^−x). Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
+ * @example const y = functional.sigmoid(x)
+ */
+export function sigmoid(x: Tensor): Tensor {
+  return unary(x, 'sigmoid')
+}
+
+/**
+ * The hyperbolic tangent. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
+ * @example const y = functional.tanh(x)
+ */
+export function tanh(x: Tensor): Tensor {
+  return unary(x, 'tanh')
+}
+
+/**
+ * x · sigmoid(x), also called swish. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
+ * @example const y = functional.silu(x)
+ */
+export function silu(x: Tensor): Tensor {
+  return unary(x, 'silu')
+}
+
+/**
+ * min(max(x + 3, 0), 6) / 6. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
+ * @example const y = functional.hardsigmoid(x)
+ */
+export function hardsigmoid(x: Tensor): Tensor {
+  return unary(x, 'hardsigmoid')
+}
+
+/**
+ * x · hardsigmoid(x). Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
+ * @example const y = functional.hardswish(x)
+ */
+export function hardswish(x: Tensor): Tensor {
+  return unary(x, 'hardswish')
+}
+
+/**
+ * x where x > 0, else negativeSlope·x. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+ * @example const y = functional.leakyRelu(x, 0.1)
+ */
+export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
+  return unary(x, 'leakyRelu', negativeSlope)
+}
+
+/**
+ * x where x > 0, else alpha·(e^x − 1). Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
+ * @example const y = functional.elu(x)
+ */
+export function elu(x: Tensor, alpha = 1): Tensor {
+  return unary(x, 'elu', alpha)
+}
+
+/**
+ * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes the usual approximation. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+ * @example const y = functional.gelu(x)
+ */
+export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  return unary(x, oneOf('gelu', 'approximate', approximate, ['none', 'tanh']) === 'tanh' ? 'geluTanh' : 'gelu')
+}
+
+/**
+ * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
+ * @example const y = functional.softplus(x, { beta: 2 })
+ */
+export function softplus(x: Tensor, { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}): Tensor {
+  return unary(x, 'softplus', beta, threshold)
+}
+
+/**
+ * e^x / Σ e^x along `dim`: positive numbers whose sum is 1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
+ * @example const probabilities = functional.softmax(logits, 1)
+ */
+export function softmax(x: Tensor, dim: number): Tensor {
+  return wrap(native.ops.softmax(x.handle, axis('softmax', dim, x.rank), false))
+}
+
+/**
+ * The logarithm of softmax along `dim`, computed without overflow.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+ * @example const logp = functional.logSoftmax(logits, 1)
+ */
+export function logSoftmax(x: Tensor, dim: number): Tensor {
+  return wrap(native.ops.softmax(x.handle, axis('logSoftmax', dim, x.rank), true))
+}

@@ -1,0 +1,233 @@
+// Convolution and transposed convolution of one, two and three spatial dimensions.
+
+import type { PadMode } from '../../types/native.js'
+import { ShapeError, ValueError } from '../errors.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { batched, oneOf, optional, type Size, shapeText, sizes } from './arguments.js'
+
+/** What lies around the input: zeros, or elements of the input itself. */
+export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
+
+export interface ConvOptions {
+  /** Step of the kernel. Default 1. */
+  stride?: Size
+  /**
+   * Elements added on both sides of each spatial dimension; `'valid'` is 0; `'same'` keeps the size of the input (stride 1
+   * only; an odd total puts the extra element at the end). Default 0.
+   */
+  padding?: Size | 'same' | 'valid'
+  /** Distance between the elements of the kernel. Default 1. */
+  dilation?: Size
+  /** Groups of channels that don't see each other; `groups` = input channels is a depthwise convolution. Default 1. */
+  groups?: number
+  /** Default `'zeros'`. */
+  paddingMode?: PaddingMode
+}
+
+export interface ConvTransposeOptions {
+  /** Default 1. */
+  stride?: Size
+  /** The padding of the convolution whose gradient this is: it makes the output smaller. Default 0. */
+  padding?: Size
+  /** Elements added at the end of each output dimension; smaller than `stride` or `dilation`. Default 0. */
+  outputPadding?: Size
+  /** Default 1. */
+  groups?: number
+  /** Default 1. */
+  dilation?: Size
+}
+
+/** How much to pad before and after each spatial dimension. */
+export function convPadding(
+  op: string,
+  padding: Size | 'same' | 'valid',
+  stride: readonly number[],
+  dilation: readonly number[],
+  kernel: readonly number[],
+): { low: readonly number[]; high: readonly number[] } {
+  const rank = kernel.length
+  if (typeof padding !== 'string') {
+    const low = sizes(padding, rank)
+    return { low, high: low }
+  }
+  if (oneOf(op, 'padding', padding, ['same', 'valid']) === 'valid') return { low: sizes(0, rank), high: sizes(0, rank) }
+  if (stride.some((step) => step !== 1)) {
+    throw new ValueError(`${op}: padding 'same' needs stride 1, got ${shapeText(stride)}`)
+  }
+  const total = kernel.map((size, i) => (dilation[i] ?? 1) * (size - 1))
+  const low = total.map((size) => Math.floor(size / 2))
+  return { low, high: total.map((size, i) => size - low[i]!) }
+}
+
+function conv(
+  op: string,
+  spatial: number,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvOptions,
+): Tensor {
+  const stride = sizes(options.stride ?? 1, spatial)
+  const dilation = sizes(options.dilation ?? 1, spatial)
+  const mode = oneOf(op, 'paddingMode', options.paddingMode ?? 'zeros', ['zeros', 'reflect', 'replicate', 'circular'])
+  if (weight.rank !== spatial + 2) {
+    throw new ShapeError(
+      `${op}: weight is ${shapeText(weight.shape)}, expected ${spatial + 2} dimensions [outChannels, inChannels / groups, …kernel]`,
+    )
+  }
+  const { low, high } = convPadding(op, options.padding ?? 0, stride, dilation, weight.shape.slice(2))
+  const run = (input: Tensor, before: readonly number[], after: readonly number[]) =>
+    wrap(
+      native.ops.conv(
+        input.handle,
+        weight.handle,
+        optional(bias),
+        stride,
+        before,
+        after,
+        dilation,
+        options.groups ?? 1,
+      ),
+    )
+  return batched(op, x, spatial, (input) => {
+    if (mode === 'zeros') return run(input, low, high)
+    return tidy(() => {
+      const none = sizes(0, spatial)
+      const padded = wrap(native.ops.pad(input.handle, [0, 0, ...low], [0, 0, ...high], mode satisfies PadMode, 0))
+      return run(padded, none, none)
+    })
+  })
+}
+
+/**
+ * 1-D convolution (cross-correlation): x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O] → [N, O, L'], where
+ * L' = ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1.
+ * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+ * @example const y = functional.conv1d(x, weight, bias, { padding: 1 })
+ */
+export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv('conv1d', 1, x, weight, bias, options)
+}
+
+/**
+ * 2-D convolution (cross-correlation): x [N, C, H, W] or [C, H, W], weight [O, C / groups, kH, kW], bias [O] →
+ * [N, O, H', W'], where H' = ⌊(H + 2·padding − dilation·(kH − 1) − 1) / stride⌋ + 1.
+ * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+ * @example const y = functional.conv2d(x, weight, bias, { stride: 2, padding: 1 })
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv('conv2d', 2, x, weight, bias, options)
+}
+
+/**
+ * 3-D convolution (cross-correlation): x [N, C, D, H, W] or [C, D, H, W], weight [O, C / groups, kD, kH, kW], bias [O] →
+ * [N, O, D', H', W'].
+ * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+ * @example const y = functional.conv3d(x, weight, bias, { padding: [0, 1, 1] })
+ */
+export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+  return conv('conv3d', 3, x, weight, bias, options)
+}
+
+function convTranspose(
+  op: string,
+  spatial: number,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvTransposeOptions,
+): Tensor {
+  const stride = sizes(options.stride ?? 1, spatial)
+  const padding = sizes(options.padding ?? 0, spatial)
+  const outputPadding = sizes(options.outputPadding ?? 0, spatial)
+  const dilation = sizes(options.dilation ?? 1, spatial)
+  if (weight.rank !== spatial + 2) {
+    throw new ShapeError(
+      `${op}: weight is ${shapeText(weight.shape)}, expected ${spatial + 2} dimensions [inChannels, outChannels / groups, …kernel]`,
+    )
+  }
+  if (
+    outputPadding.length !== spatial ||
+    outputPadding.some((extra, i) => !(extra >= 0 && extra < Math.max(stride[i]!, dilation[i]!)))
+  ) {
+    throw new ValueError(
+      `${op}: outputPadding is ${shapeText(outputPadding)}, expected at least 0 and less than stride ${shapeText(stride)} or dilation ${shapeText(dilation)}`,
+    )
+  }
+  return batched(op, x, spatial, (input) => {
+    const inputSize = input.shape
+      .slice(2)
+      .map(
+        (size, i) =>
+          (size - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (weight.shape[i + 2]! - 1) + outputPadding[i]! + 1,
+      )
+    // The output is the input of the convolution that would give x: the end of it that no window reaches is the output padding.
+    const paddingEnd = padding.map((size, i) => (outputPadding[i]! < stride[i]! ? size : size - outputPadding[i]!))
+    return wrap(
+      native.ops.convBackwardData(
+        input.handle,
+        weight.handle,
+        optional(bias),
+        stride,
+        padding,
+        paddingEnd,
+        dilation,
+        options.groups ?? 1,
+        inputSize,
+      ),
+    )
+  })
+}
+
+/**
+ * 1-D transposed convolution, the gradient of a convolution for its input: x [N, C, L] or [C, L], weight
+ * [C, O / groups, K], bias [O] → [N, O, L'], where L' = (L − 1)·stride − 2·padding + dilation·(K − 1) + outputPadding + 1.
+ * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+ * @example const y = functional.convTranspose1d(x, weight, bias, { stride: 2 })
+ */
+export function convTranspose1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return convTranspose('convTranspose1d', 1, x, weight, bias, options)
+}
+
+/**
+ * 2-D transposed convolution: x [N, C, H, W] or [C, H, W], weight [C, O / groups, kH, kW], bias [O] → [N, O, H', W'], where
+ * H' = (H − 1)·stride − 2·padding + dilation·(kH − 1) + outputPadding + 1.
+ * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
+ * @example const y = functional.convTranspose2d(x, weight, bias, { stride: 2, padding: 1, outputPadding: 1 })
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return convTranspose('convTranspose2d', 2, x, weight, bias, options)
+}
+
+/**
+ * 3-D transposed convolution: x [N, C, D, H, W] or [C, D, H, W], weight [C, O / groups, kD, kH, kW], bias [O] →
+ * [N, O, D', H', W'].
+ * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
+ * @example const y = functional.convTranspose3d(x, weight, bias, { stride: 2 })
+ */
+export function convTranspose3d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return convTranspose('convTranspose3d', 3, x, weight, bias, options)
+}

@@ -1,0 +1,32 @@
+// Reading at positions that are data themselves (int32 tensors).
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { axis } from './arguments.js'
+
+/**
+ * int32 [...] → int32 [..., numClasses], 1 at the class and 0 elsewhere.
+ * @throws ValueError (when read) for a class outside [0, numClasses).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
+ * @example const y = functional.oneHot(labels, 10)
+ */
+export function oneHot(x: Tensor, numClasses: number): Tensor {
+  return wrap(native.ops.oneHot(x.handle, numClasses))
+}
+
+/**
+ * The elements of x whose position along `dim` is given by `index` (int32); the result has the shape of index.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
+ * @example const picked = functional.gather(logp, 1, labels)
+ */
+export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+  return wrap(native.ops.gather(x.handle, index.handle, axis('gather', dim, x.rank)))
+}
+
+/**
+ * The slices of x at the positions `index` (int32 [K]) of `dim`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
+ * @example const batch = functional.indexSelect(images, 0, chosen)
+ */
+export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
+  return wrap(native.ops.indexSelect(x.handle, index.handle, axis('indexSelect', dim, x.rank)))
+}

@@ -1,0 +1,266 @@
+// Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
+import { ShapeError, ValueError } from '../errors.js'
+import { native } from '../native.js'
+import { type Tensor, wrapAll } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { logSoftmax } from './activation.js'
+import { first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
+import { abs, add, cast, clamp, div, eq, exp, gt, log, lt, mul, neg, square, sub, unary, where } from './math.js'
+import { mean, sum } from './reduce.js'
+
+export interface LossOptions {
+  /** The mean of all losses, their sum, or each by itself. Default 'mean'. */
+  reduction?: ReductionName
+}
+
+export interface NllLossOptions extends LossOptions {
+  /** [C]: weight of each class. Default: 1 each. */
+  weight?: Tensor | null
+  /** A target that counts nothing. Default −100. */
+  ignoreIndex?: number
+}
+
+export interface CrossEntropyOptions extends NllLossOptions {
+  /** How much of the target is spread evenly over all classes, in [0, 1]. Default 0. */
+  labelSmoothing?: number
+}
+
+function reductionOf<T extends string>(op: string, reduction: T | ReductionName = 'mean'): T | ReductionName {
+  return oneOf<T | ReductionName>(op, 'reduction', reduction, ['none', 'mean', 'sum'])
+}
+
+function reduced(loss: Tensor, reduction: ReductionName): Tensor {
+  return reduction === 'none' ? loss : reduction === 'mean' ? mean(loss) : sum(loss)
+}
+
+function sameShape(op: string, x: Tensor, target: Tensor): void {
+  if (shapeText(x.shape) !== shapeText(target.shape)) {
+    throw new ShapeError(
+      `${op}: x is ${shapeText(x.shape)} and target is ${shapeText(target.shape)}, expected equal shapes`,
+    )
+  }
+}
+
+/** A loss of each pair of elements, reduced; intermediates are freed. */
+function elementwise(
+  op: string,
+  x: Tensor,
+  target: Tensor,
+  reduction: ReductionName | undefined,
+  loss: () => Tensor,
+): Tensor {
+  const how = reductionOf(op, reduction) as ReductionName
+  sameShape(op, x, target)
+  return tidy(() => reduced(loss(), how))
+}
+
+/**
+ * (x − target)². Both have one shape (nothing is broadcast).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+ * @example const loss = functional.mseLoss(prediction, target)
+ */
+export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+  return elementwise('mseLoss', x, target, reduction, () => square(sub(x, target)))
+}
+
+/**
+ * |x − target|. Both have one shape (nothing is broadcast).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
+ * @example const loss = functional.l1Loss(prediction, target)
+ */
+export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+  return elementwise('l1Loss', x, target, reduction, () => abs(sub(x, target)))
+}
+
+/**
+ * With d = |x − target|: d²/(2·beta) where d < beta, else d − beta/2; beta 0 is l1Loss. Both have one shape. Default beta 1.
+ * @throws ValueError when beta is negative.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
+ * @example const loss = functional.smoothL1Loss(boxes, target, { beta: 0.1 })
+ */
+export function smoothL1Loss(
+  x: Tensor,
+  target: Tensor,
+  { beta = 1, reduction }: LossOptions & { beta?: number } = {},
+): Tensor {
+  if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta is ${beta}, expected 0 or more`)
+  if (beta === 0) return l1Loss(x, target, { reduction })
+  return elementwise('smoothL1Loss', x, target, reduction, () => {
+    const difference = sub(x, target)
+    const distance = abs(difference)
+    return where(lt(distance, beta), mul(square(difference), 0.5 / beta), sub(distance, 0.5 * beta))
+  })
+}
+
+/** max(log x, −100), with a gradient of 0 instead of NaN where x is 0. */
+function boundedLog(x: Tensor): Tensor {
+  const positive = gt(x, 0)
+  return where(positive, clamp(log(where(positive, x, 1)), { min: -100 }), -100)
+}
+
+/**
+ * −weight·(target·log x + (1 − target)·log(1 − x)) of probabilities x; logarithms are at least −100. Prefer
+ * binaryCrossEntropyWithLogits, which loses no precision. Both have one shape; weight broadcasts.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+ * @example const loss = functional.binaryCrossEntropy(functional.sigmoid(x), target)
+ */
+export function binaryCrossEntropy(
+  x: Tensor,
+  target: Tensor,
+  { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
+): Tensor {
+  return elementwise('binaryCrossEntropy', x, target, reduction, () => {
+    const loss = neg(add(mul(target, boundedLog(x)), mul(sub(1, target), boundedLog(sub(1, x)))))
+    return weight ? mul(loss, weight) : loss
+  })
+}
+
+/**
+ * The binary cross-entropy of sigmoid(x): weight·((1 − target)·x + (1 + (posWeight − 1)·target)·log(1 + e^−x)), without
+ * overflow. Both have one shape; weight and posWeight (weight of the positive class) broadcast.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+ * @example const loss = functional.binaryCrossEntropyWithLogits(logits, target)
+ */
+export function binaryCrossEntropyWithLogits(
+  x: Tensor,
+  target: Tensor,
+  {
+    weight = null,
+    posWeight = null,
+    reduction,
+  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
+): Tensor {
+  return elementwise('binaryCrossEntropyWithLogits', x, target, reduction, () => {
+    // Above 40, log(1 + e^v) is v in every type, and e^40 overflows in none.
+    const softplus = unary(neg(x), 'softplus', 1, 40)
+    const positive = posWeight ? mul(add(mul(sub(posWeight, 1), target), 1), softplus) : softplus
+    const loss = add(mul(sub(1, target), x), positive)
+    return weight ? mul(loss, weight) : loss
+  })
+}
+
+/**
+ * target·(log target − x) for log-probabilities x; with `logTarget` target is logarithms too. 'mean' divides by the number of
+ * elements, 'batchmean' by the size of the first dimension (the divergence as it is defined). Both have one shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
+ * @example const loss = functional.klDiv(functional.logSoftmax(x, 1), target, { reduction: 'batchmean' })
+ */
+export function klDiv(
+  x: Tensor,
+  target: Tensor,
+  { reduction = 'mean', logTarget = false }: { reduction?: ReductionName | 'batchmean'; logTarget?: boolean } = {},
+): Tensor {
+  oneOf('klDiv', 'reduction', reduction, ['none', 'mean', 'sum', 'batchmean'])
+  return tidy(() => {
+    const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, () => {
+      if (logTarget) return mul(exp(target), sub(target, x))
+      // 0·log 0 is 0.
+      const information = mul(target, log(where(gt(target, 0), target, 1)))
+      return sub(information, mul(target, x))
+    })
+    return reduction === 'batchmean' ? div(loss, x.shape[0] ?? 1) : loss
+  })
+}
+
+/** Calls `fn` with class positions as int32, and with a batch dimension where x is one sample [C]. */
+function withTargets(x: Tensor, target: Tensor, fn: (x: Tensor, target: Tensor) => Tensor): Tensor {
+  if (target.dtype === 'uint8') return withTargets(x, cast(target, 'int32'), fn)
+  if (x.rank !== 1 || target.rank !== 0) return fn(x, target)
+  const loss = fn(reshaped(x, [1, ...x.shape]), reshaped(target, [1]))
+  return loss.rank === 0 ? loss : reshaped(loss, [])
+}
+
+/**
+ * −weight[target]·x[target] of log-probabilities x [N, C, …] (or [C]) for target int32 (or uint8) [N, …] (or []). 'mean' divides
+ * by the sum of the weights of the targets that count.
+ * @throws ValueError (when read) for a target outside [0, C) that is not ignoreIndex.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
+ * @example const loss = functional.nllLoss(functional.logSoftmax(x, 1), target)
+ */
+export function nllLoss(
+  x: Tensor,
+  target: Tensor,
+  { weight = null, ignoreIndex = -100, reduction }: NllLossOptions = {},
+): Tensor {
+  const how = reductionOf('nllLoss', reduction) as ReductionName
+  return tidy(() =>
+    withTargets(x, target, (logp, classes) =>
+      first(native.ops.nllLoss(logp.handle, classes.handle, optional(weight), how, ignoreIndex)),
+    ),
+  )
+}
+
+/** The weights of the classes, shaped to meet [N, C, …]. */
+function alongClasses(weight: Tensor, rank: number): Tensor {
+  return reshaped(weight, [weight.size, ...new Array<number>(rank - 2).fill(1)])
+}
+
+/** The loss of targets that are class positions, spread over all classes by `smoothing`. */
+function smoothed(
+  logp: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  ignoreIndex: number,
+  reduction: ReductionName,
+  smoothing: number,
+): Tensor {
+  const [nll, totalWeight] = wrapAll(
+    native.ops.nllLoss(logp.handle, target.handle, optional(weight), reduction, ignoreIndex),
+  ) as [Tensor, Tensor]
+  if (smoothing === 0) return nll
+  const weighted = weight ? mul(logp, alongClasses(weight, logp.rank)) : logp
+  // Where a target is ignored, so is what it would spread.
+  const each = where(eq(target, ignoreIndex), 0, neg(sum(weighted, 1)))
+  const spread = reduction === 'none' ? each : reduction === 'sum' ? sum(each) : div(sum(each), totalWeight)
+  return add(mul(nll, 1 - smoothing), mul(spread, smoothing / (logp.shape[1] ?? 1)))
+}
+
+/** The loss of targets that are probabilities of classes, [N, C, …]; 'mean' divides by the number of samples and places. */
+function ofProbabilities(
+  logp: Tensor,
+  target: Tensor,
+  weight: Tensor | null,
+  reduction: ReductionName,
+  smoothing: number,
+): Tensor {
+  const classes = logp.shape[1] ?? 1
+  const wanted = smoothing === 0 ? target : add(mul(target, 1 - smoothing), smoothing / classes)
+  const product = mul(logp, wanted)
+  const each = neg(sum(weight ? mul(product, alongClasses(weight, logp.rank)) : product, 1))
+  return reduced(each, reduction)
+}
+
+/**
+ * The cross-entropy of softmax(x) along dimension 1: x [N, C, …] (or [C]); target is class positions (int32 or uint8,
+ * [N, …] or []), or probabilities of classes (of the type and shape of x).
+ * @throws ShapeError when shapes do not fit; ValueError when labelSmoothing is not in [0, 1], and (when read) for a target
+ * outside [0, C) that is not ignoreIndex.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+ * @example const loss = functional.crossEntropy(logits, labels, { labelSmoothing: 0.1 })
+ */
+export function crossEntropy(
+  x: Tensor,
+  target: Tensor,
+  { weight = null, ignoreIndex = -100, reduction, labelSmoothing = 0 }: CrossEntropyOptions = {},
+): Tensor {
+  const how = reductionOf('crossEntropy', reduction) as ReductionName
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new ValueError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected a number in [0, 1]`)
+  }
+  if (x.rank === 0) throw new ShapeError('crossEntropy: x is [], expected [N, C, …] or [C]')
+  const areProbabilities = target.dtype !== 'int32' && target.dtype !== 'uint8'
+  if (!areProbabilities) {
+    return tidy(() =>
+      withTargets(x, target, (logits, classes) =>
+        smoothed(logSoftmax(logits, 1), classes, weight, ignoreIndex, how, labelSmoothing),
+      ),
+    )
+  }
+  if (ignoreIndex >= 0) throw new ValueError('crossEntropy: ignoreIndex is for class positions, not for probabilities')
+  sameShape('crossEntropy', x, target)
+  return tidy(() => {
+    const batch = (each: Tensor) => (each.rank === 1 ? reshaped(each, [1, ...each.shape]) : each)
+    const loss = ofProbabilities(logSoftmax(batch(x), 1), batch(target), weight, how, labelSmoothing)
+    return x.rank === 1 && loss.rank === 1 ? reshaped(loss, []) : loss
+  })
+}

@@ -1,0 +1,408 @@
+// Arithmetic, comparison and selection, element by element; numbers take part without becoming tensors where an op allows it.
+import type { DType } from '../../types/dtype.js'
+import type { BinaryFunction, UnaryFunction } from '../../types/native.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { scalarLike } from './arguments.js'
+
+/** One function of the unary op; `alpha` and `beta` are its parameters. */
+export function unary(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tensor {
+  return wrap(native.ops.unary(x.handle, name, alpha, beta))
+}
+
+/**
+ * e^x. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
+ * @example const y = functional.exp(x)
+ */
+export function exp(x: Tensor): Tensor {
+  return unary(x, 'exp')
+}
+
+/**
+ * The natural logarithm. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.log.html
+ * @example const y = functional.log(x)
+ */
+export function log(x: Tensor): Tensor {
+  return unary(x, 'log')
+}
+
+/**
+ * The square root. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html
+ * @example const y = functional.sqrt(x)
+ */
+export function sqrt(x: Tensor): Tensor {
+  return unary(x, 'sqrt')
+}
+
+/**
+ * 1 / √x. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html
+ * @example const y = functional.rsqrt(x)
+ */
+export function rsqrt(x: Tensor): Tensor {
+  return unary(x, 'rsqrt')
+}
+
+/**
+ * |x|. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.abs.html
+ * @example const y = functional.abs(x)
+ */
+export function abs(x: Tensor): Tensor {
+  return unary(x, 'abs')
+}
+
+/**
+ * −x. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.neg.html
+ * @example const y = functional.neg(x)
+ */
+export function neg(x: Tensor): Tensor {
+  return unary(x, 'neg')
+}
+
+/**
+ * −1, 0 or 1; its gradient is 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sign.html
+ * @example const y = functional.sign(x)
+ */
+export function sign(x: Tensor): Tensor {
+  return unary(x, 'sign')
+}
+
+/**
+ * x². Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.square.html
+ * @example const y = functional.square(x)
+ */
+export function square(x: Tensor): Tensor {
+  return unary(x, 'square')
+}
+
+/**
+ * 1 / x. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html
+ * @example const y = functional.reciprocal(x)
+ */
+export function reciprocal(x: Tensor): Tensor {
+  return unary(x, 'reciprocal')
+}
+
+/**
+ * The sine of x in radians. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sin.html
+ * @example const y = functional.sin(x)
+ */
+export function sin(x: Tensor): Tensor {
+  return unary(x, 'sin')
+}
+
+/**
+ * The cosine of x in radians. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.cos.html
+ * @example const y = functional.cos(x)
+ */
+export function cos(x: Tensor): Tensor {
+  return unary(x, 'cos')
+}
+
+/**
+ * log(1 + x), exact near 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
+ * @example const y = functional.log1p(x)
+ */
+export function log1p(x: Tensor): Tensor {
+  return unary(x, 'log1p')
+}
+
+/**
+ * e^x − 1, exact near 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
+ * @example const y = functional.expm1(x)
+ */
+export function expm1(x: Tensor): Tensor {
+  return unary(x, 'expm1')
+}
+
+/**
+ * The error function. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.erf.html
+ * @example const y = functional.erf(x)
+ */
+export function erf(x: Tensor): Tensor {
+  return unary(x, 'erf')
+}
+
+/**
+ * The largest integer ≤ x; its gradient is 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
+ * @example const y = functional.floor(x)
+ */
+export function floor(x: Tensor): Tensor {
+  return unary(x, 'floor')
+}
+
+/**
+ * The smallest integer ≥ x; its gradient is 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
+ * @example const y = functional.ceil(x)
+ */
+export function ceil(x: Tensor): Tensor {
+  return unary(x, 'ceil')
+}
+
+/**
+ * The nearest integer, halves to even; its gradient is 0. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
+ * @example const y = functional.round(x)
+ */
+export function round(x: Tensor): Tensor {
+  return unary(x, 'round')
+}
+
+/**
+ * Whether x is not a number, as bool. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.isnan.html
+ * @example const y = functional.isnan(x)
+ */
+export function isnan(x: Tensor): Tensor {
+  return unary(x, 'isnan')
+}
+
+/**
+ * Whether x is 0, as bool. Any shape, element by element.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
+ * @example const y = functional.logicalNot(x)
+ */
+export function logicalNot(x: Tensor): Tensor {
+  return unary(x, 'logicalNot')
+}
+
+/** The type in which x meets a number: integers stay integers unless the number has a fraction; bool becomes int32. */
+function typeWith(x: Tensor, value: number): DType {
+  if (x.dtype === 'int32' || x.dtype === 'uint8' || x.dtype === 'bool')
+    return Number.isInteger(value) ? 'int32' : 'float32'
+  return x.dtype
+}
+
+/** Runs `fn` on x in another type; nothing is converted where it has that type already. */
+function as(x: Tensor, dtype: DType, fn: (x: Tensor) => Tensor): Tensor {
+  if (x.dtype === dtype) return fn(x)
+  return tidy(() => fn(wrap(native.ops.cast(x.handle, dtype))))
+}
+
+function scale(x: Tensor, alpha: number, beta: number): Tensor {
+  const whole = Number.isInteger(alpha) && Number.isInteger(beta)
+  return as(x, typeWith(x, whole ? 0 : 0.5), (each) => unary(each, 'affine', alpha, beta))
+}
+
+/** Both operands as tensors of one type; at least one of them is a tensor already. */
+function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof a === 'number' && typeof b === 'number') {
+    throw new TypeError(`${name}: got two numbers, expected at least one tensor`)
+  }
+  if (typeof a !== 'number' && typeof b !== 'number') return wrap(native.ops.binary(a.handle, b.handle, name))
+  return tidy(() => {
+    if (typeof b === 'number') {
+      const x = a as Tensor
+      const dtype = typeWith(x, b)
+      return as(x, dtype, (each) => wrap(native.ops.binary(each.handle, scalarLike(each, b).handle, name)))
+    }
+    const value = a as number
+    const dtype = typeWith(b, value)
+    return as(b, dtype, (each) => wrap(native.ops.binary(scalarLike(each, value).handle, each.handle, name)))
+  })
+}
+
+/**
+ * a + b, broadcasting; tensors have one type, one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
+ * @example const y = functional.add(x, 1)
+ */
+export function add(a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof b === 'number' && typeof a !== 'number') return scale(a, 1, b)
+  if (typeof a === 'number' && typeof b !== 'number') return scale(b, 1, a)
+  return binary('add', a, b)
+}
+
+/**
+ * a − b, broadcasting; tensors have one type, one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
+ * @example const y = functional.sub(1, x)
+ */
+export function sub(a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof b === 'number' && typeof a !== 'number') return scale(a, 1, -b)
+  if (typeof a === 'number' && typeof b !== 'number') return scale(b, -1, a)
+  return binary('sub', a, b)
+}
+
+/**
+ * a · b, element by element, broadcasting; tensors have one type, one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
+ * @example const y = functional.mul(x, 0.5)
+ */
+export function mul(a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof b === 'number' && typeof a !== 'number') return scale(a, b, 0)
+  if (typeof a === 'number' && typeof b !== 'number') return scale(b, a, 0)
+  return binary('mul', a, b)
+}
+
+/**
+ * a / b, broadcasting; one of both may be a number. Integers divide as float32.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
+ * @example const y = functional.div(x, 255)
+ */
+export function div(a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof b === 'number' && typeof a !== 'number')
+    return as(a, typeWith(a, 0.5), (each) => unary(each, 'affine', 1 / b, 0))
+  if (typeof a === 'number' && typeof b !== 'number') {
+    return tidy(() => {
+      const y = as(b, typeWith(b, 0.5), (each) => unary(each, 'reciprocal'))
+      return a === 1 ? y : unary(y, 'affine', a, 0)
+    })
+  }
+  if (typeof a === 'number' || typeof b === 'number' || a.dtype !== b.dtype) return binary('div', a, b)
+  return as(a, typeWith(a, 0.5), (x) => as(b, x.dtype, (y) => binary('div', x, y)))
+}
+
+/**
+ * x^exponent: a number, or a tensor that broadcasts with x; x may be a number then.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
+ * @example const y = functional.pow(x, 3)
+ */
+export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
+  if (typeof x !== 'number' && typeof exponent === 'number') {
+    if (exponent === 2) return unary(x, 'square')
+    return as(x, typeWith(x, 0.5), (each) => unary(each, 'powScalar', exponent))
+  }
+  return binary('pow', x, exponent)
+}
+
+/**
+ * x held between min and max; either may be absent. The gradient is 1 from min to max (both included), else 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
+ * @example const y = functional.clamp(x, { min: 0, max: 1 })
+ */
+export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): Tensor {
+  return unary(x, 'clamp', min, max)
+}
+
+/**
+ * The larger of a and b, broadcasting; one of both may be a number. Ties share the gradient.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
+ * @example const y = functional.maximum(a, b)
+ */
+export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('maximum', a, b)
+}
+
+/**
+ * The smaller of a and b, broadcasting; one of both may be a number. Ties share the gradient.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
+ * @example const y = functional.minimum(a, b)
+ */
+export function minimum(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('minimum', a, b)
+}
+
+/**
+ * Whether a = b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
+ * @example const y = functional.eq(a, b)
+ */
+export function eq(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('eq', a, b)
+}
+
+/**
+ * Whether a ≠ b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ne.html
+ * @example const y = functional.ne(a, b)
+ */
+export function ne(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('ne', a, b)
+}
+
+/**
+ * Whether a < b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.lt.html
+ * @example const y = functional.lt(a, b)
+ */
+export function lt(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('lt', a, b)
+}
+
+/**
+ * Whether a ≤ b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.le.html
+ * @example const y = functional.le(a, b)
+ */
+export function le(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('le', a, b)
+}
+
+/**
+ * Whether a > b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.gt.html
+ * @example const y = functional.gt(a, b)
+ */
+export function gt(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('gt', a, b)
+}
+
+/**
+ * Whether a ≥ b, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ge.html
+ * @example const y = functional.ge(a, b)
+ */
+export function ge(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('ge', a, b)
+}
+
+/**
+ * Whether a and b are both non-zero, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
+ * @example const y = functional.logicalAnd(a, b)
+ */
+export function logicalAnd(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('logicalAnd', a, b)
+}
+
+/**
+ * Whether a or b is non-zero, as bool, broadcasting; one of both may be a number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
+ * @example const y = functional.logicalOr(a, b)
+ */
+export function logicalOr(a: Tensor | number, b: Tensor | number): Tensor {
+  return binary('logicalOr', a, b)
+}
+
+/**
+ * a where condition (bool) is true, else b; all three broadcast; a and b may be numbers.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
+ * @example const y = functional.where(functional.gt(x, 0), x, 0)
+ */
+export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  if (typeof a !== 'number' && typeof b !== 'number')
+    return wrap(native.ops.where(condition.handle, a.handle, b.handle))
+  return tidy(() => {
+    const dtype = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32'
+    const [left, right] = [a, b].map((value) =>
+      typeof value === 'number' ? scalarLike(condition, value, dtype) : value,
+    )
+    return wrap(native.ops.where(condition.handle, left!.handle, right!.handle))
+  })
+}
+
+/**
+ * x in another element type: numbers to int32 and uint8 truncate and saturate; to bool they are compared with 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
+ * @example const y = functional.cast(x, 'int32')
+ */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  return wrap(native.ops.cast(x.handle, dtype))
+}

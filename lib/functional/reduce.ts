@@ -1,0 +1,114 @@
+// Reductions over dimensions, and what is composed of them.
+import type { ReduceFunction } from '../../types/native.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { axesOf, axis, type Dim } from './arguments.js'
+import { sub, unary } from './math.js'
+
+export interface ReduceOptions {
+  /** Keep the reduced dimensions with size 1. Default false. */
+  keepdim?: boolean
+}
+
+export interface VarianceOptions extends ReduceOptions {
+  /** What is taken from the number of elements before dividing: 1 for an unbiased estimate. Default 1. */
+  correction?: number
+}
+
+function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, keepdim: boolean): Tensor {
+  // An empty list of dimensions means all of them, as in PyTorch.
+  return wrap(native.ops.reduce(x.handle, name, axesOf(name, dim, x.rank), keepdim))
+}
+
+/**
+ * The sum over `dim` (a dimension or several; all by default).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
+ * @example const y = functional.sum(x, [2, 3])
+ */
+export function sum(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return reduce('sum', x, dim, keepdim)
+}
+
+/**
+ * The mean over `dim` (a dimension or several; all by default).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
+ * @example const y = functional.mean(x, 0, { keepdim: true })
+ */
+export function mean(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return reduce('mean', x, dim, keepdim)
+}
+
+/**
+ * The maximum over `dim` (a dimension or several; all by default). Ties share the gradient.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
+ * @example const y = functional.max(x, 1)
+ */
+export function max(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return reduce('max', x, dim, keepdim)
+}
+
+/**
+ * The minimum over `dim` (a dimension or several; all by default). Ties share the gradient.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
+ * @example const y = functional.min(x, 1)
+ */
+export function min(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return reduce('min', x, dim, keepdim)
+}
+
+/**
+ * The product over `dim` (a dimension or several; all by default).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
+ * @example const y = functional.prod(x, 1)
+ */
+export function prod(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return reduce('prod', x, dim, keepdim)
+}
+
+function argReduce(op: string, isMax: boolean, x: Tensor, dim: number | undefined, keepdim: boolean): Tensor {
+  const along = dim === undefined ? -1 : axis(op, dim, x.rank)
+  return wrap(native.ops.argReduce(x.handle, isMax, x.rank === 0 ? -1 : along, keepdim))
+}
+
+/**
+ * Where the first maximum along `dim` is (int32); without `dim` its position in the flattened tensor.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
+ * @example const predicted = functional.argmax(logits, 1)
+ */
+export function argmax(x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return argReduce('argmax', true, x, dim, keepdim)
+}
+
+/**
+ * Where the first minimum along `dim` is (int32); without `dim` its position in the flattened tensor.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
+ * @example const nearest = functional.argmin(distances, 1)
+ */
+export function argmin(x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}): Tensor {
+  return argReduce('argmin', false, x, dim, keepdim)
+}
+
+/**
+ * The variance over `dim` (all by default): Σ (x − mean)² / (n − correction); NaN where n ≤ correction has nothing to say.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
+ * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
+ */
+export function variance(x: Tensor, dim?: Dim, { correction = 1, keepdim = false }: VarianceOptions = {}): Tensor {
+  return tidy(() => {
+    const axes = axesOf('variance', dim, x.rank)
+    const deviations = unary(sub(x, wrap(native.ops.reduce(x.handle, 'mean', axes, true))), 'square')
+    const total = wrap(native.ops.reduce(deviations.handle, 'sum', axes, keepdim))
+    const n = (axes.length === 0 ? x.shape : axes.map((i) => x.shape[i]!)).reduce((product, size) => product * size, 1)
+    return unary(total, 'affine', 1 / Math.max(0, n - correction), 0)
+  })
+}
+
+/**
+ * The standard deviation over `dim` (all by default): the square root of `variance`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.std.html
+ * @example const y = functional.std(x, 0)
+ */
+export function std(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+  return tidy(() => unary(variance(x, dim, options), 'sqrt'))
+}

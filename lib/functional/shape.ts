@@ -1,0 +1,296 @@
+// Functions that only move elements: other shapes, parts, joins, padding.
+
+import type { PadMode } from '../../types/native.js'
+import { ShapeError, ValueError } from '../errors.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { axis, oneOf, reshaped, shapeText } from './arguments.js'
+
+/**
+ * The same elements (and memory) in another shape; one size may be −1 and follows from the others.
+ * @throws ShapeError when the number of elements differs.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
+ * @example const y = functional.reshape(x, [2, -1])
+ */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const unknown = shape.indexOf(-1)
+  if (unknown < 0) return reshaped(x, shape)
+  const known = shape.reduce((product, size, i) => (i === unknown ? product : product * size), 1)
+  if (!(known > 0) || x.size % known !== 0) {
+    throw new ShapeError(
+      `reshape: ${shapeText(x.shape)} has ${x.size} elements, which do not fit into ${shapeText(shape)}`,
+    )
+  }
+  return reshaped(
+    x,
+    shape.map((size, i) => (i === unknown ? x.size / known : size)),
+  )
+}
+
+/** reshape, under the name that PyTorch has for a result that shares memory. */
+export const view = reshape
+
+/**
+ * Joins the dimensions from startDim to endDim (both included) into one.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
+ * @example const y = functional.flatten(x, 1)
+ */
+export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  if (x.rank === 0) return reshaped(x, [1])
+  const start = axis('flatten', startDim, x.rank)
+  const end = axis('flatten', endDim, x.rank)
+  if (start > end) throw new ValueError(`flatten: startDim ${startDim} comes after endDim ${endDim}`)
+  const joined = x.shape.slice(start, end + 1).reduce((product, size) => product * size, 1)
+  return reshaped(x, [...x.shape.slice(0, start), joined, ...x.shape.slice(end + 1)])
+}
+
+/**
+ * Splits dimension `dim` into `sizes`, one of which may be −1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html
+ * @example const y = functional.unflatten(x, 1, [16, 5, 5])
+ */
+export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
+  const at = axis('unflatten', dim, x.rank)
+  const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1)
+  const filled = sizes.map((size) => (size === -1 ? x.shape[at]! / known : size))
+  if (filled.reduce((product, size) => product * size, 1) !== x.shape[at]) {
+    throw new ShapeError(`unflatten: dimension ${dim} of ${shapeText(x.shape)} cannot become ${shapeText(sizes)}`)
+  }
+  return reshaped(x, [...x.shape.slice(0, at), ...filled, ...x.shape.slice(at + 1)])
+}
+
+/**
+ * Without dimension `dim` (or several) if its size is 1; by default without all dimensions of size 1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
+ * @example const y = functional.squeeze(x, 1)
+ */
+export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+  const dims = dim === undefined ? x.shape.map((_, i) => i) : typeof dim === 'number' ? [dim] : dim
+  const at = new Set(dims.map((each) => axis('squeeze', each, x.rank)))
+  return reshaped(
+    x,
+    x.shape.filter((size, i) => size !== 1 || !at.has(i)),
+  )
+}
+
+/**
+ * With a new dimension of size 1 at `dim`, in [−rank − 1, rank].
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
+ * @example const batch = functional.unsqueeze(image, 0)
+ */
+export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const at = axis('unsqueeze', dim, x.rank + 1)
+  return reshaped(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
+}
+
+/**
+ * The dimensions in another order: dimension i of the result is dimension dims[i] of x.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
+ * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
+ */
+export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  const axes = dims.map((dim) => axis('permute', dim, x.rank))
+  return wrap(native.ops.permute(x.handle, axes))
+}
+
+/**
+ * With two dimensions exchanged.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
+ * @example const y = functional.transpose(x, 0, 1)
+ */
+export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  const axes = x.shape.map((_, i) => i)
+  const [a, b] = [axis('transpose', dim0, x.rank), axis('transpose', dim1, x.rank)]
+  if (x.rank > 0) [axes[a], axes[b]] = [b, a]
+  return wrap(native.ops.permute(x.handle, axes))
+}
+
+/**
+ * Joins tensors along `dim`; all other sizes are equal.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.cat.html
+ * @example const y = functional.cat([a, b], 1)
+ */
+export function cat(xs: readonly Tensor[], dim = 0): Tensor {
+  const [x] = xs
+  if (!x) throw new ValueError('cat: got no tensors, expected at least one')
+  return wrap(
+    native.ops.concat(
+      xs.map((each) => each.handle),
+      axis('cat', dim, x.rank),
+    ),
+  )
+}
+
+/**
+ * Joins tensors of one shape along a new dimension.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html
+ * @example const batch = functional.stack(images)
+ */
+export function stack(xs: readonly Tensor[], dim = 0): Tensor {
+  const [x] = xs
+  if (!x) throw new ValueError('stack: got no tensors, expected at least one')
+  for (const each of xs) {
+    if (shapeText(each.shape) !== shapeText(x.shape)) {
+      throw new ShapeError(`stack: got ${shapeText(x.shape)} and ${shapeText(each.shape)}, expected equal shapes`)
+    }
+  }
+  return tidy(() =>
+    cat(
+      xs.map((each) => unsqueeze(each, dim)),
+      axis('stack', dim, x.rank + 1),
+    ),
+  )
+}
+
+/** The part [starts, stops) of dimension `at`, every `step`th element. */
+function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: number): Tensor {
+  const part = (value: number, rest: readonly number[]) => rest.map((other, i) => (i === at ? value : other))
+  return wrap(
+    native.ops.slice(
+      x.handle,
+      part(
+        start,
+        x.shape.map(() => 0),
+      ),
+      part(stop, x.shape),
+      part(
+        step,
+        x.shape.map(() => 1),
+      ),
+    ),
+  )
+}
+
+/**
+ * `length` elements of dimension `dim`, from `start` on (negative: counted from the end).
+ * @throws ValueError when they are not all there.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
+ * @example const firstTen = functional.narrow(x, 0, 0, 10)
+ */
+export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  const at = axis('narrow', dim, x.rank)
+  const size = x.shape[at] ?? 0
+  const from = start < 0 ? start + size : start
+  if (!(from >= 0 && length >= 0 && from + length <= size)) {
+    throw new ValueError(`narrow: start ${start} and length ${length} leave dimension ${dim} of ${shapeText(x.shape)}`)
+  }
+  return sliceAxis(x, at, from, from + length, 1)
+}
+
+/**
+ * The elements start, start + step, … before `end` of dimension `dim`, as x[start:end:step] in Python: negative positions count
+ * from the end, positions outside are cut off; `step` is at least 1.
+ * @example const everySecond = functional.slice(x, 0, 0, undefined, 2)
+ */
+export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
+  const at = axis('slice', dim, x.rank)
+  const size = x.shape[at] ?? 0
+  const clip = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size)
+  const from = clip(start)
+  return sliceAxis(x, at, from, Math.max(from, clip(end)), step)
+}
+
+/**
+ * Parts of dimension `dim`: of a given size each (the last may be smaller), or of the sizes listed.
+ * @throws ValueError when the listed sizes do not sum to the dimension.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
+ * @example const [a, b] = functional.split(x, [3, 5], 1)
+ */
+export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
+  const at = axis('split', dim, x.rank)
+  const total = x.shape[at] ?? 0
+  let sizes: readonly number[]
+  if (typeof sizeOrSizes === 'number') {
+    if (!(Number.isInteger(sizeOrSizes) && sizeOrSizes > 0)) {
+      throw new ValueError(`split: the size is ${sizeOrSizes}, expected a positive integer`)
+    }
+    const count = Math.max(1, Math.ceil(total / sizeOrSizes))
+    sizes = Array.from({ length: count }, (_, i) => Math.min(sizeOrSizes, total - i * sizeOrSizes))
+  } else {
+    sizes = sizeOrSizes
+    const sum = sizes.reduce((before, size) => before + size, 0)
+    if (sum !== total) {
+      throw new ValueError(`split: the sizes ${shapeText(sizes)} sum to ${sum}, expected ${total}`)
+    }
+  }
+  let start = 0
+  return sizes.map((size) => {
+    const part = narrow(x, at, start, size)
+    start += size
+    return part
+  })
+}
+
+/**
+ * At most `chunks` parts of dimension `dim`, all of one size but the last.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
+ * @example const [left, right] = functional.chunk(x, 2, 3)
+ */
+export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
+  if (!(Number.isInteger(chunks) && chunks > 0)) {
+    throw new ValueError(`chunk: chunks is ${chunks}, expected a positive integer`)
+  }
+  const total = x.shape[axis('chunk', dim, x.rank)] ?? 0
+  return split(x, Math.max(1, Math.ceil(total / chunks)), dim)
+}
+
+/**
+ * x repeated along its dimensions of size 1 until it has `shape`; −1 keeps a size; new dimensions come first.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
+ * @example const y = functional.expand(x, [8, -1, 4])
+ */
+export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  const fresh = shape.length - x.rank
+  return wrap(
+    native.ops.expand(
+      x.handle,
+      shape.map((size, i) => (size === -1 ? (x.shape[i - fresh] ?? size) : size)),
+    ),
+  )
+}
+
+export interface PadOptions {
+  /** What is added: `value`, or elements of x. Default `'constant'`. */
+  mode?: PadMode
+  /** Default 0. */
+  value?: number
+}
+
+/**
+ * Adds elements around x: pads is [low, high] of the last dimension, then of the one before, and so on; negative numbers take
+ * away (mode 'constant' only).
+ * @throws ValueError when pads has an odd length, ShapeError when there are more pairs than dimensions.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+ * @example const y = functional.pad(x, [1, 1, 2, 2], { mode: 'reflect' })
+ */
+export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
+  if (pads.length % 2 !== 0) throw new ValueError(`pad: pads has ${pads.length} numbers, expected pairs`)
+  if (pads.length > 2 * x.rank) {
+    throw new ShapeError(`pad: pads has ${pads.length} numbers, but x is ${shapeText(x.shape)}`)
+  }
+  const side = (offset: number) => x.shape.map((_, i) => pads[2 * (x.rank - 1 - i) + offset] ?? 0)
+  const known = oneOf('pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular'])
+  return wrap(native.ops.pad(x.handle, side(0), side(1), known, value))
+}
+
+/**
+ * With the order of elements reversed in `dims`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.flip.html
+ * @example const mirrored = functional.flip(images, [3])
+ */
+export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
+  const axes = (typeof dims === 'number' ? [dims] : dims).map((dim) => axis('flip', dim, x.rank))
+  return wrap(native.ops.flip(x.handle, axes))
+}
+
+/**
+ * A copy in memory of its own; gradients flow through it.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
+ * @example const y = functional.clone(x)
+ */
+export function clone(x: Tensor): Tensor {
+  const zeros = x.shape.map(() => 0)
+  const ones = x.shape.map(() => 1)
+  return wrap(native.ops.slice(x.handle, zeros, x.shape, ones))
+}
