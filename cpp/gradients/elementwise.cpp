@@ -14,11 +14,10 @@ Tensors vjp(const Unary& op, const Context& c, Grads dy) {
 
 namespace {
 
-// Half of dy where a and b are equal, all of it to the larger (or smaller).
-Tensor extremumGradient(const Context& c, BinaryFunction wins, const Tensor& dy, const Tensor& self, const Tensor& other) {
-  Tensor strictly = where(c, binary(c, wins, self, other), dy);
-  Tensor tied = where(c, binary(c, BinaryFunction::eq, self, other), affine(c, dy, 0.5));
-  return add(c, strictly, tied);
+// None of dy where `self` loses, half of it where both are equal, else all of it (also beside a NaN, which spreads).
+Tensor extremumGradient(const Context& c, BinaryFunction loses, const Tensor& dy, const Tensor& self, const Tensor& other) {
+  Tensor kept = c.emit(Where{}, {binary(c, BinaryFunction::eq, self, other), affine(c, dy, 0.5), dy});
+  return c.emit(Where{}, {binary(c, loses, self, other), fill(c, TensorDesc(dy.dtype(), Dims()), 0), kept});
 }
 
 // b·a^(b−1), 0 where b = 0 (also at a = 0).
@@ -62,12 +61,12 @@ Tensors vjp(const Binary& op, const Context& c, Grads grads) {
       break;
     }
     case BinaryFunction::maximum:
-      if (needsA) da = extremumGradient(c, BinaryFunction::gt, dy, c.input(0), c.input(1));
-      if (needsB) db = extremumGradient(c, BinaryFunction::gt, dy, c.input(1), c.input(0));
-      break;
-    case BinaryFunction::minimum:
       if (needsA) da = extremumGradient(c, BinaryFunction::lt, dy, c.input(0), c.input(1));
       if (needsB) db = extremumGradient(c, BinaryFunction::lt, dy, c.input(1), c.input(0));
+      break;
+    case BinaryFunction::minimum:
+      if (needsA) da = extremumGradient(c, BinaryFunction::gt, dy, c.input(0), c.input(1));
+      if (needsB) db = extremumGradient(c, BinaryFunction::gt, dy, c.input(1), c.input(0));
       break;
     case BinaryFunction::pow:
       if (needsA) da = powBaseGradient(c, dy, c.input(0), c.input(1));

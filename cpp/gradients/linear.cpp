@@ -13,8 +13,7 @@ Tensor matmul(const Context& c, const Tensor& a, const Tensor& b, bool transpose
 
 // All leading dimensions as one: [..., K] → [rows, K].
 Tensor rows(const Context& c, const Tensor& x) {
-  Index last = x.shape().back();
-  return reshape(c, x, {x.desc().elements() / (last == 0 ? 1 : last), last});
+  return reshape(c, x, {x.shape().slice(0, x.rank() - 1).product(), x.shape().back()});
 }
 
 }  // namespace

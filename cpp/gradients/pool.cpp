@@ -23,8 +23,18 @@ Tensors vjp(const AvgPool& op, const Context& c, Grads dy) {
                     {dy[0]}));
 }
 
+Tensors vjp(const AvgPoolBackward& op, const Context& c, Grads ddx) {
+  return one(c.emit(AvgPool{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .ceilMode = op.ceilMode,
+                            .countIncludePad = op.countIncludePad, .divisor = op.divisor},
+                    {ddx[0]}));
+}
+
 Tensors vjp(const AdaptiveAvgPool&, const Context& c, Grads dy) {
   return one(c.emit(AdaptiveAvgPoolBackward{.inputSize = c.inputDesc(0).shape.slice(2)}, {dy[0]}));
+}
+
+Tensors vjp(const AdaptiveAvgPoolBackward&, const Context& c, Grads ddx) {
+  return one(c.emit(AdaptiveAvgPool{.outputSize = c.inputDesc(0).shape.slice(2)}, {ddx[0]}));
 }
 
 Tensors vjp(const AdaptiveMaxPool&, const Context& c, Grads dy) {

@@ -16,7 +16,9 @@ Tensors vjp(const MaxPool&, const VjpContext&, Grads dy);
 Tensors vjp(const MaxUnpool&, const VjpContext&, Grads dy);
 Tensors vjp(const PlaneGather&, const VjpContext&, Grads dy);
 Tensors vjp(const AvgPool&, const VjpContext&, Grads dy);
+Tensors vjp(const AvgPoolBackward&, const VjpContext&, Grads dy);
 Tensors vjp(const AdaptiveAvgPool&, const VjpContext&, Grads dy);
+Tensors vjp(const AdaptiveAvgPoolBackward&, const VjpContext&, Grads dy);
 Tensors vjp(const AdaptiveMaxPool&, const VjpContext&, Grads dy);
 Tensors vjp(const BatchNorm&, const VjpContext&, Grads dy);
 Tensors vjp(const GroupNorm&, const VjpContext&, Grads dy);
@@ -38,12 +40,14 @@ Tensors vjp(const Concat&, const VjpContext&, Grads dy);
 Tensors vjp(const Slice&, const VjpContext&, Grads dy);
 Tensors vjp(const SliceBackward&, const VjpContext&, Grads dy);
 Tensors vjp(const Pad&, const VjpContext&, Grads dy);
+Tensors vjp(const PadBackward&, const VjpContext&, Grads dy);
 Tensors vjp(const Flip&, const VjpContext&, Grads dy);
 Tensors vjp(const Gather&, const VjpContext&, Grads dy);
 Tensors vjp(const ScatterAdd&, const VjpContext&, Grads dy);
 Tensors vjp(const IndexSelect&, const VjpContext&, Grads dy);
 Tensors vjp(const IndexAdd&, const VjpContext&, Grads dy);
 Tensors vjp(const Upsample&, const VjpContext&, Grads dy);
+Tensors vjp(const UpsampleBackward&, const VjpContext&, Grads dy);
 Tensors vjp(const Dropout&, const VjpContext&, Grads dy);
 
 }  // namespace cnn

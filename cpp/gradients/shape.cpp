@@ -5,6 +5,15 @@ namespace cnn {
 
 using namespace rules;
 
+namespace {
+
+Dims negated(Dims dims) {
+  for (Index& value : dims) value = -value;
+  return dims;
+}
+
+}  // namespace
+
 Tensors vjp(const Reshape&, const Context& c, Grads dy) { return one(reshape(c, dy[0], c.inputDesc(0).shape)); }
 
 Tensors vjp(const Permute& op, const Context& c, Grads dy) {
@@ -37,8 +46,14 @@ Tensors vjp(const SliceBackward& op, const Context& c, Grads ddx) {
   return one(c.emit(Slice{.starts = op.starts, .stops = op.stops, .steps = op.steps}, {ddx[0]}));
 }
 
+// Of a constant pad, what was added is cut away again, and what was cut away becomes zeros.
 Tensors vjp(const Pad& op, const Context& c, Grads dy) {
+  if (op.mode == PadMode::constant) return one(c.emit(Pad{.low = negated(op.low), .high = negated(op.high)}, {dy[0]}));
   return one(c.emit(PadBackward{.low = op.low, .high = op.high, .mode = op.mode, .inputShape = c.inputDesc(0).shape}, {dy[0]}));
+}
+
+Tensors vjp(const PadBackward& op, const Context& c, Grads ddx) {
+  return one(c.emit(Pad{.low = op.low, .high = op.high, .mode = op.mode}, {ddx[0]}));
 }
 
 Tensors vjp(const Flip& op, const Context& c, Grads dy) { return one(c.emit(op, {dy[0]})); }

@@ -48,7 +48,6 @@ struct AvgPool : OpBase<AvgPool> {
 
 struct AvgPoolBackward : OpBase<AvgPoolBackward> {
   static constexpr std::string_view name = "avgPoolBackward", inputs = "dy", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
   Dims kernelSize, stride, padding;
   bool ceilMode = false, countIncludePad = true;
   Index divisor = 0;
@@ -65,7 +64,6 @@ struct AdaptiveAvgPool : OpBase<AdaptiveAvgPool> {
 
 struct AdaptiveAvgPoolBackward : OpBase<AdaptiveAvgPoolBackward> {
   static constexpr std::string_view name = "adaptiveAvgPoolBackward", inputs = "dy", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
   Dims inputSize;
   FIELDS(AdaptiveAvgPoolBackward, inputSize)
 };

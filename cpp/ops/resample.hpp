@@ -18,7 +18,6 @@ struct Upsample : OpBase<Upsample> {
 
 struct UpsampleBackward : OpBase<UpsampleBackward> {
   static constexpr std::string_view name = "upsampleBackward", inputs = "dy", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
   Dims inputSize;
   Interpolation mode = Interpolation::nearest;
   bool alignCorners = false;

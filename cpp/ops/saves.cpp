@@ -27,7 +27,12 @@ std::string_view saves(const Binary& binary) {
 }
 
 std::string_view saves(const Reduce& reduce) {
-  return reduce.function == ReduceFunction::sum || reduce.function == ReduceFunction::mean ? "" : "x y";
+  switch (reduce.function) {
+    case ReduceFunction::max:
+    case ReduceFunction::min: return "x y";
+    case ReduceFunction::prod: return "x";
+    default: return "";
+  }
 }
 
 template <class O>

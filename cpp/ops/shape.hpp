@@ -60,7 +60,6 @@ struct Pad : OpBase<Pad> {
 /// dx of `inputShape`: each element of dy is added where Pad read it.
 struct PadBackward : OpBase<PadBackward> {
   static constexpr std::string_view name = "padBackward", inputs = "dy", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
   Dims low, high;
   PadMode mode = PadMode::constant;
   Dims inputShape;
