@@ -31,6 +31,12 @@ export class BackendError extends CudnnError {}
 /** A file is not what its format demands. */
 export class FormatError extends CudnnError {}
 
+/** A data file is nowhere and cannot be fetched, or what was fetched is not what was published. */
+export class DownloadError extends CudnnError {}
+
+/** A dataset or a thread that loads it failed; `cause` is the original error where there is one. */
+export class DataError extends CudnnError {}
+
 /** Bytes: `live` is held by tensors, `reserved` was taken from the system, `peak` is the highest `live`, `limit` 0 means none. */
 export interface OutOfMemoryFigures {
   requested: number

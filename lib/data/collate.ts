@@ -1,0 +1,59 @@
+// Puts samples together into one batch in host memory. Worker threads run this: it must not know tensors.
+import { allocate, elementsOf, type HostArray } from '../io/hostArray.js'
+import type { Dataset, Sample } from './dataset.js'
+
+export interface HostBatch {
+  readonly x: HostArray
+  readonly y: HostArray
+}
+
+/** The samples at `indices`, fetched at once and stacked along a new first dimension. */
+export async function fetchBatch(dataset: Dataset, indices: Int32Array): Promise<HostBatch> {
+  const samples = await Promise.all(Array.from(indices, (index) => dataset.get(index)))
+  return collate(samples, indices)
+}
+
+/**
+ * Stacks samples: x [N, …], y [N, …]. Class numbers become int32 [N].
+ * @throws TypeError if two samples differ in shape or type, or a class is not an integer.
+ */
+export function collate(samples: readonly Sample[], indices: Int32Array): HostBatch {
+  return {
+    x: stack(
+      samples.map(({ x }) => x),
+      'x',
+      indices,
+    ),
+    y: stack(
+      samples.map(({ y }, i) => (typeof y === 'number' ? classNumber(y, indices[i]!) : y)),
+      'y',
+      indices,
+    ),
+  }
+}
+
+function classNumber(value: number, index: number): HostArray {
+  if (value !== (value | 0)) {
+    throw new TypeError(`sample ${index}: y is ${value}, expected the integer of a class or an array`)
+  }
+  return { dtype: 'int32', shape: [], data: Int32Array.of(value) }
+}
+
+function stack(arrays: readonly HostArray[], name: string, indices: Int32Array): HostArray {
+  const first = arrays[0]
+  if (!first) throw new RangeError('collate: no samples, expected at least one')
+  const { dtype, shape } = first
+  const size = elementsOf(shape)
+  const data = allocate(dtype, size * arrays.length)
+  arrays.forEach((array, i) => {
+    const isSame = array.dtype === dtype && `${array.shape}` === `${shape}`
+    if (!isSame || array.data.length !== size) {
+      const came = `${array.dtype}[${array.shape.join(', ')}] of ${array.data.length} elements`
+      throw new TypeError(
+        `sample ${indices[i]}: ${name} is ${came}, expected ${dtype}[${shape.join(', ')}] as in sample ${indices[0]}`,
+      )
+    }
+    data.set(array.data, i * size)
+  })
+  return { dtype, shape: [arrays.length, ...shape], data }
+}

@@ -1,0 +1,170 @@
+// DataLoader: the order of an epoch, batches made ahead of it, and tensors made of them at the moment of delivery.
+import type { DeviceName } from '../../types/dtype.js'
+import { ValueError } from '../errors.js'
+import { upload } from '../io/upload.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { fetchBatch, type HostBatch } from './collate.js'
+import { type AnyDataset, isBatchDataset } from './dataset.js'
+import { ModuleDataset } from './moduleDataset.js'
+import { WorkerPool } from './workerPool.js'
+
+export interface DataLoaderOptions {
+  /** Examples in a batch; the last one may have fewer. Default 1. */
+  batchSize?: number
+  /** A new order in each epoch. Default false. */
+  shuffle?: boolean
+  /** Of the order: equal seeds give equal orders on every machine. Default: the seed of `manualSeed`. */
+  seed?: number
+  /** Leave out a last batch that is not full. Default false. */
+  dropLast?: boolean
+  /** Batches made ahead in host memory. Default 2, or 2 for each worker. A dataset on the device needs none. */
+  prefetch?: number
+  /** Threads that make batches; needs a `ModuleDataset`. Default 0: the samples are made on the main thread. */
+  workers?: number
+  /** Where batches go. Default: the default device; a dataset on a device stays there. */
+  device?: DeviceName
+}
+
+/**
+ * Some examples on the device. The batch is the consumer's: `using`, `dispose()` or that of x and y free it at once,
+ * else the garbage collector does later.
+ */
+export class Batch {
+  /** [n, …] */
+  readonly x: Tensor
+  /** [n, …]; int32 [n] for classes. */
+  readonly y: Tensor
+  /** Which examples these are. */
+  readonly indices: Int32Array
+
+  constructor(x: Tensor, y: Tensor, indices: Int32Array) {
+    this.x = x
+    this.y = y
+    this.indices = indices
+  }
+
+  dispose(): void {
+    this.x.dispose()
+    this.y.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+/** Far from the offsets that initial weights and dropout count up, so that equal seeds share no random numbers. */
+const orderOffset = 2 ** 40
+
+/**
+ * Batches of a dataset, epoch after epoch (https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader).
+ * Each `for await` is one epoch; leaving it early stops what was being prepared.
+ * @throws ValueError for sizes that are not positive integers, or workers without a `ModuleDataset`.
+ * @example
+ * const loader = new DataLoader(dataset, { batchSize: 64, shuffle: true, seed: 1 })
+ * for await (using batch of loader) step(batch.x, batch.y)
+ */
+export class DataLoader implements AsyncIterable<Batch> {
+  readonly dataset: AnyDataset
+  readonly batchSize: number
+  readonly shuffle: boolean
+  readonly seed: number
+  readonly dropLast: boolean
+  readonly prefetch: number
+  readonly workers: number
+  readonly device: DeviceName | undefined
+  /** The epoch that the next iteration gives, from 0; set it to repeat or resume an order. */
+  epoch = 0
+
+  constructor(dataset: AnyDataset, options: DataLoaderOptions = {}) {
+    const { batchSize = 1, shuffle = false, seed = native.seed(), dropLast = false, workers = 0, device } = options
+    const { prefetch = workers > 0 ? 2 * workers : 2 } = options
+    checkInteger('batchSize', batchSize, 1)
+    checkInteger('workers', workers, 0)
+    checkInteger('prefetch', prefetch, 0)
+    checkInteger('seed', seed, 0)
+    if (workers > 0 && !(dataset instanceof ModuleDataset)) {
+      throw new ValueError(`DataLoader: workers ${workers} with a dataset of this thread, expected a ModuleDataset`)
+    }
+    this.dataset = dataset
+    this.batchSize = batchSize
+    this.shuffle = shuffle
+    this.seed = seed
+    this.dropLast = dropLast
+    this.prefetch = prefetch
+    this.workers = workers
+    this.device = device
+  }
+
+  /** Batches in an epoch. */
+  get length(): number {
+    const batches = this.dataset.length / this.batchSize
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
+  }
+
+  /** Examples in an epoch. */
+  get examples(): number {
+    return this.dropLast ? this.length * this.batchSize : this.dataset.length
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    const order = await this.#order(this.epoch++)
+    const parts = Array.from({ length: this.length }, (_, i) =>
+      order.slice(i * this.batchSize, (i + 1) * this.batchSize),
+    )
+    if (isBatchDataset(this.dataset)) {
+      for (const indices of parts) {
+        const { x, y } = this.dataset.batch(indices)
+        yield new Batch(x, y, indices)
+      }
+    } else {
+      for await (const { indices, x, y } of this.#hostBatches(parts)) {
+        yield new Batch(upload(x, this.device), upload(y, this.device), indices)
+      }
+    }
+  }
+
+  async *#hostBatches(parts: readonly Int32Array[]): AsyncGenerator<HostBatch & { indices: Int32Array }> {
+    const { dataset } = this
+    if (isBatchDataset(dataset)) return
+    const pool =
+      this.workers > 0 && dataset instanceof ModuleDataset ? new WorkerPool(dataset.source, this.workers) : undefined
+    try {
+      const ahead: Promise<HostBatch>[] = []
+      let asked = 0
+      const ask = (until: number) => {
+        for (; asked < Math.min(until, parts.length); asked++) {
+          const indices = parts[asked]!
+          const batch = pool ? pool.fetch(indices) : fetchBatch(dataset, indices)
+          batch.catch(() => {}) // it is reported when its turn comes
+          ahead.push(batch)
+        }
+      }
+      for (const [i, indices] of parts.entries()) {
+        ask(i + 1 + this.prefetch)
+        yield { ...(await ahead.shift()!), indices }
+      }
+    } finally {
+      await pool?.close()
+    }
+  }
+
+  async #order(epoch: number): Promise<Int32Array> {
+    const { length } = this.dataset
+    if (!this.shuffle || length === 0) return Int32Array.from({ length }, (_, i) => i)
+    // The permutation of the library, made on the CPU's queue: the same numbers on every device.
+    const order = wrap(native.ops.permutation('cpu', length, this.seed, orderOffset + epoch))
+    try {
+      return (await order.data()) as Int32Array
+    } finally {
+      order.dispose()
+    }
+  }
+}
+
+function checkInteger(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new ValueError(`DataLoader: ${name} ${value}, expected an integer from ${least} on`)
+  }
+}

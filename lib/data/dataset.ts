@@ -1,0 +1,68 @@
+// What a dataset is, and the ones that are made of others. Nothing here knows how batches are ordered.
+import type { HostArray } from '../io/hostArray.js'
+import type { Tensor } from '../tensor.js'
+
+/** One example: the input, and its target: an array, or the number of a class. */
+export interface Sample {
+  readonly x: HostArray
+  readonly y: HostArray | number
+}
+
+/**
+ * Examples by number, decoded one at a time in host memory
+ * (https://pytorch.org/docs/stable/data.html#map-style-datasets).
+ * @example
+ * class Squares implements Dataset {
+ *   readonly length = 100
+ *   get(i: number) {
+ *     return { x: { dtype: 'float32', shape: [1], data: Float32Array.of(i) }, y: i % 2 } as const
+ *   }
+ * }
+ */
+export interface Dataset {
+  readonly length: number
+  get(index: number): Sample | Promise<Sample>
+}
+
+/** Examples that become a batch at once, on the device. The caller owns the tensors. */
+export interface BatchDataset {
+  readonly length: number
+  batch(indices: Int32Array): { x: Tensor; y: Tensor }
+}
+
+export type AnyDataset = Dataset | BatchDataset
+
+export function isBatchDataset(dataset: AnyDataset): dataset is BatchDataset {
+  return 'batch' in dataset && typeof dataset.batch === 'function'
+}
+
+/**
+ * The examples of `dataset` at `indices` (https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset).
+ * @throws RangeError if an index is not one of the dataset.
+ * @example const validation = subset(train, [...Array(1000).keys()])
+ */
+export function subset<D extends AnyDataset>(
+  dataset: D,
+  indices: Iterable<number>,
+): D extends BatchDataset ? BatchDataset : Dataset
+export function subset(dataset: AnyDataset, indices: Iterable<number>): AnyDataset {
+  const chosen = Int32Array.from(indices)
+  for (const index of chosen) checkIndex('subset', index, dataset.length)
+  const { length } = chosen
+  if (isBatchDataset(dataset)) {
+    return { length, batch: (positions) => dataset.batch(positions.map((position) => chosen[position]!)) }
+  }
+  return {
+    length,
+    get(position) {
+      checkIndex('subset.get', position, length)
+      return dataset.get(chosen[position]!)
+    },
+  }
+}
+
+export function checkIndex(what: string, index: number, length: number): void {
+  if (!Number.isInteger(index) || index < 0 || index >= length) {
+    throw new RangeError(`${what}: index ${index}, expected an integer from 0 to ${length - 1}`)
+  }
+}
