@@ -60,4 +60,12 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     if (status !== 0) process.exit(status ?? 1)
   }
   recordProcessor(out)
+
+  // The types of the native calls come from the addon itself.
+  if (existsSync(path.join(root, 'tsconfig.json')) && !args.includes('--sanitize')) {
+    const { status } = spawnSync(process.execPath, [path.join(root, 'scripts', 'generate-types.mjs')], {
+      stdio: 'inherit',
+    })
+    if (status !== 0) process.exit(status ?? 1)
+  }
 }
