@@ -1,0 +1,65 @@
+// CpuBackend: finds the kernel of each op and owns aligned memory.
+#include "backend.hpp"
+
+#include <omp.h>
+
+#include <new>
+
+#include "backends/reference/kernels.hpp"
+#include "base/error.hpp"
+#include "kernels.hpp"
+#include "reorder.hpp"
+
+namespace cnn {
+
+namespace {
+
+class CpuBackend final : public Backend {
+ public:
+  std::string description() const override {
+#ifdef CNN_WITH_ONEDNN
+    const dnnl_version_t* version = dnnl_version();
+    return text("oneDNN ", version->major, ".", version->minor, ".", version->patch, " and own kernels, ", engine_.threads.load(), " threads");
+#else
+    return text("own kernels, ", engine_.threads.load(), " threads; oneDNN was absent when this was built, so convolutions run on the reference loops");
+#endif
+  }
+
+  Prepared prepare(const Op& op, const Signature& signature) override {
+    return std::visit(
+        [&](const auto& each) -> Prepared {
+          if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
+            if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {kernel, ""};
+          }
+          return {reference::prepare(each, signature), ""};
+        },
+        op);
+  }
+
+  KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
+    return cpu::prepareReorder(from, to, engine_);
+  }
+
+  std::size_t bytes(const TensorDesc& desc) const override {
+    if (desc.layout.isPlain()) return desc.plainBytes();
+    return static_cast<std::size_t>(cpu::paddedElements(engine_.format(desc), desc.shape)) * sizeOf(desc.dtype);
+  }
+
+  void* allocate(std::size_t bytes) override { return ::operator new(bytes, alignment, std::nothrow); }
+  void release(void* memory, std::size_t) noexcept override { ::operator delete(memory, alignment); }
+
+  void startThread(int threads) override {
+    if (threads > 0) engine_.threads = threads;
+    omp_set_num_threads(engine_.threads);
+  }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  cpu::Engine engine_{omp_get_num_procs()};
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> makeCpuBackend() { return std::make_unique<CpuBackend>(); }
+
+}  // namespace cnn

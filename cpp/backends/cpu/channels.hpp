@@ -1,0 +1,42 @@
+// Loops over an activation by channel, whatever lanes its layout has.
+#pragma once
+
+#include "layout.hpp"
+#include "parallel.hpp"
+
+namespace cnn::cpu {
+
+/// y += bias, a number for each channel; padded lanes stay as they are.
+inline void addBias(const ChannelView& view, const float* bias, float* y) {
+  parallelRows(view.batch * view.blocks, view.positions * view.lanes, [&](Index from, Index to) {
+    for (Index row = from; row < to; row++) {
+      Index first = row % view.blocks * view.lanes, lanes = std::min(view.lanes, view.channels - first);
+      float* target = y + row * view.positions * view.lanes;
+      if (view.lanes == 1) {
+        float value = bias[first];
+#pragma omp simd
+        for (Index p = 0; p < view.positions; p++) target[p] += value;
+        continue;
+      }
+      for (Index p = 0; p < view.positions; p++) {
+#pragma omp simd
+        for (Index lane = 0; lane < lanes; lane++) target[p * view.lanes + lane] += bias[first + lane];
+      }
+    }
+  });
+}
+
+/// Zeros in the padded lanes, which oneDNN and every sum over lanes expect there.
+template <class T>
+void zeroPadding(const ChannelView& view, T* y) {
+  Index used = view.channels - (view.blocks - 1) * view.lanes;
+  if (used == view.lanes) return;
+  parallelRows(view.batch, view.positions * view.lanes, [&](Index from, Index to) {
+    for (Index n = from; n < to; n++) {
+      T* block = y + ((n + 1) * view.blocks - 1) * view.positions * view.lanes;
+      for (Index p = 0; p < view.positions; p++) std::fill(block + p * view.lanes + used, block + (p + 1) * view.lanes, T{});
+    }
+  });
+}
+
+}  // namespace cnn::cpu

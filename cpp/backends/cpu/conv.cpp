@@ -1,0 +1,255 @@
+// Convolution and its gradients by oneDNN, in the layouts that it likes best.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "channels.hpp"
+#include "kernels.hpp"
+#include "onednn.hpp"
+#include "parallel.hpp"
+
+namespace cnn::cpu {
+
+namespace {
+
+using dnnl::algorithm;
+using dnnl::prop_kind;
+
+// The sizes of a convolution in oneDNN's terms: grouped weights have an axis more, [G, O/G, C/G, kernel…].
+struct Geometry {
+  Dims x, weight, y, bias;
+  DnnlDims stride, dilation, low, high;
+  Index groups = 1;
+
+  template <class AnyConv>
+  Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y)
+      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(dnnlDims(op.stride)), dilation(dnnlDims(op.dilation)),
+        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups) {
+    for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
+    if (groups > 1) {
+      weight[0] /= groups;
+      weight.insert(0, groups);
+    }
+  }
+
+  // What lies beyond the last window is not read: the end padding that makes the sizes fit exactly.
+  void fitEndPadding() {
+    for (std::size_t i = 0; i < stride.size(); i++) {
+      int axis = static_cast<int>(i) + 2;
+      Index kernel = (weight[weight.size() - static_cast<int>(stride.size()) + static_cast<int>(i)] - 1) * (dilation[i] + 1) + 1;
+      high[i] = (y[axis] - 1) * stride[i] + kernel - x[axis] - low[i];
+    }
+  }
+
+  double multiplyAdds() const {
+    return static_cast<double>(y.product()) * static_cast<double>(weight.product()) / static_cast<double>(y[1]);
+  }
+};
+
+// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
+std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry) {
+  auto format = formatOf(desc);
+  if (!format || geometry.groups == 1) return format;
+  Index outputs = geometry.weight[1];
+  std::vector<Index> extents = extentsOf(*format, geometry.weight);
+  bool blocksGroups = false, seenOutput = false;
+  Index paddedOutputs = 1;
+  Format joined;
+  for (std::size_t i = 0; i < format->size(); i++) {
+    Step step = (*format)[i];
+    if (step.axis == 0) {
+      blocksGroups = blocksGroups || step.block != 0;
+      if (seenOutput) return std::nullopt;  // the output axis would be the slower one
+      joined.push_back({0, step.block});
+    } else if (step.axis == 1) {
+      seenOutput = true;
+      paddedOutputs *= extents[i];
+      joined.push_back({0, extents[i]});
+    } else {
+      joined.push_back({step.axis - 1, step.block});
+    }
+  }
+  if (seenOutput && (blocksGroups || paddedOutputs != outputs)) return std::nullopt;
+  return joined;
+}
+
+// How a tensor of the door's is handed to a primitive: in a layout of its own, or plain and reordered inside the kernel.
+struct WeightPlan {
+  Layout layout;
+  bool reorders = false;
+};
+
+WeightPlan planWeight(Engine& engine, const MemoryDesc& desc, const Geometry& geometry, const Dims& shape) {
+  if (auto format = weightFormat(desc, geometry)) return {engine.layouts.intern(*format, shape), false};
+  return {Layout{}, true};
+}
+
+Layout layoutOf(Engine& engine, const MemoryDesc& desc, const Dims& shape) {
+  auto format = formatOf(desc);
+  if (!format) fail(ErrorKind::backend, "oneDNN chose an activation layout of an unknown kind");
+  return engine.layouts.intern(*format, shape);
+}
+
+bool isFast(const std::string& implementation) {
+  return implementation.starts_with("jit") || implementation.starts_with("brg");
+}
+
+// Makes a primitive desc with the activations as they lie, or in the layouts that oneDNN likes best where that is another
+// implementation. `make(a, b)` gets the descs of both activations and returns an empty desc where oneDNN has nothing.
+template <class Make>
+auto choose(const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& anyA, const MemoryDesc& anyB, Make make) {
+  auto best = make(anyA, anyB);
+  if (!best) return best;
+  auto given = make(a, b);
+  if (given && isFast(implementation(given)) && implementation(given) == implementation(best)) return given;
+  return best;
+}
+
+bool isSupported(const Signature& signature) {
+  for (const TensorDesc& desc : signature.inputs) {
+    if (desc.defined && (desc.dtype != DType::float32 || desc.elements() == 0)) return false;
+  }
+  return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
+}
+
+auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y) {
+  using Forward = dnnl::convolution_forward;
+  MemoryDesc weight = anyDesc(g.weight);
+  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, algorithm::convolution_direct, x, weight, plainDesc(g.bias), y, g.stride,
+                                      g.dilation, g.low, g.high)
+                      : Forward::desc(prop_kind::forward_training, algorithm::convolution_direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
+  return Forward::primitive_desc(desc, userScratchpad(), engine.dnnl, true);
+}
+
+// A convolution primitive and, where its weights have an order of oneDNN's own, the reorder between that and the plain one.
+// It runs in a workspace of [reordered weights | scratch memory].
+struct Launch {
+  Primitive conv, reorder;
+  std::size_t scratchAt = 0;
+
+  Launch(const Engine& engine, Primitive made, bool reorders, const MemoryDesc& from, const MemoryDesc& to, std::size_t weightBytes, int threads)
+      : conv(std::move(made)) {
+    if (!reorders) return;
+    reorder = makeReorder(engine, from, to, threads);
+    scratchAt = aligned(weightBytes);
+  }
+
+  std::size_t workspaceBytes() const { return scratchAt + std::max(conv.scratchBytes(), reorder.scratchBytes()); }
+  void* scratch(const Run& run) const { return run.workspace ? static_cast<char*>(run.workspace) + scratchAt : nullptr; }
+  // The weights as the convolution reads them.
+  const void* weight(const Run& run, int input) const {
+    if (!reorder) return run.in<void>(input);
+    reorder.run({run.in<void>(input), run.workspace}, scratch(run));
+    return run.workspace;
+  }
+};
+
+}  // namespace
+
+KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) {
+  if (!isSupported(signature)) return nullptr;
+  const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
+  bool hasBias = signature.inputs[2].defined;
+  Geometry g(op, x.shape, weight.shape, y.shape);
+  g.fitEndPadding();
+  int threads = threadsForWork(engine, g.multiplyAdds());
+  ThreadScope scope(threads);
+
+  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, g, hasBias, xDesc, yDesc); };
+  auto desc = choose(memoryDesc(engine, x), anyDesc(y.shape), anyDesc(x.shape), anyDesc(y.shape), make);
+  if (!desc) return nullptr;
+
+  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape);
+  std::vector<Primitive::Argument> arguments = {
+      {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
+  if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
+  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, dnnl::convolution_forward(desc), arguments, threads), plan.reorders,
+                                         plainDesc(g.weight), desc.weights_desc(), desc.weights_desc().get_size(), threads);
+  auto run = [launch](const Run& run) {
+    launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)}, launch->scratch(run));
+  };
+  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
+  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), plan.layout, Layout{}};
+  kernel->outputs[0].layout = layoutOf(engine, desc.dst_desc(), y.shape);
+  return kernel;
+}
+
+KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine& engine) {
+  using Backward = dnnl::convolution_backward_data;
+  if (!isSupported(signature)) return nullptr;
+  const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
+  bool hasBias = signature.inputs[2].defined;
+  Geometry g(op, dx.shape, weight.shape, dy.shape);
+  g.fitEndPadding();
+  int threads = threadsForWork(engine, g.multiplyAdds());
+  ThreadScope scope(threads);
+
+  auto make = [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
+    auto forward = makeForward(engine, g, false, dxDesc, dyDesc);
+    if (!forward) return Backward::primitive_desc();
+    Backward::desc desc(algorithm::convolution_direct, dxDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
+  };
+  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape), anyDesc(dy.shape), anyDesc(dx.shape), make);
+  if (!desc) return nullptr;
+
+  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape);
+  Layout dxLayout = layoutOf(engine, desc.diff_src_desc(), dx.shape);
+  TensorDesc result = dx;
+  result.layout = dxLayout;
+  auto view = engine.view(result);
+  if (hasBias && !view) return nullptr;
+  Primitive conv(engine, desc, Backward(desc),
+                 {{DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}},
+                 threads);
+  auto launch = std::make_shared<Launch>(engine, std::move(conv), plan.reorders, plainDesc(g.weight), desc.weights_desc(),
+                                         desc.weights_desc().get_size(), threads);
+  auto run = [launch, hasBias, view](const Run& run) {
+    launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0)}, launch->scratch(run));
+    if (hasBias) addBias(*view, run.in<float>(2), run.out<float>(0));
+  };
+  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
+  kernel->inputLayouts = {layoutOf(engine, desc.diff_dst_desc(), dy.shape), plan.layout, Layout{}};
+  kernel->outputs[0].layout = dxLayout;
+  return kernel;
+}
+
+KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engine& engine) {
+  using Backward = dnnl::convolution_backward_weights;
+  if (!isSupported(signature)) return nullptr;
+  const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
+  bool hasBias = op.bias;
+  Geometry g(op, x.shape, dw.shape, dy.shape);
+  g.fitEndPadding();
+  int threads = threadsForWork(engine, g.multiplyAdds());
+  ThreadScope scope(threads);
+
+  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
+    auto forward = makeForward(engine, g, hasBias, xDesc, dyDesc);
+    if (!forward) return Backward::primitive_desc();
+    auto desc = hasBias ? Backward::desc(algorithm::convolution_direct, xDesc, anyDesc(g.weight), plainDesc(g.bias), dyDesc, g.stride,
+                                         g.dilation, g.low, g.high)
+                        : Backward::desc(algorithm::convolution_direct, xDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
+  };
+  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape), anyDesc(dy.shape), make);
+  if (!desc) return nullptr;
+
+  WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape);
+  std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
+                                                {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
+                                                {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
+  if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
+  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Backward(desc), arguments, threads), plan.reorders,
+                                         desc.diff_weights_desc(), plainDesc(g.weight), desc.diff_weights_desc().get_size(), threads);
+  auto run = [launch, hasBias](const Run& run) {
+    void* dw = launch->reorder ? run.workspace : run.out<void>(0);
+    launch->conv.run({run.in<void>(0), run.in<void>(1), dw, hasBias ? run.out<void>(1) : nullptr}, launch->scratch(run));
+    if (launch->reorder) launch->reorder.run({dw, run.out<void>(0)}, launch->scratch(run));
+  };
+  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
+  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), layoutOf(engine, desc.diff_dst_desc(), dy.shape)};
+  kernel->outputs[0].layout = plan.layout;
+  return kernel;
+}
+
+}  // namespace cnn::cpu

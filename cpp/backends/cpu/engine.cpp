@@ -1,0 +1,36 @@
+// What the engine finds out once: the block of channels that this processor's convolutions like.
+#include "engine.hpp"
+
+#ifdef CNN_WITH_ONEDNN
+#include "onednn.hpp"
+#endif
+
+namespace cnn::cpu {
+
+Engine::Engine(int threads) : threads(threads) {
+#ifdef CNN_WITH_ONEDNN
+  using Forward = dnnl::convolution_forward;
+  Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
+  Forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, anyDesc(shape), anyDesc(kernel), anyDesc(shape),
+                     {1, 1}, {1, 1}, {1, 1});
+  Forward::primitive_desc best(desc, dnnl, true);
+  if (!best) return;
+  if (auto format = formatOf(best.src_desc())) {
+    if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;
+  }
+#endif
+}
+
+Layout Engine::layoutWithLanes(const Dims& shape, Index lanes) {
+  if (lanes == 1) return {};
+  Format format = plainFormat(shape.size());
+  if (lanes == shape[1]) {
+    format.erase(format.begin() + 1);
+    format.push_back({1, 0});
+  } else {
+    format.push_back({1, lanes});
+  }
+  return layouts.intern(format, shape);
+}
+
+}  // namespace cnn::cpu

@@ -1,0 +1,37 @@
+// Engine: what the kernels of one cpu device share: the layouts, the number of threads and oneDNN's handles.
+#pragma once
+
+#include <atomic>
+
+#include "layout.hpp"
+
+#ifdef CNN_WITH_ONEDNN
+#include <oneapi/dnnl/dnnl.hpp>
+#endif
+
+namespace cnn::cpu {
+
+struct Engine {
+  LayoutTable layouts;
+  std::atomic<int> threads;    // of large kernels
+  Index convolutionLanes = 1;  // of the blocked layout that convolutions like here
+#ifdef CNN_WITH_ONEDNN
+  dnnl::engine dnnl{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{dnnl};
+#endif
+
+  explicit Engine(int threads);
+  Format format(const TensorDesc& desc) const { return layouts.format(desc); }
+  std::optional<ChannelView> view(const TensorDesc& desc) const { return channelView(format(desc), desc.shape); }
+  /// The layout of an activation with `lanes` channels side by side (1: plain), as ChannelView has them.
+  Layout layoutWithLanes(const Dims& shape, Index lanes);
+  /// Where nothing says how a convolution's activation lies: as oneDNN's convolutions of many channels like it.
+  Layout preferredLayout(const Dims& shape) {
+    return layoutWithLanes(shape, convolutionLanes > 1 && shape[1] % convolutionLanes == 0 ? convolutionLanes : 1);
+  }
+  bool isPadded(const TensorDesc& desc) const {
+    return !desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements();
+  }
+};
+
+}  // namespace cnn::cpu

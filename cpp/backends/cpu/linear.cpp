@@ -1,0 +1,71 @@
+// Linear layers and matrix products, all in plain layouts.
+#include <algorithm>
+
+#include "gemm.hpp"
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "sweep.hpp"
+
+namespace cnn::cpu {
+
+namespace {
+
+// Below this many multiply-adds one thread is faster.
+constexpr double parallelWork = 1e6;
+
+int threadsFor(const Engine& engine, double multiplyAdds) {
+  return multiplyAdds < parallelWork ? 1 : engine.threads.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) {
+  const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
+  Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined};
+  if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || !gemm.isSupported()) return nullptr;
+  return makeKernel(signature, [gemm, threads = threadsFor(engine, gemm.multiplyAdds())](const Run& run) {
+    ThreadScope scope(threads);
+    float* y = run.out<float>(0);
+    if (const float* bias = run.in<float>(2)) {
+      for (Index row = 0; row < gemm.m; row++) std::copy(bias, bias + gemm.n, y + row * gemm.n);
+    }
+    gemm.run(run.in<float>(0), run.in<float>(1), y);
+  });
+}
+
+KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) {
+  const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
+  int rankA = a.size(), rankB = b.size();
+  Gemm gemm{.transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),
+            .k = op.transposeA ? a[rankA - 2] : a[rankA - 1]};
+  Dims batch = y.slice(0, y.size() - 2);
+  Index count = batch.product();
+  if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || count == 0 || !gemm.isSupported()) return nullptr;
+  double work = gemm.multiplyAdds() * static_cast<double>(count);
+  int threads = threadsFor(engine, work);
+  if (count == 1) {
+    return makeKernel(signature, [gemm, threads](const Run& run) {
+      ThreadScope scope(threads);
+      gemm.run(run.in<float>(0), run.in<float>(1), run.out<float>(0));
+    });
+  }
+  // Where each product of the batch finds its factors.
+  Dims stridesA = broadcastStrides(a.slice(0, rankA - 2), batch), stridesB = broadcastStrides(b.slice(0, rankB - 2), batch);
+  bool splits = threads > 1 && (gemm.multiplyAdds() < parallelWork || count >= 4 * threads);
+  return makeKernel(signature, [=](const Run& run) {
+    ThreadScope scope(threads);
+    parallelFor(count, splits ? 1 : count, [&](Index from, Index to) {
+      for (Index i = from; i < to; i++) {
+        Index rest = i, offsetA = 0, offsetB = 0;
+        for (int axis = batch.size() - 1; axis >= 0; axis--) {
+          offsetA += rest % batch[axis] * stridesA[axis];
+          offsetB += rest % batch[axis] * stridesB[axis];
+          rest /= batch[axis];
+        }
+        gemm.run(run.in<float>(0) + offsetA * gemm.m * gemm.k, run.in<float>(1) + offsetB * gemm.k * gemm.n, run.out<float>(0) + i * gemm.m * gemm.n);
+      }
+    });
+  });
+}
+
+}  // namespace cnn::cpu

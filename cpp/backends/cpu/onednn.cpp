@@ -1,0 +1,148 @@
+// Memory descs, formats and primitives of oneDNN 2.6 and 2.7.
+#include "onednn.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.hpp"
+#include "parallel.hpp"
+
+static_assert(DNNL_VERSION_MAJOR == 2 && DNNL_VERSION_MINOR >= 6, "oneDNN 2.6 or 2.7 is expected");
+
+namespace cnn::cpu {
+
+namespace {
+
+void check(dnnl_status_t status, const char* call) {
+  if (status != dnnl_success) fail(ErrorKind::backend, call, " of oneDNN failed with status ", static_cast<int>(status));
+}
+
+}  // namespace
+
+dnnl::memory::data_type dataType(DType dtype) {
+  using Type = dnnl::memory::data_type;
+  switch (dtype) {
+    case DType::float32: return Type::f32;
+    case DType::bfloat16: return Type::bf16;
+    case DType::float16: return Type::f16;
+    case DType::int32: return Type::s32;
+    case DType::uint8:
+    case DType::boolean: return Type::u8;
+    case DType::float64: break;
+  }
+  return Type::undef;
+}
+
+DnnlDims dnnlDims(const Dims& dims) { return DnnlDims(dims.begin(), dims.end()); }
+
+MemoryDesc anyDesc(const Dims& shape, DType dtype) {
+  return MemoryDesc(dnnlDims(shape), dataType(dtype), dnnl::memory::format_tag::any);
+}
+
+MemoryDesc plainDesc(const Dims& shape, DType dtype) {
+  return MemoryDesc(dnnlDims(shape), dataType(dtype), dnnlDims(stridesOf(shape)));
+}
+
+MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& tensor) {
+  MemoryDesc desc = plainDesc(tensor.shape, tensor.dtype);
+  if (tensor.layout.isPlain()) return desc;
+  Format format = engine.format(tensor);
+  std::vector<Index> extents = extentsOf(format, tensor.shape);
+  // Steps of whole axes have strides; from the first block on, all are inner blocks.
+  std::size_t outer = 0;
+  while (outer < format.size() && format[outer].block == 0) outer++;
+  auto& blocking = desc.data.format_desc.blocking;
+  Dims padded = Dims::filled(tensor.rank(), 1);
+  Index stride = 1;
+  for (std::size_t i = format.size(); i-- > 0;) {
+    padded[format[i].axis] *= extents[i];
+    if (i < outer) blocking.strides[format[i].axis] = stride;
+    stride *= extents[i];
+  }
+  blocking.inner_nblks = static_cast<int>(format.size() - outer);
+  for (std::size_t i = outer; i < format.size(); i++) {
+    blocking.inner_blks[i - outer] = extents[i];
+    blocking.inner_idxs[i - outer] = format[i].axis;
+  }
+  for (int axis = 0; axis < tensor.rank(); axis++) {
+    bool isStep = std::any_of(format.begin(), format.begin() + static_cast<std::ptrdiff_t>(outer), [&](Step step) { return step.axis == axis; });
+    if (!isStep) blocking.strides[axis] = stride;  // one element: never stepped over
+    desc.data.padded_dims[axis] = padded[axis];
+  }
+  return desc;
+}
+
+std::optional<Format> formatOf(const MemoryDesc& desc) {
+  const auto& data = desc.data;
+  if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return std::nullopt;
+  const auto& blocking = data.format_desc.blocking;
+  Dims inner = Dims::filled(data.ndims, 1);
+  Index blockElements = 1;
+  for (int i = 0; i < blocking.inner_nblks; i++) {
+    inner[static_cast<int>(blocking.inner_idxs[i])] *= blocking.inner_blks[i];
+    blockElements *= blocking.inner_blks[i];
+  }
+  Format format;
+  for (int axis = 0; axis < data.ndims; axis++) {
+    if (data.padded_dims[axis] / inner[axis] > 1) format.push_back({axis, 0});
+  }
+  std::stable_sort(format.begin(), format.end(), [&](Step a, Step b) { return blocking.strides[a.axis] > blocking.strides[b.axis]; });
+  Index stride = blockElements;
+  for (std::size_t i = format.size(); i-- > 0;) {
+    if (blocking.strides[format[i].axis] != stride) return std::nullopt;  // not dense
+    stride *= data.padded_dims[format[i].axis] / inner[format[i].axis];
+  }
+  for (int i = 0; i < blocking.inner_nblks; i++) {
+    format.push_back({static_cast<int>(blocking.inner_idxs[i]), blocking.inner_blks[i]});
+  }
+  return format;
+}
+
+std::string implementation(const dnnl::primitive_desc_base& desc) {
+  const char* name = nullptr;
+  check(dnnl_primitive_desc_query(desc.get(), dnnl_query_impl_info_str, 0, &name), "dnnl_primitive_desc_query");
+  return name ? name : "";
+}
+
+dnnl::primitive_attr userScratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
+                     const std::vector<Argument>& arguments, int threads)
+    : engine_(&engine), primitive_(primitive), threads_(threads) {
+  memories_.reserve(arguments.size() + 1);
+  for (const Argument& argument : arguments) {
+    memories_.emplace_back(argument.desc, engine.dnnl, nullptr);
+    arguments_.push_back({argument.name, memories_.back().get()});
+  }
+  MemoryDesc scratch = desc.query_md(dnnl::query::scratchpad_md);
+  scratchBytes_ = scratch.get_size();
+  if (scratchBytes_) {
+    memories_.emplace_back(scratch, engine.dnnl, nullptr);
+    arguments_.push_back({DNNL_ARG_SCRATCHPAD, memories_.back().get()});
+  }
+}
+
+void Primitive::run(std::initializer_list<const void*> pointers, void* scratch) const {
+  std::size_t count = memories_.size() - (scratchBytes_ ? 1 : 0);
+  for (std::size_t i = 0; i < count; i++) memories_[i].set_data_handle(const_cast<void*>(pointers.begin()[i]), engine_->stream);
+  if (scratchBytes_) memories_.back().set_data_handle(scratch, engine_->stream);
+  ThreadScope scope(threads_);
+  check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()), arguments_.data()),
+        "dnnl_primitive_execute");
+}
+
+Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const MemoryDesc& to, int threads) {
+  ThreadScope scope(threads);
+  dnnl::reorder::primitive_desc desc(engine.dnnl, from, engine.dnnl, to, userScratchpad());
+  return Primitive(engine, desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, threads);
+}
+
+int threadsForWork(const Engine& engine, double multiplyAdds) {
+  return multiplyAdds < 1.5e6 ? 1 : engine.threads.load(std::memory_order_relaxed);
+}
+
+}  // namespace cnn::cpu

@@ -1,0 +1,67 @@
+// oneDNN as this backend uses it: memory descs from formats and back, primitives that take bare pointers, and the calls
+// that differ between oneDNN's versions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "engine.hpp"
+
+namespace cnn::cpu {
+
+using MemoryDesc = dnnl::memory::desc;
+using DnnlDims = dnnl::memory::dims;
+
+dnnl::memory::data_type dataType(DType dtype);
+DnnlDims dnnlDims(const Dims& dims);
+/// A shape whose order in memory oneDNN may choose.
+MemoryDesc anyDesc(const Dims& shape, DType dtype = DType::float32);
+MemoryDesc plainDesc(const Dims& shape, DType dtype = DType::float32);
+/// The memory of a tensor as it lies.
+MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& desc);
+/// The order in memory that `desc` describes, or nothing where it is none of blocks (Winograd's weights).
+std::optional<Format> formatOf(const MemoryDesc& desc);
+
+/// The first word of the name that oneDNN gives to the implementation it chose, "jit:avx2".
+std::string implementation(const dnnl::primitive_desc_base& desc);
+/// Attributes that make a primitive take its scratch memory from us: the library's own would be shared between threads.
+dnnl::primitive_attr userScratchpad();
+
+/// A primitive and the memories of its arguments; the pointers are given at each run, in the order of the arguments.
+class Primitive {
+ public:
+  struct Argument {
+    int name;
+    MemoryDesc desc;
+  };
+
+  Primitive() = default;
+  Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
+            const std::vector<Argument>& arguments, int threads);
+  Primitive(Primitive&&) = default;
+  Primitive& operator=(Primitive&&) = default;
+
+  explicit operator bool() const { return engine_ != nullptr; }
+  std::size_t scratchBytes() const { return scratchBytes_; }
+  /// Runs on the threads it was made for; pointers past the last argument are not looked at. `scratch` may be null where scratchBytes() is 0.
+  void run(std::initializer_list<const void*> pointers, void* scratch) const;
+
+ private:
+  const Engine* engine_ = nullptr;
+  dnnl::primitive primitive_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+  std::size_t scratchBytes_ = 0;
+  int threads_ = 1;
+};
+
+/// Converts between two orders of the same elements.
+Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const MemoryDesc& to, int threads);
+
+/// `bytes` rounded up, so that what follows in a workspace is aligned to a cache line.
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/// Threads for this many multiply-adds.
+int threadsForWork(const Engine& engine, double multiplyAdds);
+
+}  // namespace cnn::cpu

@@ -1,0 +1,332 @@
+// Pooling by own loops, in any layout that has channels side by side or is plain.
+#include <cstring>
+#include <limits>
+
+#include "channels.hpp"
+#include "kernels.hpp"
+
+namespace cnn::cpu {
+
+namespace {
+
+// The part of the input that one output position of one axis sees.
+struct Window {
+  Index from = 0;   // first position inside
+  Index first = 0;  // which element of the window that is
+  Index count = 0;  // elements inside
+  Index whole = 0;  // elements with the padding
+};
+
+// Windows of three axes (missing axes: one window of one element) and the sizes around them.
+struct Plan {
+  std::vector<Window> windows[3];
+  Index in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, dilation[3] = {1, 1, 1};
+  ChannelView view;  // of the input: its lanes are the output's too
+  Index divisor = 0;
+  bool countsPadding = false;
+
+  Index inPositions() const { return in[0] * in[1] * in[2]; }
+  Index outPositions() const { return out[0] * out[1] * out[2]; }
+  Index rows() const { return view.batch * view.blocks; }
+  // Work of a row, as light elements.
+  Index rowElements() const { return view.lanes * std::max(inPositions(), outPositions() * kernel[0] * kernel[1] * kernel[2]); }
+  float scale(const Window& d, const Window& h, const Window& w) const {
+    Index count = divisor ? divisor : countsPadding ? d.whole * h.whole * w.whole : d.count * h.count * w.count;
+    return 1.0f / static_cast<float>(count);
+  }
+};
+
+template <class Make>
+Plan makePlan(const ChannelView& view, const Dims& in, const Dims& out, Make window) {
+  Plan plan;
+  plan.view = view;
+  int spatial = in.size() - 2, skip = 3 - spatial;
+  for (int i = 0; i < 3; i++) {
+    if (i < skip) {
+      plan.windows[i] = {Window{0, 0, 1, 1}};
+      continue;
+    }
+    plan.in[i] = in[i - skip + 2];
+    plan.out[i] = out[i - skip + 2];
+    for (Index o = 0; o < plan.out[i]; o++) plan.windows[i].push_back(window(i - skip, o));
+  }
+  return plan;
+}
+
+// Windows at fixed steps. `spans`: the kernel's reach with dilation.
+template <class Pool>
+Plan fixedPlan(const Pool& op, const Dims& dilation, const ChannelView& view, const Dims& in, const Dims& out) {
+  Plan plan = makePlan(view, in, out, [&](int axis, Index o) {
+    Index size = in[axis + 2], step = dilation[axis], pad = op.padding[axis], kernel = op.kernelSize[axis];
+    Index start = o * op.stride[axis] - pad;
+    Window window;
+    window.first = start < 0 ? (-start + step - 1) / step : 0;
+    window.from = start + window.first * step;
+    Index end = std::min(kernel, start >= size ? 0 : (size - start + step - 1) / step);
+    window.count = std::max<Index>(end - window.first, 0);
+    window.whole = std::min(start + kernel, size + pad) - start;
+    return window;
+  });
+  int skip = 3 - op.kernelSize.size();
+  for (int i = skip; i < 3; i++) {
+    plan.kernel[i] = op.kernelSize[i - skip];
+    plan.dilation[i] = dilation[i - skip];
+  }
+  return plan;
+}
+
+Plan adaptivePlan(const ChannelView& view, const Dims& in, const Dims& out) {
+  Plan plan = makePlan(view, in, out, [&](int axis, Index o) {
+    Index size = in[axis + 2], parts = out[axis + 2];
+    Index from = o * size / parts, to = ((o + 1) * size + parts - 1) / parts;
+    return Window{from, 0, to - from, to - from};
+  });
+  return plan;
+}
+
+// Calls f(output position, d, h, w) for all outputs of a row.
+template <class F>
+void forOutputs(const Plan& plan, F&& f) {
+  Index position = 0;
+  for (const Window& d : plan.windows[0]) {
+    for (const Window& h : plan.windows[1]) {
+      for (const Window& w : plan.windows[2]) f(position++, d, h, w);
+    }
+  }
+}
+
+// Calls f(input position, element of the window) for what lies inside.
+template <class F>
+void forWindow(const Plan& plan, const Window& d, const Window& h, const Window& w, F&& f) {
+  for (Index i = 0; i < d.count; i++) {
+    for (Index j = 0; j < h.count; j++) {
+      Index row = ((d.from + i * plan.dilation[0]) * plan.in[1] + h.from + j * plan.dilation[1]) * plan.in[2] + w.from;
+      Index element = ((d.first + i) * plan.kernel[1] + h.first + j) * plan.kernel[2] + w.first;
+      for (Index k = 0; k < w.count; k++) f(row + k * plan.dilation[2], element + k);
+    }
+  }
+}
+
+// Cuts the lanes of a row into pieces of a fixed width, so that the compiler keeps each in a register.
+template <class F>
+void forLanes(Index lanes, F&& f) {
+  Index lane = 0;
+  for (; lane + 8 <= lanes; lane += 8) f(std::integral_constant<int, 8>{}, lane);
+  for (; lane < lanes; lane++) f(std::integral_constant<int, 1>{}, lane);
+}
+
+template <int width>
+void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
+  Index lanes = plan.view.lanes;
+  forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
+    float best[width];
+    std::int32_t at[width];
+    std::int32_t first = static_cast<std::int32_t>((d.first * plan.kernel[1] + h.first) * plan.kernel[2] + w.first);
+    for (int l = 0; l < width; l++) {
+      best[l] = -std::numeric_limits<float>::infinity();
+      at[l] = first;
+    }
+    forWindow(plan, d, h, w, [&](Index from, Index element) {
+      const float* source = x + from * lanes;
+#pragma omp simd
+      for (int l = 0; l < width; l++) {
+        bool isBetter = (source[l] > best[l]) | (source[l] != source[l]);  // a NaN stays
+        best[l] = isBetter ? source[l] : best[l];
+        at[l] = isBetter ? static_cast<std::int32_t>(element) : at[l];
+      }
+    });
+    for (int l = 0; l < width; l++) {
+      y[position * lanes + l] = best[l];
+      state[position * lanes + l] = static_cast<std::uint8_t>(at[l]);
+    }
+  });
+}
+
+template <int width>
+void maxBackwardRow(const Plan& plan, const float* dy, const std::uint8_t* state, float* dx) {
+  Index lanes = plan.view.lanes;
+  forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
+    float gradient[width];
+    std::int32_t at[width];
+    for (int l = 0; l < width; l++) {
+      gradient[l] = dy[position * lanes + l];
+      at[l] = state[position * lanes + l];
+    }
+    if constexpr (width == 1) {
+      Index element = at[0], k = element % plan.kernel[2], j = element / plan.kernel[2] % plan.kernel[1], i = element / plan.kernel[2] / plan.kernel[1];
+      Index row = (d.from + (i - d.first) * plan.dilation[0]) * plan.in[1] + h.from + (j - h.first) * plan.dilation[1];
+      dx[(row * plan.in[2] + w.from + (k - w.first) * plan.dilation[2]) * lanes] += gradient[0];
+      return;
+    }
+    forWindow(plan, d, h, w, [&](Index to, Index element) {
+      float* target = dx + to * lanes;
+#pragma omp simd
+      for (int l = 0; l < width; l++) target[l] += at[l] == static_cast<std::int32_t>(element) ? gradient[l] : 0.0f;
+    });
+  });
+}
+
+template <int width>
+void averageRow(const Plan& plan, const float* x, float* y) {
+  Index lanes = plan.view.lanes;
+  forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
+    float sum[width] = {};
+    forWindow(plan, d, h, w, [&](Index from, Index) {
+#pragma omp simd
+      for (int l = 0; l < width; l++) sum[l] += x[from * lanes + l];
+    });
+    float scale = plan.scale(d, h, w);
+    for (int l = 0; l < width; l++) y[position * lanes + l] = sum[l] * scale;
+  });
+}
+
+template <int width>
+void averageBackwardRow(const Plan& plan, const float* dy, float* dx) {
+  Index lanes = plan.view.lanes;
+  forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
+    float scale = plan.scale(d, h, w), gradient[width];
+    for (int l = 0; l < width; l++) gradient[l] = dy[position * lanes + l] * scale;
+    forWindow(plan, d, h, w, [&](Index to, Index) {
+#pragma omp simd
+      for (int l = 0; l < width; l++) dx[to * lanes + l] += gradient[l];
+    });
+  });
+}
+
+bool isSupported(const Signature& signature) {
+  const TensorDesc& x = signature.inputs[0];
+  return x.dtype == DType::float32 && x.rank() <= 5 && x.elements() > 0 && signature.outputs[0].elements() > 0;
+}
+
+// The input as it lies if its layout can be walked by channels, else plain.
+TensorDesc walkable(const Engine& engine, TensorDesc desc) {
+  if (!engine.view(desc)) desc.layout = {};
+  return desc;
+}
+
+KernelPtr averageKernel(const Signature& signature, Engine& engine, Plan plan, const TensorDesc& x) {
+  auto run = [plan](const Run& run) {
+    parallelRows(plan.rows(), plan.rowElements(), [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        const float* x = run.in<float>(0) + row * plan.inPositions() * plan.view.lanes;
+        float* y = run.out<float>(0) + row * plan.outPositions() * plan.view.lanes;
+        forLanes(plan.view.lanes, [&](auto width, Index lane) { averageRow<width()>(plan, x + lane, y + lane); });
+      }
+    });
+  };
+  auto kernel = makeKernel(signature, std::move(run));
+  kernel->inputLayouts = {x.layout};
+  kernel->outputs[0].layout = engine.layoutWithLanes(signature.outputs[0].shape, plan.view.lanes);
+  return kernel;
+}
+
+// `plan.view` is that of dx.
+KernelPtr averageBackwardKernel(const Signature& signature, Engine& engine, Plan plan, const Dims& dyShape) {
+  auto run = [plan](const Run& run) {
+    parallelRows(plan.rows(), plan.rowElements(), [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        const float* dy = run.in<float>(0) + row * plan.outPositions() * plan.view.lanes;
+        Index count = plan.inPositions() * plan.view.lanes;
+        float* dx = run.out<float>(0) + row * count;
+        std::memset(dx, 0, static_cast<std::size_t>(count) * sizeof(float));
+        forLanes(plan.view.lanes, [&](auto width, Index lane) { averageBackwardRow<width()>(plan, dy + lane, dx + lane); });
+      }
+    });
+  };
+  auto kernel = makeKernel(signature, std::move(run));
+  kernel->inputLayouts = {engine.layoutWithLanes(dyShape, plan.view.lanes)};
+  kernel->outputs[0].layout = engine.layoutWithLanes(signature.outputs[0].shape, plan.view.lanes);
+  return kernel;
+}
+
+// The lanes that dx should have: dy's, or where dy has one position only and tells nothing, what convolutions like.
+ChannelView gradientView(Engine& engine, const TensorDesc& dy, const TensorDesc& dx) {
+  auto view = engine.view(walkable(engine, dy));
+  TensorDesc result = dx;
+  result.layout = view->positions == 1 ? engine.preferredLayout(dx.shape) : engine.layoutWithLanes(dx.shape, view->lanes);
+  ChannelView chosen = *engine.view(result);
+  if (view->positions > 1) chosen.lanes = view->lanes, chosen.blocks = view->blocks;
+  return chosen;
+}
+
+}  // namespace
+
+KernelPtr prepare(const MaxPool& op, const Signature& signature, Engine& engine) {
+  // The state is the element of its window that each maximum came from, in a byte.
+  if (!isSupported(signature) || op.returnIndices || op.kernelSize.product() > 255) return nullptr;
+  TensorDesc x = walkable(engine, signature.inputs[0]);
+  Plan plan = fixedPlan(op, op.dilation, *engine.view(x), x.shape, signature.outputs[0].shape);
+  auto run = [plan](const Run& run) {
+    parallelRows(plan.rows(), plan.rowElements(), [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        const float* x = run.in<float>(0) + row * plan.inPositions() * plan.view.lanes;
+        Index target = row * plan.outPositions() * plan.view.lanes;
+        forLanes(plan.view.lanes, [&](auto width, Index lane) {
+          maxRow<width()>(plan, x + lane, run.out<float>(0) + target + lane, run.out<std::uint8_t>(1) + target + lane);
+        });
+      }
+    });
+  };
+  auto kernel = makeKernel(signature, std::move(run));
+  Layout layout = engine.layoutWithLanes(signature.outputs[0].shape, plan.view.lanes);
+  kernel->inputLayouts = {x.layout};
+  kernel->outputs[0].layout = layout;
+  kernel->outputs[1] = TensorDesc(DType::uint8, signature.outputs[0].shape, layout);
+  return kernel;
+}
+
+KernelPtr prepare(const MaxPoolBackward& op, const Signature& signature, Engine& engine) {
+  const TensorDesc &dy = signature.inputs[0], &state = signature.inputs[1], &dx = signature.outputs[0];
+  if (!isSupported(signature) || state.dtype != DType::uint8) return nullptr;
+  ChannelView view = gradientView(engine, state, dx);
+  Plan plan = fixedPlan(op, op.dilation, view, dx.shape, dy.shape);
+  auto run = [plan](const Run& run) {
+    parallelRows(plan.rows(), plan.rowElements(), [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        Index source = row * plan.outPositions() * plan.view.lanes, count = plan.inPositions() * plan.view.lanes;
+        float* dx = run.out<float>(0) + row * count;
+        std::memset(dx, 0, static_cast<std::size_t>(count) * sizeof(float));
+        forLanes(plan.view.lanes, [&](auto width, Index lane) {
+          maxBackwardRow<width()>(plan, run.in<float>(0) + source + lane, run.in<std::uint8_t>(1) + source + lane, dx + lane);
+        });
+      }
+    });
+  };
+  auto kernel = makeKernel(signature, std::move(run));
+  Layout layout = engine.layoutWithLanes(dy.shape, view.lanes);
+  kernel->inputLayouts = {layout, layout};
+  kernel->outputs[0].layout = engine.layoutWithLanes(dx.shape, view.lanes);
+  return kernel;
+}
+
+KernelPtr prepare(const AvgPool& op, const Signature& signature, Engine& engine) {
+  if (!isSupported(signature)) return nullptr;
+  TensorDesc x = walkable(engine, signature.inputs[0]);
+  Plan plan = fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), *engine.view(x), x.shape, signature.outputs[0].shape);
+  plan.divisor = op.divisor;
+  plan.countsPadding = op.countIncludePad;
+  return averageKernel(signature, engine, std::move(plan), x);
+}
+
+KernelPtr prepare(const AvgPoolBackward& op, const Signature& signature, Engine& engine) {
+  if (!isSupported(signature)) return nullptr;
+  const TensorDesc &dy = signature.inputs[0], &dx = signature.outputs[0];
+  Plan plan = fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), gradientView(engine, dy, dx), dx.shape, dy.shape);
+  plan.divisor = op.divisor;
+  plan.countsPadding = op.countIncludePad;
+  return averageBackwardKernel(signature, engine, std::move(plan), dy.shape);
+}
+
+KernelPtr prepare(const AdaptiveAvgPool&, const Signature& signature, Engine& engine) {
+  if (!isSupported(signature)) return nullptr;
+  TensorDesc x = walkable(engine, signature.inputs[0]);
+  return averageKernel(signature, engine, adaptivePlan(*engine.view(x), x.shape, signature.outputs[0].shape), x);
+}
+
+KernelPtr prepare(const AdaptiveAvgPoolBackward&, const Signature& signature, Engine& engine) {
+  if (!isSupported(signature)) return nullptr;
+  const TensorDesc &dy = signature.inputs[0], &dx = signature.outputs[0];
+  return averageBackwardKernel(signature, engine, adaptivePlan(gradientView(engine, dy, dx), dx.shape, dy.shape), dy.shape);
+}
+
+}  // namespace cnn::cpu
