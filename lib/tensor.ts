@@ -190,6 +190,17 @@ export class Tensor {
     if (dtypes.has(target)) return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
     return wrap(native.toDevice(this.handle, target))
   }
+  /** For the package itself: takes over another handle (freeing its own), so that all who hold this object see that tensor. */
+  become_(handle: Handle): this {
+    const before = this.handle
+    this.#handle = handle
+    this.#shape = undefined
+    this.#dtype = undefined
+    this.#device = undefined
+    if (collected.unregister(this)) collected.register(this, handle, this)
+    native.dispose(before)
+    return this
+  }
   /** Overwrites the values with those of `source` (same shape; converted to this type and device). */
   copy_(source: Tensor): this {
     const moved = source.device === this.device ? source : source.to(this.device)

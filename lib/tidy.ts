@@ -25,11 +25,17 @@ export function enterScope(tensor: Scoped): boolean {
   return true
 }
 
-/** Takes a tensor out of every open scope (it was disposed, or is kept). */
-export function leaveScopes(tensor: Scoped): void {
+/** Takes a tensor out of every open scope (it was disposed, or is kept); false if it was in none. */
+export function leaveScopes(tensor: Scoped): boolean {
   for (let scope = current; scope; scope = scope.parent) {
-    if (scope.tensors.delete(tensor)) return
+    if (scope.tensors.delete(tensor)) return true
   }
+  return false
+}
+
+/** Frees a tensor before its scope ends, if it belongs to the innermost one (if it was kept or comes from outside, nothing happens). */
+export function disposeScoped(tensor: Scoped): void {
+  if (current?.tensors.has(tensor)) tensor.dispose()
 }
 
 /** Calls `visit` with every tensor in a value: a tensor, or arrays, maps and plain objects of values. */
@@ -100,7 +106,6 @@ function adopt(tensor: Scoped): void {
  * @example const mean = tidy(() => keep(x.mean()))
  */
 export function keep<T extends Tensor>(tensor: T): T {
-  leaveScopes(tensor)
-  watch(tensor)
+  if (leaveScopes(tensor)) watch(tensor)
   return tensor
 }

@@ -25,6 +25,13 @@ export interface CrossEntropyOptions extends NllLossOptions {
   labelSmoothing?: number
 }
 
+export interface KlDivOptions {
+  /** 'batchmean' is the sum divided by the size of the first dimension. Default 'mean', over all elements. */
+  reduction?: ReductionName | 'batchmean'
+  /** Whether target is logarithms too. Default false. */
+  logTarget?: boolean
+}
+
 function reductionOf<T extends string>(op: string, reduction: T | ReductionName = 'mean'): T | ReductionName {
   return oneOf<T | ReductionName>(op, 'reduction', reduction, ['none', 'mean', 'sum'])
 }
@@ -145,11 +152,7 @@ export function binaryCrossEntropyWithLogits(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  * @example const loss = functional.klDiv(functional.logSoftmax(x, 1), target, { reduction: 'batchmean' })
  */
-export function klDiv(
-  x: Tensor,
-  target: Tensor,
-  { reduction = 'mean', logTarget = false }: { reduction?: ReductionName | 'batchmean'; logTarget?: boolean } = {},
-): Tensor {
+export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
   oneOf('klDiv', 'reduction', reduction, ['none', 'mean', 'sum', 'batchmean'])
   return tidy(() => {
     const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, () => {

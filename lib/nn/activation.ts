@@ -1,0 +1,191 @@
+// Activation functions as modules.
+import * as F from '../functional/activation.js'
+import type { Tensor } from '../tensor.js'
+import { Module } from './module.js'
+
+/**
+ * max(x, 0). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+ * @example new nn.ReLU()
+ */
+export class ReLU extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.relu(x)
+  }
+}
+
+/**
+ * min(max(x, 0), 6). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+ * @example new nn.ReLU6()
+ */
+export class ReLU6 extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.relu6(x)
+  }
+}
+
+/**
+ * x · sigmoid(x). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
+ * @example new nn.SiLU()
+ */
+export class SiLU extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.silu(x)
+  }
+}
+
+/**
+ * 1 / (1 + e^−x). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+ * @example new nn.Sigmoid()
+ */
+export class Sigmoid extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.sigmoid(x)
+  }
+}
+
+/**
+ * min(max(x + 3, 0), 6) / 6. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
+ * @example new nn.Hardsigmoid()
+ */
+export class Hardsigmoid extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.hardsigmoid(x)
+  }
+}
+
+/**
+ * x · hardsigmoid(x). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
+ * @example new nn.Hardswish()
+ */
+export class Hardswish extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.hardswish(x)
+  }
+}
+
+/**
+ * The hyperbolic tangent. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+ * @example new nn.Tanh()
+ */
+export class Tanh extends Module {
+  override forward(x: Tensor): Tensor {
+    return F.tanh(x)
+  }
+}
+
+/**
+ * x where x > 0, else negativeSlope·x. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+ * @example new nn.LeakyReLU(0.1)
+ */
+export class LeakyReLU extends Module {
+  readonly negativeSlope: number
+  constructor(negativeSlope = 0.01) {
+    super()
+    this.negativeSlope = negativeSlope
+  }
+  override forward(x: Tensor): Tensor {
+    return F.leakyRelu(x, this.negativeSlope)
+  }
+  protected override describe(): string {
+    return `${this.negativeSlope}`
+  }
+}
+
+/**
+ * x where x > 0, else alpha·(e^x − 1). Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
+ * @example new nn.ELU(0.1)
+ */
+export class ELU extends Module {
+  readonly alpha: number
+  constructor(alpha = 1) {
+    super()
+    this.alpha = alpha
+  }
+  override forward(x: Tensor): Tensor {
+    return F.elu(x, this.alpha)
+  }
+  protected override describe(): string {
+    return `${this.alpha}`
+  }
+}
+
+/**
+ * x·Φ(x), where Φ is the normal distribution function. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
+ * @example new nn.GELU({ approximate: 'tanh' })
+ */
+export class GELU extends Module {
+  readonly approximate: 'none' | 'tanh'
+  constructor({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}) {
+    super()
+    this.approximate = approximate
+  }
+  override forward(x: Tensor): Tensor {
+    return F.gelu(x, { approximate: this.approximate })
+  }
+}
+
+/**
+ * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Any shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+ * @example new nn.Softplus({ beta: 2 })
+ */
+export class Softplus extends Module {
+  readonly beta: number
+  readonly threshold: number
+  constructor({ beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}) {
+    super()
+    this.beta = beta
+    this.threshold = threshold
+  }
+  override forward(x: Tensor): Tensor {
+    return F.softplus(x, { beta: this.beta, threshold: this.threshold })
+  }
+}
+
+/**
+ * e^x / Σ e^x along `dim`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
+ * @example new nn.Softmax(1)
+ */
+export class Softmax extends Module {
+  readonly dim: number
+  constructor(dim: number) {
+    super()
+    this.dim = dim
+  }
+  override forward(x: Tensor): Tensor {
+    return F.softmax(x, this.dim)
+  }
+  protected override describe(): string {
+    return `${this.dim}`
+  }
+}
+
+/**
+ * The logarithm of softmax along `dim`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
+ * @example new nn.LogSoftmax(1)
+ */
+export class LogSoftmax extends Module {
+  readonly dim: number
+  constructor(dim: number) {
+    super()
+    this.dim = dim
+  }
+  override forward(x: Tensor): Tensor {
+    return F.logSoftmax(x, this.dim)
+  }
+  protected override describe(): string {
+    return `${this.dim}`
+  }
+}

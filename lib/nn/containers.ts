@@ -1,0 +1,106 @@
+// Modules that hold others in order.
+import { ValueError } from '../errors.js'
+import type { Tensor } from '../tensor.js'
+import { disposeScoped } from '../tidy.js'
+import { type AnyLayer, isLayer, type Layer, Module } from './module.js'
+
+/**
+ * A list whose elements are own fields of the module, named by their position, so that they are found as all fields are:
+ * `list[i]` reads and replaces an element.
+ */
+abstract class LayerList<
+  Element extends AnyLayer,
+  Inputs extends readonly unknown[] = [x: Tensor],
+  Output = Tensor,
+> extends Module<Inputs, Output> {
+  [index: number]: Element
+
+  /** Adds elements at the end. */
+  append(...elements: Element[]): this {
+    for (const element of elements) {
+      if (!isLayer(element)) {
+        throw new ValueError(`${this.constructor.name}: element ${this.length} has no method forward, expected a layer`)
+      }
+      this[this.length] = element
+    }
+    return this
+  }
+
+  /** The elements, in order. */
+  layers(): Element[] {
+    return this.children() as Element[]
+  }
+
+  /** Number of elements. */
+  get length(): number {
+    return this.layers().length
+  }
+
+  /** The element at a position; negative ones count from the end. */
+  at(index: number): Element | undefined {
+    return this.layers().at(index)
+  }
+
+  [Symbol.iterator](): IterableIterator<Element> {
+    return this.layers().values()
+  }
+}
+
+/**
+ * Layers that are called one after another. It takes layers, or one record of named layers. `net[i]` reads and replaces a layer.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+ * @example const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10))
+ */
+export class Sequential extends LayerList<Layer> {
+  constructor(...layers: Layer[] | [Readonly<Record<string, Layer>>]) {
+    super()
+    const [only] = layers
+    if (layers.length !== 1 || only === undefined || isLayer(only)) {
+      this.append(...(layers as Layer[]))
+      return
+    }
+    for (const [name, layer] of Object.entries(only as Readonly<Record<string, Layer>>)) {
+      if (name in this) throw new ValueError(`Sequential: a layer cannot be named '${name}'`)
+      if (!isLayer(layer)) throw new ValueError(`Sequential: '${name}' has no method forward, expected a layer`)
+      Object.assign(this, { [name]: layer })
+    }
+  }
+
+  override forward(x: Tensor): Tensor {
+    let value = x
+    for (const layer of this.layers()) {
+      const next = layer.forward(value)
+      // What lies between two layers is needed no longer; the gradient graph holds on to what it needs.
+      if (next !== value && value !== x) disposeScoped(value)
+      value = next
+    }
+    return value
+  }
+}
+
+/**
+ * A list of layers that are called by hand, in whatever order.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+ * @example this.heads = new nn.ModuleList([new nn.Linear(64, 10), new nn.Linear(64, 2)])
+ */
+export class ModuleList<Element extends AnyLayer = Layer> extends LayerList<Element, never[], never> {
+  constructor(elements: Iterable<Element> = []) {
+    super()
+    this.append(...elements)
+  }
+
+  override forward(): never {
+    throw new ValueError('ModuleList: it has no forward; call its elements')
+  }
+}
+
+/**
+ * Returns its input.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
+ * @example net.fc = new nn.Identity()
+ */
+export class Identity extends Module {
+  override forward(x: Tensor): Tensor {
+    return x
+  }
+}

@@ -1,0 +1,183 @@
+// Initial values: functions that overwrite a tensor in place, with the distributions of torch.nn.init.
+import { rand, randn } from '../creation.js'
+import { ValueError } from '../errors.js'
+import { where } from '../functional/math.js'
+import { noGrad, type Tensor } from '../tensor.js'
+import { tidy } from '../tidy.js'
+
+export type Nonlinearity =
+  | 'linear'
+  | 'conv1d'
+  | 'conv2d'
+  | 'conv3d'
+  | 'convTranspose1d'
+  | 'convTranspose2d'
+  | 'convTranspose3d'
+  | 'sigmoid'
+  | 'tanh'
+  | 'relu'
+  | 'leakyRelu'
+  | 'selu'
+
+export interface KaimingOptions {
+  /** Negative slope of the leaky ReLU that follows. Default 0. */
+  a?: number
+  /** Whether the size of values is kept forward (`'fanIn'`) or that of gradients backward (`'fanOut'`). Default `'fanIn'`. */
+  mode?: 'fanIn' | 'fanOut'
+  /** What follows. Default `'leakyRelu'`. */
+  nonlinearity?: Nonlinearity
+}
+
+export interface XavierOptions {
+  /** Default 1. */
+  gain?: number
+}
+
+/** Half precision is drawn as float32. */
+function drawType(tensor: Tensor): { device: Tensor['device']; dtype: 'float32' | 'float64' } {
+  return { device: tensor.device, dtype: tensor.dtype === 'float64' ? 'float64' : 'float32' }
+}
+
+function overwrite<T extends Tensor>(tensor: T, values: () => Tensor): T {
+  return noGrad(() =>
+    tidy(() => {
+      tensor.copy_(values())
+      return tensor
+    }),
+  )
+}
+
+/**
+ * Numbers drawn evenly from [low, high).
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_
+ * @example nn.init.uniform_(layer.weight, -0.1, 0.1)
+ */
+export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1): T {
+  return overwrite(tensor, () => rand(tensor.shape, { ...drawType(tensor), low, high }))
+}
+
+/**
+ * Normal numbers.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_
+ * @example nn.init.normal_(layer.weight, 0, 0.02)
+ */
+export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1): T {
+  return overwrite(tensor, () => randn(tensor.shape, { ...drawType(tensor), mean, std }))
+}
+
+/**
+ * One value everywhere.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.constant_
+ * @example nn.init.constant_(layer.bias, 0.1)
+ */
+export function constant_<T extends Tensor>(tensor: T, value: number): T {
+  return noGrad(() => tensor.fill_(value))
+}
+
+/** 0 everywhere. @example nn.init.zeros_(layer.bias) */
+export function zeros_<T extends Tensor>(tensor: T): T {
+  return constant_(tensor, 0)
+}
+
+/** 1 everywhere. @example nn.init.ones_(norm.weight) */
+export function ones_<T extends Tensor>(tensor: T): T {
+  return constant_(tensor, 1)
+}
+
+/**
+ * The factor by which a non-linearity changes the size of values; `param` is the slope of a leaky ReLU (default 0.01).
+ * @throws ValueError for a name that is not known.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.calculate_gain
+ * @example nn.init.calculateGain('relu') // √2
+ */
+export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
+  if (nonlinearity === 'relu') return Math.SQRT2
+  if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + param ** 2))
+  if (nonlinearity === 'tanh') return 5 / 3
+  if (nonlinearity === 'selu') return 3 / 4
+  if (nonlinearity === 'linear' || nonlinearity === 'sigmoid' || /^conv(Transpose)?[123]d$/.test(nonlinearity)) return 1
+  throw new ValueError(`calculateGain: nonlinearity is ${JSON.stringify(nonlinearity)}, which is not known`)
+}
+
+/** How many inputs an output of a weight has, and how many outputs an input. */
+export function fanInAndFanOut(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  const [out, input, ...kernel] = shape
+  if (out === undefined || input === undefined) {
+    throw new ValueError(`init: the tensor is [${shape.join(', ')}], expected at least two dimensions`)
+  }
+  const window = kernel.reduce((product, size) => product * size, 1)
+  return { fanIn: input * window, fanOut: out * window }
+}
+
+function xavierStd(tensor: Tensor, gain: number): number {
+  const { fanIn, fanOut } = fanInAndFanOut(tensor.shape)
+  return gain * Math.sqrt(2 / (fanIn + fanOut))
+}
+
+/**
+ * Evenly from [−b, b), b = gain·√(6 / (fanIn + fanOut)).
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_
+ * @see Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010)
+ * @example nn.init.xavierUniform_(layer.weight)
+ */
+export function xavierUniform_<T extends Tensor>(tensor: T, { gain = 1 }: XavierOptions = {}): T {
+  const bound = Math.sqrt(3) * xavierStd(tensor, gain)
+  return uniform_(tensor, -bound, bound)
+}
+
+/**
+ * Normal with standard deviation gain·√(2 / (fanIn + fanOut)).
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_
+ * @example nn.init.xavierNormal_(layer.weight)
+ */
+export function xavierNormal_<T extends Tensor>(tensor: T, { gain = 1 }: XavierOptions = {}): T {
+  return normal_(tensor, 0, xavierStd(tensor, gain))
+}
+
+function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions): number {
+  if (mode !== 'fanIn' && mode !== 'fanOut') {
+    throw new ValueError(`init: mode is ${JSON.stringify(mode)}, expected 'fanIn' or 'fanOut'`)
+  }
+  return calculateGain(nonlinearity, a) / Math.sqrt(fanInAndFanOut(tensor.shape)[mode])
+}
+
+/**
+ * Evenly from [−b, b), b = gain·√(3 / fan), where the gain is that of the non-linearity.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_
+ * @see https://arxiv.org/abs/1502.01852
+ * @example nn.init.kaimingUniform_(layer.weight, { nonlinearity: 'relu' })
+ */
+export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  const bound = Math.sqrt(3) * kaimingStd(tensor, options)
+  return uniform_(tensor, -bound, bound)
+}
+
+/**
+ * Normal with standard deviation gain / √fan, where the gain is that of the non-linearity.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_
+ * @see https://arxiv.org/abs/1502.01852
+ * @example nn.init.kaimingNormal_(layer.weight, { mode: 'fanOut', nonlinearity: 'relu' })
+ */
+export function kaimingNormal_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
+  return normal_(tensor, 0, kaimingStd(tensor, options))
+}
+
+/**
+ * Normal numbers, those outside [a, b] drawn again until all are inside. Blocks while it reads the draws.
+ * @throws ValueError when [a, b] lies so far from the mean that hardly a draw falls into it.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
+ * @example nn.init.truncNormal_(layer.weight, 0, 0.02)
+ */
+export function truncNormal_<T extends Tensor>(tensor: T, mean = 0, std = 1, a = -2, b = 2): T {
+  if (!(a < b)) throw new ValueError(`truncNormal_: [${a}, ${b}] is empty`)
+  return overwrite(tensor, () => {
+    const draw = () => randn(tensor.shape, { ...drawType(tensor), mean, std })
+    let values = draw()
+    for (let round = 0; round < 1000; round++) {
+      const isOutside = values.lt(a).logicalOr(values.gt(b))
+      if (isOutside.to('int32').max().itemSync() === 0) return values
+      values = where(isOutside, draw(), values)
+    }
+    throw new ValueError(`truncNormal_: hardly a number of mean ${mean} and deviation ${std} lies in [${a}, ${b}]`)
+  })
+}

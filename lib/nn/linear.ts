@@ -1,0 +1,40 @@
+// The fully connected layer.
+import { linear } from '../functional/linear.js'
+import type { Tensor } from '../tensor.js'
+import { Module } from './module.js'
+import { type FactoryOptions, type Parameter, uniformParameter } from './parameter.js'
+
+export interface LinearOptions extends FactoryOptions {
+  /** Whether there is a bias. Default true. */
+  bias?: boolean
+}
+
+/**
+ * y = x · weightᵀ + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [..., inFeatures] → [..., outFeatures].
+ * Both are drawn evenly from ±1/√inFeatures.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+ * @example new nn.Linear(1024, 64)
+ */
+export class Linear extends Module {
+  weight: Parameter
+  bias: Parameter | null
+  readonly inFeatures: number
+  readonly outFeatures: number
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true, ...options }: LinearOptions = {}) {
+    super()
+    this.inFeatures = inFeatures
+    this.outFeatures = outFeatures
+    const bound = inFeatures > 0 ? 1 / Math.sqrt(inFeatures) : 0
+    this.weight = uniformParameter([outFeatures, inFeatures], bound, options)
+    this.bias = bias ? uniformParameter([outFeatures], bound, options) : null
+  }
+
+  override forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias)
+  }
+
+  protected override describe(): string {
+    return `${this.inFeatures}, ${this.outFeatures}${this.bias ? '' : ', bias: false'}`
+  }
+}

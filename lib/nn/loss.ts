@@ -1,0 +1,160 @@
+// Losses as modules.
+import * as F from '../functional/loss.js'
+import type { Tensor } from '../tensor.js'
+import { Module } from './module.js'
+import { Buffer } from './parameter.js'
+
+type Pair = [x: Tensor, target: Tensor]
+
+/** A weight is saved and moved with its loss. */
+function bufferOrNull(weight: Tensor | null | undefined): Buffer | null {
+  return weight ? new Buffer(weight) : null
+}
+
+/**
+ * The cross-entropy of softmax(x) along dimension 1: x [N, C, …], target int32 [N, …] or probabilities [N, C, …].
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+ * @example new nn.CrossEntropyLoss({ labelSmoothing: 0.1 })
+ */
+export class CrossEntropyLoss extends Module<Pair> {
+  weight: Buffer | null
+  readonly options: Readonly<Omit<F.CrossEntropyOptions, 'weight'>>
+  constructor({ weight, ...options }: F.CrossEntropyOptions = {}) {
+    super()
+    this.weight = bufferOrNull(weight)
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.crossEntropy(x, target, { ...this.options, weight: this.weight })
+  }
+}
+
+/**
+ * The negative log-likelihood of log-probabilities x [N, C, …] for target int32 [N, …].
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+ * @example new nn.NLLLoss()
+ */
+export class NLLLoss extends Module<Pair> {
+  weight: Buffer | null
+  readonly options: Readonly<Omit<F.NllLossOptions, 'weight'>>
+  constructor({ weight, ...options }: F.NllLossOptions = {}) {
+    super()
+    this.weight = bufferOrNull(weight)
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.nllLoss(x, target, { ...this.options, weight: this.weight })
+  }
+}
+
+/**
+ * The binary cross-entropy of probabilities; x and target have one shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+ * @example new nn.BCELoss()
+ */
+export class BCELoss extends Module<Pair> {
+  weight: Buffer | null
+  readonly options: Readonly<Omit<F.LossOptions & { weight?: Tensor | null }, 'weight'>>
+  constructor({ weight, ...options }: F.LossOptions & { weight?: Tensor | null } = {}) {
+    super()
+    this.weight = bufferOrNull(weight)
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(x, target, { ...this.options, weight: this.weight })
+  }
+}
+
+/**
+ * The binary cross-entropy of sigmoid(x); x and target have one shape.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+ * @example new nn.BCEWithLogitsLoss()
+ */
+export class BCEWithLogitsLoss extends Module<Pair> {
+  weight: Buffer | null
+  posWeight: Buffer | null
+  readonly options: Readonly<
+    Omit<F.LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }, 'weight' | 'posWeight'>
+  >
+  constructor({
+    weight,
+    posWeight,
+    ...options
+  }: F.LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+    super()
+    this.weight = bufferOrNull(weight)
+    this.posWeight = bufferOrNull(posWeight)
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropyWithLogits(x, target, {
+      ...this.options,
+      weight: this.weight,
+      posWeight: this.posWeight,
+    })
+  }
+}
+
+/**
+ * (x − target)².
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+ * @example new nn.MSELoss()
+ */
+export class MSELoss extends Module<Pair> {
+  readonly options: Readonly<F.LossOptions>
+  constructor(options: F.LossOptions = {}) {
+    super()
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.mseLoss(x, target, this.options)
+  }
+}
+
+/**
+ * |x − target|.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
+ * @example new nn.L1Loss()
+ */
+export class L1Loss extends Module<Pair> {
+  readonly options: Readonly<F.LossOptions>
+  constructor(options: F.LossOptions = {}) {
+    super()
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.l1Loss(x, target, this.options)
+  }
+}
+
+/**
+ * Quadratic below a distance of beta (default 1), linear above.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
+ * @example new nn.SmoothL1Loss({ beta: 0.1 })
+ */
+export class SmoothL1Loss extends Module<Pair> {
+  readonly options: Readonly<F.LossOptions & { beta?: number }>
+  constructor(options: F.LossOptions & { beta?: number } = {}) {
+    super()
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.smoothL1Loss(x, target, this.options)
+  }
+}
+
+/**
+ * The Kullback–Leibler divergence of target from log-probabilities x.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
+ * @example new nn.KLDivLoss({ reduction: 'batchmean' })
+ */
+export class KLDivLoss extends Module<Pair> {
+  readonly options: Readonly<F.KlDivOptions>
+  constructor(options: F.KlDivOptions = {}) {
+    super()
+    this.options = options
+  }
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.klDiv(x, target, this.options)
+  }
+}

@@ -1,0 +1,279 @@
+// Module: the base class of layers and networks; it finds what its fields hold and knows nothing of any layer.
+import { inspect } from 'node:util'
+import type { DeviceName, DType } from '../../types/dtype.js'
+import { native } from '../native.js'
+import { noGrad, Tensor } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { wrapForward } from './calls.js'
+import { Buffer, Parameter } from './parameter.js'
+import { type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
+
+/** What a network is made of: any object with `forward` will do. */
+export interface Layer {
+  forward(x: Tensor): Tensor
+}
+
+/** A layer of any number of inputs and outputs. */
+export interface AnyLayer {
+  forward(...inputs: never[]): unknown
+}
+
+/** A module of any number of inputs and outputs. */
+export type AnyModule = Module<never[], unknown>
+
+export function isLayer(value: unknown): value is AnyLayer {
+  return typeof value === 'object' && value !== null && 'forward' in value && typeof value.forward === 'function'
+}
+
+/** `runningMean` is `running_mean` in PyTorch's files. Names that open with a capital are left alone. */
+function torchName(field: string): string {
+  return /^[a-z]/.test(field) ? field.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : field
+}
+
+/** The parameters, buffers and layers that an object's own fields hold, directly or in an array, with PyTorch's names. */
+function* members(owner: AnyLayer): Generator<[string, Tensor | AnyLayer]> {
+  for (const [field, value] of Object.entries(owner) as [string, unknown][]) {
+    if (Array.isArray(value)) {
+      for (const [i, item] of value.entries()) {
+        if (isMember(item)) yield [`${torchName(field)}.${i}`, item]
+      }
+    } else if (isMember(value)) {
+      yield [torchName(field), value]
+    }
+  }
+}
+
+function isMember(value: unknown): value is Tensor | AnyLayer {
+  return value instanceof Parameter || value instanceof Buffer || (isLayer(value) && !(value instanceof Tensor))
+}
+
+function join(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}.${name}`
+}
+
+/** All parameters and buffers below an object, by dotted name; what is shared comes under each of its names. */
+function* tensorsOf(
+  owner: AnyLayer,
+  prefix = '',
+  above: readonly AnyLayer[] = [],
+): Generator<[string, Parameter | Buffer]> {
+  if (above.includes(owner)) return
+  const here: [string, Tensor][] = []
+  const below: [string, AnyLayer][] = []
+  for (const [name, member] of members(owner)) {
+    if (member instanceof Tensor) here.push([name, member])
+    else below.push([name, member])
+  }
+  // As in PyTorch's files: a module's parameters, its buffers, then its children.
+  for (const Kind of [Parameter, Buffer]) {
+    for (const [name, tensor] of here) {
+      if (tensor instanceof Kind) yield [join(prefix, name), tensor]
+    }
+  }
+  for (const [name, layer] of below) yield* tensorsOf(layer, join(prefix, name), [...above, owner])
+}
+
+function* modulesOf(owner: AnyLayer, prefix: string, seen: Set<AnyLayer>): Generator<[string, AnyModule]> {
+  if (seen.has(owner)) return
+  seen.add(owner)
+  if (owner instanceof Module) yield [prefix, owner]
+  for (const [name, member] of members(owner)) {
+    if (!(member instanceof Tensor)) yield* modulesOf(member, join(prefix, name), seen)
+  }
+}
+
+const floats: ReadonlySet<string> = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16'])
+
+/** The same tensor object with its memory on another device or in another floating type. */
+function move(tensor: Tensor, target: DeviceName | DType): void {
+  if (floats.has(target) && !floats.has(tensor.dtype)) return
+  if (target === tensor.device || target === tensor.dtype) return
+  noGrad(() =>
+    tidy(() => {
+      const { requiresGrad, grad } = tensor
+      const gradient = grad?.to(target)
+      tensor.become_(native.detach(tensor.to(target).handle))
+      if (requiresGrad) tensor.requiresGrad_()
+      if (gradient) tensor.grad = gradient
+    }),
+  )
+}
+
+/**
+ * The base of all layers and networks. A subclass declares fields (parameters, buffers, other modules, arrays of these) and a
+ * method `forward`; what the fields hold is found by `parameters()`, `stateDict()` and the like, under PyTorch's names.
+ *
+ * A call of `forward` frees the intermediate tensors that it made and says in an error which layer failed. `Inputs` and `Output`
+ * are for modules that take or return something else than one tensor.
+ *
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+ * @example
+ * class Net extends nn.Module {
+ *   conv = new nn.Conv2d(3, 8, 3)
+ *   fc = new nn.Linear(8, 10)
+ *   forward(x: Tensor) {
+ *     return this.fc.forward(functional.globalAvgPool(this.conv.forward(x).relu()))
+ *   }
+ * }
+ */
+export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
+  /** Whether layers such as dropout and batch normalisation behave as in training. Set by `train()` and `eval()`. */
+  training = true
+
+  constructor() {
+    wrapForward(this, Module.prototype)
+  }
+
+  /** What the module computes. */
+  abstract forward(...inputs: Inputs): Output
+
+  /** All trained tensors, each once, in the order of the fields. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, parameter]) => parameter)
+  }
+
+  /** All trained tensors with their dotted names, such as `features.0.weight`; each once, under its first name. */
+  namedParameters(): [string, Parameter][] {
+    return this.#named(Parameter)
+  }
+
+  /** All tensors that are saved but not trained. */
+  buffers(): Buffer[] {
+    return this.namedBuffers().map(([, buffer]) => buffer)
+  }
+
+  /** All tensors that are saved but not trained, with their dotted names, such as `bn.running_mean`. */
+  namedBuffers(): [string, Buffer][] {
+    return this.#named(Buffer)
+  }
+
+  #named<Kind extends Tensor>(Class: abstract new (...args: never[]) => Kind): [string, Kind][] {
+    const found = new Map<Kind, string>()
+    for (const [name, tensor] of tensorsOf(this)) {
+      if (tensor instanceof Class && !found.has(tensor)) found.set(tensor, name)
+    }
+    return [...found].map(([tensor, name]) => [name, tensor])
+  }
+
+  /** This module (named '') and all below it, each once. */
+  namedModules(): [string, AnyModule][] {
+    return [...modulesOf(this, '', new Set())]
+  }
+
+  /** This module and all below it, each once. */
+  modules(): AnyModule[] {
+    return this.namedModules().map(([, module]) => module)
+  }
+
+  /** The layers that this module's own fields hold, by name. */
+  namedChildren(): [string, AnyLayer][] {
+    const children: [string, AnyLayer][] = []
+    for (const [name, member] of members(this)) {
+      if (!(member instanceof Tensor)) children.push([name, member])
+    }
+    return children
+  }
+
+  /** The layers that this module's own fields hold. */
+  children(): AnyLayer[] {
+    return this.namedChildren().map(([, child]) => child)
+  }
+
+  /** Calls `fn` with every module below this one, then with this one. @example net.apply((m) => m.eval()) */
+  apply(fn: (module: AnyModule) => void): this {
+    // Parents come before children in the walk, so backwards every child comes before its parent.
+    for (const module of this.modules().reverse()) fn(module)
+    return this
+  }
+
+  /** Sets training mode (or evaluation mode, with false) here and below. */
+  train(training = true): this {
+    for (const module of this.modules()) module.training = training
+    return this
+  }
+
+  /** Sets evaluation mode here and below. */
+  eval(): this {
+    return this.train(false)
+  }
+
+  /** Whether all parameters want gradients. */
+  requiresGrad_(requiresGrad = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad)
+    return this
+  }
+
+  /** Keeps all parameters as they are: they want no gradients. Batch statistics still move in training mode. */
+  freeze(): this {
+    return this.requiresGrad_(false)
+  }
+
+  /** Lets all parameters be trained again. */
+  unfreeze(): this {
+    return this.requiresGrad_(true)
+  }
+
+  /**
+   * Moves all parameters, buffers and gradients to a device, or converts the floating ones to a floating type. The tensor objects
+   * stay the same, so optimizers made before go on working (their own state does not move).
+   */
+  to(target: DeviceName | DType): this {
+    const tensors = new Set([...tensorsOf(this)].map(([, tensor]) => tensor))
+    for (const tensor of tensors) move(tensor, target)
+    return this
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null
+  }
+
+  /**
+   * All parameters and buffers by the dotted names that PyTorch gives them. They are the module's own tensors, not copies.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
+   * @example await saveSafetensors('net.safetensors', net.stateDict())
+   */
+  stateDict(): StateDict {
+    return Object.fromEntries(tensorsOf(this))
+  }
+
+  /**
+   * Copies the tensors of a state dict (of any device and floating type) into the module. Nothing is changed where it throws.
+   * @throws ValueError, unless `strict` is false, for missing and unexpected names; ShapeError for a tensor of another shape.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
+   * @example net.loadStateDict(await loadSafetensors('net.safetensors'))
+   */
+  loadStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: LoadOptions = {}): LoadResult {
+    return loadInto(this.constructor.name, new Map(tensorsOf(this)), state, options)
+  }
+
+  /** Frees all parameters and buffers now. */
+  dispose(): void {
+    for (const [, tensor] of tensorsOf(this)) tensor.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** What stands in brackets after the module's type when it is printed: what it was made with. */
+  protected describe(): string {
+    return ''
+  }
+
+  /** The module and all below it, a line each. */
+  toString(): string {
+    const head = `${this.constructor.name}(${this.describe()}`
+    const children = this.namedChildren()
+    if (children.length === 0) return `${head})`
+    const lines = children.map(([name, child]) => {
+      const text = child instanceof Module ? child.toString() : `${child.constructor.name}()`
+      return `  (${name}): ${text.replaceAll('\n', '\n  ')}\n`
+    })
+    return `${head}\n${lines.join('')})`
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+}

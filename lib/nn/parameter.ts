@@ -1,0 +1,62 @@
+// The tensors that a module owns: parameters, which are trained, and buffers, which are only saved and moved with it.
+
+import type { DeviceName, DType } from '../../types/dtype.js'
+import { rand } from '../creation.js'
+import { native } from '../native.js'
+import { Tensor } from '../tensor.js'
+import { keep } from '../tidy.js'
+
+/** Where a module's tensors are made. */
+export interface FactoryOptions {
+  /** Default: the device set with `setDefaultDevice`, at first the best one. */
+  device?: DeviceName
+  /** Default float32. */
+  dtype?: DType
+}
+
+/**
+ * A tensor that is trained: a field of a module that holds one is found by `parameters()` and saved. It shares the memory of
+ * `data`, has requiresGrad set, and outlives every `tidy` scope.
+ * @throws DTypeError when data is not of a floating type.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+ * @example class Scale extends nn.Module { weight = new nn.Parameter(ones([1])) … }
+ */
+export class Parameter extends Tensor {
+  constructor(data: Tensor, requiresGrad = true) {
+    super(native.detach(data.handle))
+    keep(this)
+    this.requiresGrad_(requiresGrad)
+  }
+}
+
+/**
+ * A tensor that belongs to a module's state but is not trained, such as running statistics. It shares the memory of `data`
+ * and outlives every `tidy` scope.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
+ * @example class Counter extends nn.Module { steps = new nn.Buffer(zeros([])) … }
+ */
+export class Buffer extends Tensor {
+  constructor(data: Tensor) {
+    super(native.detach(data.handle))
+    keep(this)
+  }
+}
+
+/** A parameter with the memory of a tensor that nobody else needs. */
+export function parameterOf(data: Tensor): Parameter {
+  const parameter = new Parameter(data)
+  data.dispose()
+  return parameter
+}
+
+/** A buffer with the memory of a tensor that nobody else needs. */
+export function bufferOf(data: Tensor): Buffer {
+  const buffer = new Buffer(data)
+  data.dispose()
+  return buffer
+}
+
+/** A parameter drawn evenly from [−bound, bound). */
+export function uniformParameter(shape: readonly number[], bound: number, options: FactoryOptions): Parameter {
+  return parameterOf(rand(shape, { ...options, low: -bound, high: bound }))
+}

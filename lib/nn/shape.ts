@@ -1,0 +1,143 @@
+// Modules that move elements or resize: flatten, padding, upsampling.
+import { type InterpolateOptions, interpolate } from '../functional/resample.js'
+import { flatten, type PadOptions, pad, unflatten } from '../functional/shape.js'
+import type { Tensor } from '../tensor.js'
+import { Module } from './module.js'
+
+/**
+ * Joins the dimensions from startDim to endDim; by default all but the batch.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
+ * @example new nn.Flatten()
+ */
+export class Flatten extends Module {
+  readonly startDim: number
+  readonly endDim: number
+  constructor(startDim = 1, endDim = -1) {
+    super()
+    this.startDim = startDim
+    this.endDim = endDim
+  }
+  override forward(x: Tensor): Tensor {
+    return flatten(x, this.startDim, this.endDim)
+  }
+}
+
+/**
+ * Splits dimension `dim` into unflattenedSize, one of which may be −1.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
+ * @example new nn.Unflatten(1, [16, 5, 5])
+ */
+export class Unflatten extends Module {
+  readonly dim: number
+  readonly unflattenedSize: readonly number[]
+  constructor(dim: number, unflattenedSize: readonly number[]) {
+    super()
+    this.dim = dim
+    this.unflattenedSize = unflattenedSize
+  }
+  override forward(x: Tensor): Tensor {
+    return unflatten(x, this.dim, this.unflattenedSize)
+  }
+  protected override describe(): string {
+    return `${this.dim}, [${this.unflattenedSize.join(', ')}]`
+  }
+}
+
+/**
+ * Resizes [N, C, spatial…] to `size` or by `scaleFactor`.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
+ * @example new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' })
+ */
+export class Upsample extends Module {
+  readonly options: Readonly<InterpolateOptions>
+  constructor(options: InterpolateOptions) {
+    super()
+    this.options = options
+  }
+  override forward(x: Tensor): Tensor {
+    return interpolate(x, this.options)
+  }
+  protected override describe(): string {
+    return JSON.stringify(this.options)
+  }
+}
+
+/** The same on all four sides, or [left, right, top, bottom]. */
+export type Padding2d = number | readonly [left: number, right: number, top: number, bottom: number]
+
+abstract class Pad2d extends Module {
+  readonly padding: Padding2d
+  readonly #options: PadOptions
+  constructor(padding: Padding2d, options: PadOptions) {
+    super()
+    this.padding = padding
+    this.#options = options
+  }
+  override forward(x: Tensor): Tensor {
+    const { padding } = this
+    return pad(x, typeof padding === 'number' ? [padding, padding, padding, padding] : padding, this.#options)
+  }
+  protected override describe(): string {
+    return JSON.stringify(this.padding)
+  }
+}
+
+/**
+ * Adds zeros around the last two dimensions.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ZeroPad2d.html
+ * @example new nn.ZeroPad2d([1, 1, 0, 0])
+ */
+export class ZeroPad2d extends Pad2d {
+  constructor(padding: Padding2d) {
+    super(padding, {})
+  }
+}
+
+/**
+ * Adds a constant around the last two dimensions.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html
+ * @example new nn.ConstantPad2d(2, 0.5)
+ */
+export class ConstantPad2d extends Pad2d {
+  readonly value: number
+  constructor(padding: Padding2d, value: number) {
+    super(padding, { value })
+    this.value = value
+  }
+  protected override describe(): string {
+    return `${super.describe()}, ${this.value}`
+  }
+}
+
+/**
+ * Adds the mirrored input around the last two dimensions, without repeating its edge.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html
+ * @example new nn.ReflectionPad2d(1)
+ */
+export class ReflectionPad2d extends Pad2d {
+  constructor(padding: Padding2d) {
+    super(padding, { mode: 'reflect' })
+  }
+}
+
+/**
+ * Repeats the edge of the last two dimensions.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReplicationPad2d.html
+ * @example new nn.ReplicationPad2d(1)
+ */
+export class ReplicationPad2d extends Pad2d {
+  constructor(padding: Padding2d) {
+    super(padding, { mode: 'replicate' })
+  }
+}
+
+/**
+ * Goes on at the opposite edge of the last two dimensions.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CircularPad2d.html
+ * @example new nn.CircularPad2d(1)
+ */
+export class CircularPad2d extends Pad2d {
+  constructor(padding: Padding2d) {
+    super(padding, { mode: 'circular' })
+  }
+}

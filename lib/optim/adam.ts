@@ -1,0 +1,87 @@
+// Adam and AdamW.
+import { native } from '../native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+
+export interface AdamOptions extends GroupOptions {
+  /** How much of the running means of the gradient and of its square is kept. Default [0.9, 0.999]. */
+  betas: readonly [number, number]
+  /** Added to the root of the mean square. Default 1e-8. */
+  eps: number
+  /** Adam: factor of the parameter that is added to its gradient; AdamW: its decay per lr. Default 0; AdamW: 0.01. */
+  weightDecay: number
+  /** Divide by the largest mean square so far. Default false. */
+  amsgrad: boolean
+}
+
+abstract class AdamBase extends Optimizer<AdamOptions> {
+  protected abstract readonly isDecoupled: boolean
+
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions>, decay: number) {
+    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = decay, amsgrad = false } = options
+    super(params, { lr, betas, eps, weightDecay, amsgrad })
+  }
+
+  protected override check({ lr, betas, eps, weightDecay }: AdamOptions): void {
+    const name = this.constructor.name
+    checkRange(name, 'lr', lr)
+    checkRange(name, 'betas[0]', betas[0], 1)
+    checkRange(name, 'betas[1]', betas[1], 1)
+    checkRange(name, 'eps', eps)
+    checkRange(name, 'weightDecay', weightDecay)
+  }
+
+  protected override stateNames({ amsgrad }: AdamOptions): readonly string[] {
+    return amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq']
+  }
+
+  protected override update(options: AdamOptions, bucket: Bucket): void {
+    const { params, grads, step } = bucket
+    native.ops.adam(
+      handles(params),
+      handles(grads),
+      handlesOf(bucket, 'expAvg'),
+      handlesOf(bucket, 'expAvgSq'),
+      options.amsgrad ? handlesOf(bucket, 'maxExpAvgSq') : [],
+      params.length,
+      this.isDecoupled,
+      options.lr,
+      options.betas[0],
+      options.betas[1],
+      options.eps,
+      options.weightDecay,
+      step,
+    )
+  }
+}
+
+/**
+ * Adam; weight decay is part of the gradient. lr is 1e-3 by default.
+ * @throws ValueError for options out of range.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+ * @see https://arxiv.org/abs/1412.6980
+ * @example const optimizer = new optim.Adam(net.parameters(), { lr: 3e-4 })
+ */
+export class Adam extends AdamBase {
+  protected override get isDecoupled(): boolean {
+    return false
+  }
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, options, 0)
+  }
+}
+
+/**
+ * Adam with weight decay of its own, apart from the gradient (0.01 by default). lr is 1e-3 by default.
+ * @throws ValueError for options out of range.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+ * @see https://arxiv.org/abs/1711.05101
+ * @example const optimizer = new optim.AdamW(net.parameters(), { lr: 3e-4, weightDecay: 0.05 })
+ */
+export class AdamW extends AdamBase {
+  protected override get isDecoupled(): boolean {
+    return true
+  }
+  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(params, options, 0.01)
+  }
+}

@@ -1,0 +1,164 @@
+// The one-cycle policy: the rate goes up and down once in a training, the momentum the other way.
+import { ValueError } from '../errors.js'
+import type { ParamGroup } from './optimizer.js'
+import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
+
+/** One number for all groups, or one each. */
+export type PerGroup = number | readonly number[]
+
+export interface OneCycleLROptions {
+  /** Steps of the whole cycle; or epochs and stepsPerEpoch. */
+  totalSteps?: number
+  epochs?: number
+  stepsPerEpoch?: number
+  /** The part of the cycle in which the rate rises. Default 0.3. */
+  pctStart?: number
+  /** The form of the slopes. Default 'cos'. */
+  annealStrategy?: 'cos' | 'linear'
+  /** Whether momentum (or Adam's first beta) moves too. Default true. */
+  cycleMomentum?: boolean
+  /** Momentum where the rate is highest. Default 0.85. */
+  baseMomentum?: PerGroup
+  /** Momentum where the rate is lowest. Default 0.95. */
+  maxMomentum?: PerGroup
+  /** The first rate is maxLr / divFactor. Default 25. */
+  divFactor?: number
+  /** The last rate is the first / finalDivFactor. Default 1e4. */
+  finalDivFactor?: number
+  /** Fall to the first rate as fast as it rose, then to the last one. Default false. */
+  threePhase?: boolean
+}
+
+interface Ends {
+  readonly lr: { readonly first: number; readonly max: number; readonly min: number }
+  readonly momentum: { readonly base: number; readonly max: number }
+}
+
+interface Phase {
+  /** The last step of the phase; may be a fraction. */
+  readonly end: number
+  readonly lr: readonly [from: keyof Ends['lr'], to: keyof Ends['lr']]
+  readonly momentum: readonly [from: keyof Ends['momentum'], to: keyof Ends['momentum']]
+}
+
+/** Options of a group that carry a momentum. */
+interface Momentum {
+  momentum?: number
+  betas?: readonly [number, number]
+}
+
+function perGroup(name: string, value: PerGroup, groups: number): number[] {
+  const list = typeof value === 'number' ? new Array<number>(groups).fill(value) : [...value]
+  if (list.length !== groups) throw new ValueError(`OneCycleLR: ${name} has ${list.length} numbers, expected ${groups}`)
+  return list.map((each) => finite('OneCycleLR', name, each))
+}
+
+/**
+ * From maxLr / divFactor up to maxLr and down to nearly nothing, one step a batch.
+ * @throws ValueError when the number of steps is not given, or `step()` is called more often than that.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+ * @see https://arxiv.org/abs/1708.07120
+ * @example new optim.OneCycleLR(optimizer, 0.1, { epochs: 10, stepsPerEpoch: loader.length })
+ */
+export class OneCycleLR extends LRScheduler {
+  readonly totalSteps: number
+  readonly #phases: readonly Phase[]
+  readonly #ends: readonly Ends[]
+  readonly #isLinear: boolean
+  readonly #momentumIn: 'momentum' | 'betas' | undefined
+
+  constructor(optimizer: AnyOptimizer, maxLr: PerGroup, options: OneCycleLROptions) {
+    const { totalSteps, epochs, stepsPerEpoch, pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true } = options
+    const {
+      baseMomentum = 0.85,
+      maxMomentum = 0.95,
+      divFactor = 25,
+      finalDivFactor = 1e4,
+      threePhase = false,
+    } = options
+    if (totalSteps === undefined && (epochs === undefined || stepsPerEpoch === undefined)) {
+      throw new ValueError('OneCycleLR: expected totalSteps, or epochs and stepsPerEpoch')
+    }
+    if (!(pctStart >= 0 && pctStart <= 1)) {
+      throw new ValueError(`OneCycleLR: pctStart is ${pctStart}, expected a number in [0, 1]`)
+    }
+    if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
+      throw new ValueError(
+        `OneCycleLR: annealStrategy is ${JSON.stringify(annealStrategy)}, expected 'cos' or 'linear'`,
+      )
+    }
+    const { length } = optimizer.paramGroups
+    const maxima = perGroup('maxLr', maxLr, length)
+    for (const [i, group] of optimizer.paramGroups.entries()) group.initialLr = maxima[i]! / divFactor
+    super(optimizer)
+    this.totalSteps =
+      totalSteps === undefined
+        ? positiveInteger('OneCycleLR', 'epochs', epochs!) *
+          positiveInteger('OneCycleLR', 'stepsPerEpoch', stepsPerEpoch!)
+        : positiveInteger('OneCycleLR', 'totalSteps', totalSteps)
+    this.#isLinear = annealStrategy === 'linear'
+    const rise = pctStart * this.totalSteps - 1
+    const up = { end: rise, lr: ['first', 'max'], momentum: ['max', 'base'] } as const
+    const end = this.totalSteps - 1
+    this.#phases = threePhase
+      ? [
+          up,
+          { end: 2 * pctStart * this.totalSteps - 2, lr: ['max', 'first'], momentum: ['base', 'max'] },
+          { end, lr: ['first', 'min'], momentum: ['max', 'max'] },
+        ]
+      : [up, { end, lr: ['max', 'min'], momentum: ['base', 'max'] }]
+    if (cycleMomentum) {
+      this.#momentumIn =
+        'betas' in optimizer.defaults ? 'betas' : 'momentum' in optimizer.defaults ? 'momentum' : undefined
+      if (!this.#momentumIn)
+        throw new ValueError('OneCycleLR: the optimizer has no momentum; set cycleMomentum to false')
+    }
+    const bases = perGroup('baseMomentum', baseMomentum, length)
+    const tops = perGroup('maxMomentum', maxMomentum, length)
+    this.#ends = this.baseLrs.map((first, i) => ({
+      lr: { first, max: maxima[i]!, min: first / finalDivFactor },
+      momentum: { base: bases[i]!, max: tops[i]! },
+    }))
+    this.begin()
+  }
+
+  override step(): void {
+    if (this.lastEpoch + 1 > this.totalSteps) {
+      throw new ValueError(`OneCycleLR: this is step ${this.lastEpoch + 1} of ${this.totalSteps}`)
+    }
+    this.lastEpoch++
+    this.#write()
+  }
+  override begin(): void {
+    this.lastEpoch = 0
+    this.#write()
+  }
+  override restart(): void {
+    this.begin()
+  }
+  protected override next(lr: number): number {
+    return lr
+  }
+
+  #write(): void {
+    const last = this.#phases.length - 1
+    const at = this.#phases.findIndex(({ end }, i) => this.lastEpoch <= end || i === last)
+    const phase = this.#phases[at]!
+    const start = this.#phases[at - 1]?.end ?? 0
+    const part = (this.lastEpoch - start) / (phase.end - start)
+    this.write((group, _base, i) => {
+      const { lr, momentum } = this.#ends[i]!
+      this.#writeMomentum(group, this.#between(momentum[phase.momentum[0]], momentum[phase.momentum[1]], part))
+      return this.#between(lr[phase.lr[0]], lr[phase.lr[1]], part)
+    })
+  }
+
+  #between(from: number, to: number, part: number): number {
+    return this.#isLinear ? (to - from) * part + from : to + ((from - to) / 2) * (Math.cos(Math.PI * part) + 1)
+  }
+
+  #writeMomentum(group: ParamGroup & Momentum, value: number): void {
+    if (this.#momentumIn === 'betas') group.betas = [value, group.betas?.[1] ?? 0.999]
+    if (this.#momentumIn === 'momentum') group.momentum = value
+  }
+}

@@ -1,0 +1,117 @@
+// A schedule that watches a metric.
+import { ValueError } from '../errors.js'
+import { type AnyOptimizer, LRScheduler, type SchedulerState } from './scheduler.js'
+
+export interface ReduceLROnPlateauOptions {
+  /** Whether the metric should fall or rise. Default 'min'. */
+  mode?: 'min' | 'max'
+  /** What the rate is multiplied by, below 1. Default 0.1. */
+  factor?: number
+  /** Steps without improvement that are waited for. Default 10. */
+  patience?: number
+  /** How much counts as an improvement. Default 1e-4. */
+  threshold?: number
+  /** Whether the threshold is a part of the best metric or a difference. Default 'rel'. */
+  thresholdMode?: 'rel' | 'abs'
+  /** Steps after a reduction in which none is counted as bad. Default 0. */
+  cooldown?: number
+  /** The lowest rate, one number or one for each group. Default 0. */
+  minLr?: number | readonly number[]
+  /** A smaller change of the rate is not made. Default 1e-8. */
+  eps?: number
+}
+
+/**
+ * Lowers the rate when a metric (such as the validation loss) has not improved for `patience` steps.
+ * @throws ValueError for a factor of 1 or more, and when `step` gets no number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+ * @example const scheduler = new optim.ReduceLROnPlateau(optimizer); scheduler.step(validationLoss)
+ */
+export class ReduceLROnPlateau extends LRScheduler {
+  readonly #options: Required<Omit<ReduceLROnPlateauOptions, 'minLr'>>
+  readonly #minLrs: readonly number[]
+  /** The best metric so far. */
+  best: number
+  #badEpochs = 0
+  #cooldownLeft = 0
+
+  constructor(optimizer: AnyOptimizer, options: ReduceLROnPlateauOptions = {}) {
+    super(optimizer)
+    const { mode = 'min', factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = 'rel' } = options
+    const { cooldown = 0, minLr = 0, eps = 1e-8 } = options
+    if (!(factor < 1)) throw new ValueError(`ReduceLROnPlateau: factor is ${factor}, expected a number below 1`)
+    if (mode !== 'min' && mode !== 'max') {
+      throw new ValueError(`ReduceLROnPlateau: mode is ${JSON.stringify(mode)}, expected 'min' or 'max'`)
+    }
+    if (thresholdMode !== 'rel' && thresholdMode !== 'abs') {
+      throw new ValueError(
+        `ReduceLROnPlateau: thresholdMode is ${JSON.stringify(thresholdMode)}, expected 'rel' or 'abs'`,
+      )
+    }
+    const { length } = optimizer.paramGroups
+    this.#minLrs = typeof minLr === 'number' ? new Array<number>(length).fill(minLr) : minLr
+    if (this.#minLrs.length !== length) {
+      throw new ValueError(`ReduceLROnPlateau: minLr has ${this.#minLrs.length} numbers, expected ${length}`)
+    }
+    this.#options = { mode, factor, patience, threshold, thresholdMode, cooldown, eps }
+    this.best = mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+    this.begin()
+  }
+
+  override step(metric?: number): void {
+    if (typeof metric !== 'number') {
+      throw new ValueError(`ReduceLROnPlateau: the metric is ${String(metric)}, expected a number (await loss.item())`)
+    }
+    const { factor, patience, cooldown, eps } = this.#options
+    this.lastEpoch++
+    if (this.#isBetter(metric)) {
+      this.best = metric
+      this.#badEpochs = 0
+    } else {
+      this.#badEpochs++
+    }
+    if (this.#cooldownLeft > 0) {
+      this.#cooldownLeft--
+      this.#badEpochs = 0
+    }
+    const isReducing = this.#badEpochs > patience
+    if (isReducing) {
+      this.#cooldownLeft = cooldown
+      this.#badEpochs = 0
+    }
+    this.write((group, _base, i) => {
+      const lower = isReducing ? Math.max(group.lr * factor, this.#minLrs[i] ?? 0) : group.lr
+      return group.lr - lower > eps ? lower : group.lr
+    })
+  }
+
+  protected override next(lr: number): number {
+    return lr
+  }
+
+  #isBetter(metric: number): boolean {
+    const { mode, threshold, thresholdMode } = this.#options
+    if (thresholdMode === 'abs') return mode === 'min' ? metric < this.best - threshold : metric > this.best + threshold
+    return mode === 'min' ? metric < this.best * (1 - threshold) : metric > this.best * (1 + threshold)
+  }
+
+  override stateDict(): SchedulerState {
+    // JSON has no infinity: null stands for "none yet".
+    const best = Number.isFinite(this.best) ? this.best : null
+    return { ...super.stateDict(), best, badEpochs: this.#badEpochs, cooldownLeft: this.#cooldownLeft }
+  }
+  override loadStateDict(state: SchedulerState): void {
+    const { best, badEpochs, cooldownLeft } = state
+    if (
+      (typeof best !== 'number' && best !== null) ||
+      typeof badEpochs !== 'number' ||
+      typeof cooldownLeft !== 'number'
+    ) {
+      throw new ValueError('ReduceLROnPlateau: the state lacks best, badEpochs or cooldownLeft')
+    }
+    super.loadStateDict(state)
+    this.best = best ?? (this.#options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY)
+    this.#badEpochs = badEpochs
+    this.#cooldownLeft = cooldownLeft
+  }
+}

@@ -1,0 +1,57 @@
+// RMSprop.
+import { native } from '../native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+
+export interface RMSpropOptions extends GroupOptions {
+  /** How much of the running mean of the squared gradient is kept. Default 0.99. */
+  alpha: number
+  /** Added to the root of the mean square. Default 1e-8. */
+  eps: number
+  /** Factor of the parameter that is added to its gradient. Default 0. */
+  weightDecay: number
+  /** Default 0. */
+  momentum: number
+  /** Divide by the estimated deviation instead of the root mean square. Default false. */
+  centered: boolean
+}
+
+/**
+ * RMSprop: gradients are divided by the root of a running mean of their squares. lr is 0.01 by default.
+ * @throws ValueError for negative options.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+ * @example const optimizer = new optim.RMSprop(net.parameters(), { lr: 1e-3, momentum: 0.9 })
+ */
+export class RMSprop extends Optimizer<RMSpropOptions> {
+  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+    const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
+    super(params, { lr, alpha, eps, weightDecay, momentum, centered })
+  }
+
+  protected override check(options: RMSpropOptions): void {
+    for (const name of ['lr', 'alpha', 'eps', 'weightDecay', 'momentum'] as const) {
+      checkRange('RMSprop', name, options[name])
+    }
+  }
+
+  protected override stateNames({ momentum, centered }: RMSpropOptions): readonly string[] {
+    return ['squareAvg', ...(momentum > 0 ? ['momentumBuffer'] : []), ...(centered ? ['gradAvg'] : [])]
+  }
+
+  protected override update(options: RMSpropOptions, bucket: Bucket): void {
+    const { params, grads } = bucket
+    native.ops.rmsProp(
+      handles(params),
+      handles(grads),
+      handlesOf(bucket, 'squareAvg'),
+      options.momentum > 0 ? handlesOf(bucket, 'momentumBuffer') : [],
+      options.centered ? handlesOf(bucket, 'gradAvg') : [],
+      params.length,
+      options.centered,
+      options.lr,
+      options.alpha,
+      options.eps,
+      options.weightDecay,
+      options.momentum,
+    )
+  }
+}

@@ -1,0 +1,175 @@
+// Schedules that follow a formula; each gives the numbers of its namesake in torch.optim.lr_scheduler.
+import { ValueError } from '../errors.js'
+import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
+
+/**
+ * The first rate times fn(step).
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
+ * @example new optim.LambdaLR(optimizer, (epoch) => 0.95 ** epoch)
+ */
+export class LambdaLR extends LRScheduler {
+  readonly #functions: readonly ((epoch: number) => number)[]
+
+  /** `lrLambda`: one function, or one for each group. */
+  constructor(optimizer: AnyOptimizer, lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[]) {
+    super(optimizer)
+    const { length } = optimizer.paramGroups
+    this.#functions = typeof lrLambda === 'function' ? new Array(length).fill(lrLambda) : lrLambda
+    if (this.#functions.length !== length) {
+      throw new ValueError(`LambdaLR: got ${this.#functions.length} functions, expected one or ${length}`)
+    }
+    this.begin()
+  }
+
+  override step(): void {
+    this.lastEpoch++
+    this.#write()
+  }
+  override begin(): void {
+    this.lastEpoch = 0
+    this.#write()
+  }
+  override restart(): void {
+    this.begin()
+  }
+  #write(): void {
+    this.write((_group, base, i) => base * this.#functions[i]!(this.lastEpoch))
+  }
+  protected override next(lr: number): number {
+    return lr
+  }
+}
+
+/**
+ * Times gamma (default 0.1) every stepSize steps.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+ * @example new optim.StepLR(optimizer, 30, { gamma: 0.1 })
+ */
+export class StepLR extends LRScheduler {
+  readonly stepSize: number
+  readonly gamma: number
+
+  constructor(optimizer: AnyOptimizer, stepSize: number, { gamma = 0.1 }: { gamma?: number } = {}) {
+    super(optimizer)
+    this.stepSize = positiveInteger('StepLR', 'stepSize', stepSize)
+    this.gamma = finite('StepLR', 'gamma', gamma)
+    this.begin()
+  }
+
+  protected override next(lr: number): number {
+    return this.lastEpoch % this.stepSize === 0 ? lr * this.gamma : lr
+  }
+}
+
+/**
+ * Times gamma (default 0.1) at each of the milestones.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+ * @example new optim.MultiStepLR(optimizer, [30, 80])
+ */
+export class MultiStepLR extends LRScheduler {
+  readonly milestones: readonly number[]
+  readonly gamma: number
+
+  constructor(optimizer: AnyOptimizer, milestones: readonly number[], { gamma = 0.1 }: { gamma?: number } = {}) {
+    super(optimizer)
+    this.milestones = milestones.map((milestone) => finite('MultiStepLR', 'milestones', milestone))
+    this.gamma = finite('MultiStepLR', 'gamma', gamma)
+    this.begin()
+  }
+
+  protected override next(lr: number): number {
+    return lr * this.gamma ** this.milestones.filter((milestone) => milestone === this.lastEpoch).length
+  }
+  protected override restarted(base: number): number {
+    return base * this.gamma ** this.milestones.filter((milestone) => milestone <= 0).length
+  }
+}
+
+/**
+ * Times gamma at every step.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
+ * @example new optim.ExponentialLR(optimizer, 0.95)
+ */
+export class ExponentialLR extends LRScheduler {
+  readonly gamma: number
+
+  constructor(optimizer: AnyOptimizer, gamma: number) {
+    super(optimizer)
+    this.gamma = finite('ExponentialLR', 'gamma', gamma)
+    this.begin()
+  }
+
+  protected override next(lr: number): number {
+    return lr * this.gamma
+  }
+}
+
+export interface LinearLROptions {
+  /** In (0, 1]. Default 1/3. */
+  startFactor?: number
+  /** In [0, 1]. Default 1. */
+  endFactor?: number
+  /** Steps from the first factor to the last. Default 5. */
+  totalIters?: number
+}
+
+/**
+ * Times a factor that goes evenly from startFactor to endFactor in totalIters steps: a warm-up.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
+ * @example new optim.LinearLR(optimizer, { startFactor: 0.01, totalIters: 500 })
+ */
+export class LinearLR extends LRScheduler {
+  readonly startFactor: number
+  readonly endFactor: number
+  readonly totalIters: number
+
+  constructor(optimizer: AnyOptimizer, { startFactor = 1 / 3, endFactor = 1, totalIters = 5 }: LinearLROptions = {}) {
+    super(optimizer)
+    if (!(startFactor > 0 && startFactor <= 1)) {
+      throw new ValueError(`LinearLR: startFactor is ${startFactor}, expected a number in (0, 1]`)
+    }
+    if (!(endFactor >= 0 && endFactor <= 1)) {
+      throw new ValueError(`LinearLR: endFactor is ${endFactor}, expected a number in [0, 1]`)
+    }
+    this.startFactor = startFactor
+    this.endFactor = endFactor
+    this.totalIters = positiveInteger('LinearLR', 'totalIters', totalIters)
+    this.begin()
+  }
+
+  protected override first(lr: number): number {
+    return lr * this.startFactor
+  }
+  protected override next(lr: number): number {
+    if (this.lastEpoch > this.totalIters) return lr
+    const rise = this.endFactor - this.startFactor
+    // The quotient of two neighbouring factors.
+    return lr * (1 + rise / (this.totalIters * this.startFactor + (this.lastEpoch - 1) * rise))
+  }
+}
+
+/**
+ * Down to etaMin (default 0) along half a cosine of tMax steps, and up again after that.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+ * @see https://arxiv.org/abs/1608.03983
+ * @example new optim.CosineAnnealingLR(optimizer, 90)
+ */
+export class CosineAnnealingLR extends LRScheduler {
+  readonly tMax: number
+  readonly etaMin: number
+
+  constructor(optimizer: AnyOptimizer, tMax: number, { etaMin = 0 }: { etaMin?: number } = {}) {
+    super(optimizer)
+    this.tMax = positiveInteger('CosineAnnealingLR', 'tMax', tMax)
+    this.etaMin = finite('CosineAnnealingLR', 'etaMin', etaMin)
+    this.begin()
+  }
+
+  protected override next(lr: number, base: number): number {
+    const { lastEpoch, tMax, etaMin } = this
+    // At the bottom of the curve the rate before says nothing of the amplitude.
+    if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0) return lr + ((base - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2
+    const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / tMax)
+    return (height(lastEpoch) / height(lastEpoch - 1)) * (lr - etaMin) + etaMin
+  }
+}

@@ -1,0 +1,57 @@
+// Stochastic gradient descent.
+import { ValueError } from '../errors.js'
+import { native } from '../native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+
+export interface SGDOptions extends GroupOptions {
+  /** Default 0. */
+  momentum: number
+  /** How much of a gradient is kept out of the momentum. Default 0. */
+  dampening: number
+  /** Factor of the parameter that is added to its gradient. Default 0. */
+  weightDecay: number
+  /** Nesterov's momentum; needs momentum, and no dampening. Default false. */
+  nesterov: boolean
+}
+
+/**
+ * Stochastic gradient descent with momentum. lr is 1e-3 by default.
+ * @throws ValueError for negative options, and for nesterov without momentum or with dampening.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ * @example const optimizer = new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9 })
+ */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
+    super(params, { lr, momentum, dampening, weightDecay, nesterov })
+  }
+
+  protected override check(options: SGDOptions): void {
+    checkRange('SGD', 'lr', options.lr)
+    checkRange('SGD', 'momentum', options.momentum)
+    checkRange('SGD', 'weightDecay', options.weightDecay)
+    if (options.nesterov && !(options.momentum > 0 && options.dampening === 0)) {
+      throw new ValueError('SGD: nesterov needs a momentum above 0 and a dampening of 0')
+    }
+  }
+
+  protected override stateNames({ momentum }: SGDOptions): readonly string[] {
+    return momentum > 0 ? ['momentumBuffer'] : []
+  }
+
+  protected override update(options: SGDOptions, bucket: Bucket): void {
+    const { params, grads, step } = bucket
+    native.ops.sgd(
+      handles(params),
+      handles(grads),
+      options.momentum > 0 ? handlesOf(bucket, 'momentumBuffer') : [],
+      params.length,
+      options.nesterov,
+      options.lr,
+      options.momentum,
+      options.dampening,
+      options.weightDecay,
+      step,
+    )
+  }
+}
