@@ -1,2 +1,18 @@
 // What the package exports.
-export { native } from './native.js'
+export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
+export * from './creation.js'
+export * from './devices.js'
+export * from './errors.js'
+export * as functional from './functional/index.js'
+export {
+  type Dim,
+  enableGrad,
+  grad,
+  isGradEnabled,
+  type NestedArray,
+  noGrad,
+  type Operand,
+  type ReduceOptions,
+  Tensor,
+} from './tensor.js'
+export { keep, tidy } from './tidy.js'

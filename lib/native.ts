@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { Native } from '../types/addon.js'
+import { makeError } from './errors.js'
 
 const require = createRequire(import.meta.url)
 
@@ -19,7 +21,7 @@ function missingInstructions(): string[] {
   return flags.filter((flag) => !present.has(flag))
 }
 
-function open(): unknown {
+function open(): Native {
   const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
   if (!existsSync(file)) throw new Error(`node-cudnn: the native addon is not built (${file}); ${again}`)
   const missing = missingInstructions()
@@ -30,7 +32,9 @@ function open(): unknown {
     )
   }
   try {
-    return require(file)
+    const addon = require(file) as Native
+    addon.setErrorFactory(makeError)
+    return addon
   } catch (cause) {
     throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })
   }

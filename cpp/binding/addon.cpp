@@ -1,15 +1,20 @@
-// The entry point of the addon: what JavaScript sees when it opens node_cudnn.node.
-#include <napi.h>
+// The entry point of the addon: an Environment for this Node environment, and all that JavaScript may call.
+#include "environment.hpp"
+#include "exports.hpp"
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData<cnn::Environment>(new cnn::Environment(env));  // Node deletes it with the environment
+  cnn::exportOps(env, exports);
+  cnn::exportTensors(env, exports);
+  cnn::exportGradients(env, exports);
+  cnn::exportDevices(env, exports);
 #ifdef CNN_WITH_ONEDNN
-  const bool onednn = true;
+  exports.Set("onednn", true);
 #else
-  const bool onednn = false;
+  exports.Set("onednn", false);
 #endif
-  exports.Set("onednn", Napi::Boolean::New(env, onednn));
   return exports;
 }
 
