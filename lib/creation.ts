@@ -86,7 +86,7 @@ export function tensor(data: NestedArray | TypedArray, options: TensorOptions & 
   if (ArrayBuffer.isView(data)) {
     shape = options.shape ?? [data.length]
     if (dtype === 'bool') flat = Uint8Array.from(data as Uint8Array, (value) => (value ? 1 : 0))
-    else flat = data instanceof Target ? data : Target.from(data as Float32Array, Number)
+    else flat = data instanceof Target ? data : new Target(Array.from(data as ArrayLike<number | bigint>, Number))
   } else {
     const natural = shapeOf(data)
     shape = options.shape ?? natural

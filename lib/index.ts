@@ -3,7 +3,11 @@ export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 export * from './creation.js'
 export * from './devices.js'
 export * from './errors.js'
+export * as data from './data/index.js'
 export * as functional from './functional/index.js'
+export * as nn from './nn/index.js'
+export * as optim from './optim/index.js'
+export * from './safetensors.js'
 export {
   type Dim,
   enableGrad,

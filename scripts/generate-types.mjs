@@ -24,7 +24,8 @@ function parameter(word) {
 function signature(op) {
   const inputs = words(op.inputs).map(parameter)
   if (inputs.length === 0) inputs.push('device: string')
-  const fields = op.fields.map(({ name, type }) => `${name}: ${type}`)
+  // 'function' is a field of three ops, and no name for a parameter
+  const fields = op.fields.map(({ name, type }) => `${name === 'function' ? 'kind' : name}: ${type}`)
   const outputs = words(op.outputs)
   const names = outputs.map((word) => word.replace('?', ''))
   const result =

@@ -191,12 +191,12 @@ export interface NativeOps {
   localResponseNormBackward(dy: Handle, x: Handle, size: number, alpha: number, beta: number, k: number): Handle
   linear(x: Handle, weight: Handle, bias: OptionalHandle): Handle
   matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle
-  unary(x: Handle, function: UnaryFunction, alpha: number, beta: number): Handle
-  unaryBackward(dy: Handle, v: OptionalHandle, function: UnaryFunction, alpha: number, beta: number): Handle
-  binary(a: Handle, b: Handle, function: BinaryFunction): Handle
+  unary(x: Handle, kind: UnaryFunction, alpha: number, beta: number): Handle
+  unaryBackward(dy: Handle, v: OptionalHandle, kind: UnaryFunction, alpha: number, beta: number): Handle
+  binary(a: Handle, b: Handle, kind: BinaryFunction): Handle
   where(condition: Handle, a: Handle, b: Handle): Handle
   cast(x: Handle, dtype: DType): Handle
-  reduce(x: Handle, function: ReduceFunction, axes: readonly number[], keepdim: boolean): Handle
+  reduce(x: Handle, kind: ReduceFunction, axes: readonly number[], keepdim: boolean): Handle
   argReduce(x: Handle, max: boolean, axis: number, keepdim: boolean): Handle
   softmax(x: Handle, axis: number, log: boolean): Handle
   softmaxBackward(dy: Handle, y: Handle, axis: number, log: boolean): Handle
