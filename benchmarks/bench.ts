@@ -1,7 +1,8 @@
 // `npm run bench`: time per step of the CIFAR-10 network and LeNet-5, beside PyTorch in the same run where a Python has it,
 // and how late a timer gets while training runs.
-import { existsSync, writeFileSync } from 'node:fs'
+
 import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
@@ -15,7 +16,7 @@ const defaults = ['cifar', 'lenet'].flatMap((net) => [1, 64, 256].map((batch) =>
 const program = new Command('bench')
   .description('Times training steps, alternating with PyTorch where it is found.')
   .argument('[workloads...]', 'net:train|infer:batch', defaults)
-  .option('--python <file>', 'a Python that has torch', process.env['PYTHON'] ?? 'python3')
+  .option('--python <file>', 'a Python that has torch', process.env.PYTHON ?? 'python3')
   .option('--threads <n>', 'threads of every contender', '2')
   .option('--rounds <n>', 'rounds; the figure is the median of the rounds’ medians', '5')
   .option('--seconds <s>', 'length of a slice', '0.3')
@@ -40,9 +41,19 @@ if (torch) {
 }
 
 console.log(`${cpus()[0]?.model ?? 'unknown processor'} · ${threads} threads · node ${process.versions.node}`)
-console.log(devices().map((device) => `${device.name}: ${device.description}`).join(' · '))
-console.log(torch ? `PyTorch ${torch} (eager)` : `skipped: PyTorch, since '${options.python}' has no torch (name one with --python)`)
-console.log(`one thread compares process CPU time, more compare wall time; ${options.rounds} rounds of ${options.seconds} s\n`)
+console.log(
+  devices()
+    .map((device) => `${device.name}: ${device.description}`)
+    .join(' · '),
+)
+console.log(
+  torch
+    ? `PyTorch ${torch} (eager)`
+    : `skipped: PyTorch, since '${options.python}' has no torch (name one with --python)`,
+)
+console.log(
+  `one thread compares process CPU time, more compare wall time; ${options.rounds} rounds of ${options.seconds} s\n`,
+)
 
 interface Row {
   workload: string
@@ -75,7 +86,9 @@ async function race(workload: string): Promise<Row> {
 }
 
 const names = contenders.map((contender) => contender.name)
-console.log(['workload'.padEnd(18), ...names.map((name) => `${name} ms`.padStart(16)), 'best peer / ours'.padStart(18)].join(''))
+console.log(
+  ['workload'.padEnd(18), ...names.map((name) => `${name} ms`.padStart(16)), 'best peer / ours'.padStart(18)].join(''),
+)
 const rows: Row[] = []
 for (const workload of program.processedArgs[0] as string[]) {
   const row = await race(workload)

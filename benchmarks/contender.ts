@@ -19,8 +19,12 @@ export class Contender {
   constructor(name: string, command: string, args: readonly string[], threads: number) {
     this.name = name
     // libraries choose their number of threads from these when they load
-    const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) }
-    delete env['OPENBLAS_CORETYPE']
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      OMP_NUM_THREADS: String(threads),
+      MKL_NUM_THREADS: String(threads),
+    }
+    delete env.OPENBLAS_CORETYPE
     this.#process = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'ignore'] })
     this.#process.on('error', (error) => this.#answer({ error: String(error) }))
     this.#process.on('exit', (code) => this.#answer({ error: `the process ended with ${code}` }))

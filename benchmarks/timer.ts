@@ -11,7 +11,7 @@ export interface Lateness {
 }
 
 export async function timerLateness(rounds = 5): Promise<Lateness> {
-  const { make, shape, classes } = workloads['cifar'] as (typeof workloads)[string]
+  const { make, shape, classes } = workloads.cifar as (typeof workloads)[string]
   manualSeed(0)
   const net = make()
   const x = randn([256, ...shape])

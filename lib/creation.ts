@@ -14,7 +14,17 @@ export interface TensorOptions {
   requiresGrad?: boolean
 }
 
-type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array | Int8Array | Uint8ClampedArray | Int16Array | Uint16Array | Uint32Array | BigInt64Array
+type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint8Array
+  | Int8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Uint32Array
+  | BigInt64Array
 
 function finish(handle: number, options: TensorOptions): Tensor {
   const result = wrap(handle)
@@ -55,7 +65,9 @@ function flattenInto(target: { [index: number]: number }, data: NestedArray, sha
       if (typeof value !== 'number' && typeof value !== 'boolean') {
         throw Array.isArray(value)
           ? new ShapeError(`tensor: the nested arrays are ragged, expected shape [${shape.join(', ')}] throughout`)
-          : new ValueError(`tensor: an element is ${value === null ? 'null' : `a ${typeof value}`}, expected numbers or booleans`)
+          : new ValueError(
+              `tensor: an element is ${value === null ? 'null' : `a ${typeof value}`}, expected numbers or booleans`,
+            )
       }
       target[next++] = Number(value)
       return
@@ -76,11 +88,15 @@ function flattenInto(target: { [index: number]: number }, data: NestedArray, sha
  * @example tensor([[1, 2], [3, 4]])
  * @example tensor(pixels, { shape: [1, 28, 28] })
  */
-export function tensor(data: NestedArray | TypedArray, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+export function tensor(
+  data: NestedArray | TypedArray,
+  options: TensorOptions & { shape?: readonly number[] } = {},
+): Tensor {
   const device = options.device ?? defaultDevice()
   const dtype = options.dtype ?? naturalType(data)
   const Target = arrayOf[dtype]
-  if (Target === undefined) throw new ValueError(`tensor: dtype is '${String(dtype)}', expected one of ${Object.keys(arrayOf).join(', ')}`)
+  if (Target === undefined)
+    throw new ValueError(`tensor: dtype is '${String(dtype)}', expected one of ${Object.keys(arrayOf).join(', ')}`)
   let flat: NodeJS.TypedArray
   let shape: readonly number[]
   if (ArrayBuffer.isView(data)) {
@@ -133,15 +149,23 @@ export function arange(start: number, end?: number, options: TensorOptions & { s
   const [first, last] = end === undefined ? [0, start] : [start, end]
   const step = options.step ?? 1
   const length = Math.max(0, Math.ceil((last - first) / step))
-  if (step === 0 || !Number.isFinite(length)) throw new ValueError(`arange: ${first} … ${last} in steps of ${step}, expected a finite range`)
-  return tensor(Float64Array.from({ length }, (_, i) => first + i * step), { ...options, dtype: options.dtype ?? 'float32' })
+  if (step === 0 || !Number.isFinite(length))
+    throw new ValueError(`arange: ${first} … ${last} in steps of ${step}, expected a finite range`)
+  return tensor(
+    Float64Array.from({ length }, (_, i) => first + i * step),
+    { ...options, dtype: options.dtype ?? 'float32' },
+  )
 }
 
 /** `steps` numbers from start to end, both included. @example linspace(0, 1, 5) */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  if (!Number.isInteger(steps) || steps < 0) throw new ValueError(`linspace: steps is ${steps}, expected a whole number of 0 or more`)
+  if (!Number.isInteger(steps) || steps < 0)
+    throw new ValueError(`linspace: steps is ${steps}, expected a whole number of 0 or more`)
   const step = steps > 1 ? (end - start) / (steps - 1) : 0
-  return tensor(Float64Array.from({ length: steps }, (_, i) => start + i * step), { ...options, dtype: options.dtype ?? 'float32' })
+  return tensor(
+    Float64Array.from({ length: steps }, (_, i) => start + i * step),
+    { ...options, dtype: options.dtype ?? 'float32' },
+  )
 }
 
 /** The identity matrix of n rows. @example eye(3) */
@@ -166,7 +190,12 @@ export function randperm(n: number, options: Pick<TensorOptions, 'device'> = {})
   return wrap(native.ops.permutation(options.device ?? defaultDevice(), n, native.seed(), native.nextOffset()))
 }
 /** Whole random numbers in [low, high), int32. @example randint(0, 10, [64]) */
-export function randint(low: number, high: number, shape: readonly number[], options: Pick<TensorOptions, 'device'> = {}): Tensor {
+export function randint(
+  low: number,
+  high: number,
+  shape: readonly number[],
+  options: Pick<TensorOptions, 'device'> = {},
+): Tensor {
   if (!(high > low)) throw new ValueError(`randint: [${low}, ${high}) is empty, expected low < high`)
   const uniform = rand(shape, { ...options, low, high })
   const floor = uniform.floor().clamp({ max: high - 1 })

@@ -1,9 +1,9 @@
 // What the package exports.
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 export * from './creation.js'
+export * as data from './data/index.js'
 export * from './devices.js'
 export * from './errors.js'
-export * as data from './data/index.js'
 export * as functional from './functional/index.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'

@@ -5,21 +5,14 @@ import type { Handle } from '../types/native.js'
 import { DisposedError, GradientError, ValueError } from './errors.js'
 import * as F from './functional/index.js'
 import { native } from './native.js'
+import { TensorOps } from './tensor-ops.js'
+
+export type { Dim, Operand, ReduceOptions } from './tensor-ops.js'
+
 import { enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
 
 /** A tensor as nested arrays; a scalar is a plain number. */
 export type NestedArray = number | boolean | readonly NestedArray[]
-
-/** What binary functions take beside a tensor: another tensor, or a number for all elements. */
-export type Operand = Tensor | number
-
-export interface ReduceOptions {
-  /** Keep reduced dimensions with size 1. Default false. */
-  keepdim?: boolean
-}
-
-/** One or several dimensions; negative ones count from the end. Left out: all. */
-export type Dim = number | readonly number[]
 
 // The safety net for tensors that nobody disposed of.
 const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle))
@@ -30,7 +23,7 @@ const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(ha
  *
  * @example const y = tensor([[1, 2], [3, 4]]).relu().sum()
  */
-export class Tensor {
+export class Tensor extends TensorOps {
   #handle: Handle
   #shape: readonly number[] | undefined
   #dtype: DType | undefined
@@ -39,6 +32,7 @@ export class Tensor {
 
   /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
   constructor(handle: Handle) {
+    super()
     this.#handle = handle
     if (!enterScope(this)) collected.register(this, handle, this)
   }
@@ -129,7 +123,7 @@ export class Tensor {
   }
 
   /** `Tensor(float32[2, 3] on cpu)` */
-  toString(): string {
+  override toString(): string {
     if (this.isDisposed) return 'Tensor(disposed)'
     return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
   }
@@ -187,7 +181,8 @@ export class Tensor {
 
   /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
   to(target: DType | DeviceName): Tensor {
-    if (dtypes.has(target)) return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
+    if (dtypes.has(target))
+      return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
     return wrap(native.toDevice(this.handle, target))
   }
   /** For the package itself: takes over another handle (freeing its own), so that all who hold this object see that tensor. */
@@ -221,85 +216,21 @@ export class Tensor {
   zero_(): this {
     return this.fill_(0)
   }
-
-  // ---- ops: see `functional` for each -------------------------------------------------------------------------------
-
-  add(other: Operand): Tensor { return F.add(this, other) }
-  sub(other: Operand): Tensor { return F.sub(this, other) }
-  mul(other: Operand): Tensor { return F.mul(this, other) }
-  div(other: Operand): Tensor { return F.div(this, other) }
-  pow(exponent: Operand): Tensor { return F.pow(this, exponent) }
-  maximum(other: Operand): Tensor { return F.maximum(this, other) }
-  minimum(other: Operand): Tensor { return F.minimum(this, other) }
-  eq(other: Operand): Tensor { return F.eq(this, other) }
-  ne(other: Operand): Tensor { return F.ne(this, other) }
-  lt(other: Operand): Tensor { return F.lt(this, other) }
-  le(other: Operand): Tensor { return F.le(this, other) }
-  gt(other: Operand): Tensor { return F.gt(this, other) }
-  ge(other: Operand): Tensor { return F.ge(this, other) }
-  logicalAnd(other: Operand): Tensor { return F.logicalAnd(this, other) }
-  logicalOr(other: Operand): Tensor { return F.logicalOr(this, other) }
-  logicalNot(): Tensor { return F.logicalNot(this) }
-  isnan(): Tensor { return F.isnan(this) }
-
-  neg(): Tensor { return F.neg(this) }
-  abs(): Tensor { return F.abs(this) }
-  sign(): Tensor { return F.sign(this) }
-  exp(): Tensor { return F.exp(this) }
-  expm1(): Tensor { return F.expm1(this) }
-  log(): Tensor { return F.log(this) }
-  log1p(): Tensor { return F.log1p(this) }
-  sqrt(): Tensor { return F.sqrt(this) }
-  rsqrt(): Tensor { return F.rsqrt(this) }
-  square(): Tensor { return F.square(this) }
-  reciprocal(): Tensor { return F.reciprocal(this) }
-  sin(): Tensor { return F.sin(this) }
-  cos(): Tensor { return F.cos(this) }
-  erf(): Tensor { return F.erf(this) }
-  floor(): Tensor { return F.floor(this) }
-  ceil(): Tensor { return F.ceil(this) }
-  round(): Tensor { return F.round(this) }
-  clamp(bounds: { min?: number; max?: number }): Tensor { return F.clamp(this, bounds) }
-
-  relu(): Tensor { return F.relu(this) }
-  sigmoid(): Tensor { return F.sigmoid(this) }
-  tanh(): Tensor { return F.tanh(this) }
-  softmax(dim: number): Tensor { return F.softmax(this, dim) }
-  logSoftmax(dim: number): Tensor { return F.logSoftmax(this, dim) }
-
-  matmul(other: Tensor): Tensor { return F.matmul(this, other) }
-  sum(dim?: Dim, options?: ReduceOptions): Tensor { return F.sum(this, dim, options) }
-  mean(dim?: Dim, options?: ReduceOptions): Tensor { return F.mean(this, dim, options) }
-  max(dim?: Dim, options?: ReduceOptions): Tensor { return F.max(this, dim, options) }
-  min(dim?: Dim, options?: ReduceOptions): Tensor { return F.min(this, dim, options) }
-  prod(dim?: Dim, options?: ReduceOptions): Tensor { return F.prod(this, dim, options) }
-  argmax(dim?: number, options?: ReduceOptions): Tensor { return F.argmax(this, dim, options) }
-  argmin(dim?: number, options?: ReduceOptions): Tensor { return F.argmin(this, dim, options) }
-  var(dim?: Dim, options?: ReduceOptions & { correction?: number }): Tensor { return F.variance(this, dim, options) }
-  std(dim?: Dim, options?: ReduceOptions & { correction?: number }): Tensor { return F.std(this, dim, options) }
-
-  reshape(shape: readonly number[]): Tensor { return F.reshape(this, shape) }
-  view(shape: readonly number[]): Tensor { return F.view(this, shape) }
-  flatten(startDim?: number, endDim?: number): Tensor { return F.flatten(this, startDim, endDim) }
-  squeeze(dim?: Dim): Tensor { return F.squeeze(this, dim) }
-  unsqueeze(dim: number): Tensor { return F.unsqueeze(this, dim) }
-  permute(dims: readonly number[]): Tensor { return F.permute(this, dims) }
-  transpose(dim0: number, dim1: number): Tensor { return F.transpose(this, dim0, dim1) }
-  expand(shape: readonly number[]): Tensor { return F.expand(this, shape) }
-  narrow(dim: number, start: number, length: number): Tensor { return F.narrow(this, dim, start, length) }
-  slice(dim: number, start?: number, end?: number, step?: number): Tensor { return F.slice(this, dim, start, end, step) }
-  split(sizeOrSizes: number | readonly number[], dim?: number): Tensor[] { return F.split(this, sizeOrSizes, dim) }
-  chunk(chunks: number, dim?: number): Tensor[] { return F.chunk(this, chunks, dim) }
-  flip(dims: Dim): Tensor { return F.flip(this, dims) }
-  gather(dim: number, index: Tensor): Tensor { return F.gather(this, dim, index) }
-  indexSelect(dim: number, index: Tensor): Tensor { return F.indexSelect(this, dim, index) }
 }
 
 onEscape((tensor) => {
   if (tensor instanceof Tensor && !tensor.isDisposed) collected.register(tensor, tensor.handle, tensor)
 })
 
-const dtypes: ReadonlySet<string> = new Set<DType>(['float32', 'float64', 'bfloat16', 'float16', 'int32', 'uint8', 'bool'])
+const dtypes: ReadonlySet<string> = new Set<DType>([
+  'float32',
+  'float64',
+  'bfloat16',
+  'float16',
+  'int32',
+  'uint8',
+  'bool',
+])
 
 /** The tensor of a handle that native code returned. */
 export function wrap(handle: Handle): Tensor {
@@ -357,7 +288,9 @@ function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
     const result = fn()
     if (result instanceof Promise) {
       result.catch(() => {})
-      throw new ValueError('noGrad: the function returned a promise, expected a synchronous function; await outside of it')
+      throw new ValueError(
+        'noGrad: the function returned a promise, expected a synchronous function; await outside of it',
+      )
     }
     return result
   } finally {
@@ -379,7 +312,8 @@ export function grad(
     const createGraph = options.createGraph ?? false
     const leaves = inputs.map((x) => (createGraph && x.requiresGrad ? x : x.detach().requiresGrad_()))
     const y = enableGrad(() => fn(...leaves))
-    if (!(y instanceof Tensor)) throw new GradientError('grad: the function did not return a tensor, expected a scalar tensor')
+    if (!(y instanceof Tensor))
+      throw new GradientError('grad: the function did not return a tensor, expected a scalar tensor')
     if (y.size !== 1) throw new GradientError(`grad: the function returned ${y.toString()}, expected a scalar`)
     const handles = native.gradients(
       y.handle,

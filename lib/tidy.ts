@@ -78,7 +78,9 @@ export function tidy<Result>(fn: () => Result): Result {
     if (result instanceof Promise) {
       result.catch(() => {})
       result = undefined
-      throw new ValueError('tidy: the function returned a promise, expected a synchronous function; await outside of it')
+      throw new ValueError(
+        'tidy: the function returned a promise, expected a synchronous function; await outside of it',
+      )
     }
   } finally {
     current = scope.parent
