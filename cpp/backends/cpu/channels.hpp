@@ -1,10 +1,20 @@
 // Loops over an activation by channel, whatever lanes its layout has.
 #pragma once
 
+#include <type_traits>
+
 #include "layout.hpp"
 #include "parallel.hpp"
 
 namespace cnn::cpu {
+
+/// Cuts the lanes of a row into pieces of a fixed width, so that the compiler keeps each in a register: f(width, first lane).
+template <class F>
+void forLanes(Index lanes, F&& f) {
+  Index lane = 0;
+  for (; lane + 8 <= lanes; lane += 8) f(std::integral_constant<int, 8>{}, lane);
+  for (; lane < lanes; lane++) f(std::integral_constant<int, 1>{}, lane);
+}
 
 /// y += bias, a number for each channel; padded lanes stay as they are.
 inline void addBias(const ChannelView& view, const float* bias, float* y) {

@@ -22,5 +22,26 @@ KernelPtr prepare(const MatMul&, const Signature&, Engine&);
 KernelPtr prepare(const Unary&, const Signature&, Engine&);
 KernelPtr prepare(const UnaryBackward&, const Signature&, Engine&);
 KernelPtr prepare(const Binary&, const Signature&, Engine&);
+KernelPtr prepare(const BatchNorm&, const Signature&, Engine&);
+KernelPtr prepare(const BatchNormBackward&, const Signature&, Engine&);
+KernelPtr prepare(const GroupNorm&, const Signature&, Engine&);
+KernelPtr prepare(const GroupNormBackward&, const Signature&, Engine&);
+KernelPtr prepare(const LayerNorm&, const Signature&, Engine&);
+KernelPtr prepare(const LayerNormBackward&, const Signature&, Engine&);
+KernelPtr prepare(const Softmax&, const Signature&, Engine&);
+KernelPtr prepare(const SoftmaxBackward&, const Signature&, Engine&);
+KernelPtr prepare(const NllLoss&, const Signature&, Engine&);
+KernelPtr prepare(const NllLossBackward&, const Signature&, Engine&);
+KernelPtr prepare(const Reduce&, const Signature&, Engine&);
+KernelPtr prepare(const Sgd&, const Signature&, Engine&);
+KernelPtr prepare(const Adam&, const Signature&, Engine&);
+KernelPtr prepare(const RmsProp&, const Signature&, Engine&);
+KernelPtr prepare(const ClipGradNorm&, const Signature&, Engine&);
+KernelPtr prepare(const ClipGradValue&, const Signature&, Engine&);
+KernelPtr prepare(const Copy&, const Signature&, Engine&);
+KernelPtr prepare(const Fill&, const Signature&, Engine&);
+KernelPtr prepare(const Uniform&, const Signature&, Engine&);
+KernelPtr prepare(const Normal&, const Signature&, Engine&);
+KernelPtr prepare(const Dropout&, const Signature&, Engine&);
 
 }  // namespace cnn::cpu

@@ -107,14 +107,6 @@ void forWindow(const Plan& plan, const Window& d, const Window& h, const Window&
   }
 }
 
-// Cuts the lanes of a row into pieces of a fixed width, so that the compiler keeps each in a register.
-template <class F>
-void forLanes(Index lanes, F&& f) {
-  Index lane = 0;
-  for (; lane + 8 <= lanes; lane += 8) f(std::integral_constant<int, 8>{}, lane);
-  for (; lane < lanes; lane++) f(std::integral_constant<int, 1>{}, lane);
-}
-
 template <int width>
 void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
   Index lanes = plan.view.lanes;

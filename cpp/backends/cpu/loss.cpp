@@ -1,0 +1,200 @@
+// Softmax and the negative log-likelihood on plain tensors.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.hpp"
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "vector_math.hpp"
+
+namespace cnn::cpu {
+
+namespace {
+
+// A tensor seen as [outer, size, inner] around one axis.
+struct Split {
+  Index outer, size, inner;
+  Split(const Dims& shape, Index axis)
+      : outer(shape.slice(0, static_cast<int>(axis)).product()), size(shape[static_cast<int>(axis)]),
+        inner(shape.slice(static_cast<int>(axis) + 1).product()) {}
+};
+
+// Columns that are handled side by side where the axis is not the last one.
+constexpr Index width = 16;
+
+// Calls f(offset of the first element, columns, distance between elements) for pieces of [outer][inner].
+template <class F>
+void forColumns(const Split& split, F&& f) {
+  if (split.inner == 1) {
+    parallelRows(split.outer, 12 * split.size, [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) f(row * split.size, Index{1});
+    });
+    return;
+  }
+  Index pieces = (split.inner + width - 1) / width;
+  parallelRows(split.outer * pieces, 12 * split.size * width, [&](Index from, Index to) {
+    for (Index i = from; i < to; i++) {
+      Index column = i % pieces * width;
+      f(i / pieces * split.size * split.inner + column, std::min(width, split.inner - column));
+    }
+  });
+}
+
+void softmaxRow(const float* x, float* y, Index size, bool log) {
+  float greatest = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : greatest)
+  for (Index i = 0; i < size; i++) greatest = x[i] > greatest ? x[i] : greatest;
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < size; i++) {
+    float e = fastExp(x[i] - greatest);
+    y[i] = e;
+    sum += e;
+  }
+  if (log) {
+    float logSum = fastLog(sum);
+#pragma omp simd
+    for (Index i = 0; i < size; i++) y[i] = x[i] - greatest - logSum;
+  } else {
+    float scale = 1 / sum;
+#pragma omp simd
+    for (Index i = 0; i < size; i++) y[i] *= scale;
+  }
+}
+
+void softmaxColumns(const float* x, float* y, Index size, Index stride, Index columns, bool log) {
+  float greatest[width], sum[width] = {};
+  for (Index c = 0; c < columns; c++) greatest[c] = x[c];
+  for (Index i = 1; i < size; i++) {
+#pragma omp simd
+    for (Index c = 0; c < columns; c++) greatest[c] = x[i * stride + c] > greatest[c] ? x[i * stride + c] : greatest[c];
+  }
+  for (Index i = 0; i < size; i++) {
+#pragma omp simd
+    for (Index c = 0; c < columns; c++) {
+      float e = fastExp(x[i * stride + c] - greatest[c]);
+      y[i * stride + c] = e;
+      sum[c] += e;
+    }
+  }
+  for (Index c = 0; c < columns; c++) sum[c] = log ? fastLog(sum[c]) : 1 / sum[c];
+  for (Index i = 0; i < size; i++) {
+#pragma omp simd
+    for (Index c = 0; c < columns; c++) {
+      y[i * stride + c] = log ? x[i * stride + c] - greatest[c] - sum[c] : y[i * stride + c] * sum[c];
+    }
+  }
+}
+
+// Where a target points; −1 where it is ignored.
+Index classOf(const char* op, std::int32_t target, Index ignoreIndex, Index classes, Index position) {
+  if (target == ignoreIndex) return -1;
+  if (target < 0 || target >= classes) {
+    fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes, " classes");
+  }
+  return target;
+}
+
+bool isSupported(const Signature& signature) {
+  return signature.inputs[0].dtype == DType::float32 && signature.inputs[0].elements() > 0;
+}
+
+}  // namespace
+
+KernelPtr prepare(const Softmax& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  return makeKernel(signature, [split = Split(signature.inputs[0].shape, op.axis), log = op.log](const Run& run) {
+    forColumns(split, [&](Index begin, Index columns) {
+      const float* x = run.in<float>(0) + begin;
+      float* y = run.out<float>(0) + begin;
+      if (split.inner == 1) {
+        softmaxRow(x, y, split.size, log);
+      } else {
+        softmaxColumns(x, y, split.size, split.inner, columns, log);
+      }
+    });
+  });
+}
+
+KernelPtr prepare(const SoftmaxBackward& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  return makeKernel(signature, [split = Split(signature.inputs[0].shape, op.axis), log = op.log](const Run& run) {
+    forColumns(split, [&](Index begin, Index columns) {
+      const float *dy = run.in<float>(0) + begin, *y = run.in<float>(1) + begin;
+      float* dx = run.out<float>(0) + begin;
+      if (split.inner == 1) {
+        float sum = 0;
+        if (log) {
+#pragma omp simd reduction(+ : sum)
+          for (Index i = 0; i < split.size; i++) sum += dy[i];
+#pragma omp simd
+          for (Index i = 0; i < split.size; i++) dx[i] = dy[i] - fastExp(y[i]) * sum;
+        } else {
+#pragma omp simd reduction(+ : sum)
+          for (Index i = 0; i < split.size; i++) sum += dy[i] * y[i];
+#pragma omp simd
+          for (Index i = 0; i < split.size; i++) dx[i] = y[i] * (dy[i] - sum);
+        }
+        return;
+      }
+      float sum[width] = {};
+      for (Index i = 0; i < split.size; i++) {
+#pragma omp simd
+        for (Index c = 0; c < columns; c++) sum[c] += dy[i * split.inner + c] * (log ? 1.0f : y[i * split.inner + c]);
+      }
+      for (Index i = 0; i < split.size; i++) {
+#pragma omp simd
+        for (Index c = 0; c < columns; c++) {
+          float g = dy[i * split.inner + c], v = y[i * split.inner + c];
+          dx[i * split.inner + c] = log ? g - fastExp(v) * sum[c] : v * (g - sum[c]);
+        }
+      }
+    });
+  });
+}
+
+KernelPtr prepare(const NllLoss& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  Split split(signature.inputs[0].shape, 1);
+  return makeKernel(signature, [split, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
+    const float *logp = run.in<float>(0), *weight = run.in<float>(2);
+    const auto* target = run.in<std::int32_t>(1);
+    float *loss = run.out<float>(0), *totalWeight = run.out<float>(1);
+    double sum = 0, total = 0;
+    for (Index n = 0, position = 0; n < split.outer; n++) {
+      for (Index s = 0; s < split.inner; s++, position++) {
+        Index c = classOf("nllLoss", target[position], ignoreIndex, split.size, position);
+        double w = c < 0 ? 0 : weight ? static_cast<double>(weight[c]) : 1;
+        double term = c < 0 ? 0 : -w * static_cast<double>(logp[(n * split.size + c) * split.inner + s]);
+        sum += term;
+        total += w;
+        if (reduction == Reduction::none) loss[position] = static_cast<float>(term);
+      }
+    }
+    if (reduction != Reduction::none) *loss = static_cast<float>(reduction == Reduction::mean ? sum / total : sum);
+    *totalWeight = static_cast<float>(total);
+  });
+}
+
+KernelPtr prepare(const NllLossBackward& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  Split split(signature.outputs[0].shape, 1);
+  return makeKernel(signature, [split, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
+    const float *dy = run.in<float>(0), *weight = run.in<float>(2);
+    const auto* target = run.in<std::int32_t>(1);
+    float* dlogp = run.out<float>(0);
+    double divisor = reduction == Reduction::mean ? static_cast<double>(*run.in<float>(3)) : 1;
+    std::fill_n(dlogp, split.outer * split.size * split.inner, 0.0f);
+    for (Index n = 0, position = 0; n < split.outer; n++) {
+      for (Index s = 0; s < split.inner; s++, position++) {
+        Index c = classOf("nllLossBackward", target[position], ignoreIndex, split.size, position);
+        if (c < 0) continue;
+        double w = weight ? static_cast<double>(weight[c]) : 1, g = static_cast<double>(reduction == Reduction::none ? dy[position] : dy[0]);
+        dlogp[(n * split.size + c) * split.inner + s] = static_cast<float>(-w * g / divisor);
+      }
+    }
+  });
+}
+
+}  // namespace cnn::cpu
