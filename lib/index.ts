@@ -20,3 +20,5 @@ export {
   Tensor,
 } from './tensor.js'
 export { keep, tidy } from './tidy.js'
+export * as train from './train/index.js'
+export { Trainer } from './train/index.js'

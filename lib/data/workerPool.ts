@@ -56,7 +56,10 @@ export class WorkerPool {
   }
 
   #onReply(worker: Worker, reply: WorkerReply): void {
-    if ('error' in reply) return this.#fail(asDataError(reply.error))
+    if ('error' in reply) {
+      this.#fail(asDataError(reply.error))
+      return
+    }
     this.#running.get(worker)?.resolve(reply.batch)
     this.#running.delete(worker)
     this.#idle.push(worker)

@@ -1,0 +1,56 @@
+// Iterates over batches so that an abort is noticed at once and no batch is left behind.
+import type { BatchSource, TrainingBatch } from './types.js'
+
+/** Calls `use` with each batch and frees it afterwards. Rejects with the signal's reason when it aborts. */
+export async function eachBatch(
+  source: BatchSource,
+  signal: AbortSignal | undefined,
+  use: (batch: TrainingBatch) => Promise<void>,
+): Promise<void> {
+  signal?.throwIfAborted()
+  const iterator = source[Symbol.asyncIterator]()
+  let isDone = false
+  try {
+    for (;;) {
+      const result = await unlessAborted(iterator.next(), signal)
+      if (result.done) {
+        isDone = true
+        return
+      }
+      try {
+        await use(result.value)
+      } finally {
+        free(result.value)
+      }
+    }
+  } finally {
+    if (!isDone) {
+      const stopping = Promise.resolve(iterator.return?.()).catch(() => {})
+      // After an abort the source may still be busy with a batch: it stops by itself when it has delivered.
+      if (!signal?.aborted) await stopping
+    }
+  }
+}
+
+/** `next`, or the signal's reason as soon as it aborts; a batch that comes later is freed. */
+async function unlessAborted(
+  next: Promise<IteratorResult<TrainingBatch>>,
+  signal: AbortSignal | undefined,
+): Promise<IteratorResult<TrainingBatch>> {
+  if (!signal) return next
+  // A promise for each step: racing against one that lives as long as the fit would hold a reaction for every step.
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      next.then(({ value }) => value && free(value)).catch(() => {})
+      reject(signal.reason)
+    }
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    next.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+function free({ x, y }: TrainingBatch): void {
+  x.dispose()
+  y.dispose()
+}

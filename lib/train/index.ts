@@ -1,0 +1,13 @@
+// Training: the loop, what it reports, and how it is watched.
+export { type ProgressBarOptions, progressBar } from './progressBar.js'
+export { type CheckpointOptions, type FitOptions, Trainer, type TrainerOptions } from './trainer.js'
+export type {
+  BatchSource,
+  EpochRecord,
+  FitInfo,
+  Metric,
+  Scores,
+  StepInfo,
+  TrainerCallback,
+  TrainingBatch,
+} from './types.js'

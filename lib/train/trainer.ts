@@ -1,0 +1,302 @@
+// Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
+import { ValueError } from '../errors.js'
+import type { Module } from '../nn/index.js'
+import { clipGradNorm, type LRScheduler, type Optimizer } from '../optim/index.js'
+import { noGrad, type Tensor } from '../tensor.js'
+import { tidy } from '../tidy.js'
+import { eachBatch } from './batches.js'
+import { type LoopState, loadCheckpoint, saveCheckpoint } from './checkpoint.js'
+import { InFlight } from './inFlight.js'
+import { type Measured, measure, RunningScores } from './scores.js'
+import type { BatchSource, EpochRecord, Metric, Scores, StepInfo, TrainerCallback, TrainingBatch } from './types.js'
+
+export interface TrainerOptions {
+  optimizer: Optimizer
+  /** The mean loss of a batch, a scalar: `functional.crossEntropy`, or your own. */
+  loss: (output: Tensor, target: Tensor) => Tensor
+  scheduler?: LRScheduler
+  /** When the scheduler steps. Default `epoch`, as most in PyTorch do; one-cycle needs `step`. */
+  schedulerInterval?: 'epoch' | 'step'
+  /** The gradients' norm is cut to this. Default: it is not. */
+  clipGradNorm?: number
+  /** What is measured beside the loss. Default: accuracy, where targets are class numbers. */
+  metrics?: Readonly<Record<string, Metric>>
+  /** Watch every `fit`. */
+  callbacks?: readonly TrainerCallback[]
+  /** Steps that may be queued and unread. Default 3. */
+  stepsInFlight?: number
+}
+
+export interface FitOptions {
+  /** Epochs that the network shall have had in the end: a resumed run does those that are missing. */
+  epochs: number
+  /** Evaluated after each epoch. */
+  validation?: BatchSource
+  onStep?: (info: StepInfo) => void
+  onEpoch?: (record: EpochRecord) => void | Promise<void>
+  /** Ends the fit between two steps; it then rejects with the signal's reason. */
+  signal?: AbortSignal
+  /** A file for each epoch's checkpoint, or more to say. */
+  checkpoint?: string | CheckpointOptions
+}
+
+export interface CheckpointOptions {
+  /** Overwritten after each epoch. */
+  last?: string
+  /** Overwritten after each epoch that is better than all before. */
+  best?: string
+  /** What "better" means: a lower loss or a higher metric; of the validation where there is one. Default `loss`. */
+  monitor?: 'loss' | 'accuracy' | (string & {})
+}
+
+/**
+ * Trains a network (in the manner of https://lightning.ai/docs/pytorch/stable/common/trainer.html, much smaller).
+ * @example
+ * const trainer = new Trainer(net, { optimizer: new Adam(net.parameters()), loss: functional.crossEntropy })
+ * await trainer.fit(trainLoader, { epochs: 5, validation: testLoader, checkpoint: 'net.safetensors' })
+ * const { accuracy } = await trainer.evaluate(testLoader)
+ */
+export class Trainer {
+  readonly net: Module
+  readonly optimizer: Optimizer
+  readonly scheduler: LRScheduler | undefined
+  readonly #options: TrainerOptions
+  readonly #callbacks: readonly TrainerCallback[]
+  readonly #stepsInFlight: number
+  #isFitting = false
+  #epoch = 0
+  #step = 0
+  #history: EpochRecord[] = []
+  #best: { epoch: number; value: number } | undefined
+
+  constructor(net: Module, options: TrainerOptions) {
+    const { optimizer, scheduler, callbacks = [], stepsInFlight = 3 } = options
+    if (!Number.isInteger(stepsInFlight) || stepsInFlight < 1) {
+      throw new ValueError(`Trainer: stepsInFlight ${stepsInFlight}, expected an integer from 1 on`)
+    }
+    this.net = net
+    this.optimizer = optimizer
+    this.scheduler = scheduler
+    this.#options = options
+    this.#callbacks = callbacks
+    this.#stepsInFlight = stepsInFlight
+  }
+
+  /** Epochs that are finished. */
+  get epoch(): number {
+    return this.#epoch
+  }
+  /** Steps since the first epoch. */
+  get step(): number {
+    return this.#step
+  }
+  /** One record for each finished epoch, those before a resumed run too. */
+  get history(): readonly EpochRecord[] {
+    return this.#history
+  }
+  /** The best epoch so far by the score that the checkpoint follows (default: the loss), and that score. */
+  get best(): { readonly epoch: number; readonly value: number } | undefined {
+    return this.#best
+  }
+
+  /**
+   * Trains until the network has had `epochs` epochs and gives the history.
+   * Rejects with the error of a failed op or batch, or with the signal's reason; steps that were queued have then ended.
+   * @throws ValueError for a number of epochs that is no positive integer, or a second `fit` at the same time.
+   */
+  async fit(loader: BatchSource, options: FitOptions): Promise<readonly EpochRecord[]> {
+    const { epochs, validation, signal } = options
+    if (!Number.isInteger(epochs) || epochs < 1) {
+      throw new ValueError(`Trainer.fit: epochs ${epochs}, expected an integer from 1 on`)
+    }
+    if (this.#isFitting)
+      throw new ValueError('Trainer.fit: this trainer is fitting already, expected one fit at a time')
+    this.#isFitting = true
+    const { onStep, onEpoch } = options
+    const watchers = [...this.#callbacks, { ...(onStep && { onStep }), ...(onEpoch && { onEpoch }) }]
+    const { length: batches, examples } = loader
+    try {
+      for (const watcher of watchers) watcher.onFitStart?.({ firstEpoch: this.#epoch, epochs, batches, examples })
+      while (this.#epoch < epochs) {
+        const trained = await this.#trainEpoch(loader, epochs, signal, watchers)
+        const scores = validation && (await this.evaluate(validation, { signal }))
+        // ReduceLROnPlateau follows the loss; the others take no notice of it.
+        if (this.#options.schedulerInterval !== 'step') this.scheduler?.step((scores ?? trained.scores).loss)
+        const record = this.#record(trained, scores, options.checkpoint)
+        await this.#saveAfterEpoch(record, options.checkpoint)
+        for (const watcher of watchers) await watcher.onEpoch?.(record)
+      }
+    } finally {
+      this.#isFitting = false
+      for (const watcher of watchers) watcher.onFitEnd?.()
+    }
+    return this.#history
+  }
+
+  /** Mean loss and metrics over a loader, in evaluation mode and without gradients; the mode comes back afterwards. */
+  async evaluate(loader: BatchSource, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Scores> {
+    const { loss, metrics } = this.#options
+    const running = new RunningScores()
+    const inFlight = new InFlight(this.#stepsInFlight)
+    try {
+      await eachBatch(loader, signal, async ({ x, y }) => {
+        const examples = x.shape[0] ?? 1
+        const { names, values } = this.#inEvalMode(() =>
+          tidy(() => {
+            const output = this.net.forward(x)
+            return measure(loss(output, y), output, y, metrics)
+          }),
+        )
+        await inFlight.push(readOnce(values).then((data) => running.add(names, data, examples)))
+      })
+      await inFlight.drain()
+    } finally {
+      await inFlight.settle()
+    }
+    return running.scores
+  }
+
+  /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
+  async predict(x: Tensor): Promise<Tensor> {
+    return this.#inEvalMode(() => tidy(() => this.net.forward(x)))
+  }
+
+  /** Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically. */
+  async saveCheckpoint(file: string): Promise<void> {
+    const state: LoopState = {
+      epoch: this.#epoch,
+      step: this.#step,
+      history: this.#history,
+      ...(this.#best && { best: this.#best }),
+    }
+    await saveCheckpoint(file, this, state)
+  }
+
+  /**
+   * Takes up what `saveCheckpoint` wrote: the run goes on as if it had never stopped, bit for bit on the same device.
+   * @throws FormatError if the file is no checkpoint; ShapeError or ValueError if it is one of another network.
+   */
+  async loadCheckpoint(file: string): Promise<void> {
+    const { epoch, step, history, best } = await loadCheckpoint(file, this)
+    this.#epoch = epoch
+    this.#step = step
+    this.#history = [...history]
+    this.#best = best
+  }
+
+  async #trainEpoch(
+    loader: BatchSource,
+    epochs: number,
+    signal: AbortSignal | undefined,
+    watchers: readonly TrainerCallback[],
+  ): Promise<TrainedEpoch> {
+    const running = new RunningScores()
+    const inFlight = new InFlight(this.#stepsInFlight)
+    const start = performance.now()
+    const secondsSince = () => (performance.now() - start) / 1000
+    let batch = 0
+    let learningRate = this.optimizer.lr
+    if ('epoch' in loader) loader.epoch = this.#epoch
+    this.net.train()
+    try {
+      await eachBatch(loader, signal, async ({ x, y }) => {
+        const examples = x.shape[0] ?? 1
+        learningRate = this.optimizer.lr
+        const { names, values } = this.#trainStep({ x, y })
+        const at = {
+          epoch: this.#epoch,
+          epochs,
+          batch: ++batch,
+          batches: loader.length,
+          step: ++this.#step,
+          learningRate,
+        }
+        const report = (data: ArrayLike<number>) => {
+          running.add(names, data, examples)
+          const examplesPerSecond = running.examples / secondsSince()
+          const info = { ...at, ...running.scores, stepLoss: data[0]!, examples: running.examples, examplesPerSecond }
+          for (const watcher of watchers) watcher.onStep?.(info)
+        }
+        await inFlight.push(readOnce(values).then(report))
+      })
+      await inFlight.drain()
+    } finally {
+      await inFlight.settle()
+    }
+    return { scores: running.scores, seconds: secondsSince(), examples: running.examples, learningRate }
+  }
+
+  #trainStep({ x, y }: TrainingBatch): Measured {
+    const { loss: lossOf, metrics, clipGradNorm: maxNorm, schedulerInterval } = this.#options
+    return tidy(() => {
+      this.optimizer.zeroGrad()
+      const output = this.net.forward(x)
+      const loss = lossOf(output, y)
+      loss.backward()
+      if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
+      this.optimizer.step()
+      if (schedulerInterval === 'step') this.scheduler?.step()
+      return noGrad(() => measure(loss, output, y, metrics))
+    })
+  }
+
+  #inEvalMode<T>(fn: () => T): T {
+    const modes = this.net.modules().map((module) => [module, module.training] as const)
+    this.net.eval()
+    try {
+      return noGrad(fn)
+    } finally {
+      for (const [module, training] of modes) module.training = training
+    }
+  }
+
+  #record(trained: TrainedEpoch, validation: Scores | undefined, checkpoint: FitOptions['checkpoint']): EpochRecord {
+    const monitor = (typeof checkpoint === 'object' && checkpoint.monitor) || 'loss'
+    const value = scoreOf(validation ?? trained.scores, monitor)
+    const isBetter = (than: number) => (monitor === 'loss' ? value < than : value > than)
+    const isBest = !Number.isNaN(value) && (this.#best === undefined || isBetter(this.#best.value))
+    if (isBest) this.#best = { epoch: this.#epoch, value }
+    const record: EpochRecord = {
+      epoch: this.#epoch,
+      step: this.#step,
+      ...trained.scores,
+      ...(validation && { validation }),
+      seconds: trained.seconds,
+      examplesPerSecond: trained.examples / trained.seconds,
+      learningRate: trained.learningRate,
+      isBest,
+    }
+    this.#history.push(record)
+    this.#epoch++
+    return record
+  }
+
+  async #saveAfterEpoch(record: EpochRecord, checkpoint: FitOptions['checkpoint']): Promise<void> {
+    const { last, best } = typeof checkpoint === 'string' ? { last: checkpoint, best: undefined } : (checkpoint ?? {})
+    if (last !== undefined) await this.saveCheckpoint(last)
+    if (best !== undefined && record.isBest) await this.saveCheckpoint(best)
+  }
+}
+
+interface TrainedEpoch {
+  readonly scores: Scores
+  readonly seconds: number
+  readonly examples: number
+  readonly learningRate: number
+}
+
+function scoreOf(scores: Scores, monitor: string): number {
+  const value = monitor === 'loss' ? scores.loss : scores.metrics[monitor]
+  if (value === undefined) {
+    const names = ['loss', ...Object.keys(scores.metrics)].join(', ')
+    throw new ValueError(`Trainer.fit: checkpoint.monitor '${monitor}', expected one of ${names}`)
+  }
+  return value
+}
+
+/** Reads a tensor and frees it: the read is queued already. */
+async function readOnce(tensor: Tensor): Promise<ArrayLike<number>> {
+  const reading = tensor.data()
+  tensor.dispose()
+  return reading
+}

@@ -1,0 +1,501 @@
+// Trainer: it learns, reports, stops, resumes bit for bit, keeps memory flat and leaves the event loop free.
+import { PassThrough } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import ava, { type ExecutionContext } from 'ava'
+import {
+  data,
+  FormatError,
+  functional,
+  loadSafetensors,
+  manualSeed,
+  memory,
+  nn,
+  noGrad,
+  optim,
+  readSafetensors,
+  saveSafetensors,
+  synchronize,
+  tensor,
+  train,
+  ValueError,
+} from '../lib/index.js'
+import { temporaryFolder } from './support/temporary.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+/** One after another: they share the random numbers, and some measure memory or time. */
+const test = ava.serial
+const { DataLoader, TensorDataset } = data
+const { Trainer } = train
+const inFolder = temporaryFolder()
+
+/** Points of two rings, 0 inside and 1 outside: no line separates them. */
+function rings(count: number): data.TensorDataset {
+  const points = new Float32Array(count * 2)
+  const classes = new Int32Array(count)
+  for (let i = 0; i < count; i++) {
+    const angle = i * 2.399963
+    const radius = i % 2 === 0 ? 0.5 : 1.5
+    classes[i] = i % 2
+    points.set([radius * Math.cos(angle), radius * Math.sin(angle)], 2 * i)
+  }
+  return new TensorDataset(tensor(points, { shape: [count, 2] }), tensor(classes))
+}
+
+/** Everything of a run on the rings: dropout draws random numbers, the loader shuffles, one epoch has 7 steps. */
+function ringRun(epochs = 6) {
+  manualSeed(11)
+  const dataset = rings(100)
+  const loader = new DataLoader(dataset, { batchSize: 16, shuffle: true })
+  const net = new nn.Sequential(new nn.Linear(2, 16), new nn.ReLU(), new nn.Dropout(0.1), new nn.Linear(16, 2))
+  const optimizer = new optim.Adam(net.parameters(), { lr: 0.02 })
+  const scheduler = new optim.OneCycleLR(optimizer, 0.02, { totalSteps: epochs * loader.length })
+  const trainer = new Trainer(net, {
+    optimizer,
+    scheduler,
+    schedulerInterval: 'step',
+    loss: functional.crossEntropy,
+    clipGradNorm: 5,
+  })
+  return { dataset, loader, net, optimizer, scheduler, trainer }
+}
+
+async function valuesOf(net: nn.Module): Promise<Record<string, readonly number[]>> {
+  const entries = Object.entries(net.stateDict()).map(async ([name, x]) => [name, [...(await x.data())]] as const)
+  return Object.fromEntries(await Promise.all(entries))
+}
+
+// ---- memory and time -------------------------------------------------------------------------------------------------
+
+test('10,000 steps hold memory flat', async (t) => {
+  const net = new nn.Sequential(
+    new nn.Conv2d(1, 4, 3, { padding: 1 }),
+    new nn.BatchNorm2d(4),
+    new nn.ReLU(),
+    new nn.MaxPool2d(2),
+    new nn.Flatten(),
+    new nn.Linear(4 * 4 * 4, 3),
+  )
+  const dataset = new TensorDataset(
+    tensor(
+      Uint8Array.from({ length: 1000 * 64 }, (_, i) => (i * 37) % 256),
+      { shape: [1000, 1, 8, 8] },
+    ),
+    tensor(Int32Array.from({ length: 1000 }, (_, i) => i % 3)),
+    { scale: 1 / 255 },
+  )
+  const optimizer = new optim.Adam(net.parameters())
+  const trainer = new Trainer(net, { optimizer, loss: functional.crossEntropy })
+  const live: number[] = []
+  const resident: number[] = []
+  // 125 steps an epoch. The first 16 epochs compile and size the heap of JavaScript; 80 more are 10,000 steps.
+  const loader = new DataLoader(dataset, { batchSize: 8, shuffle: true })
+  await trainer.fit(loader, { epochs: 16 })
+  await trainer.fit(loader, {
+    epochs: 96,
+    onStep({ step }) {
+      if (step % 100 !== 0) return
+      collectGarbage() // what JavaScript has not collected yet says nothing of leaks
+      live.push(memory().live)
+      resident.push(process.memoryUsage.rss())
+    },
+  })
+  t.is(trainer.step, 12_000)
+  t.is(live.length, 100)
+  const tenth = (values: number[], i: number) => values.slice(i * 10, (i + 1) * 10).sort((a, b) => a - b)[5]!
+  t.log(`live ${tenth(live, 0)} → ${tenth(live, 9)} bytes, RSS ${tenth(resident, 0)} → ${tenth(resident, 9)} bytes`)
+  t.true(tenth(live, 9) <= 1.02 * tenth(live, 0), `live ${live}`)
+  t.true(tenth(resident, 9) <= 1.02 * tenth(resident, 0), `RSS ${resident}`)
+})
+
+test('timers fire while long steps compute', async (t) => {
+  const net = new nn.Sequential(
+    new nn.Conv2d(16, 64, 3, { padding: 1 }),
+    new nn.Conv2d(64, 64, 3, { padding: 1 }),
+    new nn.Flatten(),
+    new nn.Linear(64 * 32 * 32, 2),
+  )
+  const dataset = new TensorDataset(
+    tensor(new Float32Array(64 * 16 * 1024), { shape: [64, 16, 32, 32] }),
+    tensor(new Int32Array(64)),
+  )
+  const trainer = new Trainer(net, {
+    optimizer: new optim.SGD(net.parameters(), { lr: 0.01 }),
+    loss: functional.crossEntropy,
+  })
+  const gaps: number[] = []
+  let last = performance.now()
+  const timer = setInterval(() => {
+    gaps.push(performance.now() - last)
+    last = performance.now()
+  }, 5)
+  const start = performance.now()
+  try {
+    await trainer.fit(new DataLoader(dataset, { batchSize: 32 }), { epochs: 2 })
+  } finally {
+    clearInterval(timer)
+  }
+  const seconds = (performance.now() - start) / 1000
+  const longest = Math.max(...gaps)
+  t.log(`4 steps in ${seconds.toFixed(2)} s; ${gaps.length} timers, the longest gap ${longest.toFixed(1)} ms`)
+  t.true(gaps.length >= 0.25 * ((seconds * 1000) / 5), 'timers came at a quarter of their rate at least')
+  t.true(longest < 1000 * Math.max(0.1, seconds / 8), 'no gap as long as half a step')
+})
+
+test('nothing stays behind after fit, evaluate, predict, an abort and an error', async (t) => {
+  const { loader, dataset, trainer, net } = ringRun()
+  await trainer.fit(loader, { epochs: 1 }) // the optimizer's state is made
+  await synchronize()
+  const before = memory().tensors
+  await trainer.fit(loader, { epochs: 3, validation: new DataLoader(dataset, { batchSize: 30 }) })
+  await trainer.evaluate(loader)
+  const controller = new AbortController()
+  const onStep = () => controller.abort(new Error('stop'))
+  await t.throwsAsync(trainer.fit(loader, { epochs: 9, onStep, signal: controller.signal }), { message: 'stop' })
+  await t.throwsAsync(
+    trainer.fit(loader, {
+      epochs: 9,
+      onStep() {
+        throw new Error('enough')
+      },
+    }),
+    { message: 'enough' },
+  )
+  net.zeroGrad()
+  await synchronize()
+  const held = memory().tensors
+  t.true(held <= before, `${before} blocks before, ${held} after`)
+})
+
+// ---- learning ---------------------------------------------------------------------------------------------------------
+
+test('learns what no line separates, with a short last batch', async (t) => {
+  const { loader, dataset, trainer, net } = ringRun(30)
+  const epochs: train.EpochRecord[] = []
+  const steps: train.StepInfo[] = []
+  const validation = new DataLoader(dataset, { batchSize: 64 })
+  const history = await trainer.fit(loader, {
+    epochs: 30,
+    validation,
+    onStep: (info) => steps.push(info),
+    onEpoch: (record) => void epochs.push(record),
+  })
+  t.deepEqual(epochs, [...history])
+  t.is(history.length, 30)
+  t.is(steps.length, 210)
+  t.deepEqual(
+    steps.map(({ step }) => step),
+    Array.from({ length: 210 }, (_, i) => i + 1),
+  )
+  t.deepEqual(
+    steps.slice(5, 8).map(({ batch, examples }) => [batch, examples]),
+    [
+      [6, 96],
+      [7, 100],
+      [1, 16],
+    ],
+  )
+  const { validation: scores, accuracy } = history.at(-1)!
+  t.true(scores!.accuracy! > 0.95, `accuracy ${scores!.accuracy}`)
+  t.true(history.at(-1)!.loss < 0.5 * history[0]!.loss)
+  t.true(accuracy! > 0.8)
+  t.true(steps.every(({ learningRate }) => learningRate > 0))
+  t.true(net.training, 'left in training mode')
+})
+
+test('scores are means over examples, in evaluation mode', async (t) => {
+  const { loader, dataset, trainer, net } = ringRun()
+  const one = await trainer.evaluate(new DataLoader(dataset, { batchSize: 100 }))
+  const ragged = await trainer.evaluate(new DataLoader(dataset, { batchSize: 32 }))
+  t.true(Math.abs(one.loss - ragged.loss) < 1e-6)
+  t.true(Math.abs(one.accuracy! - ragged.accuracy!) < 1e-6)
+  net.eval()
+  const { x, y } = dataset.batch(Int32Array.from({ length: 100 }, (_, i) => i))
+  const output = (await noGrad(() => net.forward(x)).toArray()) as number[][]
+  const right = output.filter(([a, b], i) => Number(b! > a!) === i % 2).length
+  t.true(Math.abs(one.accuracy! - right / 100) < 1e-6)
+  t.false(net.training)
+  await trainer.evaluate(loader)
+  t.false(net.training, 'the mode is what it was')
+  t.deepEqual(await (await trainer.predict(x)).toArray(), output)
+  y.dispose()
+})
+
+test('frozen batch normalisation stays in evaluation mode through evaluate', async (t) => {
+  const net = new nn.Sequential(new nn.BatchNorm1d(2), new nn.Linear(2, 2))
+  net.train()
+  net.modules()[1]!.training = false
+  const trainer = new Trainer(net, {
+    optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
+    loss: functional.crossEntropy,
+  })
+  await trainer.evaluate(new DataLoader(rings(10), { batchSize: 5 }))
+  t.deepEqual(
+    net.modules().map(({ training }) => training),
+    [true, false, true],
+  )
+})
+
+test('own metrics, and none for targets that are no classes', async (t) => {
+  const x = tensor([[1], [2], [3]])
+  const y = tensor([[2], [4], [6]])
+  const net = new nn.Linear(1, 1)
+  const make = (metrics?: Record<string, train.Metric>) =>
+    new Trainer(net, {
+      optimizer: new optim.SGD(net.parameters(), { lr: 0.01 }),
+      loss: functional.mseLoss,
+      ...(metrics && { metrics }),
+    })
+  const loader = new DataLoader(new TensorDataset(x, y), { batchSize: 2 })
+  t.deepEqual((await make().evaluate(loader)).metrics, {})
+  const scores = await make({ distance: (output, target) => output.sub(target).abs().mean() }).evaluate(loader)
+  t.deepEqual(Object.keys(scores.metrics), ['distance'])
+  t.true(scores.metrics.distance! > 0)
+  t.is(scores.accuracy, undefined)
+})
+
+test('a schedule by epoch is told the loss', async (t) => {
+  const { loader, optimizer, net } = ringRun()
+  optimizer.lr = 0.001
+  const scheduler = new optim.ReduceLROnPlateau(optimizer, { mode: 'max', patience: 0, factor: 0.5 })
+  const trainer = new Trainer(net, { optimizer, scheduler, loss: functional.crossEntropy })
+  const history = await trainer.fit(loader, { epochs: 3 })
+  t.deepEqual(
+    history.map(({ learningRate }) => learningRate),
+    [0.001, 0.001, 0.0005],
+  )
+})
+
+test('a loss that is no number is reported and never the best', async (t) => {
+  const net = new nn.Linear(2, 2)
+  const trainer = new Trainer(net, {
+    optimizer: new optim.SGD(net.parameters(), { lr: 0.1 }),
+    loss: (output) => output.sum().mul(Number.NaN),
+  })
+  const file = inFolder('nan.safetensors')
+  const [record] = await trainer.fit(new DataLoader(rings(4), { batchSize: 2 }), { epochs: 1, checkpoint: file })
+  t.true(Number.isNaN(record!.loss))
+  t.false(record!.isBest)
+  await trainer.loadCheckpoint(file)
+  t.true(Number.isNaN(trainer.history[0]!.loss), 'also from a checkpoint')
+})
+
+// ---- stopping ---------------------------------------------------------------------------------------------------------
+
+test('an abort ends the fit between steps and leaves the network usable', async (t) => {
+  const { loader, trainer } = ringRun()
+  const controller = new AbortController()
+  const reason = new Error('stop')
+  let steps = 0
+  const fitting = trainer.fit(loader, {
+    epochs: 1000,
+    signal: controller.signal,
+    onStep: () => ++steps === 16 && controller.abort(reason),
+  })
+  t.is(await t.throwsAsync(fitting), reason)
+  t.true(steps >= 16 && steps < 21)
+  t.is(trainer.epoch, 2)
+  t.true((await trainer.evaluate(loader)).loss > 0)
+  const signal = AbortSignal.abort(reason)
+  t.is(await t.throwsAsync(trainer.fit(loader, { epochs: 3, signal })), reason)
+  t.is(await t.throwsAsync(trainer.evaluate(loader, { signal })), reason)
+  await trainer.fit(loader, { epochs: 3 })
+  t.is(trainer.epoch, 3)
+})
+
+test('an abort does not wait for a batch that never comes', async (t) => {
+  const { trainer } = ringRun()
+  const never: train.BatchSource = {
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }),
+  }
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(new Error('too long')), 30)
+  await t.throwsAsync(trainer.fit(never, { epochs: 1, signal: controller.signal }), { message: 'too long' })
+})
+
+test('errors of the loader, the loss and the watchers end the fit', async (t) => {
+  const { loader, net, optimizer, trainer } = ringRun()
+  async function* broken() {
+    yield* []
+    throw new RangeError('no more pictures')
+  }
+  await t.throwsAsync(trainer.fit(broken(), { epochs: 1 }), { instanceOf: RangeError })
+  const wrong = new Trainer(net, {
+    optimizer,
+    loss: () => {
+      throw new TypeError('no loss')
+    },
+  })
+  await t.throwsAsync(wrong.fit(loader, { epochs: 1 }), { instanceOf: TypeError })
+  let ended = 0
+  const onEpoch = () => Promise.reject(new Error('disk full'))
+  const watched = new Trainer(net, {
+    optimizer,
+    loss: functional.crossEntropy,
+    callbacks: [{ onEpoch, onFitEnd: () => ended++ }],
+  })
+  await t.throwsAsync(watched.fit(loader, { epochs: 1 }), { message: 'disk full' })
+  t.is(ended, 1)
+})
+
+test('wrong arguments', async (t) => {
+  const { loader, net, optimizer, trainer } = ringRun()
+  for (const epochs of [0, -1, 1.5, Number.NaN]) {
+    await t.throwsAsync(trainer.fit(loader, { epochs }), {
+      instanceOf: ValueError,
+      message: /expected an integer from 1 on/,
+    })
+  }
+  t.throws(() => new Trainer(net, { optimizer, loss: functional.crossEntropy, stepsInFlight: 0 }), {
+    instanceOf: ValueError,
+  })
+  const first = trainer.fit(loader, { epochs: 1 })
+  await t.throwsAsync(trainer.fit(loader, { epochs: 1 }), { instanceOf: ValueError, message: /is fitting already/ })
+  await first
+  const checkpoint = { best: inFolder('x.safetensors'), monitor: 'beauty' }
+  await t.throwsAsync(trainer.fit(loader, { epochs: 2, checkpoint }), {
+    message: /'beauty', expected one of loss, accuracy/,
+  })
+})
+
+// ---- checkpoints ------------------------------------------------------------------------------------------------------
+
+test('a resumed run equals one that never stopped, bit for bit', async (t) => {
+  const whole = ringRun()
+  await whole.trainer.fit(whole.loader, { epochs: 6 })
+  const expected = await valuesOf(whole.net)
+
+  const file = inFolder('resume.safetensors')
+  const first = ringRun()
+  await first.trainer.fit(first.loader, { epochs: 3, checkpoint: file })
+
+  const second = ringRun()
+  manualSeed(999) // the checkpoint brings its own
+  await second.trainer.loadCheckpoint(file)
+  t.is(second.trainer.epoch, 3)
+  t.deepEqual(second.trainer.history, first.trainer.history)
+  await second.trainer.fit(second.loader, { epochs: 6 })
+  t.deepEqual(await valuesOf(second.net), expected)
+  const losses = (history: readonly train.EpochRecord[]) =>
+    history.map(({ loss, accuracy, learningRate }) => [loss, accuracy, learningRate])
+  t.deepEqual(losses(second.trainer.history), losses(whole.trainer.history))
+  t.deepEqual(await second.trainer.fit(second.loader, { epochs: 6 }), second.trainer.history, 'nothing is left to do')
+})
+
+test('the best epoch has a checkpoint of its own', async (t) => {
+  const { dataset, loader, trainer } = ringRun()
+  const checkpoint = { last: inFolder('last.safetensors'), best: inFolder('best.safetensors'), monitor: 'accuracy' }
+  const history = await trainer.fit(loader, {
+    epochs: 5,
+    validation: new DataLoader(dataset, { batchSize: 50 }),
+    checkpoint,
+  })
+  const best = Math.max(...history.map(({ validation }) => validation!.accuracy!))
+  t.is(trainer.best!.value, best)
+  t.is(history[trainer.best!.epoch]!.validation!.accuracy, best)
+  t.is(history.filter(({ isBest }) => isBest).at(-1)!.epoch, trainer.best!.epoch)
+  const other = ringRun()
+  await other.trainer.loadCheckpoint(checkpoint.best)
+  t.is(other.trainer.epoch, trainer.best!.epoch + 1)
+  t.is((await other.trainer.evaluate(new DataLoader(dataset, { batchSize: 50 }))).accuracy, best)
+})
+
+test('a checkpoint is a plain file: weights under model.', async (t) => {
+  const { loader, trainer, net } = ringRun()
+  const file = inFolder('plain.safetensors')
+  await trainer.fit(loader, { epochs: 1, checkpoint: file })
+  const loaded = await loadSafetensors(file)
+  for (const [name, values] of Object.entries(await valuesOf(net))) {
+    t.deepEqual([...(await loaded[`model.${name}`]!.data())], values)
+  }
+})
+
+async function damaged(t: ExecutionContext, change: (metadata: Record<string, string>) => void): Promise<string> {
+  const { loader, trainer } = ringRun()
+  const file = inFolder(`damaged ${t.title}.safetensors`)
+  await trainer.fit(loader, { epochs: 1, checkpoint: file })
+  const { metadata } = await readSafetensors(file)
+  const changed = { ...metadata }
+  change(changed)
+  await saveSafetensors(file, await loadSafetensors(file), { metadata: changed })
+  return file
+}
+
+const wrongStates: readonly [string, (metadata: Record<string, string>) => void, RegExp][] = [
+  ['no format', (metadata) => delete metadata.format, /its format is undefined, expected/],
+  ['another format', (metadata) => (metadata.format = 'other 7'), /its format is "other 7"/],
+  ['no state', (metadata) => delete metadata.state, /not valid JSON/],
+  ['cut state', (metadata) => (metadata.state = metadata.state!.slice(0, 40)), /not valid JSON/],
+  ['state that is null', (metadata) => (metadata.state = 'null'), /lacks parts/],
+  [
+    'state without groups',
+    (metadata) => (metadata.state = metadata.state!.replace('paramGroups', 'groups')),
+    /lacks parts/,
+  ],
+  [
+    'state without a step',
+    (metadata) => (metadata.state = metadata.state!.replace('"steps":{"0"', '"steps":{"77"')),
+    /came a tensor "optimizer\.0\./,
+  ],
+]
+for (const [name, change, message] of wrongStates) {
+  test(`refuses a checkpoint with ${name}`, async (t) => {
+    const file = await damaged(t, change)
+    const { trainer, net } = ringRun()
+    const before = await valuesOf(net)
+    await t.throwsAsync(trainer.loadCheckpoint(file), { instanceOf: FormatError, message })
+    t.deepEqual(await valuesOf(net), before, 'nothing was changed')
+  })
+}
+
+test('refuses a checkpoint of another network, or without the scheduler', async (t) => {
+  const file = inFolder('other.safetensors')
+  const net = new nn.Linear(3, 3)
+  const optimizer = new optim.Adam(net.parameters())
+  await new Trainer(net, { optimizer, loss: functional.mseLoss }).saveCheckpoint(file)
+  await t.throwsAsync(ringRun().trainer.loadCheckpoint(file), { instanceOf: ValueError, message: /no scheduler/ })
+  const { net: rings, optimizer: own } = ringRun()
+  const trainer = new Trainer(rings, { optimizer: own, loss: functional.crossEntropy })
+  await t.throwsAsync(trainer.loadCheckpoint(file), {
+    instanceOf: ValueError,
+    message: /names are not those of Sequential/,
+  })
+})
+
+// ---- progress ---------------------------------------------------------------------------------------------------------
+
+function captured(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } {
+  let text = ''
+  const stream = new PassThrough() as unknown as NodeJS.WriteStream
+  stream.on('data', (chunk) => (text += chunk))
+  Object.assign(stream, { isTTY, columns: 120, cursorTo() {}, clearLine() {}, moveCursor() {} })
+  return { stream, text: () => text }
+}
+
+test('progress: plain lines where there is no terminal', async (t) => {
+  const { loader, net, optimizer } = ringRun()
+  const { stream, text } = captured(false)
+  const trainer = new Trainer(net, {
+    optimizer,
+    loss: functional.crossEntropy,
+    callbacks: [train.progressBar({ stream, interval: 0 })],
+  })
+  await trainer.fit(loader, { epochs: 2, validation: loader })
+  t.regex(text(), /^epoch 1\/2 batch 1\/7 · loss \d\.\d{4} · accuracy [\d.]+ % · \d+ images\/s · .* left$/m)
+  t.regex(text(), /^epoch 2\/2 · loss .* · accuracy .* · validation loss .* · accuracy .* s \(\d+ images\/s\)$/m)
+  t.false(text().includes('\u001b'), 'no control characters')
+})
+
+test('progress: a bar on a terminal', async (t) => {
+  const { loader, net, optimizer } = ringRun()
+  const { stream, text } = captured(true)
+  const trainer = new Trainer(net, {
+    optimizer,
+    loss: functional.crossEntropy,
+    callbacks: [train.progressBar({ stream })],
+  })
+  await trainer.fit(loader, { epochs: 2 })
+  t.regex(text(), /epoch 1\/2 .*[━─]/)
+  t.regex(text(), /^.*epoch 2\/2 · loss /m)
+})
