@@ -55,7 +55,7 @@ class CpuBackend final : public Backend {
 
  private:
   static constexpr std::align_val_t alignment{64};
-  cpu::Engine engine_{omp_get_num_procs()};
+  cpu::Engine engine_{omp_get_max_threads()};  // OMP_NUM_THREADS, or the number of cores
 };
 
 }  // namespace
