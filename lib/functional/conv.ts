@@ -5,7 +5,8 @@ import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { batched, oneOf, optional, type Size, shapeText, sizes } from './arguments.js'
+import { batched, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
+import { add } from './math.js'
 
 /** What lies around the input: zeros, or elements of the input itself. */
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
@@ -166,21 +167,31 @@ function convTranspose(
         (size, i) =>
           (size - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (weight.shape[i + 2]! - 1) + outputPadding[i]! + 1,
       )
-    // The output is the input of the convolution that would give x: the end of it that no window reaches is the output padding.
-    const paddingEnd = padding.map((size, i) => (outputPadding[i]! < stride[i]! ? size : size - outputPadding[i]!))
-    return wrap(
-      native.ops.convBackwardData(
-        input.handle,
-        weight.handle,
-        optional(bias),
-        stride,
-        padding,
-        paddingEnd,
-        dilation,
-        options.groups ?? 1,
-        inputSize,
-      ),
-    )
+    // A convolution of the output gives x; its last `outputPadding` elements are reached by no window, unless that padding
+    // is as long as a step: then less is cut off instead, and what lies beyond the last window holds the bias alone.
+    const isLong = outputPadding.map((extra, i) => extra >= stride[i]!)
+    const paddingEnd = padding.map((size, i) => (isLong[i] ? Math.max(0, size - outputPadding[i]!) : size))
+    const beyond = padding.map((size, i) => (isLong[i] ? Math.max(0, outputPadding[i]! - size) : 0))
+    const run = (biasHandle: number) =>
+      wrap(
+        native.ops.convBackwardData(
+          input.handle,
+          weight.handle,
+          biasHandle,
+          stride,
+          padding,
+          paddingEnd,
+          dilation,
+          options.groups ?? 1,
+          inputSize.map((size, i) => size - beyond[i]!),
+        ),
+      )
+    if (beyond.every((size) => size === 0)) return run(optional(bias))
+    return tidy(() => {
+      const none = [0, 0, ...sizes(0, spatial)]
+      const y = wrap(native.ops.pad(run(0).handle, none, [0, 0, ...beyond], 'constant', 0))
+      return bias ? add(y, reshaped(bias, [bias.size, ...sizes(1, spatial)])) : y
+    })
   })
 }
 

@@ -55,11 +55,11 @@ export class Sequential extends LayerList<Layer> {
   constructor(...layers: Layer[] | [Readonly<Record<string, Layer>>]) {
     super()
     const [only] = layers
-    if (layers.length !== 1 || only === undefined || isLayer(only)) {
+    if (layers.length !== 1 || isLayer(only) || typeof only !== 'object' || only === null) {
       this.append(...(layers as Layer[]))
       return
     }
-    for (const [name, layer] of Object.entries(only as Readonly<Record<string, Layer>>)) {
+    for (const [name, layer] of Object.entries(only)) {
       if (name in this) throw new ValueError(`Sequential: a layer cannot be named '${name}'`)
       if (!isLayer(layer)) throw new ValueError(`Sequential: '${name}' has no method forward, expected a layer`)
       Object.assign(this, { [name]: layer })

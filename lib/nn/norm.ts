@@ -10,7 +10,7 @@ import { type Buffer, bufferOf, type FactoryOptions, type Parameter, parameterOf
 export interface BatchNormModuleOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number
-  /** Weight of the batch in the running statistics; null: the mean over all batches so far. Default 0.1. */
+  /** Weight of the batch in the running statistics; null: batch normalisation takes the mean over all batches so far. Default 0.1. */
   momentum?: number | null
   /** Whether there are weight (1 at first) and bias (0). Default: true for batch, false for instance normalisation. */
   affine?: boolean
@@ -24,7 +24,7 @@ abstract class RunningNorm extends Module {
   bias: Parameter | null
   runningMean: Buffer | null
   runningVar: Buffer | null
-  /** int32 scalar: how many batches the running statistics have seen. */
+  /** int32 scalar: how many batches the running statistics have seen; counted by batch normalisation alone, as in PyTorch. */
   numBatchesTracked: Buffer | null
   readonly numFeatures: number
   readonly eps: number
@@ -42,13 +42,6 @@ abstract class RunningNorm extends Module {
     this.runningMean = trackRunningStats ? bufferOf(zeros(shape, factory)) : null
     this.runningVar = trackRunningStats ? bufferOf(ones(shape, factory)) : null
     this.numBatchesTracked = trackRunningStats ? bufferOf(zeros([], { ...factory, dtype: 'int32' })) : null
-  }
-
-  /** Counts a batch; its weight in the running statistics. Without momentum the counter is read, which blocks. */
-  protected countBatch(): number {
-    if (!this.training || !this.numBatchesTracked) return this.momentum ?? 0
-    this.numBatchesTracked.copy_(this.numBatchesTracked.add(1))
-    return this.momentum ?? 1 / this.numBatchesTracked.itemSync()
   }
 
   /** Sets the running statistics back to mean 0 and variance 1. */
@@ -71,13 +64,20 @@ abstract class BatchNormNd extends RunningNorm {
   /** How many dimensions x may have. */
   protected abstract readonly ranks: readonly number[]
 
+  /** Counts a batch; its weight in the running statistics. Without momentum the counter is read, which blocks. */
+  #countBatch(): number {
+    if (!this.training || !this.numBatchesTracked) return this.momentum ?? 0
+    this.numBatchesTracked.copy_(this.numBatchesTracked.add(1))
+    return this.momentum ?? 1 / this.numBatchesTracked.itemSync()
+  }
+
   override forward(x: Tensor): Tensor {
     if (!this.ranks.includes(x.rank)) {
       throw new ShapeError(
         `batchNorm: x is ${shapeText(x.shape)}, expected ${this.ranks.join(' or ')} dimensions [N, C, …]`,
       )
     }
-    const momentum = this.countBatch()
+    const momentum = this.#countBatch()
     return F.batchNorm(x, this.runningMean, this.runningVar, {
       weight: this.weight,
       bias: this.bias,
@@ -139,7 +139,6 @@ abstract class InstanceNormNd extends RunningNorm {
   protected abstract readonly spatial: number
 
   override forward(x: Tensor): Tensor {
-    const momentum = this.countBatch()
     return batched('instanceNorm', x, this.spatial, (input) => {
       if (input.shape[1] !== this.numFeatures) {
         throw new ShapeError(`instanceNorm: x is ${shapeText(x.shape)}, expected ${this.numFeatures} channels`)
@@ -150,7 +149,7 @@ abstract class InstanceNormNd extends RunningNorm {
         weight: this.weight,
         bias: this.bias,
         useInputStats: this.training || !this.runningMean,
-        momentum,
+        momentum: this.momentum ?? 0,
         eps: this.eps,
       })
     })

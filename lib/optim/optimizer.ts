@@ -75,7 +75,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
       return
     }
     for (const group of list) {
-      if (group instanceof Tensor) throw new ValueError(`${new.target.name}: got parameters and groups mixed`)
+      if (group instanceof Tensor || typeof group?.params?.[Symbol.iterator] !== 'function') {
+        throw new ValueError(`${new.target.name}: got ${String(group)}, expected parameters, or groups { params, … }`)
+      }
       this.addParamGroup(group)
     }
   }
