@@ -11,6 +11,13 @@ Tensors vjp(const MaxPool& op, const Context& c, Grads dy) {
                     {dy[0], c.output(1)}));
 }
 
+Tensors vjp(const MaxPoolBackward& op, const Context& c, Grads ddx) {
+  if (!op.returnIndices) {
+    fail(ErrorKind::gradient, "maxPool: its second derivative is only available where the forward pass had returnIndices");
+  }
+  return {c.emit(PlaneGather{}, {ddx[0], c.input(1)}), Tensor()};
+}
+
 Tensors vjp(const MaxUnpool&, const Context& c, Grads dy) { return {c.emit(PlaneGather{}, {dy[0], c.input(1)}), Tensor()}; }
 
 Tensors vjp(const PlaneGather&, const Context& c, Grads dy) {

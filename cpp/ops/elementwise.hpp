@@ -37,6 +37,21 @@ constexpr bool isLocallyConstant(UnaryFunction f) {
          f == UnaryFunction::isnan || f == UnaryFunction::logicalNot;
 }
 
+/// Whether the derivative is constant wherever it exists, so that the second derivative is zero.
+constexpr bool isPiecewiseLinear(UnaryFunction f) {
+  switch (f) {
+    case UnaryFunction::relu:
+    case UnaryFunction::relu6:
+    case UnaryFunction::leakyRelu:
+    case UnaryFunction::hardsigmoid:
+    case UnaryFunction::abs:
+    case UnaryFunction::neg:
+    case UnaryFunction::affine:
+    case UnaryFunction::clamp: return true;
+    default: return isLocallyConstant(f);
+  }
+}
+
 /// isnan and logicalNot give bool; every other function keeps the type of x.
 struct Unary : OpBase<Unary> {
   static constexpr std::string_view name = "unary", inputs = "x", saves = "x y";  // see savesOf
@@ -47,8 +62,7 @@ struct Unary : OpBase<Unary> {
 
 /// dx = dy · f'(v), v being y where gradientFromOutput, else x (absent where gradientFromNothing).
 struct UnaryBackward : OpBase<UnaryBackward> {
-  static constexpr std::string_view name = "unaryBackward", inputs = "dy v?", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
+  static constexpr std::string_view name = "unaryBackward", inputs = "dy v?", outputs = "dx", saves = "dy v";  // see savesOf
   UnaryFunction function = UnaryFunction::relu;
   double alpha = 0, beta = 0;
   FIELDS(UnaryBackward, function, alpha, beta)

@@ -14,8 +14,7 @@ struct Softmax : OpBase<Softmax> {
 };
 
 struct SoftmaxBackward : OpBase<SoftmaxBackward> {
-  static constexpr std::string_view name = "softmaxBackward", inputs = "dy y", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
+  static constexpr std::string_view name = "softmaxBackward", inputs = "dy y", outputs = "dx", saves = "dy y";
   Index axis = 0;
   bool log = false;
   FIELDS(SoftmaxBackward, axis, log)
@@ -35,8 +34,8 @@ struct NllLoss : OpBase<NllLoss> {
 
 /// dy: scalar, or [N, …] where reduction is none → dlogp [N, classes, …].
 struct NllLossBackward : OpBase<NllLossBackward> {
-  static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight", outputs = "dlogp";
-  static constexpr Gradient gradient = Gradient::missing;
+  static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight", outputs = "dlogp",
+                                    saves = "target weight";
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;
   Index classes = 1;

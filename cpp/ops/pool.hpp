@@ -14,9 +14,9 @@ struct MaxPool : OpBase<MaxPool> {
   FIELDS(MaxPool, kernelSize, stride, padding, dilation, ceilMode, returnIndices)
 };
 
+/// Its own gradient exists with `returnIndices`, where the state can be read.
 struct MaxPoolBackward : OpBase<MaxPoolBackward> {
-  static constexpr std::string_view name = "maxPoolBackward", inputs = "dy state", outputs = "dx";
-  static constexpr Gradient gradient = Gradient::missing;
+  static constexpr std::string_view name = "maxPoolBackward", inputs = "dy state", outputs = "dx", saves = "state";
   Dims kernelSize, stride, padding, dilation;
   bool ceilMode = false, returnIndices = false;
   Dims inputSize;

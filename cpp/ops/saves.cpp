@@ -15,6 +15,8 @@ std::string_view saves(const Unary& unary) {
   return gradientFromOutput(unary.function) ? "y" : "x";
 }
 
+std::string_view saves(const UnaryBackward& unary) { return isPiecewiseLinear(unary.function) ? "v" : "dy v"; }
+
 std::string_view saves(const Binary& binary) {
   switch (binary.function) {
     case BinaryFunction::mul:
