@@ -16,7 +16,7 @@ struct Fill : OpBase<Fill> {
   DYNAMIC(Fill, value)
 };
 
-/// low + (high − low)·u, u = uniformFloat(word).
+/// low + (high − low)·u, u = uniformFloat(word), computed in double.
 struct Uniform : OpBase<Uniform> {
   static constexpr std::string_view name = "uniform", inputs = "";
   static constexpr Gradient gradient = Gradient::zero;
@@ -51,7 +51,7 @@ struct Permutation : OpBase<Permutation> {
   DYNAMIC(Permutation, seed, offset)
 };
 
-/// y = x/(1−p) where uniformFloat(word) ≥ p, else 0. `channelwise`: one word for each (n, c) plane of [N, C, …].
+/// y = x/(1−p) where uniformFloat(word) ≥ p, else 0 (p in [0, 1]). `channelwise`: one word for each (n, c) plane of [N, C, …].
 /// It is linear in x, so its gradient is itself with the same seed and offset.
 struct Dropout : OpBase<Dropout> {
   static constexpr std::string_view name = "dropout", inputs = "x";

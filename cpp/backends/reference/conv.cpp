@@ -22,7 +22,8 @@ struct Geometry {
         inputChannels(weight[1]), outputChannels(weight[0] / groups) {}
 };
 
-/// Collects the matches inside the input. `place(p, k, i)` says which position of the result a match counts for, and its tap.
+/// Collects the matches inside the input. `place(p, k, i)` says for which position of the result a match counts, and its
+/// tap.
 template <class ConvOp, class Place>
 Taps collectTaps(const ConvOp& op, const Geometry& size, const Triple& result, Place place) {
   Triple stride = lift(op.stride, 1), padding = lift(op.padding, 0), dilation = lift(op.dilation, 1);

@@ -224,7 +224,8 @@ KernelPtr prepare(const Binary& op, const Signature& signature) {
 KernelPtr prepare(const Where&, const Signature& signature) {
   const Dims& shape = signature.outputs[0].shape;
   Walk<4> walk(shape, {stridesOf(shape), broadcastStrides(signature.inputs[0].shape, shape),
-                       broadcastStrides(signature.inputs[1].shape, shape), broadcastStrides(signature.inputs[2].shape, shape)});
+                       broadcastStrides(signature.inputs[1].shape, shape),
+                       broadcastStrides(signature.inputs[2].shape, shape)});
   return dispatchSize(signature.outputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     return makeKernel(signature, [=](const Run& run) {
       Index stepCondition = walk.step(1), stepA = walk.step(2), stepB = walk.step(3);

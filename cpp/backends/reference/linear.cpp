@@ -60,7 +60,8 @@ KernelPtr prepare(const MatMul& op, const Signature& signature) {
 
   // Strides of the batch dimensions count whole matrices.
   Dims batch = y.slice(0, y.size() - 2);
-  Walk<2> batches(batch, {broadcastStrides(a.slice(0, a.size() - 2), batch), broadcastStrides(b.slice(0, b.size() - 2), batch)});
+  Dims batchA = a.slice(0, a.size() - 2), batchB = b.slice(0, b.size() - 2);
+  Walk<2> batches(batch, {broadcastStrides(batchA, batch), broadcastStrides(batchB, batch)});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     return makeKernel(signature, [=](const Run& run) {
       T* out = run.out<T>(0);

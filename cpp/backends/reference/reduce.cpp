@@ -75,7 +75,9 @@ KernelPtr prepare(const Reduce& op, const Signature& signature) {
           const T* x = run.in<T>(0) + begin[0] + k * kept.step(0);
           A held = startOf<A>(f);
           reduced.forEachRow([&](const auto& at) {
-            for (Index i = 0; i < reduced.length(); i++) held = combine(f, held, static_cast<A>(x[at[0] + i * reduced.step(0)]));
+            for (Index i = 0; i < reduced.length(); i++) {
+              held = combine(f, held, static_cast<A>(x[at[0] + i * reduced.step(0)]));
+            }
           });
           if (f == ReduceFunction::mean) held /= static_cast<A>(count);
           *y++ = static_cast<T>(held);

@@ -28,7 +28,8 @@ Taps collectTaps(const UpsampleOp& op, const Triple& input, const Triple& output
     // an axis that the tensor does not have is 1 → 1, as is one of the same size: read as it is
     bool isSame = input[axis] == output[axis];
     for (Index i = 0; i < output[axis]; i++) {
-      taps[axis].push_back(isSame ? std::vector<Tap>{{i, 1}} : tapsOf(op.mode, op.alignCorners, i, input[axis], output[axis]));
+      taps[axis].push_back(isSame ? std::vector<Tap>{{i, 1}}
+                                  : tapsOf(op.mode, op.alignCorners, i, input[axis], output[axis]));
     }
   }
   return taps;

@@ -110,7 +110,8 @@ KernelPtr prepare(const Concat& op, const Signature& signature) {
   Index outer = y.shape.slice(0, static_cast<int>(op.axis)).product();
   std::vector<std::size_t> blocks;  // bytes that each input gives at a time
   for (const TensorDesc& x : signature.inputs) {
-    blocks.push_back(static_cast<std::size_t>(Split(x.shape, op.axis).size * Split(x.shape, op.axis).inner) * sizeOf(y.dtype));
+    Split split(x.shape, op.axis);
+    blocks.push_back(static_cast<std::size_t>(split.size * split.inner) * sizeOf(y.dtype));
   }
   return makeKernel(signature, [=](const Run& run) {
     char* y = run.out<char>(0);
