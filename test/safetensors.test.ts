@@ -247,7 +247,7 @@ test('Python reads our files and we read its', async (t) => {
   const [ours, theirs] = [inFolder('ours.safetensors'), inFolder('theirs.safetensors')]
   const tensors = everyType()
   await saveSafetensors(ours, tensors, { metadata: { from: 'node', title: 'Grüße' } })
-  const script = fileURLToPath(new URL('../../test/support/safetensorsCheck.py', import.meta.url))
+  const script = fileURLToPath(new URL('../../test/support/safetensors-check.py', import.meta.url))
   const { stdout, stderr, status } = spawnSync(python, [script, ours, theirs], { encoding: 'utf8' })
   t.is(status, 0, stderr)
   const seen = JSON.parse(stdout) as {
@@ -287,7 +287,7 @@ test('Python reads our files and we read its', async (t) => {
 test('a process that is killed while it writes leaves a whole file', async (t) => {
   const file = inFolder('killed.safetensors')
   const size = 4_000_000
-  const script = fileURLToPath(new URL('./support/writeForever.js', import.meta.url))
+  const script = fileURLToPath(new URL('./support/write-forever.js', import.meta.url))
   for (const delay of [5, 40, 90]) {
     const child = spawn(process.execPath, [script, file, String(size)], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')

@@ -1,5 +1,5 @@
 // Puts samples together into one batch in host memory. Worker threads run this: it must not know tensors.
-import { allocate, elementsOf, type HostArray } from '../io/hostArray.js'
+import { allocate, elementsOf, type HostArray } from '../io/host-array.js'
 import type { Dataset, Sample } from './dataset.js'
 
 export interface HostBatch {

@@ -1,5 +1,5 @@
 // What a dataset is, and the ones that are made of others. Nothing here knows how batches are ordered.
-import type { HostArray } from '../io/hostArray.js'
+import type { HostArray } from '../io/host-array.js'
 import type { Tensor } from '../tensor.js'
 
 /** One example: the input, and its target: an array, or the number of a class. */

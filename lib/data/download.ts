@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import { DownloadError } from '../errors.js'
-import { writeFileAtomically } from '../io/atomicFile.js'
+import { writeFileAtomically } from '../io/atomic-file.js'
 
 /** Where this package keeps data that can be fetched again: $XDG_CACHE_HOME/node-cudnn, else ~/.cache/node-cudnn. */
 export function cacheFolder(): string {

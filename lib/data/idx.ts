@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { DType } from '../../types/dtype.js'
 import { FormatError } from '../errors.js'
-import { allocate, elementsOf, type HostArray } from '../io/hostArray.js'
+import { allocate, elementsOf, type HostArray } from '../io/host-array.js'
 
 const gunzipAsync = promisify(gunzip)
 

@@ -1,8 +1,8 @@
 // The program of a DataLoader's worker thread: makes the dataset, then a batch for each message.
 import { parentPort, workerData } from 'node:worker_threads'
 import { fetchBatch } from './collate.js'
-import { createDataset, type DatasetSource } from './moduleDataset.js'
-import type { WorkerReply } from './workerPool.js'
+import { createDataset, type DatasetSource } from './module-dataset.js'
+import type { WorkerReply } from './worker-pool.js'
 
 const port = parentPort!
 const dataset = createDataset(workerData as DatasetSource)

@@ -3,7 +3,7 @@ import type { DeviceName } from '../../types/dtype.js'
 import { defaultDevice } from '../devices.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import type { HostArray } from './hostArray.js'
+import type { HostArray } from './host-array.js'
 
 /** A tensor with a copy of `array`, bit for bit. */
 export function upload({ dtype, shape, data }: HostArray, device: DeviceName = defaultDevice()): Tensor {

@@ -1,5 +1,5 @@
 // Training: the loop, what it reports, and how it is watched.
-export { type ProgressBarOptions, progressBar } from './progressBar.js'
+export { type ProgressBarOptions, progressBar } from './progress-bar.js'
 export { type CheckpointOptions, type FitOptions, Trainer, type TrainerOptions } from './trainer.js'
 export type {
   BatchSource,

@@ -6,7 +6,7 @@ import { noGrad, type Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { eachBatch } from './batches.js'
 import { type LoopState, loadCheckpoint, saveCheckpoint } from './checkpoint.js'
-import { InFlight } from './inFlight.js'
+import { InFlight } from './in-flight.js'
 import { type Measured, measure, RunningScores } from './scores.js'
 import type { BatchSource, EpochRecord, Metric, Scores, StepInfo, TrainerCallback, TrainingBatch } from './types.js'
 

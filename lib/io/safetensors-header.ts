@@ -2,7 +2,7 @@
 // The format: https://huggingface.co/docs/safetensors/index#format
 import type { DType } from '../../types/dtype.js'
 import { FormatError } from '../errors.js'
-import { duplicateKey } from './jsonKeys.js'
+import { duplicateKey } from './json-keys.js'
 
 /** Headers above this are refused before anything is allocated, as in the reference implementation. */
 export const maxHeaderBytes = 100_000_000

@@ -1,6 +1,6 @@
 // A dataset that lies on the device: a batch is a few ops there, so nothing is decoded or copied per step.
 import { ShapeError } from '../errors.js'
-import { type HostArray, typedView } from '../io/hostArray.js'
+import { type HostArray, typedView } from '../io/host-array.js'
 import { upload } from '../io/upload.js'
 import { native } from '../native.js'
 import type { Tensor } from '../tensor.js'

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { DataError } from '../errors.js'
 import type { HostBatch } from './collate.js'
-import type { DatasetSource } from './moduleDataset.js'
+import type { DatasetSource } from './module-dataset.js'
 
 export type WorkerReply = { batch: HostBatch } | { error: unknown }
 

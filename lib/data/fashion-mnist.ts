@@ -6,12 +6,12 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { DeviceName } from '../../types/dtype.js'
 import { DownloadError, FormatError } from '../errors.js'
-import type { HostArray } from '../io/hostArray.js'
+import type { HostArray } from '../io/host-array.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
 import { cacheFolder, download } from './download.js'
 import { parseIdx, unpack } from './idx.js'
-import { TensorDataset, type TensorDatasetOptions } from './tensorDataset.js'
+import { TensorDataset, type TensorDatasetOptions } from './tensor-dataset.js'
 
 const classes = [
   'T-shirt/top',

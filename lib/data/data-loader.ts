@@ -6,8 +6,8 @@ import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { fetchBatch, type HostBatch } from './collate.js'
 import { type AnyDataset, isBatchDataset } from './dataset.js'
-import { ModuleDataset } from './moduleDataset.js'
-import { WorkerPool } from './workerPool.js'
+import { ModuleDataset } from './module-dataset.js'
+import { WorkerPool } from './worker-pool.js'
 
 export interface DataLoaderOptions {
   /** Examples in a batch; the last one may have fewer. Default 1. */
