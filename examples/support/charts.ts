@@ -1,0 +1,127 @@
+// Charts as SVG text for reports, drawn by Observable Plot without a browser.
+import * as Plot from '@observablehq/plot'
+import { parseHTML } from 'linkedom'
+
+const { document } = parseHTML('<!doctype html><html><body></body></html>')
+/** Told apart also by those who see colours otherwise (Okabe & Ito). */
+export const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7'] as const
+const style = { fontSize: '12px', fontFamily: 'inherit', background: 'none' } as unknown as string
+
+export interface Series {
+  readonly name: string
+  /** [x, y] */
+  readonly points: readonly (readonly [number, number])[]
+  /** Marks each point; for few points. Default false. */
+  readonly dots?: boolean
+}
+
+export interface LineChartOptions {
+  readonly x: string
+  readonly y: string
+  readonly width?: number
+  readonly height?: number
+  /** The ends of the x axis, whole numbers. */
+  readonly xDomain: readonly [number, number]
+  readonly percent?: boolean
+}
+
+interface Point {
+  x: number
+  y: number
+  name: string
+}
+
+/** Lines over a common x axis, each named at its colour above the chart. */
+export function lineChart(series: readonly Series[], options: LineChartOptions): string {
+  const { x, y, width = 560, height = 300, xDomain, percent = false } = options
+  const [first, last] = xDomain
+  const names = series.map(({ name }) => name)
+  const pointsOf = ({ name, points }: Series): Point[] => points.map(([x, y]) => ({ x, y, name }))
+  const chart = Plot.plot({
+    document,
+    width,
+    height,
+    marginLeft: 48,
+    marginBottom: 40,
+    style,
+    x: { label: x, domain: [first, last], ticks: Math.min(last - first, 10), tickFormat: 'd' },
+    y: { label: y, grid: true, ticks: 6, percent, nice: true },
+    color: { domain: names, range: [...palette] },
+    marks: series.flatMap((one) => {
+      const points = pointsOf(one)
+      const line = Plot.lineY(points, { x: 'x', y: 'y', stroke: 'name', strokeWidth: one.dots ? 2 : 1.4 })
+      return one.dots ? [line, Plot.dot(points, { x: 'x', y: 'y', fill: 'name', r: 3.5 })] : [line]
+    }),
+  })
+  const keys = names.map((name, i) => `<span class="key" style="--color:${palette[i]}">${escapeHtml(name)}</span>`)
+  return `<div class="keys">${keys.join('')}</div>${chart.outerHTML}`
+}
+
+/** Counts of [actual][predicted]; the colour is the share of the actual class. */
+export function confusionMatrix(counts: readonly (readonly number[])[], names: readonly string[], width = 760): string {
+  const cells = counts.flatMap((row, actual) => {
+    const total = row.reduce((sum, count) => sum + count, 0)
+    return row.map((count, predicted) => ({
+      actual: names[actual]!,
+      predicted: names[predicted]!,
+      count,
+      share: total === 0 ? 0 : count / total,
+      isRight: actual === predicted,
+    }))
+  })
+  return Plot.plot({
+    document,
+    width,
+    height: Math.round(width * 0.78),
+    marginLeft: 96,
+    marginTop: 64,
+    marginBottom: 8,
+    marginRight: 8,
+    style,
+    padding: 0.04,
+    x: { axis: 'top', label: 'predicted', domain: [...names], tickRotate: -28, tickSize: 0 },
+    y: { label: 'actual', domain: [...names], tickSize: 0 },
+    // Square root: the mistakes, a few in a hundred, must be seen beside the diagonal.
+    color: { type: 'sqrt', domain: [0, 1], range: ['#f4f7fb', '#08519c'] },
+    marks: [
+      Plot.cell(cells, { x: 'predicted', y: 'actual', fill: 'share', rx: 3 }),
+      Plot.text(cells, {
+        x: 'predicted',
+        y: 'actual',
+        text: (cell: { count: number }) => (cell.count === 0 ? '' : String(cell.count)),
+        fill: (cell: { share: number }) => (cell.share > 0.3 ? 'white' : '#33404d'),
+        fontWeight: 600,
+      }),
+    ],
+  }).outerHTML
+}
+
+/** One horizontal bar a name, with its value in per cent at the end. */
+export function shareBars(shares: readonly (readonly [string, number])[], label: string, width = 360): string {
+  const bars = shares.map(([name, share]) => ({ name, share }))
+  return Plot.plot({
+    document,
+    width,
+    height: 52 + bars.length * 30,
+    marginLeft: 96,
+    marginBottom: 40,
+    marginRight: 52,
+    style,
+    x: { label, domain: [0, 100], percent: true, ticks: 5, grid: true },
+    y: { label: null, domain: bars.map(({ name }) => name), tickSize: 0 },
+    marks: [
+      Plot.barX(bars, { x: 'share', y: 'name', fill: palette[0], insetTop: 4, insetBottom: 4, rx: 2 }),
+      Plot.text(bars, {
+        x: 'share',
+        y: 'name',
+        text: ({ share }: { share: number }) => `${(100 * share).toFixed(1)} %`,
+        textAnchor: 'start',
+        dx: 5,
+      }),
+    ],
+  }).outerHTML
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
