@@ -255,6 +255,17 @@ test('own metrics, and none for targets that are no classes', async (t) => {
   t.is(scores.accuracy, undefined)
 })
 
+test('a device: the network and batches from elsewhere move there', async (t) => {
+  const { net, loader } = ringRun()
+  const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
+  const trainer = new Trainer(net, { optimizer, loss: functional.crossEntropy, device: 'reference' })
+  const [record] = await trainer.fit(loader, { epochs: 1, validation: loader })
+  t.is(net.parameters()[0]!.device, 'reference')
+  t.true(record!.validation!.loss > 0)
+  const output = await trainer.predict(tensor([[1, 2]], { device: 'cpu' }))
+  t.is(output.device, 'reference')
+})
+
 test('a schedule by epoch is told the loss', async (t) => {
   const { loader, optimizer, net } = ringRun()
   optimizer.lr = 0.001

@@ -1,5 +1,7 @@
 // Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
+import type { DeviceName } from '../../types/dtype.js'
 import { ValueError } from '../errors.js'
+import { native } from '../native.js'
 import type { Module } from '../nn/index.js'
 import { clipGradNorm, type LRScheduler, type Optimizer } from '../optim/index.js'
 import { noGrad, type Tensor } from '../tensor.js'
@@ -19,6 +21,8 @@ export interface TrainerOptions {
   schedulerInterval?: 'epoch' | 'step'
   /** The gradients' norm is cut to this. Default: it is not. */
   clipGradNorm?: number
+  /** The network is moved there, and each batch that comes from elsewhere. Default: nothing is moved. */
+  device?: DeviceName
   /** What is measured beside the loss. Default: accuracy, where targets are class numbers. */
   metrics?: Readonly<Record<string, Metric>>
   /** Watch every `fit`. */
@@ -61,6 +65,7 @@ export class Trainer {
   readonly optimizer: Optimizer
   readonly scheduler: LRScheduler | undefined
   readonly #options: TrainerOptions
+  readonly #device: DeviceName | undefined
   readonly #callbacks: readonly TrainerCallback[]
   readonly #stepsInFlight: number
   #isFitting = false
@@ -74,7 +79,9 @@ export class Trainer {
     if (!Number.isInteger(stepsInFlight) || stepsInFlight < 1) {
       throw new ValueError(`Trainer: stepsInFlight ${stepsInFlight}, expected an integer from 1 on`)
     }
-    this.net = net
+    // 'auto' gets its real name: that is what tensors say of themselves.
+    this.#device = options.device === undefined ? undefined : (native.openDevice(options.device) as DeviceName)
+    this.net = this.#device === undefined ? net : net.to(this.#device)
     this.optimizer = optimizer
     this.scheduler = scheduler
     this.#options = options
@@ -143,8 +150,9 @@ export class Trainer {
         const examples = x.shape[0] ?? 1
         const { names, values } = this.#inEvalMode(() =>
           tidy(() => {
-            const output = this.net.forward(x)
-            return measure(loss(output, y), output, y, metrics)
+            const target = this.#moved(y)
+            const output = this.net.forward(this.#moved(x))
+            return measure(loss(output, target), output, target, metrics)
           }),
         )
         await inFlight.push(readOnce(values).then((data) => running.add(names, data, examples)))
@@ -158,7 +166,7 @@ export class Trainer {
 
   /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
   async predict(x: Tensor): Promise<Tensor> {
-    return this.#inEvalMode(() => tidy(() => this.net.forward(x)))
+    return this.#inEvalMode(() => tidy(() => this.net.forward(this.#moved(x))))
   }
 
   /** Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically. */
@@ -230,14 +238,20 @@ export class Trainer {
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, schedulerInterval } = this.#options
     return tidy(() => {
       this.optimizer.zeroGrad()
-      const output = this.net.forward(x)
-      const loss = lossOf(output, y)
+      const target = this.#moved(y)
+      const output = this.net.forward(this.#moved(x))
+      const loss = lossOf(output, target)
       loss.backward()
       if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
       this.optimizer.step()
       if (schedulerInterval === 'step') this.scheduler?.step()
-      return noGrad(() => measure(loss, output, y, metrics))
+      return noGrad(() => measure(loss, output, target, metrics))
     })
+  }
+
+  #moved(tensor: Tensor): Tensor {
+    const device = this.#device
+    return device === undefined || device === tensor.device ? tensor : tensor.to(device)
   }
 
   #inEvalMode<T>(fn: () => T): T {
