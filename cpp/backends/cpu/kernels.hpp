@@ -43,5 +43,12 @@ KernelPtr prepare(const Fill&, const Signature&, Engine&);
 KernelPtr prepare(const Uniform&, const Signature&, Engine&);
 KernelPtr prepare(const Normal&, const Signature&, Engine&);
 KernelPtr prepare(const Dropout&, const Signature&, Engine&);
+KernelPtr prepare(const Concat&, const Signature&, Engine&);
+KernelPtr prepare(const Slice&, const Signature&, Engine&);
+KernelPtr prepare(const SliceBackward&, const Signature&, Engine&);
+KernelPtr prepare(const Permute&, const Signature&, Engine&);
+KernelPtr prepare(const Expand&, const Signature&, Engine&);
+KernelPtr prepare(const Where&, const Signature&, Engine&);
+KernelPtr prepare(const Cast&, const Signature&, Engine&);
 
 }  // namespace cnn::cpu
