@@ -368,7 +368,7 @@ test('summary counts parameters and multiply-adds and leaves modes alone', (t) =
     new nn.ReLU(),
     new nn.Sequential(new nn.Conv2d(8, 8, 3, { stride: 2, groups: 4 }), new nn.ReLU()),
     new nn.ConvTranspose2d(8, 4, 2, { stride: 2 }),
-    new nn.GlobalAvgPool(),
+    new nn.GlobalAvgPool({ keepdim: false }),
     new nn.Linear(4, 10),
   )
   net[1]!.forward(ones([2, 8, 2, 2]))

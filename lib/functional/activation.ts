@@ -1,7 +1,7 @@
 // Activation functions and softmax.
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { axis, oneOf } from './arguments.js'
+import { axis, handleOf, oneOf } from './arguments.js'
 import { unary } from './math.js'
 
 /**
@@ -109,7 +109,7 @@ export function softplus(x: Tensor, { beta = 1, threshold = 20 }: { beta?: numbe
  * @example const probabilities = functional.softmax(logits, 1)
  */
 export function softmax(x: Tensor, dim: number): Tensor {
-  return wrap(native.ops.softmax(x.handle, axis('softmax', dim, x.rank), false))
+  return wrap(native.ops.softmax(handleOf('softmax', 'x', x), axis('softmax', dim, x), false))
 }
 
 /**
@@ -118,5 +118,5 @@ export function softmax(x: Tensor, dim: number): Tensor {
  * @example const logp = functional.logSoftmax(logits, 1)
  */
 export function logSoftmax(x: Tensor, dim: number): Tensor {
-  return wrap(native.ops.softmax(x.handle, axis('logSoftmax', dim, x.rank), true))
+  return wrap(native.ops.softmax(handleOf('logSoftmax', 'x', x), axis('logSoftmax', dim, x), true))
 }

@@ -3,7 +3,7 @@
 import type { DType } from '../../types/dtype.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
-import { type Tensor, wrap, wrapAll } from '../tensor.js'
+import { Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 
 /** One number for every spatial dimension, or one number each. */
@@ -20,38 +20,70 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
-/** A number, or a list of one, stands for all spatial dimensions. */
-export function sizes(value: Size, rank: number): readonly number[] {
-  if (typeof value === 'number') return new Array<number>(rank).fill(value)
-  return value.length === 1 ? new Array<number>(rank).fill(value[0]!) : value
+/** What came, for messages: `null`, `a string`, `2.5`, `[1, 2]`. */
+export function textOf(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return `${value}`
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'number') ? shapeText(value) : 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** `dim` counted from the start. Checked here: a negative axis that is out of range could turn into another one. */
-export function axis(op: string, dim: number, rank: number): number {
-  const size = Math.max(rank, 1)
+/** Refuses what is no tensor (a caller without types). */
+export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
+  if (!(value instanceof Tensor)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a tensor`)
+}
+
+/** The handle of a tensor. */
+export function handleOf(op: string, name: string, value: Tensor): number {
+  checkTensor(op, name, value)
+  return value.handle
+}
+
+/** The handle of a tensor that may be absent. */
+export function optional(op: string, name: string, value: Tensor | null | undefined): number {
+  return value === null || value === undefined ? 0 : handleOf(op, name, value)
+}
+
+/** Refuses what is no number (a caller without types). */
+export function checkNumber(op: string, name: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a number`)
+}
+
+/** Refuses what is no array (a caller without types). */
+export function checkList(op: string, name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected an array`)
+}
+
+/** One number for each of `count` spatial dimensions: a number, or a list of one, stands for all of them. */
+export function sizes(op: string, option: string, value: Size, count: number): readonly number[] {
+  if (typeof value === 'number') return new Array<number>(count).fill(value)
+  if (!Array.isArray(value) || (value.length !== 1 && value.length !== count)) {
+    throw new ValueError(`${op}: ${option} is ${textOf(value)}, expected a number or a list of ${count}`)
+  }
+  return value.length === 1 ? new Array<number>(count).fill(value[0]) : value
+}
+
+/**
+ * A dimension of x counted from the start. Checked here: a negative axis that is out of range could turn into another one.
+ * `extra` is 1 where x is about to get another dimension.
+ */
+export function axis(op: string, dim: number, x: Tensor, extra = 0): number {
+  const size = Math.max(x.rank + extra, 1)
   if (!Number.isInteger(dim) || dim < -size || dim >= size) {
     throw new ValueError(
-      `${op}: dim ${dim} is not an integer in [${-size}, ${size - 1}] (the tensor has ${rank} dimensions)`,
+      `${op}: dim is ${textOf(dim)}, expected a whole number in [${-size}, ${size - 1}] for ${shapeText(x.shape)}`,
     )
   }
   return dim < 0 ? dim + size : dim
 }
 
 /** The axes of a reduction; without `dim` all of them (an empty list). */
-export function axesOf(op: string, dim: Dim | undefined, rank: number): number[] {
+export function axesOf(op: string, dim: Dim | undefined, x: Tensor): number[] {
+  checkTensor(op, 'x', x)
   if (dim === undefined) return []
-  const dims = typeof dim === 'number' ? [dim] : dim
+  const axes = (Array.isArray(dim) ? dim : [dim as number]).map((each: number) => axis(op, each, x))
   // A scalar has no axis, but PyTorch lets it be reduced along dimension 0.
-  if (rank === 0) {
-    for (const each of dims) axis(op, each, rank)
-    return []
-  }
-  return dims.map((each) => axis(op, each, rank))
-}
-
-/** The handle of a tensor that may be absent. */
-export function optional(tensor: Tensor | null | undefined): number {
-  return tensor ? tensor.handle : 0
+  return x.rank === 0 ? [] : axes
 }
 
 /** Wraps an op's first output and lets go of the others, which only its gradient reads. */
@@ -73,6 +105,7 @@ export function batched<T extends Tensor | [Tensor, Tensor]>(
   spatial: number,
   fn: (x: Tensor) => T,
 ): T {
+  checkTensor(op, 'x', x)
   if (x.rank === spatial + 2) return fn(x)
   if (x.rank !== spatial + 1) {
     throw new ShapeError(
@@ -94,7 +127,9 @@ export function reshaped(x: Tensor, shape: readonly number[]): Tensor {
 /** Refuses what is none of the allowed names (a caller without types). */
 export function oneOf<T extends string>(op: string, option: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) {
-    throw new ValueError(`${op}: ${option} is ${JSON.stringify(value)}, expected one of ${allowed.join(', ')}`)
+    throw new ValueError(
+      `${op}: ${option} is ${typeof value === 'string' ? `'${value}'` : textOf(value)}, expected one of ${allowed.join(', ')}`,
+    )
   }
   return value
 }

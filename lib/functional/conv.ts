@@ -5,7 +5,7 @@ import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { batched, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
 import { add } from './math.js'
 
 /** What lies around the input: zeros, or elements of the input itself. */
@@ -40,6 +40,10 @@ export interface ConvTransposeOptions {
   dilation?: Size
 }
 
+function zeros(count: number): number[] {
+  return new Array<number>(count).fill(0)
+}
+
 /** How much to pad before and after each spatial dimension. */
 export function convPadding(
   op: string,
@@ -50,10 +54,10 @@ export function convPadding(
 ): { low: readonly number[]; high: readonly number[] } {
   const rank = kernel.length
   if (typeof padding !== 'string') {
-    const low = sizes(padding, rank)
+    const low = sizes(op, 'padding', padding, rank)
     return { low, high: low }
   }
-  if (oneOf(op, 'padding', padding, ['same', 'valid']) === 'valid') return { low: sizes(0, rank), high: sizes(0, rank) }
+  if (oneOf(op, 'padding', padding, ['same', 'valid']) === 'valid') return { low: zeros(rank), high: zeros(rank) }
   if (stride.some((step) => step !== 1)) {
     throw new ValueError(`${op}: padding 'same' needs stride 1, got ${shapeText(stride)}`)
   }
@@ -70,21 +74,28 @@ function conv(
   bias: Tensor | null,
   options: ConvOptions,
 ): Tensor {
-  const stride = sizes(options.stride ?? 1, spatial)
-  const dilation = sizes(options.dilation ?? 1, spatial)
+  const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
+  const dilation = sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial)
   const mode = oneOf(op, 'paddingMode', options.paddingMode ?? 'zeros', ['zeros', 'reflect', 'replicate', 'circular'])
+  checkTensor(op, 'weight', weight)
   if (weight.rank !== spatial + 2) {
     throw new ShapeError(
       `${op}: weight is ${shapeText(weight.shape)}, expected ${spatial + 2} dimensions [outChannels, inChannels / groups, …kernel]`,
     )
   }
-  const { low, high } = convPadding(op, options.padding ?? 0, stride, dilation, weight.shape.slice(2))
+  const { low, high } = convPadding(
+    op,
+    options.padding === undefined ? 0 : options.padding,
+    stride,
+    dilation,
+    weight.shape.slice(2),
+  )
   const run = (input: Tensor, before: readonly number[], after: readonly number[]) =>
     wrap(
       native.ops.conv(
         input.handle,
         weight.handle,
-        optional(bias),
+        optional(op, 'bias', bias),
         stride,
         before,
         after,
@@ -95,7 +106,7 @@ function conv(
   return batched(op, x, spatial, (input) => {
     if (mode === 'zeros') return run(input, low, high)
     return tidy(() => {
-      const none = sizes(0, spatial)
+      const none = zeros(spatial)
       const padded = wrap(native.ops.pad(input.handle, [0, 0, ...low], [0, 0, ...high], mode satisfies PadMode, 0))
       return run(padded, none, none)
     })
@@ -143,10 +154,16 @@ function convTranspose(
   bias: Tensor | null,
   options: ConvTransposeOptions,
 ): Tensor {
-  const stride = sizes(options.stride ?? 1, spatial)
-  const padding = sizes(options.padding ?? 0, spatial)
-  const outputPadding = sizes(options.outputPadding ?? 0, spatial)
-  const dilation = sizes(options.dilation ?? 1, spatial)
+  const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
+  const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
+  const outputPadding = sizes(
+    op,
+    'outputPadding',
+    options.outputPadding === undefined ? 0 : options.outputPadding,
+    spatial,
+  )
+  const dilation = sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial)
+  checkTensor(op, 'weight', weight)
   if (weight.rank !== spatial + 2) {
     throw new ShapeError(
       `${op}: weight is ${shapeText(weight.shape)}, expected ${spatial + 2} dimensions [inChannels, outChannels / groups, …kernel]`,
@@ -186,11 +203,11 @@ function convTranspose(
           inputSize.map((size, i) => size - beyond[i]!),
         ),
       )
-    if (beyond.every((size) => size === 0)) return run(optional(bias))
+    if (beyond.every((size) => size === 0)) return run(optional(op, 'bias', bias))
     return tidy(() => {
-      const none = [0, 0, ...sizes(0, spatial)]
+      const none = zeros(spatial + 2)
       const y = wrap(native.ops.pad(run(0).handle, none, [0, 0, ...beyond], 'constant', 0))
-      return bias ? add(y, reshaped(bias, [bias.size, ...sizes(1, spatial)])) : y
+      return bias ? add(y, reshaped(bias, [bias.size, ...zeros(spatial).map(() => 1)])) : y
     })
   })
 }

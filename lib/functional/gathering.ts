@@ -1,7 +1,7 @@
 // Reading at positions that are data themselves (int32 tensors).
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { axis } from './arguments.js'
+import { axis, handleOf } from './arguments.js'
 
 /**
  * int32 [...] → int32 [..., numClasses], 1 at the class and 0 elsewhere.
@@ -10,7 +10,7 @@ import { axis } from './arguments.js'
  * @example const y = functional.oneHot(labels, 10)
  */
 export function oneHot(x: Tensor, numClasses: number): Tensor {
-  return wrap(native.ops.oneHot(x.handle, numClasses))
+  return wrap(native.ops.oneHot(handleOf('oneHot', 'x', x), numClasses))
 }
 
 /**
@@ -19,7 +19,7 @@ export function oneHot(x: Tensor, numClasses: number): Tensor {
  * @example const picked = functional.gather(logp, 1, labels)
  */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
-  return wrap(native.ops.gather(x.handle, index.handle, axis('gather', dim, x.rank)))
+  return wrap(native.ops.gather(handleOf('gather', 'x', x), handleOf('gather', 'index', index), axis('gather', dim, x)))
 }
 
 /**
@@ -28,5 +28,11 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
  * @example const batch = functional.indexSelect(images, 0, chosen)
  */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
-  return wrap(native.ops.indexSelect(x.handle, index.handle, axis('indexSelect', dim, x.rank)))
+  return wrap(
+    native.ops.indexSelect(
+      handleOf('indexSelect', 'x', x),
+      handleOf('indexSelect', 'index', index),
+      axis('indexSelect', dim, x),
+    ),
+  )
 }

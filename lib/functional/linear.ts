@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { optional, reshaped, shapeText } from './arguments.js'
+import { checkTensor, handleOf, optional, reshaped, shapeText } from './arguments.js'
 
 /**
  * y = x · weightᵀ + bias: x [..., I], weight [O, I], bias [O] → [..., O].
@@ -11,7 +11,13 @@ import { optional, reshaped, shapeText } from './arguments.js'
  * @example const y = functional.linear(x, weight, bias)
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  return wrap(native.ops.linear(x.handle, weight.handle, optional(bias)))
+  return wrap(
+    native.ops.linear(
+      handleOf('linear', 'x', x),
+      handleOf('linear', 'weight', weight),
+      optional('linear', 'bias', bias),
+    ),
+  )
 }
 
 /**
@@ -21,6 +27,8 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
  * @example const y = functional.matmul(a, b)
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkTensor('matmul', 'a', a)
+  checkTensor('matmul', 'b', b)
   if (a.rank !== 1 && b.rank !== 1) return wrap(native.ops.matmul(a.handle, b.handle, false, false))
   return tidy(() => {
     const left = a.rank === 1 ? reshaped(a, [1, a.size]) : a
@@ -40,6 +48,8 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
  * @example const y = functional.bmm(a, b)
  */
 export function bmm(a: Tensor, b: Tensor): Tensor {
+  checkTensor('bmm', 'a', a)
+  checkTensor('bmm', 'b', b)
   if (a.rank !== 3 || b.rank !== 3 || a.shape[0] !== b.shape[0]) {
     throw new ShapeError(
       `bmm: a is ${shapeText(a.shape)} and b is ${shapeText(b.shape)}, expected [B, M, K] and [B, K, N]`,

@@ -4,7 +4,7 @@ import { native } from '../native.js'
 import { type Tensor, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { logSoftmax } from './activation.js'
-import { first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
+import { checkTensor, first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
 import { abs, add, cast, clamp, div, eq, exp, gt, log, lt, mul, neg, square, sub, unary, where } from './math.js'
 import { mean, sum } from './reduce.js'
 
@@ -41,6 +41,8 @@ function reduced(loss: Tensor, reduction: ReductionName): Tensor {
 }
 
 function sameShape(op: string, x: Tensor, target: Tensor): void {
+  checkTensor(op, 'x', x)
+  checkTensor(op, 'target', target)
   if (shapeText(x.shape) !== shapeText(target.shape)) {
     throw new ShapeError(
       `${op}: x is ${shapeText(x.shape)} and target is ${shapeText(target.shape)}, expected equal shapes`,
@@ -186,9 +188,11 @@ export function nllLoss(
   { weight = null, ignoreIndex = -100, reduction }: NllLossOptions = {},
 ): Tensor {
   const how = reductionOf('nllLoss', reduction) as ReductionName
+  checkTensor('nllLoss', 'x', x)
+  checkTensor('nllLoss', 'target', target)
   return tidy(() =>
     withTargets(x, target, (logp, classes) =>
-      first(native.ops.nllLoss(logp.handle, classes.handle, optional(weight), how, ignoreIndex)),
+      first(native.ops.nllLoss(logp.handle, classes.handle, optional('nllLoss', 'weight', weight), how, ignoreIndex)),
     ),
   )
 }
@@ -208,13 +212,13 @@ function smoothed(
   smoothing: number,
 ): Tensor {
   const [nll, totalWeight] = wrapAll(
-    native.ops.nllLoss(logp.handle, target.handle, optional(weight), reduction, ignoreIndex),
+    native.ops.nllLoss(logp.handle, target.handle, optional('crossEntropy', 'weight', weight), reduction, ignoreIndex),
   ) as [Tensor, Tensor]
   if (smoothing === 0) return nll
   const weighted = weight ? mul(logp, alongClasses(weight, logp.rank)) : logp
   // Where a target is ignored, so is what it would spread.
   const each = where(eq(target, ignoreIndex), 0, neg(sum(weighted, 1)))
-  const spread = reduction === 'none' ? each : reduction === 'sum' ? sum(each) : div(sum(each), totalWeight)
+  const spread = reduction === 'none' ? each : reduction === 'sum' ? sum(each) : div(sum(each), totalWeight.detach())
   return add(mul(nll, 1 - smoothing), mul(spread, smoothing / (logp.shape[1] ?? 1)))
 }
 
@@ -250,6 +254,8 @@ export function crossEntropy(
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
     throw new ValueError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected a number in [0, 1]`)
   }
+  checkTensor('crossEntropy', 'x', x)
+  checkTensor('crossEntropy', 'target', target)
   if (x.rank === 0) throw new ShapeError('crossEntropy: x is [], expected [N, C, …] or [C]')
   const areProbabilities = target.dtype !== 'int32' && target.dtype !== 'uint8'
   if (!areProbabilities) {

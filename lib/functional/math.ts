@@ -1,14 +1,15 @@
 // Arithmetic, comparison and selection, element by element; numbers take part without becoming tensors where an op allows it.
 import type { DType } from '../../types/dtype.js'
 import type { BinaryFunction, UnaryFunction } from '../../types/native.js'
+import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { scalarLike } from './arguments.js'
+import { checkNumber, checkTensor, handleOf, scalarLike } from './arguments.js'
 
 /** One function of the unary op; `alpha` and `beta` are its parameters. */
 export function unary(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tensor {
-  return wrap(native.ops.unary(x.handle, name, alpha, beta))
+  return wrap(native.ops.unary(handleOf(name, 'x', x), name, alpha, beta))
 }
 
 /**
@@ -200,22 +201,24 @@ function scale(x: Tensor, alpha: number, beta: number): Tensor {
   return as(x, typeWith(x, whole ? 0 : 0.5), (each) => unary(each, 'affine', alpha, beta))
 }
 
-/** Both operands as tensors of one type; at least one of them is a tensor already. */
-function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): Tensor {
+/** Refuses operands that are neither tensors nor numbers, and two numbers. */
+function checkOperands(op: string, a: unknown, b: unknown): void {
+  if (typeof a !== 'number') checkTensor(op, 'a', a)
+  if (typeof b !== 'number') checkTensor(op, 'b', b)
   if (typeof a === 'number' && typeof b === 'number') {
-    throw new TypeError(`${name}: got two numbers, expected at least one tensor`)
+    throw new ValueError(`${op}: got two numbers, expected at least one tensor`)
   }
-  if (typeof a !== 'number' && typeof b !== 'number') return wrap(native.ops.binary(a.handle, b.handle, name))
-  return tidy(() => {
-    if (typeof b === 'number') {
-      const x = a as Tensor
-      const dtype = typeWith(x, b)
-      return as(x, dtype, (each) => wrap(native.ops.binary(each.handle, scalarLike(each, b).handle, name)))
-    }
-    const value = a as number
-    const dtype = typeWith(b, value)
-    return as(b, dtype, (each) => wrap(native.ops.binary(scalarLike(each, value).handle, each.handle, name)))
-  })
+}
+
+/** Both operands as tensors of one type. */
+function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): Tensor {
+  checkOperands(name, a, b)
+  const run = (x: Tensor, y: Tensor) => wrap(native.ops.binary(x.handle, y.handle, name))
+  if (typeof a === 'number') {
+    return tidy(() => as(b as Tensor, typeWith(b as Tensor, a), (x) => run(scalarLike(x, a), x)))
+  }
+  if (typeof b === 'number') return tidy(() => as(a, typeWith(a, b), (x) => run(x, scalarLike(x, b))))
+  return run(a, b)
 }
 
 /**
@@ -224,8 +227,9 @@ function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): T
  * @example const y = functional.add(x, 1)
  */
 export function add(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof b === 'number' && typeof a !== 'number') return scale(a, 1, b)
-  if (typeof a === 'number' && typeof b !== 'number') return scale(b, 1, a)
+  checkOperands('add', a, b)
+  if (typeof b === 'number') return scale(a as Tensor, 1, b)
+  if (typeof a === 'number') return scale(b, 1, a)
   return binary('add', a, b)
 }
 
@@ -235,8 +239,9 @@ export function add(a: Tensor | number, b: Tensor | number): Tensor {
  * @example const y = functional.sub(1, x)
  */
 export function sub(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof b === 'number' && typeof a !== 'number') return scale(a, 1, -b)
-  if (typeof a === 'number' && typeof b !== 'number') return scale(b, -1, a)
+  checkOperands('sub', a, b)
+  if (typeof b === 'number') return scale(a as Tensor, 1, -b)
+  if (typeof a === 'number') return scale(b, -1, a)
   return binary('sub', a, b)
 }
 
@@ -246,8 +251,9 @@ export function sub(a: Tensor | number, b: Tensor | number): Tensor {
  * @example const y = functional.mul(x, 0.5)
  */
 export function mul(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof b === 'number' && typeof a !== 'number') return scale(a, b, 0)
-  if (typeof a === 'number' && typeof b !== 'number') return scale(b, a, 0)
+  checkOperands('mul', a, b)
+  if (typeof b === 'number') return scale(a as Tensor, b, 0)
+  if (typeof a === 'number') return scale(b, a, 0)
   return binary('mul', a, b)
 }
 
@@ -257,15 +263,18 @@ export function mul(a: Tensor | number, b: Tensor | number): Tensor {
  * @example const y = functional.div(x, 255)
  */
 export function div(a: Tensor | number, b: Tensor | number): Tensor {
-  if (typeof b === 'number' && typeof a !== 'number')
-    return as(a, typeWith(a, 0.5), (each) => unary(each, 'affine', 1 / b, 0))
-  if (typeof a === 'number' && typeof b !== 'number') {
+  checkOperands('div', a, b)
+  if (typeof b === 'number') {
+    const x = a as Tensor
+    return as(x, typeWith(x, 0.5), (each) => unary(each, 'affine', 1 / b, 0))
+  }
+  if (typeof a === 'number') {
     return tidy(() => {
       const y = as(b, typeWith(b, 0.5), (each) => unary(each, 'reciprocal'))
       return a === 1 ? y : unary(y, 'affine', a, 0)
     })
   }
-  if (typeof a === 'number' || typeof b === 'number' || a.dtype !== b.dtype) return binary('div', a, b)
+  if (a.dtype !== b.dtype) return binary('div', a, b)
   return as(a, typeWith(a, 0.5), (x) => as(b, x.dtype, (y) => binary('div', x, y)))
 }
 
@@ -275,6 +284,7 @@ export function div(a: Tensor | number, b: Tensor | number): Tensor {
  * @example const y = functional.pow(x, 3)
  */
 export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
+  checkOperands('pow', x, exponent)
   if (typeof x !== 'number' && typeof exponent === 'number') {
     if (exponent === 2) return unary(x, 'square')
     return as(x, typeWith(x, 0.5), (each) => unary(each, 'powScalar', exponent))
@@ -283,12 +293,16 @@ export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
 }
 
 /**
- * x held between min and max; either may be absent. The gradient is 1 from min to max (both included), else 0.
+ * x held between min and max; one of both may be absent. The gradient is 1 from min to max (both included), else 0.
+ * @throws ValueError without any bound.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
  * @example const y = functional.clamp(x, { min: 0, max: 1 })
  */
-export function clamp(x: Tensor, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): Tensor {
-  return unary(x, 'clamp', min, max)
+export function clamp(x: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+  if (min === undefined && max === undefined) throw new ValueError('clamp: got neither min nor max, expected a bound')
+  if (min !== undefined) checkNumber('clamp', 'min', min)
+  if (max !== undefined) checkNumber('clamp', 'max', max)
+  return unary(x, 'clamp', min ?? -Infinity, max ?? Infinity)
 }
 
 /**
@@ -387,6 +401,9 @@ export function logicalOr(a: Tensor | number, b: Tensor | number): Tensor {
  * @example const y = functional.where(functional.gt(x, 0), x, 0)
  */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  checkTensor('where', 'condition', condition)
+  if (typeof a !== 'number') checkTensor('where', 'a', a)
+  if (typeof b !== 'number') checkTensor('where', 'b', b)
   if (typeof a !== 'number' && typeof b !== 'number')
     return wrap(native.ops.where(condition.handle, a.handle, b.handle))
   return tidy(() => {
@@ -404,5 +421,5 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
  * @example const y = functional.cast(x, 'int32')
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  return wrap(native.ops.cast(x.handle, dtype))
+  return wrap(native.ops.cast(handleOf('cast', 'x', x), dtype))
 }

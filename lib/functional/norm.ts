@@ -1,9 +1,9 @@
 // Normalisation: over the batch, over groups of channels, over the last dimensions, over neighbouring channels.
-import { ShapeError } from '../errors.js'
+import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { noGrad, type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { first, optional, reshaped, shapeText } from './arguments.js'
+import { checkList, checkTensor, first, handleOf, optional, reshaped, shapeText } from './arguments.js'
 
 export interface AffineOptions {
   /** Scale after normalising. Default: none (1). */
@@ -33,10 +33,15 @@ export interface InstanceNormOptions extends AffineOptions {
 }
 
 /** Calls `fn` with a weight and a bias or with neither, which is what the ops take. */
-function withAffine({ weight, bias }: AffineOptions, fn: (weight: number, bias: number) => readonly number[]): Tensor {
-  if (Boolean(weight) === Boolean(bias)) return first(fn(optional(weight), optional(bias)))
+function withAffine(
+  op: string,
+  { weight, bias }: AffineOptions,
+  fn: (weight: number, bias: number) => readonly number[],
+): Tensor {
+  if (Boolean(weight) === Boolean(bias)) return first(fn(optional(op, 'weight', weight), optional(op, 'bias', bias)))
   return tidy(() => {
     const given = (weight ?? bias)!
+    checkTensor(op, weight ? 'weight' : 'bias', given)
     const constant = wrap(native.ops.fill(given.device, given.shape, given.dtype, weight ? 0 : 1))
     return first(weight ? fn(weight.handle, constant.handle) : fn(constant.handle, given.handle))
   })
@@ -58,8 +63,17 @@ export function batchNorm(
   options: BatchNormOptions = {},
 ): Tensor {
   const { training = false, momentum = 0.1, eps = 1e-5 } = options
-  return withAffine(options, (weight, bias) =>
-    native.ops.batchNorm(x.handle, weight, bias, optional(runningMean), optional(runningVar), training, eps, momentum),
+  return withAffine('batchNorm', options, (weight, bias) =>
+    native.ops.batchNorm(
+      handleOf('batchNorm', 'x', x),
+      weight,
+      bias,
+      optional('batchNorm', 'runningMean', runningMean),
+      optional('batchNorm', 'runningVar', runningVar),
+      training,
+      eps,
+      momentum,
+    ),
   )
 }
 
@@ -72,11 +86,13 @@ export function batchNorm(
  */
 export function layerNorm(x: Tensor, normalizedShape: number | readonly number[], options: AffineOptions = {}): Tensor {
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+  checkTensor('layerNorm', 'x', x)
+  checkList('layerNorm', 'normalizedShape', shape)
   const last = x.shape.slice(-shape.length)
   if (shape.length === 0 || last.length !== shape.length || last.some((size, i) => size !== shape[i])) {
     throw new ShapeError(`layerNorm: x is ${shapeText(x.shape)}, expected last dimensions ${shapeText(shape)}`)
   }
-  return withAffine(options, (weight, bias) =>
+  return withAffine('layerNorm', options, (weight, bias) =>
     native.ops.layerNorm(x.handle, weight, bias, shape.length, options.eps ?? 1e-5),
   )
 }
@@ -89,24 +105,28 @@ export function layerNorm(x: Tensor, normalizedShape: number | readonly number[]
  * @example const y = functional.groupNorm(x, 8, { weight, bias })
  */
 export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
-  return withAffine(options, (weight, bias) =>
-    native.ops.groupNorm(x.handle, weight, bias, numGroups, options.eps ?? 1e-5),
+  return withAffine('groupNorm', options, (weight, bias) =>
+    native.ops.groupNorm(handleOf('groupNorm', 'x', x), weight, bias, numGroups, options.eps ?? 1e-5),
   )
 }
 
 /**
  * Normalises each plane of x [N, C, spatial…] by itself. With running statistics ([C]) these become the means over the
  * batch of each plane's own; without `useInputStats` they are what normalises.
- * @throws ShapeError when x has no spatial dimension.
+ * @throws ShapeError when x has no spatial dimension, ValueError for planes of one value.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html
  * @see https://arxiv.org/abs/1607.08022
  * @example const y = functional.instanceNorm(x, { weight, bias })
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
   const { runningMean = null, runningVar = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options
+  checkTensor('instanceNorm', 'x', x)
   const [batch, channels] = x.shape
   if (batch === undefined || channels === undefined || x.rank < 3) {
     throw new ShapeError(`instanceNorm: x is ${shapeText(x.shape)}, expected [N, C, …] with a spatial dimension`)
+  }
+  if (useInputStats && x.shape.slice(2).every((size) => size === 1)) {
+    throw new ValueError(`instanceNorm: x is ${shapeText(x.shape)}, expected more than one value in each plane`)
   }
   if (!useInputStats) return batchNorm(x, runningMean, runningVar, { ...options, training: false })
   if (runningMean && runningVar) {
@@ -140,5 +160,5 @@ export function localResponseNorm(
   size: number,
   { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
 ): Tensor {
-  return wrap(native.ops.localResponseNorm(x.handle, size, alpha, beta, k))
+  return wrap(native.ops.localResponseNorm(handleOf('localResponseNorm', 'x', x), size, alpha, beta, k))
 }

@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
-import { batched, first, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkList, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
 
 export interface MaxPoolOptions {
   /** Step of the window. Default: kernelSize. */
@@ -58,15 +58,15 @@ function maxPool(
   kernelSize: Size,
   options: MaxPoolOptions & { returnIndices?: boolean },
 ): Pooled {
-  const kernel = sizes(kernelSize, spatial)
+  const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const returnIndices = options.returnIndices ?? false
   return batched<Pooled>(op, x, spatial, (input) => {
     const handles = native.ops.maxPool(
       input.handle,
       kernel,
-      options.stride === undefined ? kernel : sizes(options.stride, spatial),
-      sizes(options.padding ?? 0, spatial),
-      sizes(options.dilation ?? 1, spatial),
+      options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial),
+      sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial),
+      sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial),
       options.ceilMode ?? false,
       returnIndices,
     )
@@ -128,9 +128,10 @@ function maxUnpool(
   kernelSize: Size,
   options: MaxUnpoolOptions,
 ): Tensor {
-  const kernel = sizes(kernelSize, spatial)
-  const stride = options.stride === undefined ? kernel : sizes(options.stride, spatial)
-  const padding = sizes(options.padding ?? 0, spatial)
+  const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
+  const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial)
+  const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
+  checkTensor(op, 'indices', indices)
   return batched(op, x, spatial, (input) => {
     const usual = input.shape.slice(2).map((size, i) => (size - 1) * stride[i]! - 2 * padding[i]! + kernel[i]!)
     const outputSize = options.outputSize ? options.outputSize.slice(-spatial) : usual
@@ -175,7 +176,7 @@ export function maxUnpool3d(x: Tensor, indices: Tensor, kernelSize: Size, option
 }
 
 function avgPool(op: string, spatial: number, x: Tensor, kernelSize: Size, options: AvgPoolOptions): Tensor {
-  const kernel = sizes(kernelSize, spatial)
+  const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   // 0 means "none" to the op, so it is refused here.
   if (options.divisorOverride === 0) throw new ValueError(`${op}: divisorOverride is 0, expected another number`)
   return batched(op, x, spatial, (input) =>
@@ -183,8 +184,8 @@ function avgPool(op: string, spatial: number, x: Tensor, kernelSize: Size, optio
       native.ops.avgPool(
         input.handle,
         kernel,
-        options.stride === undefined ? kernel : sizes(options.stride, spatial),
-        sizes(options.padding ?? 0, spatial),
+        options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial),
+        sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial),
         options.ceilMode ?? false,
         options.countIncludePad ?? true,
         options.divisorOverride ?? 0,
@@ -223,6 +224,7 @@ export function avgPool3d(x: Tensor, kernelSize: Size, options: AvgPoolOptions =
 /** The sizes asked for, and the kernel (and stride) of the ordinary pool that gives them, if there is one. */
 function adaptive(op: string, input: readonly number[], outputSize: AdaptiveSize) {
   const asked = typeof outputSize === 'number' ? [outputSize] : outputSize
+  checkList(op, 'outputSize', asked)
   if (asked.length !== input.length && asked.length !== 1) {
     throw new ShapeError(`${op}: outputSize is ${shapeText(asked.map(Number))}, expected one number or ${input.length}`)
   }
@@ -238,7 +240,7 @@ function adaptiveAvgPool(op: string, spatial: number, x: Tensor, outputSize: Ada
     if (output.every((size) => size === 1)) {
       return wrap(native.ops.reduce(input.handle, 'mean', spatialAxes(input), true))
     }
-    return wrap(native.ops.avgPool(input.handle, kernel, kernel, sizes(0, spatial), false, true, 0))
+    return wrap(native.ops.avgPool(input.handle, kernel, kernel, constant(spatial, 0), false, true, 0))
   })
 }
 
@@ -281,7 +283,15 @@ function adaptiveMaxPool(
   return batched<Pooled>(op, x, spatial, (input) => {
     const { output, kernel } = adaptive(op, input.shape.slice(2), outputSize)
     const handles = kernel
-      ? native.ops.maxPool(input.handle, kernel, kernel, sizes(0, spatial), sizes(1, spatial), false, returnIndices)
+      ? native.ops.maxPool(
+          input.handle,
+          kernel,
+          kernel,
+          constant(spatial, 0),
+          constant(spatial, 1),
+          false,
+          returnIndices,
+        )
       : native.ops.adaptiveMaxPool(input.handle, output)
     return returnIndices ? (wrapAll(handles) as [Tensor, Tensor]) : first(handles)
   })
@@ -333,29 +343,34 @@ export function adaptiveMaxPool3d(
   return adaptiveMaxPool('adaptiveMaxPool3d', 3, x, outputSize, options)
 }
 
+function constant(count: number, value: number): number[] {
+  return new Array<number>(count).fill(value)
+}
+
 function spatialAxes(x: Tensor): number[] {
   return x.shape.slice(2).map((_, i) => i + 2)
 }
 
 function globalPool(op: string, x: Tensor, by: 'mean' | 'max', keepdim: boolean): Tensor {
+  checkTensor(op, 'x', x)
   if (x.rank < 3) throw new ShapeError(`${op}: x is ${shapeText(x.shape)}, expected [N, C, …] with a spatial dimension`)
   return wrap(native.ops.reduce(x.handle, by, spatialAxes(x), keepdim))
 }
 
 /**
- * The mean of each plane: x [N, C, spatial…] → [N, C], ready for a linear layer; with `keepdim` [N, C, 1…].
+ * The mean of each plane: x [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C].
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
- * @example const logits = functional.linear(functional.globalAvgPool(x), weight, bias)
+ * @example const logits = functional.linear(functional.globalAvgPool(x, { keepdim: false }), weight, bias)
  */
-export function globalAvgPool(x: Tensor, { keepdim = false }: { keepdim?: boolean } = {}): Tensor {
+export function globalAvgPool(x: Tensor, { keepdim = true }: { keepdim?: boolean } = {}): Tensor {
   return globalPool('globalAvgPool', x, 'mean', keepdim)
 }
 
 /**
- * The maximum of each plane: x [N, C, spatial…] → [N, C]; with `keepdim` [N, C, 1…]. Ties share the gradient.
+ * The maximum of each plane: x [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C]. Ties share the gradient.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const strongest = functional.globalMaxPool(x)
  */
-export function globalMaxPool(x: Tensor, { keepdim = false }: { keepdim?: boolean } = {}): Tensor {
+export function globalMaxPool(x: Tensor, { keepdim = true }: { keepdim?: boolean } = {}): Tensor {
   return globalPool('globalMaxPool', x, 'max', keepdim)
 }

@@ -1,6 +1,7 @@
 // Dropout: each call takes the next number of the session's counter, so a seed gives the same masks on every device.
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
+import { checkTensor } from './arguments.js'
 
 export interface DropoutOptions {
   /** The probability of an element to become 0, in [0, 1]. Default 0.5. */
@@ -10,6 +11,7 @@ export interface DropoutOptions {
 }
 
 function drop(x: Tensor, channelwise: boolean, { p = 0.5, training = true }: DropoutOptions): Tensor {
+  checkTensor('dropout', 'x', x)
   if (!training || p === 0) return x
   return wrap(native.ops.dropout(x.handle, channelwise, p, native.seed(), native.nextOffset()))
 }

@@ -3,7 +3,7 @@ import type { ReduceFunction } from '../../types/native.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { axesOf, axis, type Dim } from './arguments.js'
+import { axesOf, axis, type Dim, handleOf } from './arguments.js'
 import { sub, unary } from './math.js'
 
 export interface ReduceOptions {
@@ -18,7 +18,7 @@ export interface VarianceOptions extends ReduceOptions {
 
 function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, keepdim: boolean): Tensor {
   // An empty list of dimensions means all of them, as in PyTorch.
-  return wrap(native.ops.reduce(x.handle, name, axesOf(name, dim, x.rank), keepdim))
+  return wrap(native.ops.reduce(handleOf(name, 'x', x), name, axesOf(name, dim, x), keepdim))
 }
 
 /**
@@ -67,8 +67,9 @@ export function prod(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = 
 }
 
 function argReduce(op: string, isMax: boolean, x: Tensor, dim: number | undefined, keepdim: boolean): Tensor {
-  const along = dim === undefined ? -1 : axis(op, dim, x.rank)
-  return wrap(native.ops.argReduce(x.handle, isMax, x.rank === 0 ? -1 : along, keepdim))
+  const handle = handleOf(op, 'x', x)
+  const along = dim === undefined ? -1 : axis(op, dim, x)
+  return wrap(native.ops.argReduce(handle, isMax, x.rank === 0 ? -1 : along, keepdim))
 }
 
 /**
@@ -96,7 +97,7 @@ export function argmin(x: Tensor, dim?: number, { keepdim = false }: ReduceOptio
  */
 export function variance(x: Tensor, dim?: Dim, { correction = 1, keepdim = false }: VarianceOptions = {}): Tensor {
   return tidy(() => {
-    const axes = axesOf('variance', dim, x.rank)
+    const axes = axesOf('variance', dim, x)
     const deviations = unary(sub(x, wrap(native.ops.reduce(x.handle, 'mean', axes, true))), 'square')
     const total = wrap(native.ops.reduce(deviations.handle, 'sum', axes, keepdim))
     const n = (axes.length === 0 ? x.shape : axes.map((i) => x.shape[i]!)).reduce((product, size) => product * size, 1)

@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { oneOf, type Size, shapeText, sizes } from './arguments.js'
+import { checkTensor, oneOf, type Size, shapeText, sizes, textOf } from './arguments.js'
 
 export type InterpolationMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
 
@@ -27,6 +27,7 @@ const spatialOf = { nearest: undefined, linear: 1, bilinear: 2, trilinear: 3 } a
  * @example const y = functional.interpolate(x, { scaleFactor: 2, mode: 'bilinear' })
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+  checkTensor('interpolate', 'x', x)
   const { size, scaleFactor, alignCorners = false } = options
   const mode = oneOf('interpolate', 'mode', options.mode ?? 'nearest', ['nearest', 'linear', 'bilinear', 'trilinear'])
   const spatial = x.rank - 2
@@ -39,10 +40,13 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   if (alignCorners && mode === 'nearest') {
     throw new ValueError("interpolate: alignCorners is for the linear modes, not for 'nearest'")
   }
-  const scale = scaleFactor === undefined ? undefined : sizes(scaleFactor, spatial)
+  const scale = scaleFactor === undefined ? undefined : sizes('interpolate', 'scaleFactor', scaleFactor, spatial)
+  if (scale?.some((factor) => !(factor > 0))) {
+    throw new ValueError(`interpolate: scaleFactor is ${textOf(scaleFactor)}, expected positive numbers`)
+  }
   const outputSize =
     size === undefined
       ? x.shape.slice(2).map((each, i) => Math.floor(each * (scale?.[i] ?? Number.NaN)))
-      : sizes(size, spatial)
+      : sizes('interpolate', 'size', size, spatial)
   return wrap(native.ops.upsample(x.handle, outputSize, mode === 'nearest' ? 'nearest' : 'linear', alignCorners))
 }

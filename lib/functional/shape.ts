@@ -5,7 +5,7 @@ import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { axis, oneOf, reshaped, shapeText } from './arguments.js'
+import { axis, checkList, checkTensor, oneOf, reshaped, shapeText } from './arguments.js'
 
 /**
  * The same elements (and memory) in another shape; one size may be −1 and follows from the others.
@@ -14,6 +14,8 @@ import { axis, oneOf, reshaped, shapeText } from './arguments.js'
  * @example const y = functional.reshape(x, [2, -1])
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  checkTensor('reshape', 'x', x)
+  checkList('reshape', 'shape', shape)
   const unknown = shape.indexOf(-1)
   if (unknown < 0) return reshaped(x, shape)
   const known = shape.reduce((product, size, i) => (i === unknown ? product : product * size), 1)
@@ -37,10 +39,12 @@ export const view = reshape
  * @example const y = functional.flatten(x, 1)
  */
 export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+  checkTensor('flatten', 'x', x)
   if (x.rank === 0) return reshaped(x, [1])
-  const start = axis('flatten', startDim, x.rank)
-  const end = axis('flatten', endDim, x.rank)
-  if (start > end) throw new ValueError(`flatten: startDim ${startDim} comes after endDim ${endDim}`)
+  const start = axis('flatten', startDim, x)
+  const end = axis('flatten', endDim, x)
+  if (start > end)
+    throw new ValueError(`flatten: startDim ${startDim} comes after endDim ${endDim} in ${shapeText(x.shape)}`)
   const joined = x.shape.slice(start, end + 1).reduce((product, size) => product * size, 1)
   return reshaped(x, [...x.shape.slice(0, start), joined, ...x.shape.slice(end + 1)])
 }
@@ -51,10 +55,13 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
  * @example const y = functional.unflatten(x, 1, [16, 5, 5])
  */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
-  const at = axis('unflatten', dim, x.rank)
+  checkTensor('unflatten', 'x', x)
+  checkList('unflatten', 'sizes', sizes)
+  const at = axis('unflatten', dim, x)
   const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1)
   const filled = sizes.map((size) => (size === -1 ? x.shape[at]! / known : size))
-  if (filled.reduce((product, size) => product * size, 1) !== x.shape[at]) {
+  const isWhole = filled.every(Number.isInteger)
+  if (!isWhole || filled.reduce((product, size) => product * size, 1) !== x.shape[at]) {
     throw new ShapeError(`unflatten: dimension ${dim} of ${shapeText(x.shape)} cannot become ${shapeText(sizes)}`)
   }
   return reshaped(x, [...x.shape.slice(0, at), ...filled, ...x.shape.slice(at + 1)])
@@ -66,8 +73,9 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  * @example const y = functional.squeeze(x, 1)
  */
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+  checkTensor('squeeze', 'x', x)
   const dims = dim === undefined ? x.shape.map((_, i) => i) : typeof dim === 'number' ? [dim] : dim
-  const at = new Set(dims.map((each) => axis('squeeze', each, x.rank)))
+  const at = new Set(dims.map((each) => axis('squeeze', each, x)))
   return reshaped(
     x,
     x.shape.filter((size, i) => size !== 1 || !at.has(i)),
@@ -80,7 +88,8 @@ export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
  * @example const batch = functional.unsqueeze(image, 0)
  */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
-  const at = axis('unsqueeze', dim, x.rank + 1)
+  checkTensor('unsqueeze', 'x', x)
+  const at = axis('unsqueeze', dim, x, 1)
   return reshaped(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
 }
 
@@ -90,7 +99,9 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
  * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
-  const axes = dims.map((dim) => axis('permute', dim, x.rank))
+  checkTensor('permute', 'x', x)
+  checkList('permute', 'dims', dims)
+  const axes = dims.map((dim) => axis('permute', dim, x))
   return wrap(native.ops.permute(x.handle, axes))
 }
 
@@ -100,10 +111,16 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
  * @example const y = functional.transpose(x, 0, 1)
  */
 export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+  checkTensor('transpose', 'x', x)
   const axes = x.shape.map((_, i) => i)
-  const [a, b] = [axis('transpose', dim0, x.rank), axis('transpose', dim1, x.rank)]
+  const [a, b] = [axis('transpose', dim0, x), axis('transpose', dim1, x)]
   if (x.rank > 0) [axes[a], axes[b]] = [b, a]
   return wrap(native.ops.permute(x.handle, axes))
+}
+
+function checkTensors(op: string, xs: readonly Tensor[]): void {
+  checkList(op, 'xs', xs)
+  for (const [i, x] of xs.entries()) checkTensor(op, `xs[${i}]`, x)
 }
 
 /**
@@ -112,12 +129,13 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
  * @example const y = functional.cat([a, b], 1)
  */
 export function cat(xs: readonly Tensor[], dim = 0): Tensor {
+  checkTensors('cat', xs)
   const [x] = xs
   if (!x) throw new ValueError('cat: got no tensors, expected at least one')
   return wrap(
     native.ops.concat(
       xs.map((each) => each.handle),
-      axis('cat', dim, x.rank),
+      axis('cat', dim, x),
     ),
   )
 }
@@ -128,6 +146,7 @@ export function cat(xs: readonly Tensor[], dim = 0): Tensor {
  * @example const batch = functional.stack(images)
  */
 export function stack(xs: readonly Tensor[], dim = 0): Tensor {
+  checkTensors('stack', xs)
   const [x] = xs
   if (!x) throw new ValueError('stack: got no tensors, expected at least one')
   for (const each of xs) {
@@ -138,7 +157,7 @@ export function stack(xs: readonly Tensor[], dim = 0): Tensor {
   return tidy(() =>
     cat(
       xs.map((each) => unsqueeze(each, dim)),
-      axis('stack', dim, x.rank + 1),
+      axis('stack', dim, x, 1),
     ),
   )
 }
@@ -169,7 +188,8 @@ function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: num
  * @example const firstTen = functional.narrow(x, 0, 0, 10)
  */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
-  const at = axis('narrow', dim, x.rank)
+  checkTensor('narrow', 'x', x)
+  const at = axis('narrow', dim, x)
   const size = x.shape[at] ?? 0
   const from = start < 0 ? start + size : start
   if (!(from >= 0 && length >= 0 && from + length <= size)) {
@@ -184,7 +204,8 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
  * @example const everySecond = functional.slice(x, 0, 0, undefined, 2)
  */
 export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
-  const at = axis('slice', dim, x.rank)
+  checkTensor('slice', 'x', x)
+  const at = axis('slice', dim, x)
   const size = x.shape[at] ?? 0
   const clip = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size)
   const from = clip(start)
@@ -198,7 +219,8 @@ export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_I
  * @example const [a, b] = functional.split(x, [3, 5], 1)
  */
 export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
-  const at = axis('split', dim, x.rank)
+  checkTensor('split', 'x', x)
+  const at = axis('split', dim, x)
   const total = x.shape[at] ?? 0
   let sizes: readonly number[]
   if (typeof sizeOrSizes === 'number') {
@@ -208,6 +230,7 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
     const count = Math.max(1, Math.ceil(total / sizeOrSizes))
     sizes = Array.from({ length: count }, (_, i) => Math.min(sizeOrSizes, total - i * sizeOrSizes))
   } else {
+    checkList('split', 'sizes', sizeOrSizes)
     sizes = sizeOrSizes
     const sum = sizes.reduce((before, size) => before + size, 0)
     if (sum !== total) {
@@ -228,10 +251,11 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
  * @example const [left, right] = functional.chunk(x, 2, 3)
  */
 export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
+  checkTensor('chunk', 'x', x)
   if (!(Number.isInteger(chunks) && chunks > 0)) {
     throw new ValueError(`chunk: chunks is ${chunks}, expected a positive integer`)
   }
-  const total = x.shape[axis('chunk', dim, x.rank)] ?? 0
+  const total = x.shape[axis('chunk', dim, x)] ?? 0
   return split(x, Math.max(1, Math.ceil(total / chunks)), dim)
 }
 
@@ -241,6 +265,8 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
  * @example const y = functional.expand(x, [8, -1, 4])
  */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
+  checkTensor('expand', 'x', x)
+  checkList('expand', 'shape', shape)
   const fresh = shape.length - x.rank
   return wrap(
     native.ops.expand(
@@ -265,6 +291,8 @@ export interface PadOptions {
  * @example const y = functional.pad(x, [1, 1, 2, 2], { mode: 'reflect' })
  */
 export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
+  checkTensor('pad', 'x', x)
+  checkList('pad', 'pads', pads)
   if (pads.length % 2 !== 0) throw new ValueError(`pad: pads has ${pads.length} numbers, expected pairs`)
   if (pads.length > 2 * x.rank) {
     throw new ShapeError(`pad: pads has ${pads.length} numbers, but x is ${shapeText(x.shape)}`)
@@ -280,7 +308,8 @@ export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', val
  * @example const mirrored = functional.flip(images, [3])
  */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
-  const axes = (typeof dims === 'number' ? [dims] : dims).map((dim) => axis('flip', dim, x.rank))
+  checkTensor('flip', 'x', x)
+  const axes = (typeof dims === 'number' ? [dims] : dims).map((dim) => axis('flip', dim, x))
   return wrap(native.ops.flip(x.handle, axes))
 }
 
@@ -290,6 +319,7 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
  * @example const y = functional.clone(x)
  */
 export function clone(x: Tensor): Tensor {
+  checkTensor('clone', 'x', x)
   const zeros = x.shape.map(() => 0)
   const ones = x.shape.map(() => 1)
   return wrap(native.ops.slice(x.handle, zeros, x.shape, ones))

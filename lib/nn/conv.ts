@@ -59,7 +59,7 @@ abstract class ConvNd extends Module {
     checkGroups(new.target.name, inChannels, outChannels, groups)
     this.inChannels = inChannels
     this.outChannels = outChannels
-    this.kernelSize = sizes(kernelSize, spatial)
+    this.kernelSize = sizes(new.target.name, 'kernelSize', kernelSize, spatial)
     this.options = conv
     this.#given = described(options)
     const { weight, bias } = draw([outChannels, inChannels / groups, ...this.kernelSize], outChannels, hasBias, {
@@ -140,7 +140,7 @@ abstract class ConvTransposeNd extends Module {
     checkGroups(new.target.name, inChannels, outChannels, groups)
     this.inChannels = inChannels
     this.outChannels = outChannels
-    this.kernelSize = sizes(kernelSize, spatial)
+    this.kernelSize = sizes(new.target.name, 'kernelSize', kernelSize, spatial)
     this.options = conv
     this.#given = described(options)
     const { weight, bias } = draw([inChannels, outChannels / groups, ...this.kernelSize], outChannels, hasBias, {

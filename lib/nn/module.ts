@@ -112,7 +112,7 @@ function move(tensor: Tensor, target: DeviceName | DType): void {
  *   conv = new nn.Conv2d(3, 8, 3)
  *   fc = new nn.Linear(8, 10)
  *   forward(x: Tensor) {
- *     return this.fc.forward(functional.globalAvgPool(this.conv.forward(x).relu()))
+ *     return this.fc.forward(this.conv.forward(x).relu().mean([2, 3]))
  *   }
  * }
  */

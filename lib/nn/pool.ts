@@ -355,13 +355,13 @@ export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Module<[
 }
 
 /**
- * The mean of each plane: [N, C, spatial…] → [N, C], so a linear layer can follow.
+ * The mean of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C], so a linear layer can follow.
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
- * @example new nn.Sequential(new nn.Conv2d(3, 64, 3), new nn.GlobalAvgPool(), new nn.Linear(64, 10))
+ * @example new nn.Sequential(new nn.Conv2d(3, 64, 3), new nn.GlobalAvgPool({ keepdim: false }), new nn.Linear(64, 10))
  */
 export class GlobalAvgPool extends Module {
   readonly keepdim: boolean
-  constructor({ keepdim = false }: { keepdim?: boolean } = {}) {
+  constructor({ keepdim = true }: { keepdim?: boolean } = {}) {
     super()
     this.keepdim = keepdim
   }
