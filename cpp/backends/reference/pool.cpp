@@ -218,7 +218,9 @@ KernelPtr prepare(const PlaneGather&, const Signature& signature) {
       const std::int32_t* indices = run.in<std::int32_t>(1);
       T* y = run.out<T>(0);
       for (Index n = 0; n < planes; n++, x += size, indices += count, y += count) {
-        for (Index i = 0; i < count; i++) y[i] = x[checkedPosition("planeGather", indices[i], size)];
+        for (Index i = 0; i < count; i++) {
+          y[i] = indices[i] == nowhere ? T(0) : x[checkedPosition("planeGather", indices[i], size)];
+        }
       }
     });
   });
