@@ -50,8 +50,13 @@ export function checkNumber(op: string, name: string, value: unknown): asserts v
 }
 
 /** Refuses what is no array (a caller without types). */
-export function checkList(op: string, name: string, value: unknown): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected an array`)
+export function checkList(
+  op: string,
+  name: string,
+  value: unknown,
+  of = 'numbers',
+): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected an array of ${of}`)
 }
 
 /** One number for each of `count` spatial dimensions: a number, or a list of one, stands for all of them. */

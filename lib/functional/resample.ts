@@ -41,12 +41,13 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
     throw new ValueError("interpolate: alignCorners is for the linear modes, not for 'nearest'")
   }
   const scale = scaleFactor === undefined ? undefined : sizes('interpolate', 'scaleFactor', scaleFactor, spatial)
-  if (scale?.some((factor) => !(factor > 0))) {
-    throw new ValueError(`interpolate: scaleFactor is ${textOf(scaleFactor)}, expected positive numbers`)
-  }
   const outputSize =
     size === undefined
       ? x.shape.slice(2).map((each, i) => Math.floor(each * (scale?.[i] ?? Number.NaN)))
       : sizes('interpolate', 'size', size, spatial)
+  if (scale && outputSize.some((each) => !(each >= 1))) {
+    const [came, gives] = [textOf(scaleFactor), shapeText(outputSize)]
+    throw new ValueError(`interpolate: scaleFactor is ${came}, which gives sizes ${gives}, expected at least 1`)
+  }
   return wrap(native.ops.upsample(x.handle, outputSize, mode === 'nearest' ? 'nearest' : 'linear', alignCorners))
 }

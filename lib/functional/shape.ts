@@ -119,7 +119,7 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
 }
 
 function checkTensors(op: string, xs: readonly Tensor[]): void {
-  checkList(op, 'xs', xs)
+  checkList(op, 'xs', xs, 'tensors')
   for (const [i, x] of xs.entries()) checkTensor(op, `xs[${i}]`, x)
 }
 
