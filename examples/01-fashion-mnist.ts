@@ -1,7 +1,7 @@
 // Trains a small convolutional network on Fashion-MNIST (60,000 pictures of clothes, ten classes) to more than 90 %
 // accuracy, and writes its weights and a report that opens in any browser.
 //
-//   npm run demo                        # about ten epochs on the best device of the machine
+//   npm run demo                        # six epochs on the best device of the machine
 //   npm run demo -- --epochs 2 --device cpu
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
