@@ -152,6 +152,9 @@ export class Tensor extends TensorOps {
     return handle === 0 ? null : new Tensor(handle)
   }
   set grad(gradient: Tensor | null) {
+    if (gradient !== null && !(gradient instanceof Tensor)) {
+      throw new ValueError(`grad: the gradient is a ${typeof gradient}, expected a tensor or null`)
+    }
     native.setGrad(this.handle, gradient?.handle)
   }
 
@@ -165,6 +168,11 @@ export class Tensor extends TensorOps {
    */
   backward(options: { gradient?: Tensor; retainGraph?: boolean; createGraph?: boolean } = {}): void {
     const { gradient, retainGraph = false, createGraph = false } = options
+    if (gradient !== undefined && !(gradient instanceof Tensor)) {
+      throw new ValueError(
+        `backward: the gradient is ${gradient === null ? 'null' : `a ${typeof gradient}`}, expected a tensor`,
+      )
+    }
     native.backward(this.handle, gradient?.handle, retainGraph, createGraph)
   }
 

@@ -69,6 +69,13 @@ inline std::uint32_t readArrayLength(napi_env env, napi_value value, Place place
   return length;
 }
 
+/// An entry of an array. Its getter may throw: that exception goes on to the caller.
+inline napi_value readElement(napi_env env, napi_value array, std::uint32_t i) {
+  napi_value entry = nullptr;
+  if (napi_get_element(env, array, i, &entry) != napi_ok) throw Napi::Error::New(env);
+  return entry;
+}
+
 inline void readField(napi_env env, napi_value value, double& field, Place place) { field = readNumber(env, value, place); }
 inline void readField(napi_env env, napi_value value, Index& field, Place place) { field = readInteger(env, value, place); }
 inline void readField(napi_env env, napi_value value, bool& field, Place place) {
@@ -81,8 +88,7 @@ inline void readField(napi_env env, napi_value value, Dims& field, Place place) 
   if (length > maxRank) fail(ErrorKind::shape, place.op, ": ", place.field, " has ", length, " entries, expected at most ", maxRank);
   field = Dims();
   for (std::uint32_t i = 0; i < length; i++) {
-    napi_value entry;
-    napi_get_element(env, value, i, &entry);
+    napi_value entry = readElement(env, value, i);
     field.push(readInteger(env, entry, place));
   }
 }

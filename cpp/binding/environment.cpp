@@ -21,6 +21,7 @@ double Handles::add(Tensor tensor) {
     slot = free_.back();
     free_.pop_back();
   }
+  tensor->handles++;
   slots_[slot].tensor = std::move(tensor);
   alive_++;
   return slots_[slot].generation * generationStep + slot;
@@ -51,12 +52,17 @@ void Handles::remove(double handle) {
   Slot& slot = slots_[index];
   Tensor last = std::move(slot.tensor);
   slot.tensor = {};
+  // Nobody can ask for its gradient any more; one made with createGraph holds this very tensor, a circle that must not stay.
+  if (--last->handles == 0) last->grad.reset();
   alive_--;
   if (slot.generation++ < lastGeneration) free_.push_back(index);
 }
 
 void Handles::clear() {
   auto slots = std::move(slots_);
+  for (Slot& slot : slots) {
+    if (slot.tensor) slot.tensor->grad.reset();
+  }
   slots_.clear();
   free_.clear();
   alive_ = 0;

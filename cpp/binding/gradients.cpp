@@ -78,8 +78,7 @@ napi_value gradients(napi_env env, napi_callback_info info) {
     Tensors inputs;
     std::uint32_t length = readArrayLength(env, arguments[2], {"grad", "inputs"}, "an array of tensors");
     for (std::uint32_t i = 0; i < length; i++) {
-      napi_value entry;
-      napi_get_element(env, arguments[2], i, &entry);
+      napi_value entry = readElement(env, arguments[2], i);
       inputs.push_back(tensorAt(env, entry, "grad", "inputs"));
       if (!inputs.back().requiresGrad()) fail(ErrorKind::gradient, "grad: input ", i, " ", toString(inputs.back().desc()), " does not require a gradient");
     }

@@ -16,13 +16,17 @@ constexpr std::size_t argumentCount() {
 template <class O>
 Tensors readInputs(napi_env env, const Environment& environment, const napi_value* values) {
   Tensors inputs;
+  std::uint32_t first = 0;  // length of the first list: the others are as long, or empty
   forEachWord(O::inputs, [&](Word word, int i) {
     Place place{O::name, word.name};
     if (word.isList) {
       std::uint32_t length = readArrayLength(env, values[i], place, "an array of tensors");
+      if (inputs.empty()) first = length;
+      if (length != first && length != 0) {
+        fail(ErrorKind::value, O::name, ": ", word.name, " has ", length, " tensors, expected ", first, " as the first list has");
+      }
       for (std::uint32_t k = 0; k < length; k++) {
-        napi_value entry;
-        napi_get_element(env, values[i], k, &entry);
+        napi_value entry = readElement(env, values[i], k);
         inputs.push_back(readTensor(env, environment, entry, place));
       }
     } else {

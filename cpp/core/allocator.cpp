@@ -63,6 +63,7 @@ void Allocator::release(Block block, bool isTensor) noexcept {
 }
 
 void Allocator::trim() {
+  drain_();  // what a finished read still holds comes back first
   std::unique_lock lock(mutex_);
   trimLocked(lock);
 }

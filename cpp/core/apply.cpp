@@ -72,6 +72,15 @@ DevicePtr commonDevice(const Op& op, std::span<const Tensor> inputs, const Devic
   return device;
 }
 
+// The user's error, with everything that the op was given.
+Descs inferOrExplain(const Op& op, const Descs& inputs) {
+  try {
+    return infer(op, inputs);
+  } catch (const Error& error) {
+    throw Error(error.kind, text(error.what(), " — in ", describe(op, inputs)));
+  }
+}
+
 // Shares the memory: another shape of the same elements.
 Tensors reshape(Session& session, const Tensor& x, const TensorDesc& desc) {
   Tensor plain = withLayout(session, x, Layout{});
@@ -88,7 +97,7 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
   Descs descs;
   descs.reserve(inputs.size());
   for (const Tensor& tensor : inputs) descs.push_back(tensor ? tensor.desc() : TensorDesc());
-  Descs inferred = infer(op, descs);
+  Descs inferred = inferOrExplain(op, descs);
 
   Tensors outputs;
   if (std::holds_alternative<Reshape>(op)) {

@@ -38,7 +38,7 @@ bool VjpContext::needs(int i) const {
 
 Tensor VjpContext::restore(const Saved& saved, std::string_view what) const {
   if (saved.tensor && saved.tensor->storage->version != saved.version) {
-    fail(ErrorKind::gradient, nameOf(node_.op), ": its ", what, " ", toString(saved.tensor.desc()),
+    fail(ErrorKind::gradient, describe(node_.op), ": its ", what, " ", toString(saved.tensor.desc()),
          " was overwritten after the forward pass (by an optimizer step or copy_), so its gradient can't be computed");
   }
   return saved.tensor;

@@ -34,6 +34,7 @@ struct TensorImpl {
   std::shared_ptr<Node> node;     // what made it, where a gradient flows
   int outputIndex = 0;            // which output of node
   std::shared_ptr<TensorImpl> grad;
+  int handles = 0;                // numbers that JavaScript has for it
 };
 
 /// A value type: copies share the same tensor. A default-made one is "no tensor".

@@ -83,10 +83,7 @@ const conv2d: Row[] = [
   { fn: 'conv2d', inputs: [[2, 3, 7, 9], [4, 3, 3, 5], [4]], options: { padding: 'valid' } },
   {
     fn: 'conv2d',
-    inputs: [
-      [3, 7, 9],
-      [4, 3, 2, 5],
-    ],
+    inputs: [[3, 7, 9], [4, 3, 2, 5], null],
     options: { padding: 'same' },
     note: 'unbatched',
   },
@@ -107,10 +104,7 @@ const conv2d: Row[] = [
   { fn: 'conv2d', inputs: [[2, 5, 7, 9], [5, 1, 3, 3], [5]], options: { groups: 5, padding: 1 }, note: 'depthwise' },
   {
     fn: 'conv2d',
-    inputs: [
-      [2, 5, 7, 9],
-      [5, 1, 3, 3],
-    ],
+    inputs: [[2, 5, 7, 9], [5, 1, 3, 3], null],
     options: { groups: 5, stride: 2, padding: 1 },
     note: 'depthwise',
   },
@@ -130,20 +124,14 @@ const conv2d: Row[] = [
   },
   {
     fn: 'conv2d',
-    inputs: [
-      [1, 32, 15, 14],
-      [32, 1, 3, 3],
-    ],
+    inputs: [[1, 32, 15, 14], [32, 1, 3, 3], null],
     options: { groups: 32, padding: 1, stride: 2 },
     note: 'depthwise',
   },
   { fn: 'conv2d', inputs: [[2, 32, 9, 9], [32, 8, 3, 3], [32]], options: { groups: 4, padding: 1 } },
   {
     fn: 'conv2d',
-    inputs: [
-      [2, 32, 9, 9],
-      [64, 16, 3, 3],
-    ],
+    inputs: [[2, 32, 9, 9], [64, 16, 3, 3], null],
     options: { groups: 2, padding: 1, stride: 2 },
   },
   { fn: 'conv2d', inputs: [[0, 3, 7, 9], [8, 3, 3, 5], [8]], note: 'empty batch' },
@@ -155,10 +143,7 @@ const conv2d: Row[] = [
   { fn: 'conv2d', inputs: [[2, 16, 12, 12], [16, 16, 3, 3], [16]], options: { padding: 1 } },
   {
     fn: 'conv2d',
-    inputs: [
-      [2, 16, 12, 12],
-      [16, 16, 3, 3],
-    ],
+    inputs: [[2, 16, 12, 12], [16, 16, 3, 3], null],
     options: { padding: 1, stride: 2 },
   },
   { fn: 'conv2d', inputs: [[2, 16, 12, 12], [32, 16, 1, 1], [32]] },
@@ -176,10 +161,7 @@ const conv2d: Row[] = [
   { fn: 'conv2d', inputs: [[2, 64, 28, 28], [64, 64, 3, 3], [64]], options: { padding: 1 } },
   {
     fn: 'conv2d',
-    inputs: [
-      [1, 64, 28, 28],
-      [64, 64, 3, 3],
-    ],
+    inputs: [[1, 64, 28, 28], [64, 64, 3, 3], null],
     options: { padding: 1 },
   },
   { fn: 'conv2d', inputs: [[1, 64, 28, 28], [128, 64, 1, 1], [128]], options: { stride: 2 } },
@@ -235,10 +217,7 @@ const transposed: Row[] = [
   { fn: 'convTranspose1d', inputs: [[3, 6], [3, 4, 3], [4]], note: 'unbatched' },
   {
     fn: 'convTranspose1d',
-    inputs: [
-      [2, 3, 6],
-      [3, 4, 4],
-    ],
+    inputs: [[2, 3, 6], [3, 4, 4], null],
     options: { stride: 2, padding: 1 },
   },
   { fn: 'convTranspose1d', inputs: [[2, 3, 6], [3, 4, 3], [4]], options: { stride: 3, padding: 1, outputPadding: 2 } },
@@ -291,10 +270,7 @@ const transposed: Row[] = [
   { fn: 'convTranspose3d', inputs: [[3, 3, 4, 2], [3, 2, 2, 3, 3], [2]], note: 'unbatched' },
   {
     fn: 'convTranspose3d',
-    inputs: [
-      [1, 3, 3, 4, 2],
-      [3, 2, 3, 3, 3],
-    ],
+    inputs: [[1, 3, 3, 4, 2], [3, 2, 3, 3, 3], null],
     options: { stride: 2, padding: 1, outputPadding: 1 },
   },
   { fn: 'convTranspose3d', inputs: [[1, 4, 3, 3, 2], [4, 2, 2, 2, 2], [4]], options: { groups: 2, stride: [1, 2, 2] } },

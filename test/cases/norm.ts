@@ -50,7 +50,7 @@ const batch: Row[] = [
   {
     fn: 'batchNorm',
     inputs: [[2, 4, 1, 1], [4], variance(4), [4], [4]],
-    options: { weight: '$3', bias: '$4', training: true },
+    options: { weight: '$3', bias: '$4', training: true, eps: 0.1 },
     mutates: [1, 2],
     note: 'two values a channel',
   },

@@ -129,20 +129,24 @@ def interpolate(x, size=None, scaleFactor=None, mode="nearest", alignCorners=Non
 
 def mask(count, p):
     words = torch.from_numpy(philox(SEED, 0, -(-count // 4)).reshape(-1)[:count].astype("int64"))
-    return (words >> 8).double() / 2**24 >= torch.tensor(p, dtype=torch.float32).double()
+    return (words >> 8).double() / 2**24 >= p
+
+
+def kept(chosen, x, p):
+    return x * chosen / (1 - p if p < 1 else 1)
 
 
 def dropout(x, p=0.5, training=False):
     if not training:
         return x * 1
-    return torch.where(mask(x.numel(), p).reshape(x.shape), x / (1 - p), 0)
+    return kept(mask(x.numel(), p).reshape(x.shape), x, p)
 
 
 def dropout2d(x, p=0.5, training=False):
     if not training:
         return x * 1
     planes = mask(x.shape[0] * x.shape[1], p).reshape(*x.shape[:2], *[1] * (x.dim() - 2))
-    return torch.where(planes, x / (1 - p), 0)
+    return kept(planes, x, p)
 
 
 functions = {

@@ -1,0 +1,247 @@
+// Memory is deterministic: what is disposed of is free at once, long loops hold a flat curve, threads and processes end cleanly.
+import test from 'ava'
+import {
+  devices,
+  full,
+  functional,
+  keep,
+  memory,
+  nn,
+  noGrad,
+  OutOfMemoryError,
+  ones,
+  optim,
+  randn,
+  resetPeakMemory,
+  setMemoryLimit,
+  type Tensor,
+  tidy,
+  trimMemory,
+} from '../lib/index.js'
+import { native } from '../lib/native.js'
+import { runFixture } from './support/child.js'
+import { settled } from './support/run-case.js'
+
+const names = devices().map((device) => device.name)
+
+/** The address sanitizer keeps freed memory for a while, which the process's size shows. */
+const isSanitized = (process.env.LD_PRELOAD ?? '').includes('libasan')
+if (isSanitized)
+  console.log('skipped: the size of the process in the memory curve, since the sanitizer holds back freed memory')
+
+test.serial('tidy frees what is made in it, except its result and what is kept', async (t) => {
+  for (const device of names) {
+    const before = await settled(device)
+    const kept: Tensor[] = []
+    const result = tidy(() => {
+      const x = ones([10], { device })
+      const y = x.add(1).mul(3)
+      kept.push(keep(y.exp()))
+      return { sum: tidy(() => y.sum().add(1)), list: [y.relu()] }
+    })
+    t.is((await settled(device)).tensors, before.tensors + 3)
+    t.is(await result.sum.item(), 61)
+    t.is(kept[0]!.isDisposed, false)
+    for (const each of [result.sum, ...result.list, ...kept]) each.dispose()
+    t.deepEqual(await settled(device), before)
+  }
+})
+
+test.serial('tidy frees everything where its function throws', async (t) => {
+  for (const device of names) {
+    const before = await settled(device)
+    t.throws(() =>
+      tidy(() => {
+        ones([10], { device }).add(1)
+        throw new Error('stop')
+      }),
+    )
+    t.deepEqual(await settled(device), before)
+  }
+})
+
+test.serial('using frees at the end of its block', async (t) => {
+  for (const device of names) {
+    const before = await settled(device)
+    {
+      using x = ones([10], { device })
+      using y = x.add(1)
+      t.is(await y.sum().item(), 20)
+    }
+    // y.sum() above was never disposed of
+    t.is((await settled(device)).tensors, before.tensors + 1)
+    trimMemory(device)
+  }
+})
+
+test.serial('dispose frees at once and may be called twice; views share their memory', async (t) => {
+  for (const device of names) {
+    const before = await settled(device)
+    const x = full([8, 8], 3, { device })
+    const view = x.reshape([64])
+    const other = x.detach()
+    t.is((await settled(device)).tensors, before.tensors + 1)
+    x.dispose()
+    x.dispose()
+    t.true(x.isDisposed)
+    t.is((await view.data())[63], 3)
+    view.dispose()
+    t.is((await other.data())[63], 3)
+    other.dispose()
+    t.deepEqual(await settled(device), before)
+  }
+})
+
+test.serial('a module call frees its intermediates, and its graph goes with its result', async (t) => {
+  for (const device of names) {
+    const net = new nn.Sequential(
+      new nn.Conv2d(3, 8, 3, { padding: 1 }),
+      new nn.BatchNorm2d(8),
+      new nn.ReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Dropout(0.5),
+      new nn.Flatten(),
+      new nn.Linear(8 * 16, 10),
+    )
+    net.to(device)
+    const x = randn([2, 3, 8, 8], { device })
+    const warm = noGrad(() => net.forward(x))
+    warm.dispose()
+    const before = await settled(device)
+    const handles = native.handleCount()
+    const y = noGrad(() => net.forward(x))
+    t.is((await settled(device)).tensors, before.tensors + 1, `${device}: only the result stays`)
+    t.is(native.handleCount(), handles + 1)
+    y.dispose()
+    const z = net.forward(x)
+    t.is(native.handleCount(), handles + 1, 'the graph holds tensors, JavaScript one')
+    t.true((await settled(device)).tensors > before.tensors + 1)
+    z.dispose()
+    t.deepEqual(await settled(device), before, `${device}: the graph goes with its result`)
+    net.dispose()
+    x.dispose()
+  }
+})
+
+test.serial('a training step leaves parameters, gradients and optimizer state, and no more', async (t) => {
+  for (const device of names) {
+    const start = await settled(device)
+    const net = new nn.Sequential(new nn.Linear(5, 4), new nn.ReLU(), new nn.Linear(4, 2))
+    net.to(device)
+    const optimizer = new optim.Adam(net.parameters(), { lr: 0.01 })
+    const step = () =>
+      tidy(() => {
+        const loss = functional.mseLoss(net.forward(randn([3, 5], { device })), ones([3, 2], { device }))
+        optimizer.zeroGrad()
+        loss.backward()
+        optimizer.step()
+      })
+    step()
+    const after = await settled(device)
+    t.is(after.tensors - start.tensors, 4 * 4)
+    for (let i = 0; i < 20; i++) step()
+    t.deepEqual(await settled(device), after)
+    optimizer.dispose()
+    net.dispose()
+    t.deepEqual(await settled(device), start)
+  }
+})
+
+test.serial('a long chain of recorded ops is freed without a deep stack', async (t) => {
+  const before = await settled('reference')
+  const x = ones([1], { device: 'reference' }).requiresGrad_()
+  let y = tidy(() => x.mul(1))
+  for (let i = 0; i < 100_000; i++) {
+    const next: Tensor = y.mul(1)
+    y.dispose()
+    y = next
+  }
+  y.dispose()
+  x.dispose()
+  t.deepEqual(await settled('reference'), before)
+})
+
+test.serial('the peak is the highest live figure, and can start anew', async (t) => {
+  for (const device of names) {
+    const { live } = await settled(device)
+    const big = full([1 << 20], 1, { device })
+    big.dispose()
+    t.true(memory(device).peak >= live + (4 << 20))
+    resetPeakMemory(device)
+    t.is(memory(device).peak, memory(device).live)
+  }
+})
+
+test.serial(
+  'a limit holds, cached memory goes back before it fails a request, and work goes on after it',
+  async (t) => {
+    for (const device of names) {
+      trimMemory(device)
+      const before = memory(device)
+      t.true(before.reserved >= before.live)
+      setMemoryLimit(before.reserved + (9 << 20), device)
+      const sizes = [1 << 20, (1 << 20) + (1 << 19), 1 << 21]
+      for (const size of sizes) full([size], 1, { device }).dispose() // 4, 6, 8 MB, one after another: none fits beside another
+      t.true(memory(device).reserved <= before.reserved + (9 << 20))
+      const held = full([1 << 21], 2, { device })
+      t.throws(() => full([1 << 20], 1, { device }), { instanceOf: OutOfMemoryError, message: /limit/ })
+      t.is((await held.data())[0], 2)
+      held.dispose()
+      setMemoryLimit(0, device)
+      full([1 << 22], 1, { device }).dispose()
+      trimMemory(device)
+      t.is(memory(device).reserved, before.reserved)
+    }
+  },
+)
+
+for (const device of names) {
+  test.serial(`${device}: ten thousand eager steps hold a flat memory curve`, async (t) => {
+    const { code, stdout, stderr } = await runFixture('steps', [device], ['--expose-gc'])
+    t.is(code, 0, stderr)
+    const samples = JSON.parse(stdout) as { live: number; tensors: number; reserved: number; rss: number }[]
+    const first = samples[0]!
+    const last = samples.at(-1)!
+    t.is(samples.length, 10)
+    t.is(last.tensors, first.tensors)
+    for (const key of isSanitized ? (['live', 'reserved'] as const) : (['live', 'reserved', 'rss'] as const)) {
+      t.true(last[key] <= first[key] * 1.02, `${key}: ${samples.map((sample) => sample[key]).join(' ')}`)
+    }
+  })
+
+  test.serial(`${device}: tensors that nobody refers to are freed by the garbage collector`, async (t) => {
+    const { code, stdout, stderr } = await runFixture('garbage', [device, 'collect'], ['--expose-gc'])
+    t.is(code, 0, stderr)
+    const { made, left, bytes } = JSON.parse(stdout) as { made: number; left: number; bytes: number }
+    t.true(made >= 500, `${made} made`)
+    t.true(left <= made / 50, `${left} tensors (${bytes} bytes) left`)
+  })
+
+  test.serial(`${device}: the garbage collector feels the weight of tensors by itself`, async (t) => {
+    const { code, stdout, stderr } = await runFixture('garbage', [device, 'press'])
+    t.is(code, 0, stderr)
+    const { peak } = JSON.parse(stdout) as { peak: number }
+    t.true(peak < 1000e6, `${Math.round(peak / 1e6)} MB of 4000 MB were held at once`)
+  })
+
+  for (const mode of ['exit', 'end', 'throw'] as const) {
+    test.serial(`${device}: a process with a busy queue ends cleanly (${mode})`, async (t) => {
+      const { code, signal, stdout, stderr } = await runFixture('exit', [device, mode])
+      t.is(signal, null, stderr)
+      t.is(code, mode === 'throw' ? 1 : 0, stderr)
+      if (mode === 'end') t.is(stdout.trim(), `read ${4 * 32 * 32 * 32}`)
+      if (mode === 'throw') t.regex(stderr, /meant to happen/)
+    })
+  }
+}
+
+test.serial('worker threads compute side by side, and ending them in the middle leaves nothing behind', async (t) => {
+  const { code, signal, stdout, stderr } = await runFixture('workers')
+  t.is(signal, null, stderr)
+  t.is(code, 0, stderr)
+  const { before, after } = JSON.parse(stdout) as { before: number[]; after: number[] }
+  t.true(
+    after.every((tensors, i) => tensors - before[i]! <= 2),
+    `tensors before ${before}, after ${after}`,
+  )
+})
