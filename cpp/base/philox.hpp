@@ -23,6 +23,12 @@ constexpr PhiloxBlock philox(std::uint64_t seed, std::uint64_t offset, std::uint
   return counter;
 }
 
+// The authors' own test vectors (kat_vectors of Random123, philox4x32 10).
+static_assert(philox(0, 0, 0) == PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+static_assert(philox(~0ull, ~0ull, ~0ull) == PhiloxBlock{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+static_assert(philox(0x299f31d0a4093822ull, 0x0370734413198a2eull, 0x85a308d3243f6a88ull) ==
+              PhiloxBlock{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+
 /// A uniform number in [0, 1) with 24 random bits.
 constexpr float uniformFloat(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 /// A uniform number in (0, 1], safe for a logarithm.
