@@ -5,36 +5,41 @@
 
 #include "base/error.hpp"
 #include "parallel.hpp"
+#include "simd.hpp"
 
 namespace cnn::cpu {
 
 namespace {
 
-float dot(const float* a, const float* b, Index count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < count; i++) sum += a[i] * b[i];
-  return sum;
+// The products of `count` rows (4 or 1) that lie k apart with x: x is read once for all of them.
+template <int count>
+void dotRows(const float* rows, const float* x, Index k, float* sums) {
+  Floats8 vectors[count] = {};
+  Index i = 0;
+  for (; i + 8 <= k; i += 8) {
+    auto factor = load<Floats8>(x + i);
+    for (int r = 0; r < count; r++) vectors[r] += load<Floats8>(rows + r * k + i) * factor;
+  }
+  for (int r = 0; r < count; r++) {
+    sums[r] = sumOf(vectors[r]);
+    for (Index rest = i; rest < k; rest++) sums[r] += rows[r * k + rest] * x[rest];
+  }
 }
 
-// y[r] = rows[r] · x, rows [R, K]: four rows at a time, to read x once for all of them.
+// y[r] = rows[r] · x, rows [R, K].
 void rowsTimesVector(const float* rows, const float* x, float* y, Index count, Index k, bool accumulate) {
   parallelRows(count, k, [=](Index from, Index to) {
-    Index r = from;
-    for (; r + 4 <= to; r += 4) {
-      const float *r0 = rows + r * k, *r1 = r0 + k, *r2 = r1 + k, *r3 = r2 + k;
-      float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-      for (Index i = 0; i < k; i++) {
-        s0 += r0[i] * x[i];
-        s1 += r1[i] * x[i];
-        s2 += r2[i] * x[i];
-        s3 += r3[i] * x[i];
+    float sums[4];
+    for (Index r = from; r < to;) {
+      Index taken = r + 4 <= to ? 4 : 1;
+      if (taken == 4) {
+        dotRows<4>(rows + r * k, x, k, sums);
+      } else {
+        dotRows<1>(rows + r * k, x, k, sums);
       }
-      const float sums[4] = {s0, s1, s2, s3};
-      for (int j = 0; j < 4; j++) y[r + j] = (accumulate ? y[r + j] : 0.0f) + sums[j];
+      for (Index j = 0; j < taken; j++) y[r + j] = (accumulate ? y[r + j] : 0.0f) + sums[j];
+      r += taken;
     }
-    for (; r < to; r++) y[r] = (accumulate ? y[r] : 0.0f) + dot(rows + r * k, x, k);
   });
 }
 

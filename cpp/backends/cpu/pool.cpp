@@ -4,6 +4,7 @@
 
 #include "channels.hpp"
 #include "kernels.hpp"
+#include "simd.hpp"
 
 namespace cnn::cpu {
 
@@ -111,26 +112,17 @@ template <int width>
 void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
   Index lanes = plan.view.lanes;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
-    float best[width];
-    std::int32_t at[width];
-    std::int32_t first = static_cast<std::int32_t>((d.first * plan.kernel[1] + h.first) * plan.kernel[2] + w.first);
-    for (int l = 0; l < width; l++) {
-      best[l] = -std::numeric_limits<float>::infinity();
-      at[l] = first;
-    }
+    auto first = static_cast<std::int32_t>((d.first * plan.kernel[1] + h.first) * plan.kernel[2] + w.first);
+    Floats<width> best = Floats<width>{} - std::numeric_limits<float>::infinity();
+    Ints<width> at = Ints<width>{} + first;
     forWindow(plan, d, h, w, [&](Index from, Index element) {
-      const float* source = x + from * lanes;
-#pragma omp simd
-      for (int l = 0; l < width; l++) {
-        bool isBetter = (source[l] > best[l]) | (source[l] != source[l]);  // a NaN stays
-        best[l] = isBetter ? source[l] : best[l];
-        at[l] = isBetter ? static_cast<std::int32_t>(element) : at[l];
-      }
+      auto value = load<Floats<width>>(x + from * lanes);
+      auto isBetter = (value > best) | (value != value);  // a NaN stays
+      best = isBetter ? value : best;
+      at = isBetter ? Ints<width>{} + static_cast<std::int32_t>(element) : at;
     });
-    for (int l = 0; l < width; l++) {
-      y[position * lanes + l] = best[l];
-      state[position * lanes + l] = static_cast<std::uint8_t>(at[l]);
-    }
+    store(y + position * lanes, best);
+    storeBytes<width>(state + position * lanes, at);
   });
 }
 
@@ -138,23 +130,19 @@ template <int width>
 void maxBackwardRow(const Plan& plan, const float* dy, const std::uint8_t* state, float* dx) {
   Index lanes = plan.view.lanes;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
-    float gradient[width];
-    std::int32_t at[width];
-    for (int l = 0; l < width; l++) {
-      gradient[l] = dy[position * lanes + l];
-      at[l] = state[position * lanes + l];
-    }
+    auto gradient = load<Floats<width>>(dy + position * lanes);
+    Ints<width> at = loadBytes<width>(state + position * lanes);
     if constexpr (width == 1) {
-      Index element = at[0], k = element % plan.kernel[2], j = element / plan.kernel[2] % plan.kernel[1], i = element / plan.kernel[2] / plan.kernel[1];
+      Index element = at, k = element % plan.kernel[2], j = element / plan.kernel[2] % plan.kernel[1], i = element / plan.kernel[2] / plan.kernel[1];
       Index row = (d.from + (i - d.first) * plan.dilation[0]) * plan.in[1] + h.from + (j - h.first) * plan.dilation[1];
-      dx[(row * plan.in[2] + w.from + (k - w.first) * plan.dilation[2]) * lanes] += gradient[0];
-      return;
+      dx[(row * plan.in[2] + w.from + (k - w.first) * plan.dilation[2]) * lanes] += gradient;
+    } else {
+      forWindow(plan, d, h, w, [&](Index to, Index element) {
+        float* target = dx + to * lanes;
+        auto isHere = at == Ints<width>{} + static_cast<std::int32_t>(element);
+        store(target, load<Floats<width>>(target) + (isHere ? gradient : Floats<width>{}));
+      });
     }
-    forWindow(plan, d, h, w, [&](Index to, Index element) {
-      float* target = dx + to * lanes;
-#pragma omp simd
-      for (int l = 0; l < width; l++) target[l] += at[l] == static_cast<std::int32_t>(element) ? gradient[l] : 0.0f;
-    });
   });
 }
 
@@ -162,13 +150,9 @@ template <int width>
 void averageRow(const Plan& plan, const float* x, float* y) {
   Index lanes = plan.view.lanes;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
-    float sum[width] = {};
-    forWindow(plan, d, h, w, [&](Index from, Index) {
-#pragma omp simd
-      for (int l = 0; l < width; l++) sum[l] += x[from * lanes + l];
-    });
-    float scale = plan.scale(d, h, w);
-    for (int l = 0; l < width; l++) y[position * lanes + l] = sum[l] * scale;
+    Floats<width> sum{};
+    forWindow(plan, d, h, w, [&](Index from, Index) { sum += load<Floats<width>>(x + from * lanes); });
+    store(y + position * lanes, sum * plan.scale(d, h, w));
   });
 }
 
@@ -176,11 +160,10 @@ template <int width>
 void averageBackwardRow(const Plan& plan, const float* dy, float* dx) {
   Index lanes = plan.view.lanes;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
-    float scale = plan.scale(d, h, w), gradient[width];
-    for (int l = 0; l < width; l++) gradient[l] = dy[position * lanes + l] * scale;
+    Floats<width> gradient = load<Floats<width>>(dy + position * lanes) * plan.scale(d, h, w);
     forWindow(plan, d, h, w, [&](Index to, Index) {
-#pragma omp simd
-      for (int l = 0; l < width; l++) dx[to * lanes + l] += gradient[l];
+      float* target = dx + to * lanes;
+      store(target, load<Floats<width>>(target) + gradient);
     });
   });
 }
@@ -190,9 +173,13 @@ bool isSupported(const Signature& signature) {
   return x.dtype == DType::float32 && x.rank() <= 5 && x.elements() > 0 && signature.outputs[0].elements() > 0;
 }
 
-// The input as it lies if its layout can be walked by channels, else plain.
-TensorDesc walkable(const Engine& engine, TensorDesc desc) {
-  if (!engine.view(desc)) desc.layout = {};
+// The layout in which an input is read: as it lies if it has channels side by side; else in blocks, which is worth a conversion
+// (a plain window is read number by number) except for little work.
+TensorDesc walkable(Engine& engine, TensorDesc desc) {
+  auto view = engine.view(desc);
+  if (view && (view->lanes > 1 || view->positions == 1)) return desc;
+  desc.layout = {};
+  if (engine.convolutionLanes > 1 && desc.elements() > 2048) desc.layout = engine.layoutWithLanes(desc.shape, engine.convolutionLanes);
   return desc;
 }
 

@@ -1,0 +1,62 @@
+// Eight floats (or one) as one value, for loops whose running results must stay in registers.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+// Where the processor's vectors are shorter than eight floats, passing them between functions would differ between compilers;
+// all functions here are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
+namespace cnn::cpu {
+
+using Floats8 = float __attribute__((vector_size(32)));
+using Ints8 = std::int32_t __attribute__((vector_size(32)));
+using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
+
+/// `width` is 8 or 1.
+template <int width>
+using Floats = std::conditional_t<width == 8, Floats8, float>;
+template <int width>
+using Ints = std::conditional_t<width == 8, Ints8, std::int32_t>;
+
+template <class Vector, class T>
+inline Vector load(const T* from) {
+  Vector vector;
+  std::memcpy(&vector, from, sizeof(vector));
+  return vector;
+}
+
+template <class Vector, class T>
+inline void store(T* to, Vector vector) {
+  std::memcpy(to, &vector, sizeof(vector));
+}
+
+template <int width>
+inline Ints<width> loadBytes(const std::uint8_t* from) {
+  if constexpr (width == 1) {
+    return *from;
+  } else {
+    return __builtin_convertvector(load<Bytes8>(from), Ints8);
+  }
+}
+
+template <int width>
+inline void storeBytes(std::uint8_t* to, Ints<width> values) {
+  if constexpr (width == 1) {
+    *to = static_cast<std::uint8_t>(values);
+  } else {
+    store(to, __builtin_convertvector(values, Bytes8));
+  }
+}
+
+inline float sumOf(Floats8 vector) {
+  float sum = 0;
+  for (int i = 0; i < 8; i++) sum += vector[i];
+  return sum;
+}
+
+}  // namespace cnn::cpu
