@@ -28,6 +28,12 @@ struct Plan {
 
   Index inPositions() const { return in[0] * in[1] * in[2]; }
   Index outPositions() const { return out[0] * out[1] * out[2]; }
+  // A window wholly in the padding (dilation can step over the input): the reference backend says what comes of it.
+  bool hasEmptyWindow() const {
+    return std::any_of(std::begin(windows), std::end(windows), [](const auto& axis) {
+      return std::any_of(axis.begin(), axis.end(), [](const Window& window) { return window.count == 0; });
+    });
+  }
   Index rows() const { return view.batch * view.blocks; }
   // Work of a row, as light elements.
   Index rowElements() const { return view.lanes * std::max(inPositions(), outPositions() * kernel[0] * kernel[1] * kernel[2]); }
@@ -235,6 +241,7 @@ KernelPtr prepare(const MaxPool& op, const Signature& signature, Engine& engine)
   if (!isSupported(signature) || op.returnIndices || op.kernelSize.product() > 255) return nullptr;
   TensorDesc x = walkable(engine, signature.inputs[0]);
   Plan plan = fixedPlan(op, op.dilation, *engine.view(x), x.shape, signature.outputs[0].shape);
+  if (plan.hasEmptyWindow()) return nullptr;
   auto run = [plan](const Run& run) {
     parallelRows(plan.rows(), plan.rowElements(), [&](Index from, Index to) {
       for (Index row = from; row < to; row++) {
@@ -282,6 +289,7 @@ KernelPtr prepare(const AvgPool& op, const Signature& signature, Engine& engine)
   if (!isSupported(signature)) return nullptr;
   TensorDesc x = walkable(engine, signature.inputs[0]);
   Plan plan = fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), *engine.view(x), x.shape, signature.outputs[0].shape);
+  if (plan.hasEmptyWindow()) return nullptr;
   plan.divisor = op.divisor;
   plan.countsPadding = op.countIncludePad;
   return averageKernel(signature, engine, std::move(plan), x);
@@ -291,6 +299,7 @@ KernelPtr prepare(const AvgPoolBackward& op, const Signature& signature, Engine&
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &dx = signature.outputs[0];
   Plan plan = fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), gradientView(engine, dy, dx), dx.shape, dy.shape);
+  if (plan.hasEmptyWindow()) return nullptr;
   plan.divisor = op.divisor;
   plan.countsPadding = op.countIncludePad;
   return averageBackwardKernel(signature, engine, std::move(plan), dy.shape);
