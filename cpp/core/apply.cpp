@@ -129,8 +129,11 @@ Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& des
     if (bytes) std::memcpy(target, data, bytes);
   } else {  // the memory may still be read by what is queued
     auto first = static_cast<const std::byte*>(data);
-    device->queue().push([target, staged = std::vector<std::byte>(first, first + bytes)] { std::memcpy(target, staged.data(), staged.size()); },
-                         session.failures());
+    device->queue().push(
+        [target, staged = std::vector<std::byte>(first, first + bytes)] {
+          if (!staged.empty()) std::memcpy(target, staged.data(), staged.size());
+        },
+        session.failures());
   }
   return tensor;
 }
