@@ -22,8 +22,6 @@ export interface Row {
   mutates?: number[]
   /** Set to false where the derivative does not exist at the inputs: no finite differences. */
   differences?: false
-  /** Set where PyTorch has nothing to compare with (the reason). */
-  golden?: string
   note?: string
 }
 
@@ -38,7 +36,6 @@ export interface Case {
   grad: number[]
   mutates: number[]
   differences: boolean
-  golden: string
 }
 
 function complete(input: Input): InputSpec | null {
@@ -83,6 +80,5 @@ export function caseOf(family: string, row: Row): Case {
     grad: row.grad ?? inputs.map((_, i) => i).filter(isFloat),
     mutates,
     differences: row.differences ?? true,
-    golden: row.golden ?? '',
   }
 }
