@@ -23,7 +23,7 @@ function missingInstructions(): string[] {
 
 // OpenMP's threads spin at every barrier. Where another process keeps a core busy, each then waits for a scheduler tick (4 ms),
 // so they spin but briefly. libgomp reads this once, when the addon brings it in.
-if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '100'
+if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000'
 
 function open(): Native {
   const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
