@@ -21,13 +21,9 @@ import {
 import { native } from '../lib/native.js'
 import { runFixture } from './support/child.js'
 import { settled } from './support/run-case.js'
+import { isSanitized } from './support/sanitizer.js'
 
 const names = devices().map((device) => device.name)
-
-/** The address sanitizer keeps freed memory for a while, which the process's size shows. */
-const isSanitized = (process.env.LD_PRELOAD ?? '').includes('libasan')
-if (isSanitized)
-  console.log('skipped: the size of the process in the memory curve, since the sanitizer holds back freed memory')
 
 test.serial('tidy frees what is made in it, except its result and what is kept', async (t) => {
   for (const device of names) {
