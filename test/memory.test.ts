@@ -193,16 +193,22 @@ test.serial(
 
 for (const device of names) {
   test.serial(`${device}: ten thousand eager steps hold a flat memory curve`, async (t) => {
-    const { code, stdout, stderr } = await runFixture('steps', [device], ['--expose-gc'])
-    t.is(code, 0, stderr)
-    const samples = JSON.parse(stdout) as { live: number; tensors: number; reserved: number; rss: number }[]
-    const first = samples[0]!
-    const last = samples.at(-1)!
-    t.is(samples.length, 10)
-    t.is(last.tensors, first.tensors)
-    for (const key of isSanitized ? (['live', 'reserved'] as const) : (['live', 'reserved', 'rss'] as const)) {
-      t.true(last[key] <= first[key] * 1.02, `${key}: ${samples.map((sample) => sample[key]).join(' ')}`)
+    // Pages that V8 takes and returns move the process's size by 1 to 2 % in either direction; a leak grows in every run.
+    let sizes = ''
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { code, stdout, stderr } = await runFixture('steps', [device], ['--expose-gc'])
+      t.is(code, 0, stderr)
+      const samples = JSON.parse(stdout) as { live: number; tensors: number; reserved: number; rss: number }[]
+      const first = samples[0]!
+      const last = samples.at(-1)!
+      t.is(samples.length, 10)
+      t.is(last.tensors, first.tensors)
+      t.true(last.live <= first.live * 1.02, `live: ${samples.map((sample) => sample.live).join(' ')}`)
+      t.true(last.reserved <= first.reserved * 1.02, `reserved: ${samples.map((sample) => sample.reserved).join(' ')}`)
+      if (isSanitized || last.rss <= first.rss * 1.02) return
+      sizes += `\nrss: ${samples.map((sample) => sample.rss).join(' ')}`
     }
+    t.fail(`the process grew in each of three runs:${sizes}`)
   })
 
   test.serial(`${device}: tensors that nobody refers to are freed by the garbage collector`, async (t) => {
