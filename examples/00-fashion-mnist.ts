@@ -32,7 +32,7 @@ interface Options {
 }
 
 const options = new Command()
-  .name('01-fashion-mnist')
+  .name('00-fashion-mnist')
   .description('Trains a convolutional network on Fashion-MNIST and writes a report.')
   .option('-e, --epochs <n>', 'passes over the training pictures', positiveInteger, 6)
   .option('-b, --batch-size <n>', 'pictures in a step', positiveInteger, 128)
