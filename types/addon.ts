@@ -48,6 +48,8 @@ export interface Native {
   devices(): { name: string; description: string }[]
   openDevice(name: string): string
   memory(device: string): NativeMemory
+  /** Bytes that the process holds from malloc; 0 where the C library does not tell. */
+  heapBytes(): number
   setMemoryLimit(device: string, bytes: number): void
   resetPeak(device: string): void
   trim(device: string): void
