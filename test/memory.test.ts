@@ -193,7 +193,8 @@ test.serial(
 
 for (const device of names) {
   test.serial(`${device}: ten thousand eager steps hold a flat memory curve`, async (t) => {
-    const { code, stdout, stderr } = await runFixture('steps', [device], ['--expose-gc'])
+    // Code that the compiler optimises late would look like a leak.
+    const { code, stdout, stderr } = await runFixture('steps', [device], ['--expose-gc', '--no-opt'])
     t.is(code, 0, stderr)
     const samples = JSON.parse(stdout) as Record<string, number>[]
     const [first, last] = [samples[0]!, samples.at(-1)!]

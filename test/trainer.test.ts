@@ -25,6 +25,7 @@ import { heldBytes, tellsHeap } from './support/heap.js'
 import { temporaryFolder } from './support/temporary.js'
 
 setFlagsFromString('--expose-gc')
+setFlagsFromString('--no-opt') // code that the compiler optimises late would look like a leak
 const collectGarbage = runInNewContext('gc') as () => void
 /** One after another: they share the random numbers, and some measure memory or time. */
 const test = ava.serial
