@@ -1,10 +1,9 @@
 // The entry point of the addon: an Environment for this Node environment, and all that JavaScript may call.
-#include "environment.hpp"
 #include "exports.hpp"
 
 namespace {
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
+void exportAll(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<cnn::Environment>(new cnn::Environment(env));  // Node deletes it with the environment
   cnn::exportOps(env, exports);
   cnn::exportTensors(env, exports);
@@ -15,9 +14,19 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 #else
   exports.Set("onednn", false);
 #endif
-  return exports;
 }
 
 }  // namespace
 
-NODE_API_MODULE(node_cudnn, init)
+NAPI_MODULE_INIT() {
+  try {
+    exportAll(env, Napi::Object(env, exports));
+  } catch (const cnn::Interrupted&) {
+    // the thread is being ended while it starts
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+  }
+  return exports;
+}

@@ -72,7 +72,7 @@ inline std::uint32_t readArrayLength(napi_env env, napi_value value, Place place
 /// An entry of an array. Its getter may throw: that exception goes on to the caller.
 inline napi_value readElement(napi_env env, napi_value array, std::uint32_t i) {
   napi_value entry = nullptr;
-  if (napi_get_element(env, array, i, &entry) != napi_ok) throw Napi::Error::New(env);
+  checked(napi_get_element(env, array, i, &entry));
   return entry;
 }
 
@@ -155,14 +155,16 @@ inline napi_value toJs(napi_env env, std::string_view string) {
 inline napi_value toJs(napi_env env, const Dims& dims) {
   napi_value array;
   napi_create_array_with_length(env, static_cast<std::size_t>(dims.size()), &array);
-  for (int i = 0; i < dims.size(); i++) napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, static_cast<double>(dims[i])));
+  for (int i = 0; i < dims.size(); i++) checked(napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, static_cast<double>(dims[i]))));
   return array;
 }
 /// Handles of new tensors.
 inline napi_value toJs(napi_env env, Environment& environment, const Tensors& tensors) {
   napi_value array;
   napi_create_array_with_length(env, tensors.size(), &array);
-  for (std::size_t i = 0; i < tensors.size(); i++) napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, environment.add(tensors[i])));
+  for (std::size_t i = 0; i < tensors.size(); i++) {
+    checked(napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, environment.add(tensors[i]))));
+  }
   return array;
 }
 inline napi_value undefined(napi_env env) {

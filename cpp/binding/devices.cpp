@@ -89,18 +89,12 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    napi_deferred deferred;
-    napi_value promise;
-    napi_create_promise(env, &deferred, &promise);
-    environment.begin();
+    auto [deferred, promise] = environment.beginPromise();
     device->queue().push(
-        [&environment, deferred] {
-          environment.settleLater([&environment, deferred, failure = environment.session.failures()->take()](napi_env env) {
-            if (failure) {
-              napi_reject_deferred(env, deferred, environment.toJs(*failure));
-            } else {
-              napi_resolve_deferred(env, deferred, undefined(env));
-            }
+        [&environment, deferred = deferred] {
+          environment.settleLater(deferred, [failure = environment.session.failures()->take()](napi_env env) {
+            if (failure) throw Error(*failure);
+            return undefined(env);
           });
         },
         environment.session.failures());

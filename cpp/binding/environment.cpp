@@ -129,21 +129,30 @@ DevicePtr Environment::device(std::string_view name) {
   return device;
 }
 
-void Environment::begin() {
+Environment::Pending Environment::beginPromise() {
+  Pending pending;
+  checked(napi_create_promise(env_, &pending.deferred, &pending.promise));
   if (underWay_++ == 0) napi_ref_threadsafe_function(env_, settler_);
+  return pending;
 }
 
-void Environment::settleLater(std::function<void(napi_env)> finish) {
-  auto data = std::make_unique<std::function<void(napi_env)>>(std::move(finish));
+void Environment::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
+  auto data = std::make_unique<Settlement>(deferred, std::move(value));
   if (napi_call_threadsafe_function(settler_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
 }
 
 void Environment::settle(napi_env env, napi_value, void* context, void* data) {
-  std::unique_ptr<std::function<void(napi_env)>> finish(static_cast<std::function<void(napi_env)>*>(data));
+  std::unique_ptr<Settlement> settlement(static_cast<Settlement*>(data));
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
   if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_);
-  (*finish)(env);
+  try {
+    napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
+  } catch (const Interrupted&) {
+    // the thread is being ended: nobody waits any more
+  } catch (const std::exception& error) {
+    if (napi_value reason = self.toJs(error)) napi_reject_deferred(env, settlement->deferred, reason);
+  }
 }
 
 void Environment::setErrorFactory(napi_value factory) {
@@ -151,7 +160,7 @@ void Environment::setErrorFactory(napi_value factory) {
   napi_create_reference(env_, factory, 1, &errorFactory_);
 }
 
-napi_value Environment::toJs(const std::exception& error) {
+napi_value Environment::callFactory(const std::exception& error) {
   Napi::Env env(env_);
   auto typed = dynamic_cast<const Error*>(&error);
   auto message = Napi::String::New(env, error.what());
@@ -172,7 +181,15 @@ napi_value Environment::toJs(const std::exception& error) {
   return Napi::Function(env_, factory).Call({name, message, figures});
 }
 
-void Environment::raise(const std::exception& error) {
+napi_value Environment::toJs(const std::exception& error) noexcept {
+  try {
+    return callFactory(error);
+  } catch (const Napi::Error&) {
+    return nullptr;
+  }
+}
+
+void Environment::raise(const std::exception& error) noexcept {
   napi_value exception = toJs(error);
   if (exception) napi_throw(env_, exception);
 }

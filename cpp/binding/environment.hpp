@@ -31,6 +31,14 @@ class Handles {
   std::size_t alive_ = 0;
 };
 
+/// JavaScript can't go on: an exception is pending already, or the thread is being ended, where Node refuses many calls.
+struct Interrupted {};
+
+/// For calls that may run JavaScript or make its objects.
+inline void checked(napi_status status) {
+  if (status != napi_ok) throw Interrupted();
+}
+
 class Environment {
  public:
   explicit Environment(napi_env env);
@@ -48,19 +56,30 @@ class Environment {
   /// A device by name; it stays open as long as this environment.
   DevicePtr device(std::string_view name);
 
-  /// Settles a promise from a queue's thread: `finish` runs on the JavaScript thread, where it resolves or rejects.
-  void settleLater(std::function<void(napi_env)> finish);
-  /// Counts promises under way: they keep the event loop alive.
-  void begin();
+  /// A promise under way: it keeps the event loop alive until it is settled.
+  struct Pending {
+    napi_deferred deferred;
+    napi_value promise;
+  };
+  Pending beginPromise();
+  /// Settles it from a queue's thread: `value` runs on the JavaScript thread; it returns what the promise resolves to, or throws the
+  /// Error that it is rejected with.
+  void settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value);
 
   /// Turns an error into a JavaScript exception of its class.
-  void raise(const std::exception& error);
-  napi_value toJs(const std::exception& error);
+  void raise(const std::exception& error) noexcept;
+  /// The JavaScript object of an error; nothing where the thread is being ended and no JavaScript can run.
+  napi_value toJs(const std::exception& error) noexcept;
   void setErrorFactory(napi_value factory);
 
  private:
   void close();
   void adjustMemory(std::int64_t bytes);
+  napi_value callFactory(const std::exception& error);
+  struct Settlement {
+    napi_deferred deferred;
+    std::function<napi_value(napi_env)> value;
+  };
   static void settle(napi_env env, napi_value, void* context, void* data);
 
   napi_env env_;
@@ -76,6 +95,7 @@ template <class F>
 napi_value guarded(napi_env env, F&& body) {
   try {
     return body();
+  } catch (const Interrupted&) {
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   } catch (const std::exception& error) {

@@ -1,7 +1,7 @@
 // The groups of functions that the addon exports.
 #pragma once
 
-#include <napi.h>
+#include "environment.hpp"
 
 namespace cnn {
 
@@ -11,10 +11,10 @@ void exportGradients(Napi::Env env, Napi::Object exports);
 void exportDevices(Napi::Env env, Napi::Object exports);
 
 /// Exports a plain function.
-inline void define(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback) {
+inline void define(Napi::Env env, Napi::Object exports, std::string_view name, napi_callback callback) {
   napi_value function;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
-  exports.Set(name, Napi::Value(env, function));
+  checked(napi_create_function(env, name.data(), name.size(), callback, nullptr, &function));
+  exports.Set(std::string(name), Napi::Value(env, function));
 }
 
 }  // namespace cnn

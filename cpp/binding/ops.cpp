@@ -95,12 +95,7 @@ Napi::Object describeOp(Napi::Env env, Napi::Object enums) {
 template <class... O>
 void exportAll(Napi::Env env, Napi::Object exports, std::type_identity<std::variant<O...>>) {
   auto ops = Napi::Object::New(env);
-  auto define = [&](std::string_view name, napi_callback callback) {
-    napi_value function;
-    napi_create_function(env, name.data(), name.size(), callback, nullptr, &function);
-    ops.Set(std::string(name), Napi::Value(env, function));
-  };
-  (define(O::name, call<O>), ...);
+  (define(env, ops, O::name, call<O>), ...);
   exports.Set("ops", ops);
   exports.Set("describe", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
     auto result = Napi::Object::New(info.Env());

@@ -101,7 +101,7 @@ napi_value toArrayBuffer(napi_env env, std::unique_ptr<std::byte[]> bytes, std::
     }
   }
   void* data = nullptr;
-  napi_create_arraybuffer(env, size, &data, &buffer);
+  checked(napi_create_arraybuffer(env, size, &data, &buffer));
   if (size) std::memcpy(data, bytes.get(), size);
   return buffer;
 }
@@ -111,11 +111,8 @@ napi_value read(napi_env env, napi_callback_info info) {
     Environment& environment = Environment::of(env);
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
-    napi_deferred deferred;
-    napi_value promise;
-    napi_create_promise(env, &deferred, &promise);
-    environment.begin();
-    readHost(environment.session, tensor, [&environment, deferred, size](const void* data, const Error* error) {
+    auto [deferred, promise] = environment.beginPromise();
+    readHost(environment.session, tensor, [&environment, deferred = deferred, size](const void* data, const Error* error) {
       std::optional<Error> failure;
       auto owned = std::make_shared<std::unique_ptr<std::byte[]>>();
       if (error) {
@@ -124,12 +121,9 @@ napi_value read(napi_env env, napi_callback_info info) {
         *owned = std::make_unique<std::byte[]>(size);
         if (size) std::memcpy(owned->get(), data, size);
       }
-      environment.settleLater([&environment, deferred, owned, size, failure](napi_env env) {
-        if (failure) {
-          napi_reject_deferred(env, deferred, environment.toJs(*failure));
-        } else {
-          napi_resolve_deferred(env, deferred, toArrayBuffer(env, std::move(*owned), size));
-        }
+      environment.settleLater(deferred, [owned, size, failure](napi_env env) {
+        if (failure) throw Error(*failure);
+        return toArrayBuffer(env, std::move(*owned), size);
       });
     });
     return promise;
