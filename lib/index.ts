@@ -1,5 +1,6 @@
 // What the package exports.
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
+export * as blocks from './blocks/index.js'
 export * from './creation.js'
 export * as data from './data/index.js'
 export * from './devices.js'
