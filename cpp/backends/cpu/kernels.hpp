@@ -28,6 +28,8 @@ KernelPtr prepare(const GroupNorm&, const Signature&, Engine&);
 KernelPtr prepare(const GroupNormBackward&, const Signature&, Engine&);
 KernelPtr prepare(const LayerNorm&, const Signature&, Engine&);
 KernelPtr prepare(const LayerNormBackward&, const Signature&, Engine&);
+KernelPtr prepare(const LocalResponseNorm&, const Signature&, Engine&);
+KernelPtr prepare(const LocalResponseNormBackward&, const Signature&, Engine&);
 KernelPtr prepare(const Softmax&, const Signature&, Engine&);
 KernelPtr prepare(const SoftmaxBackward&, const Signature&, Engine&);
 KernelPtr prepare(const NllLoss&, const Signature&, Engine&);
