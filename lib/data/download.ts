@@ -22,7 +22,7 @@ export async function download(
   file: string,
   options: { maxBytes: number; check: (bytes: Uint8Array) => void | Promise<void>; stallMs?: number },
 ): Promise<void> {
-  const bytes = await fetchBytes(url, options.maxBytes, options.stallMs ?? 30_000)
+  const bytes = await fetchBytes(url, options)
   try {
     await options.check(bytes)
   } catch (cause) {
@@ -32,7 +32,15 @@ export async function download(
   await writeFileAtomically(file, [bytes])
 }
 
-async function fetchBytes(url: URL, maxBytes: number, stallMs: number): Promise<Uint8Array> {
+/**
+ * What a server answers, in memory: at most `maxBytes`.
+ * @throws DownloadError if it cannot be reached, answers with an error, sends too much or nothing for `stallMs`
+ * milliseconds (default 30,000).
+ */
+export async function fetchBytes(
+  url: URL,
+  { maxBytes, stallMs = 30_000 }: { maxBytes: number; stallMs?: number },
+): Promise<Uint8Array> {
   const abort = new AbortController()
   let timer = setTimeout(() => {}, 0)
   const watch = () => {
