@@ -5,6 +5,8 @@ import { writeFileAtomically } from '../../lib/io/atomic-file.js'
 import { escapeHtml } from './charts.js'
 
 export interface Section {
+  /** For links to it. */
+  readonly id?: string
   readonly title: string
   /** A sentence or two of plain text below the title. */
   readonly text?: string
@@ -48,8 +50,8 @@ ${sections.map(sectionHtml).join('\n')}
 `
 }
 
-function sectionHtml({ title, text, content }: Section): string {
-  return `<section>
+function sectionHtml({ id, title, text, content }: Section): string {
+  return `<section${id === undefined ? '' : ` id="${escapeHtml(id)}"`}>
 <h2>${escapeHtml(title)}</h2>
 ${text ? `<p>${escapeHtml(text)}</p>` : ''}
 ${content}
@@ -127,5 +129,16 @@ th { font-weight: 500; color: #4a5866; white-space: nowrap; }
 .gallery .wrong figcaption { color: #a12a1c; font-weight: 600; }
 .gallery .wrong small { color: #a12a1c; font-weight: 400; }
 .sheet { max-width: 100%; image-rendering: pixelated; }
+.contents { width: 100%; margin-top: 12px; }
+.contents td:last-child, .number { text-align: right; }
+a { color: #0b5cad; text-decoration: none; } a:hover { text-decoration: underline; }
+.scroll { overflow-x: auto; margin: 0 0 16px; }
+thead th { border-bottom: 1px solid #b8c2cc; }
+.printed { background: #f4f7fb; border-radius: 8px; padding: 12px 16px; overflow-x: auto; font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; margin: 0 0 16px; }
+.check { margin: 0 0 6px; max-width: none; color: #1c2733; }
+.check .mark { color: #1a7f37; font-weight: 700; } .check.untrue, .check.untrue .mark { color: #a12a1c; font-weight: 600; }
+.measured { color: #64717f; font-size: 13px; }
+.note { font-size: 13px; }
+section h3 { margin-top: 20px; }
 @media print { body { max-width: none; padding: 0; } section { break-inside: avoid; } }
 `
