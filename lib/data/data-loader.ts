@@ -4,6 +4,7 @@ import { ValueError } from '../errors.js'
 import { upload } from '../io/upload.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
 import { fetchBatch, type HostBatch } from './collate.js'
 import { type AnyDataset, isBatchDataset } from './dataset.js'
 import { ModuleDataset } from './module-dataset.js'
@@ -22,6 +23,8 @@ export interface DataLoaderOptions {
   prefetch?: number
   /** Threads that make batches; needs a `ModuleDataset`. Default 0: the samples are made on the main thread. */
   workers?: number
+  /** Applied to the inputs of each batch on the device, for instance to augment them: see `transforms`. */
+  transform?: (x: Tensor) => Tensor
   /** Where batches go. Default: the default device; a dataset on a device stays there. */
   device?: DeviceName
 }
@@ -74,11 +77,12 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly prefetch: number
   readonly workers: number
   readonly device: DeviceName | undefined
+  readonly #transform: ((x: Tensor) => Tensor) | undefined
   /** The epoch that the next iteration gives, from 0; set it to repeat or resume an order. */
   epoch = 0
 
   constructor(dataset: AnyDataset, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, seed = native.seed(), dropLast = false, workers = 0, device } = options
+    const { batchSize = 1, shuffle = false, seed = native.seed(), dropLast = false, workers = 0 } = options
     const { prefetch = workers > 0 ? 2 * workers : 2 } = options
     checkInteger('batchSize', batchSize, 1)
     checkInteger('workers', workers, 0)
@@ -94,7 +98,8 @@ export class DataLoader implements AsyncIterable<Batch> {
     this.dropLast = dropLast
     this.prefetch = prefetch
     this.workers = workers
-    this.device = device
+    this.device = options.device
+    this.#transform = options.transform
   }
 
   /** Batches in an epoch. */
@@ -116,12 +121,26 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (isBatchDataset(this.dataset)) {
       for (const indices of parts) {
         const { x, y } = this.dataset.batch(indices)
-        yield new Batch(x, y, indices)
+        yield this.#deliver(x, y, indices)
       }
     } else {
       for await (const { indices, x, y } of this.#hostBatches(parts)) {
-        yield new Batch(upload(x, this.device), upload(y, this.device), indices)
+        yield this.#deliver(upload(x, this.device), upload(y, this.device), indices)
       }
+    }
+  }
+
+  #deliver(x: Tensor, y: Tensor, indices: Int32Array): Batch {
+    const transform = this.#transform
+    if (!transform) return new Batch(x, y, indices)
+    try {
+      const changed = tidy(() => transform(x))
+      if (changed !== x) x.dispose()
+      return new Batch(changed, y, indices)
+    } catch (error) {
+      x.dispose()
+      y.dispose()
+      throw error
     }
   }
 

@@ -1,0 +1,164 @@
+// ImageFolder: pictures in one folder a class. Worker threads load this module: it must not know tensors until `load`.
+import { existsSync, statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { DeviceName } from '../../types/dtype.js'
+import { FormatError, ValueError } from '../errors.js'
+import type { Tensor } from '../tensor.js'
+import { checkIndex, type Dataset, type Sample } from './dataset.js'
+import { checkImageOptions, type ImageOptions, readImage } from './image.js'
+import type { DatasetSource } from './module-dataset.js'
+import type { TensorDataset } from './tensor-dataset.js'
+
+const extensions = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff'])
+
+export interface ImageFolderOptions extends ImageOptions {
+  /** The folder of the class folders. */
+  root: string
+  /** Height and width of all pictures; one number for a square. */
+  size: number | readonly [height: number, width: number]
+  /** What samples hold: `float32`, normalised, or `uint8`, the bytes (a quarter of the memory). Default `float32`. */
+  dtype?: 'float32' | 'uint8'
+  /** Subtracted from the pixels as numbers from 0 to 1: one number, or one a channel. Default 0. */
+  mean?: number | readonly number[]
+  /** Divides what is left: one number, or one a channel. Default 1. */
+  std?: number | readonly number[]
+}
+
+export interface LoadImagesOptions {
+  /** Default: the default device. */
+  device?: DeviceName
+  /** Applied to each batch of inputs on the device, for instance to augment it. */
+  transform?: (x: Tensor) => Tensor
+}
+
+/**
+ * Pictures by class: `root/cat/1.jpg` is an example of class `cat`. Classes are numbered in the order of their names,
+ * pictures are sought in subfolders too, and a sample is x [3, height, width] = (pixels / 255 − mean) / std and y, the
+ * number of its class. See {@link readImage} for what becomes of sizes, grey and transparent pictures
+ * (https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html).
+ * @example
+ * const photos = await ImageFolder.create({ root: 'photos/train', size: 64, mean: 0.5, std: 0.25 })
+ * for await (using batch of new DataLoader(photos, { batchSize: 32, shuffle: true })) …
+ */
+export class ImageFolder implements Dataset {
+  /** The names of the classes 0, 1, …, sorted. */
+  readonly classes: readonly string[]
+  /** The pictures, class by class, each class sorted by path. */
+  readonly files: readonly string[]
+  /** The class of each picture. */
+  readonly labels: Int32Array
+  readonly #options: ImageFolderOptions
+  /** For each channel, the value of each byte. */
+  readonly #values: readonly Float32Array[]
+
+  private constructor(options: ImageFolderOptions, classes: readonly string[], files: readonly (readonly string[])[]) {
+    this.classes = classes
+    this.files = files.flat()
+    this.labels = Int32Array.from(files.flatMap((names, label) => names.map(() => label)))
+    this.#options = options
+    const [mean, std] = [perChannel('mean', options.mean ?? 0), perChannel('std', options.std ?? 1)]
+    this.#values = mean.map((value, c) =>
+      Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - value) / std[c]!),
+    )
+  }
+
+  /**
+   * Lists the pictures; none is opened yet.
+   * @throws FormatError if the folder has no class folders, or one of them has no pictures.
+   * @throws ValueError for sizes that are not positive integers, or a mean or std that is not one number or three.
+   */
+  static async create(options: ImageFolderOptions): Promise<ImageFolder> {
+    const { root, dtype = 'float32', mean, std } = options
+    checkImageOptions('ImageFolder', options)
+    if (dtype !== 'float32' && dtype !== 'uint8') {
+      throw new ValueError(`ImageFolder: dtype '${dtype}', expected 'float32' or 'uint8'`)
+    }
+    if (dtype === 'uint8' && (mean !== undefined || std !== undefined)) {
+      throw new ValueError("ImageFolder: mean or std with dtype 'uint8', expected 'float32' for normalised samples")
+    }
+    const classes = await classFolders(root)
+    const files = await Promise.all(classes.map((name) => picturesIn(path.join(root, name))))
+    return new ImageFolder(options, classes, files)
+  }
+
+  /**
+   * The same dataset for worker threads.
+   * @example const photos = await ModuleDataset.open(ImageFolder.source({ root: 'photos', size: 224 }))
+   */
+  static source(options: ImageFolderOptions): DatasetSource {
+    return { module: new URL(import.meta.url), export: 'ImageFolder', options }
+  }
+
+  get length(): number {
+    return this.files.length
+  }
+
+  /** @throws FormatError naming the file if it cannot be decoded. */
+  async get(index: number): Promise<Sample> {
+    checkIndex('ImageFolder.get', index, this.length)
+    const { shape, data } = await readImage(this.files[index]!, this.#options)
+    const y = this.labels[index]!
+    if (this.#options.dtype === 'uint8') return { x: { dtype: 'uint8', shape, data }, y }
+    const plane = data.length / 3
+    const normalised = new Float32Array(data.length)
+    for (const [c, values] of this.#values.entries()) {
+      for (let i = c * plane; i < (c + 1) * plane; i++) normalised[i] = values[data[i]!]!
+    }
+    return { x: { dtype: 'float32', shape, data: normalised }, y }
+  }
+
+  /**
+   * Decodes all pictures into one tensor uint8 [N, 3, height, width] on the device, for folders that fit there: no epoch
+   * then decodes anything. Batches are normalised there, and equal those of this dataset.
+   * @throws FormatError naming the file if one cannot be decoded.
+   * @example const dataset = await photos.load({ transform: transforms.randomHorizontalFlip() })
+   */
+  async load({ device, transform }: LoadImagesOptions = {}): Promise<TensorDataset> {
+    const { mean = 0, std = 1, dtype = 'float32' } = this.#options
+    const [{ TensorDataset }, { upload }] = await Promise.all([
+      import('./tensor-dataset.js'),
+      import('../io/upload.js'),
+    ])
+    const [height, width] =
+      typeof this.#options.size === 'number' ? [this.#options.size, this.#options.size] : this.#options.size
+    const bytes = 3 * height * width
+    const pixels = new Uint8Array(this.length * bytes)
+    let next = 0
+    const decodeNext = async () => {
+      for (let i = next++; i < this.length; i = next++) {
+        pixels.set((await readImage(this.files[i]!, this.#options)).data, i * bytes)
+      }
+    }
+    // As many at once as libuv has threads by default; more would only hold files in memory.
+    await Promise.all(Array.from({ length: 4 }, decodeNext))
+    const shape = [this.length, 3, height, width]
+    return new TensorDataset(
+      upload({ dtype: 'uint8', shape, data: pixels }, device),
+      upload({ dtype: 'int32', shape: [this.length], data: this.labels }, device),
+      { ...(dtype === 'float32' && { scale: 1 / 255, mean, std }), ...(transform && { transform }) },
+    )
+  }
+}
+
+async function classFolders(root: string): Promise<string[]> {
+  const names = existsSync(root) ? await readdir(root) : []
+  const folders = names.filter((name) => !name.startsWith('.') && statSync(path.join(root, name)).isDirectory())
+  if (folders.length === 0) throw new FormatError(`${root}: has no folders, expected one for each class of pictures`)
+  return folders.sort()
+}
+
+async function picturesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true })
+  const pictures = names.filter((name) => extensions.has(path.extname(name).toLowerCase()))
+  if (pictures.length === 0) {
+    throw new FormatError(`${folder}: has no pictures, expected files ending in ${[...extensions].join(', ')}`)
+  }
+  return pictures.sort().map((name) => path.join(folder, name))
+}
+
+function perChannel(name: string, values: number | readonly number[]): readonly number[] {
+  const each = typeof values === 'number' ? [values, values, values] : values
+  if (each.length !== 3) throw new ValueError(`ImageFolder: ${name} has ${each.length} numbers, expected one or three`)
+  return each
+}

@@ -1,0 +1,166 @@
+// Transforms of whole batches on their device: augmentation and normalisation of pictures, for a DataLoader or a dataset.
+import { arange, rand, tensor } from '../creation.js'
+import { ShapeError, ValueError } from '../errors.js'
+import { flip as flipped, gather, pad, where } from '../functional/index.js'
+import { native } from '../native.js'
+import { type Tensor, wrap } from '../tensor.js'
+import { tidy } from '../tidy.js'
+
+/**
+ * Makes a batch [N, C, H, W] of another; it leaves its argument as it is.
+ * @example
+ * const augment: Transform = transforms.compose(
+ *   transforms.randomCrop(32, { padding: 4 }),
+ *   transforms.randomHorizontalFlip(),
+ * )
+ * const loader = new DataLoader(train, { batchSize: 64, shuffle: true, transform: augment })
+ * await new Trainer(net, { optimizer, loss }).fit(loader, { epochs: 10, validation: testLoader })
+ */
+export type Transform = (x: Tensor) => Tensor
+
+export interface RandomOptions {
+  /**
+   * Of the transform's own random numbers, which then go on from batch to batch. Default: those of the session, as
+   * dropout takes them, which `manualSeed` starts and a checkpoint remembers.
+   */
+  seed?: number
+}
+
+/** One transform after the other (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html). */
+export function compose(...transforms: readonly Transform[]): Transform {
+  return (x) => tidy(() => transforms.reduce((y, transform) => transform(y), x))
+}
+
+/**
+ * Bytes 0 … 255 as float32 from 0 to 1
+ * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ToDtype.html).
+ */
+export function toFloat(): Transform {
+  return (x) => tidy(() => x.to('float32').mul(1 / 255))
+}
+
+/**
+ * (x − mean) / std, with one number for each channel
+ * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html).
+ * @throws ValueError if the lists differ in length or a deviation is 0; ShapeError, with a batch, if it has other channels.
+ * @example const normalise = transforms.normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) // ImageNet's
+ */
+export function normalize(mean: readonly number[], std: readonly number[]): Transform {
+  if (mean.length !== std.length || std.includes(0)) {
+    const came = `mean [${mean.join(', ')}] and std [${std.join(', ')}]`
+    throw new ValueError(`normalize: ${came}, expected one number a channel in each and no deviation of 0`)
+  }
+  return (x) => {
+    const [, channels] = batchShape('normalize', x)
+    if (channels !== mean.length) {
+      throw new ShapeError(`normalize: x [${x.shape.join(', ')}] has ${channels} channels, expected ${mean.length}`)
+    }
+    return tidy(() => {
+      const options = { shape: [1, channels, 1, 1], device: x.device }
+      return x.sub(tensor(Float32Array.from(mean), options)).div(tensor(Float32Array.from(std), options))
+    })
+  }
+}
+
+/**
+ * Mirrors each picture left to right with probability p
+ * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomHorizontalFlip.html).
+ * @throws ValueError if p (default 0.5) is not in [0, 1].
+ * @example const flip = transforms.randomHorizontalFlip()
+ */
+export function randomHorizontalFlip({ p = 0.5, seed }: RandomOptions & { p?: number } = {}): Transform {
+  if (!(p >= 0 && p <= 1)) throw new ValueError(`randomHorizontalFlip: p ${p}, expected a number from 0 to 1`)
+  const draw = numbersOf('randomHorizontalFlip', seed, 2 ** 41)
+  return (x) => {
+    const [pictures] = batchShape('randomHorizontalFlip', x)
+    return tidy(() => where(draw(x, [pictures, 1, 1, 1], 1).lt(p), flipped(x, 3), x))
+  }
+}
+
+export interface RandomCropOptions extends RandomOptions {
+  /** Rows and columns that are added on every side first. Default 0. */
+  padding?: number
+  /** What is added: `value`, or the picture continued. Default `constant`. */
+  paddingMode?: 'constant' | 'reflect' | 'replicate'
+  /** Default 0, which is the mean of normalised pictures. */
+  value?: number
+}
+
+/**
+ * Cuts a window out of each picture, at a place of its own
+ * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html).
+ * @throws ValueError for sizes that are not integers; ShapeError, with a batch, if the pictures are too small.
+ * @example const crop = transforms.randomCrop(32, { padding: 4 })
+ */
+export function randomCrop(
+  size: number | readonly [height: number, width: number],
+  { padding = 0, paddingMode = 'constant', value = 0, seed }: RandomCropOptions = {},
+): Transform {
+  const [height, width] = typeof size === 'number' ? [size, size] : size
+  checkInteger('size', height, 1)
+  checkInteger('size', width, 1)
+  checkInteger('padding', padding, 0)
+  const draw = numbersOf('randomCrop', seed, 2 ** 42)
+  return (x) => {
+    const [pictures, channels, ...sides] = batchShape('randomCrop', x)
+    const [rows, columns] = sides.map((side) => side + 2 * padding) as [number, number]
+    if (rows < height || columns < width) {
+      const came = `x [${x.shape.join(', ')}] with padding ${padding}`
+      throw new ShapeError(`randomCrop: ${came}, expected pictures of at least ${height}×${width}`)
+    }
+    return tidy(() => {
+      const padded = padding === 0 ? x : pad(x, [padding, padding, padding, padding], { mode: paddingMode, value })
+      // A crop is a gather from the picture as one row of pixels: pixel (i, j) comes from (top + i) · columns + left + j.
+      const places = [rows - height + 1, columns - width + 1] as const
+      const [top, left] = places.map((count) => wholeBelow(count, draw(x, [pictures, 1, 1], count)))
+      const grid = cropGrid(height, width, columns, x) // [1, 1, height · width]
+      const index = grid
+        .add(top!.mul(columns))
+        .add(left!)
+        .expand([pictures, channels, height * width])
+      return gather(padded.reshape([pictures, channels, rows * columns]), 2, index).reshape([
+        pictures,
+        channels,
+        height,
+        width,
+      ])
+    })
+  }
+}
+
+function cropGrid(height: number, width: number, columns: number, { device }: Tensor): Tensor {
+  const options = { device, dtype: 'int32' } as const
+  const down = arange(0, height, options).mul(columns).reshape([1, 1, height, 1])
+  return down.add(arange(0, width, options).reshape([1, 1, 1, width])).reshape([1, 1, height * width])
+}
+
+/** Whole numbers below `count` of uniform ones in [0, count). */
+function wholeBelow(count: number, uniform: Tensor): Tensor {
+  return uniform
+    .floor()
+    .clamp({ max: count - 1 })
+    .to('int32')
+}
+
+type Draw = (like: Tensor, shape: readonly number[], high: number) => Tensor
+
+/** Uniform numbers in [0, high): the session's, or with a seed those from an offset that no other kind of draw reaches. */
+function numbersOf(name: string, seed: number | undefined, firstOffset: number): Draw {
+  if (seed === undefined) return ({ device }, shape, high) => rand(shape, { device, high })
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new ValueError(`${name}: seed ${seed}, expected an integer from 0 on`)
+  }
+  let offset = firstOffset
+  return ({ device }, shape, high) => wrap(native.ops.uniform(device, shape, 'float32', 0, high, seed, offset++))
+}
+
+function batchShape(name: string, { shape }: Tensor): [number, number, number, number] {
+  if (shape.length !== 4) throw new ShapeError(`${name}: x is [${shape.join(', ')}], expected a batch [N, C, H, W]`)
+  return shape as unknown as [number, number, number, number]
+}
+
+function checkInteger(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new ValueError(`randomCrop: ${name} ${value}, expected an integer from ${least} on`)
+  }
+}
