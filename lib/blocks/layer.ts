@@ -1,0 +1,227 @@
+// The shorthand: one layer, or a stack of layers, from plain options objects that say what they are by their `type`.
+import { ValueError } from '../errors.js'
+import { type Size, sizes, textOf } from '../functional/arguments.js'
+import * as F from '../functional/shape.js'
+import { Sequential } from '../nn/containers.js'
+import { Conv2d, type ConvModuleOptions } from '../nn/conv.js'
+import { Linear } from '../nn/linear.js'
+import { isLayer, type Layer, type Module } from '../nn/module.js'
+import type { FactoryOptions } from '../nn/parameter.js'
+import { AvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
+import { Flatten } from '../nn/shape.js'
+import type { Tensor } from '../tensor.js'
+import {
+  type Activation,
+  type BlockOptions,
+  checkCount,
+  factoryOf,
+  innerOptions,
+  makeActivation,
+  makeNorm,
+} from './options.js'
+
+/** A module that says how many channels (or features) come out of it: all blocks do. */
+export type Block = Module & { readonly outChannels: number }
+
+/** Layers one after another that say how many channels come out. */
+export class Stack extends Sequential {
+  readonly outChannels: number
+
+  constructor(outChannels: number, layers: readonly Layer[]) {
+    super()
+    this.outChannels = outChannels
+    this.append(...layers)
+  }
+}
+
+export interface ConvSpec extends BlockOptions {
+  /** Output channels. */
+  filters: number
+  /** Default 3. */
+  kernelSize?: Size
+  /** Default 1. */
+  stride?: Size
+  /** `'same'`: ⌈n / stride⌉ elements come out of n, for every kernel and dilation; `'valid'`: 0. Default `'same'`. */
+  padding?: Size | 'same' | 'valid'
+  /** Default 1. */
+  dilation?: Size
+  /** Default 1. */
+  groups?: number
+}
+
+export interface DenseSpec extends FactoryOptions {
+  /** Output features. */
+  units: number
+  /** Default null: none. */
+  activation?: Activation
+}
+
+export interface PoolSpec {
+  /** Default 2. */
+  kernelSize?: Size
+  /** Default: kernelSize. */
+  stride?: Size
+  /** `'same'` (odd kernels): ⌈n / stride⌉ elements come out of n. Zeros that pad never count in a mean. Default 0. */
+  padding?: Size | 'same'
+}
+
+/** What a layer is, by its `type`; or a function that makes any block for a number of input channels. */
+export type LayerSpec =
+  | ({ type: 'conv' } & ConvSpec)
+  | ({ type: 'dense' } & DenseSpec)
+  | ({ type: 'maxPool' } & PoolSpec)
+  | ({ type: 'avgPool' } & PoolSpec)
+  /** [N, C, H, W] → [N, C]. */
+  | { type: 'globalAvgPool' }
+  /** [N, C, H, W] → [N, C·H·W]; `size` is [H, W], so that the number of features is known. */
+  | { type: 'flatten'; size: readonly [height: number, width: number] }
+  | ((inChannels: number) => Block)
+
+/** Padding on both sides that makes ⌈n / stride⌉ of n; null where it is not the same on both sides. */
+function samePadding(kernel: readonly number[], dilation: readonly number[]): number[] | null {
+  const total = kernel.map((size, i) => dilation[i]! * (size - 1))
+  return total.every((size) => size % 2 === 0) ? total.map((size) => size / 2) : null
+}
+
+/** A strided convolution with an even kernel: `'same'` padding puts one element more at the end. */
+class UnevenConv2d extends Conv2d {
+  readonly #pad: readonly number[]
+
+  constructor(inChannels: number, outChannels: number, kernel: readonly number[], options: ConvModuleOptions) {
+    super(inChannels, outChannels, kernel, options)
+    const dilation = sizes('conv', 'dilation', options.dilation ?? 1, 2)
+    const [top, left] = kernel.map((size, i) => Math.floor((dilation[i]! * (size - 1)) / 2)) as [number, number]
+    const [height, width] = kernel.map((size, i) => dilation[i]! * (size - 1)) as [number, number]
+    this.#pad = [left, width - left, top, height - top]
+  }
+
+  override forward(x: Tensor): Tensor {
+    return super.forward(F.pad(x, this.#pad))
+  }
+}
+
+/** The convolution of a ConvSpec. */
+function convolution(inChannels: number, spec: ConvSpec, bias: boolean): Conv2d {
+  const { filters, kernelSize = 3, stride = 1, padding = 'same', dilation = 1, groups = 1 } = spec
+  const kernel = sizes('conv', 'kernelSize', kernelSize, 2)
+  const options = { stride, dilation, groups, bias, ...factoryOf(spec) }
+  if (padding !== 'same') return new Conv2d(inChannels, filters, kernel, { ...options, padding })
+  const even = samePadding(kernel, sizes('conv', 'dilation', dilation, 2))
+  if (even) return new Conv2d(inChannels, filters, kernel, { ...options, padding: even })
+  return new UnevenConv2d(inChannels, filters, kernel, options)
+}
+
+/**
+ * A convolution, its normalisation and its activation: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. The
+ * convolution is layer 0, as in torchvision's Conv2dNormActivation; what there is of the others follows. The activation is ReLU
+ * by default.
+ * @throws ValueError for sizes that are no whole numbers, groups that don't divide, an unknown activation or padding.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.ops.Conv2dNormActivation.html
+ * @example new blocks.ConvNormActivation(3, { filters: 32, stride: 2, activation: 'relu6' })
+ */
+export class ConvNormActivation extends Stack {
+  constructor(inChannels: number, options: ConvSpec) {
+    const { norm, activation, ...factory } = innerOptions(options)
+    checkCount('conv', 'inChannels', inChannels)
+    checkCount('conv', 'filters', options.filters)
+    // First what has no memory: where it cannot be made, nothing is left behind.
+    const last = activation === null ? [] : [makeActivation(activation)]
+    const conv = convolution(inChannels, options, norm === false)
+    super(options.filters, [conv, ...(norm === false ? [] : [makeNorm(norm, options.filters, factory)]), ...last])
+  }
+}
+
+function pool(inChannels: number, spec: PoolSpec & { type: 'maxPool' | 'avgPool' }): Block {
+  const { type, kernelSize = 2, stride = kernelSize, padding = 0 } = spec
+  const kernel = sizes(type, 'kernelSize', kernelSize, 2)
+  const around = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
+  if (!around) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
+  const options = { stride, padding: around }
+  const layer =
+    type === 'maxPool' ? new MaxPool2d(kernel, options) : new AvgPool2d(kernel, { ...options, countIncludePad: false })
+  return new Stack(inChannels, [layer])
+}
+
+function dense(inChannels: number, { units, activation = null, ...factory }: DenseSpec): Block {
+  checkCount('dense', 'units', units)
+  const last = activation === null ? [] : [makeActivation(activation)]
+  return new Stack(units, [new Linear(inChannels, units, factoryOf(factory)), ...last])
+}
+
+/**
+ * The layer that one options object describes, for an input of `inChannels` channels (or features):
+ * - `conv`: a convolution with `filters`, `kernelSize` (3), `stride` (1), `padding` (`'same'`), `dilation` (1), `groups` (1), then
+ *   `norm` (batch normalisation) and `activation` (`'relu'`);
+ * - `dense`: a fully connected layer of `units` with an `activation` (none): [N, inChannels] → [N, units];
+ * - `maxPool`, `avgPool`: windows of `kernelSize` (2), `stride` (the window), `padding` (0, or `'same'`);
+ * - `globalAvgPool`: the mean of each plane: [N, C, H, W] → [N, C];
+ * - `flatten`: [N, C, H, W] → [N, C·H·W] for planes of `size` [H, W];
+ * - or a function that makes any block.
+ * @throws ValueError for an unknown type and for options that make no layer.
+ * @example blocks.layer(3, { type: 'conv', filters: 64, kernelSize: 7, stride: 2 })
+ */
+export function layer(inChannels: number, spec: LayerSpec): Block {
+  checkCount('layer', 'inChannels', inChannels)
+  if (typeof spec === 'function') {
+    const block = spec(inChannels)
+    if (isLayer(block) && Number.isInteger(block.outChannels)) return block
+    throw new ValueError(`layer: the function returned ${textOf(block)}, expected a block (a module with outChannels)`)
+  }
+  switch (spec?.type) {
+    case 'conv':
+      return new ConvNormActivation(inChannels, spec)
+    case 'dense':
+      return dense(inChannels, spec)
+    case 'maxPool':
+    case 'avgPool':
+      return pool(inChannels, spec)
+    case 'globalAvgPool':
+      return new Stack(inChannels, [new GlobalAvgPool({ keepdim: false })])
+    case 'flatten': {
+      const [height, width] = sizes('flatten', 'size', spec.size, 2) as [number, number]
+      return new Stack(inChannels * height * width, [new Flatten()])
+    }
+    default: {
+      const type: unknown = (spec as { type?: unknown } | undefined)?.type
+      throw new ValueError(
+        `layer: type is ${typeof type === 'string' ? `'${type}'` : textOf(type)}, which is not known`,
+      )
+    }
+  }
+}
+
+/**
+ * Layers one after another, each for the channels that the one before puts out. `defaults` are for all of them that have such an
+ * option; a dense layer gets device and type alone, since the last one must not end in an activation.
+ * @throws ValueError that names the position of the layer that cannot be made.
+ * @example
+ * const net = blocks.stack(3, [
+ *   { type: 'conv', filters: 32 },
+ *   { type: 'maxPool' },
+ *   { type: 'conv', filters: 64, dilation: 2 },
+ *   { type: 'globalAvgPool' },
+ *   { type: 'dense', units: 10 },
+ * ])
+ */
+export function stack(inChannels: number, specs: readonly LayerSpec[], defaults: BlockOptions = {}): Stack {
+  const layers: Block[] = []
+  let channels = inChannels
+  for (const [i, spec] of specs.entries()) {
+    try {
+      const made = layer(channels, withDefaults(spec, defaults))
+      layers.push(made)
+      channels = made.outChannels
+    } catch (error) {
+      for (const made of layers) made.dispose()
+      if (error instanceof ValueError) throw new ValueError(`stack: layer ${i}: ${error.message}`, { cause: error })
+      throw error
+    }
+  }
+  return new Stack(channels, layers)
+}
+
+function withDefaults(spec: LayerSpec, defaults: BlockOptions): LayerSpec {
+  if (typeof spec !== 'object' || spec === null) return spec
+  if (spec.type === 'dense') return { ...factoryOf(defaults), ...spec }
+  return spec.type === 'conv' ? { ...defaults, ...spec } : spec
+}

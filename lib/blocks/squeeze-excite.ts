@@ -1,0 +1,90 @@
+// Squeeze and excitation: each channel is scaled by what the means of all channels say, alone or behind any block.
+import { Conv2d } from '../nn/conv.js'
+import { type Layer, Module } from '../nn/module.js'
+import type { FactoryOptions } from '../nn/parameter.js'
+import type { Tensor } from '../tensor.js'
+import type { Block } from './layer.js'
+import { type Activation, checkCount, factoryOf, makeActivation, makeNorm, type Norm } from './options.js'
+
+export interface SqueezeExciteOptions extends FactoryOptions {
+  /** By how much the layer between is narrower than the channels: ⌊channels / rate⌋, at least 1. Default 16. */
+  rate?: number
+  /** Channels of the layer between, instead of `rate`. */
+  filters?: number
+  /** Between the two layers; default false, as in the paper. */
+  norm?: Norm
+  /** Between the two layers. Default `'relu'`. */
+  activation?: Activation
+  /** What makes the factors. Default `'sigmoid'`. */
+  gate?: Activation
+}
+
+/**
+ * Squeeze and excitation: y = x · σ(fc2(δ(fc1(mean of each plane)))), one factor for each channel of each sample:
+ * [N, C, H, W] → [N, C, H, W]. The two layers are 1×1 convolutions, as in timm.
+ * @throws ValueError for sizes that are no whole numbers of at least 1.
+ * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks)
+ * @example new blocks.SqueezeExcite(256, { rate: 16 })
+ */
+export class SqueezeExcite extends Module {
+  fc1: Conv2d
+  bn: Layer
+  act: Layer
+  fc2: Conv2d
+  gate: Layer
+  readonly outChannels: number
+
+  constructor(channels: number, options: SqueezeExciteOptions = {}) {
+    super()
+    const { rate = 16, norm = false, activation = 'relu', gate = 'sigmoid' } = options
+    checkCount('SqueezeExcite', 'channels', channels)
+    checkCount('SqueezeExcite', 'rate', rate)
+    const filters = options.filters ?? Math.max(1, Math.floor(channels / rate))
+    checkCount('SqueezeExcite', 'filters', filters)
+    const factory = factoryOf(options)
+    this.outChannels = channels
+    this.fc1 = new Conv2d(channels, filters, 1, { ...factory, bias: norm === false })
+    this.bn = makeNorm(norm, filters, factory)
+    this.act = makeActivation(activation)
+    this.fc2 = new Conv2d(filters, channels, 1, factory)
+    this.gate = makeActivation(gate)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const squeezed = x.mean([2, 3], { keepdim: true }) // [N, C, 1, 1]
+    const inner = this.act.forward(this.bn.forward(this.fc1.forward(squeezed)))
+    return x.mul(this.gate.forward(this.fc2.forward(inner)))
+  }
+}
+
+export interface ExcitedOptions extends SqueezeExciteOptions {
+  /** Whether the block's input is added to its scaled output. Default false. */
+  residual?: boolean
+}
+
+/**
+ * Any block with squeeze and excitation behind it: se(block(x)), and with `residual` se(block(x)) + x. The scaling comes before
+ * the addition, as in the paper; a block that adds its input by itself is scaled whole.
+ * @throws ValueError for options that make no SqueezeExcite.
+ * @see https://arxiv.org/abs/1709.01507 (sections 3.3 and 6.5)
+ * @example new blocks.Excited(new blocks.ConvNormActivation(64, { filters: 64 }), { residual: true })
+ */
+export class Excited<Inner extends Block = Block> extends Module {
+  block: Inner
+  se: SqueezeExcite
+  readonly residual: boolean
+  readonly outChannels: number
+
+  constructor(block: Inner, { residual = false, ...options }: ExcitedOptions = {}) {
+    super()
+    this.block = block
+    this.outChannels = block.outChannels
+    this.se = new SqueezeExcite(block.outChannels, options)
+    this.residual = residual
+  }
+
+  override forward(x: Tensor): Tensor {
+    const y = this.se.forward(this.block.forward(x))
+    return this.residual ? y.add(x) : y
+  }
+}
