@@ -3,10 +3,11 @@
 Prints one line of JSON for each seed. With --record the figures go into a JSON file that the experiment shows; with
 --state a run that was stopped goes on after its last whole epoch:
 
-    python cifar_torch.py --data FOLDER --seeds 1 2 --record examples/11-cifar10.torch.json
+    python cifar_torch.py --data FOLDER --seeds 1 2 --record examples/11-cifar10.pytorch.json
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import time
@@ -15,6 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from record import record
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
@@ -90,16 +93,37 @@ def run(seed, train, test, args):
     return result
 
 
+def picture_by_picture(epochs, test):
+    """Batch size 1, SGD 0.01, the test pictures from 0 to 1 in their order: the sum of the losses of each epoch."""
+    torch.manual_seed(1)
+    net = network()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+    x, y = test
+    sums = []
+    for _ in range(epochs):
+        total = 0.0
+        for i in range(len(x)):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(net(x[i : i + 1].float() / 255), y[i : i + 1])
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        sums.append(round(total, 1))
+        print(f"picture by picture, epoch {len(sums)}: {total:.1f}", flush=True)
+    return sums
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="the folder that holds cifar-10-batches-bin/")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--state", type=pathlib.Path, help="a file for the state after each epoch, of one seed")
+    parser.add_argument("--picture-by-picture", type=int, default=0, help="epochs of the first part; alone with --seeds")
     parser.add_argument("--record", type=pathlib.Path, help="a JSON file; runs of other seeds in it are kept")
     args = parser.parse_args()
     if args.state and len(args.seeds) > 1:
@@ -108,15 +132,17 @@ def main():
     folder = args.data / "cifar-10-batches-bin"
     train = read(folder, [f"data_batch_{i}.bin" for i in range(1, 6)])
     test = read(folder, ["test_batch.bin"])
+    test_md5 = hashlib.md5((folder / "test_batch.bin").read_bytes()).hexdigest()
     settings = {name: getattr(args, name) for name in ("epochs", "batch", "lr", "momentum")}
     settings |= {"schedule": "cosine, a step an epoch", "torch": torch.__version__, "threads": args.threads}
+    if args.picture_by_picture:
+        sums = picture_by_picture(args.picture_by_picture, test)
+        if args.record:
+            record(args.record, settings, test_md5, pictureByPicture=sums)
     for seed in args.seeds:
         result = run(seed, train, test, args)
         if args.record:
-            before = json.loads(args.record.read_text()) if args.record.exists() else {"runs": []}
-            runs = [one for one in before["runs"] if one["seed"] != seed] if before.get("settings") == settings else []
-            runs = sorted([*runs, result], key=lambda one: one["seed"])
-            args.record.write_text(json.dumps({"settings": settings, "runs": runs}, indent=2) + "\n")
+            record(args.record, settings, test_md5, run=result)
 
 
 if __name__ == "__main__":

@@ -57,3 +57,17 @@ function diverging(value: number): [number, number, number] {
 function dataUri(png: Uint8Array): string {
   return `data:image/png;base64,${Buffer.from(png).toString('base64')}`
 }
+
+/** Bytes in planes [3, height, width], enlarged without smoothing. */
+export async function colourPicture(
+  planes: ArrayLike<number>,
+  width: number,
+  height: number,
+  scale = 1,
+): Promise<string> {
+  const plane = width * height
+  const pixels = Uint8Array.from({ length: 3 * plane }, (_, i) => planes[(i % 3) * plane + Math.floor(i / 3)]!)
+  const picture = sharp(pixels, { raw: { width, height, channels: 3 } })
+  const enlarged = picture.resize(width * scale, height * scale, { kernel: 'nearest' })
+  return dataUri(await enlarged.png().toBuffer())
+}
