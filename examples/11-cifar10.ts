@@ -39,7 +39,7 @@ await experiment(
     fullMinutes: 8,
   },
   async (lab) => {
-    const root = lab.isShort ? await writeSampleCifar10(temporaryFolder()) : lab.dataFolder
+    const root = lab.isShort ? await writeSampleCifar10(temporaryFolder(), { test: 100 }) : lab.dataFolder
     const from = root === undefined ? {} : { root }
     const peer = lab.isShort ? undefined : await samePictures(root)
     await pictureByPicture(lab, from, peer)
