@@ -1,4 +1,6 @@
 // The blocks that networks are built of, each a module.
+export { AmoebaNetANormalCell, AmoebaNetAReductionCell, amoebanetANormal, amoebanetAReduction } from './amoebanet.js'
+export { Cell, type CellOperation, type CellOptions, type CellStep, type CellTable } from './cell.js'
 export {
   type Block,
   ConvNormActivation,
@@ -10,6 +12,7 @@ export {
   Stack,
   stack,
 } from './layer.js'
+export { NASNetANormalCell, NASNetAReductionCell, nasnetANormal, nasnetAReduction } from './nasnet.js'
 export {
   type Activation,
   type ActivationName,

@@ -1,0 +1,27 @@
+// AmoebaNet-A of mobile size: NASNet's arrangement with the cells that evolution found.
+import { amoebanetANormal, amoebanetAReduction } from '../blocks/amoebanet.js'
+import { CellNetwork, type CellNetworkDesign, type CellNetworkOptions } from './cell-network.js'
+
+const mobile: CellNetworkDesign = {
+  normal: amoebanetANormal,
+  reduction: amoebanetAReduction,
+  cells: 4,
+  filters: 50,
+  stemFilters: 32,
+  skipsReductionInput: false,
+  stemPrevious: 'conv',
+  firstCells: [0, 6, 12],
+}
+
+/** AmoebaNet-A; `amoebanetA()` makes it. */
+export class AmoebaNet extends CellNetwork {}
+
+/**
+ * AmoebaNet-A of mobile size: [N, 3, H, W] → [N, numClasses]; 224×224 in the paper.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution for Image Classifier Architecture Search)
+ * @example const net = models.amoebanetA({ numClasses: 10, filters: 24 })
+ */
+export function amoebanetA(options: CellNetworkOptions = {}): AmoebaNet {
+  return new AmoebaNet('AmoebaNet', mobile, options)
+}

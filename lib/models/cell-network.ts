@@ -1,0 +1,126 @@
+// A network of searched cells: a stem, three stages of normal cells with reductions between them, a classifier.
+import { Cell, type CellOptions, type CellTable } from '../blocks/cell.js'
+import { checkCount, factoryOf } from '../blocks/options.js'
+import { Sequential } from '../nn/containers.js'
+import { Conv2d } from '../nn/conv.js'
+import { Dropout } from '../nn/dropout.js'
+import { Linear } from '../nn/linear.js'
+import { Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import { GlobalAvgPool } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+
+export interface CellNetworkOptions extends ModelOptions {
+  /** Normal cells in each of the three stages: the paper's N. */
+  cells?: number
+  /** Channels of each combination in the first stage; they double from stage to stage. */
+  filters?: number
+  /** Channels of the first convolution. */
+  stemFilters?: number
+  /** Probability with which a feature is left out before the last layer in training. Default 0. */
+  dropout?: number
+}
+
+/** What tells one network of cells from another. */
+export interface CellNetworkDesign extends Required<Pick<CellNetworkOptions, 'cells' | 'filters' | 'stemFilters'>> {
+  normal: CellTable
+  reduction: CellTable
+  /**
+   * Whether the first cell after a reduction sees, beside the reduction, the cell before the reduction's input instead of that
+   * input: NASNet-A large does.
+   */
+  skipsReductionInput: boolean
+  /** What the first cell does to its second input, the first convolution's output, which is its first as well. */
+  stemPrevious: 'conv' | 'none'
+  /** Numbers of the cells that open the stages, in their names. */
+  firstCells: readonly [number, number, number]
+}
+
+/** An output that cells read: its channels, and how often its picture was halved. */
+interface Source {
+  field: string
+  channels: number
+  level: number
+}
+
+/** A cell and the two outputs that it reads, by name. */
+interface Row {
+  field: string
+  cell: Cell
+  x: string
+  previous: string
+}
+
+/**
+ * A network of cells; `nasnetAMobile()`, `nasnetALarge()` and `amoebanetA()` make such. The names of its tensors are those of timm's
+ * `nasnetalarge`. The first convolution and two reductions make the picture 8 times smaller before the stages, which
+ * make it 4 times smaller again.
+ */
+export class CellNetwork extends Module {
+  conv0: Sequential
+  globalPool = new GlobalAvgPool({ keepdim: false })
+  headDrop: Dropout
+  lastLinear: Linear
+  readonly #rows: Row[] = []
+
+  constructor(name: string, design: CellNetworkDesign, options: CellNetworkOptions = {}) {
+    super()
+    const { numClasses, inChannels } = modelCounts(name, options)
+    const { cells = design.cells, filters = design.filters, stemFilters = design.stemFilters, dropout = 0 } = options
+    checkCount(name, 'cells', cells)
+    // The stem has a quarter of the filters, and each half of its reductions at least one channel.
+    checkCount(name, 'filters', filters, 4)
+    checkCount(name, 'stemFilters', stemFilters)
+    checkDropout(name, dropout)
+    const factory = factoryOf(options)
+    this.conv0 = new Sequential({
+      conv: new Conv2d(inChannels, stemFilters, 3, { stride: 2, bias: false, ...factory }),
+      bn: new BatchNorm2d(stemFilters, { eps: 1e-3, ...factory }),
+    })
+    let previous: Source = { field: 'conv0', channels: stemFilters, level: 1 }
+    let last = previous
+    const fields: { [name: string]: Cell } = {}
+    const add = (field: string, stride: 1 | 2, width: number, from: Source, given: Partial<CellOptions> = {}): void => {
+      const table = stride === 2 ? design.reduction : design.normal
+      const how = from.level < last.level ? 'reduce' : 'conv'
+      const cell = new Cell(table, [from.channels, last.channels], stride, {
+        ...factory,
+        previous: how,
+        filters: width,
+        ...given,
+      })
+      fields[field] = cell
+      this.#rows.push({ field, cell, x: last.field, previous: from.field })
+      previous = last
+      last = { field, channels: cell.outChannels, level: last.level + stride - 1 }
+    }
+    add('cell_stem_0', 2, Math.floor(filters / 4), previous, { previous: design.stemPrevious })
+    add('cell_stem_1', 2, Math.floor(filters / 2), previous)
+    for (const [stage, number] of design.firstCells.entries()) {
+      const width = filters * 2 ** stage
+      let before = previous
+      if (stage > 0) {
+        add(`reduction_cell_${stage - 1}`, 2, width, previous)
+        if (!design.skipsReductionInput) before = previous
+      }
+      for (let i = 0; i < cells; i++) {
+        add(`cell_${number + i}`, 1, width, i === 0 ? before : previous)
+      }
+    }
+    Object.assign(this, fields)
+    this.headDrop = new Dropout(dropout)
+    this.lastLinear = new Linear(last.channels, numClasses, factory)
+    initConvolutions(this)
+  }
+
+  override forward(x: Tensor): Tensor {
+    let last = this.conv0.forward(x)
+    const outputs = new Map([['conv0', last]])
+    for (const { field, cell, x: input, previous } of this.#rows) {
+      last = cell.forward(outputs.get(input)!, outputs.get(previous)!)
+      outputs.set(field, last)
+    }
+    return this.lastLinear.forward(this.headDrop.forward(this.globalPool.forward(last.relu())))
+  }
+}

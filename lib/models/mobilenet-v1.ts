@@ -1,0 +1,118 @@
+// MobileNet V1: depthwise separable convolutions all the way.
+import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
+import { ValueError } from '../errors.js'
+import { textOf } from '../functional/arguments.js'
+import { Sequential } from '../nn/containers.js'
+import { Conv2d } from '../nn/conv.js'
+import { Dropout } from '../nn/dropout.js'
+import { Linear } from '../nn/linear.js'
+import { type Layer, Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import type { FactoryOptions } from '../nn/parameter.js'
+import { GlobalAvgPool } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+
+export interface MobileNetV1Options extends ModelOptions {
+  /** α of the paper: the factor on all widths, which are then rounded to multiples of 8. Default 1. */
+  width?: number
+  /** Probability with which a feature is left out before the last layer in training. Default 0. */
+  dropout?: number
+  /** Default `'relu6'`, as in the authors' program (the paper says ReLU). */
+  activation?: Activation
+}
+
+/** Table 1 of the paper by stages: [output channels, stride of the first, number] of separable convolutions. */
+const stages = [
+  [64, 1, 1],
+  [128, 2, 2],
+  [256, 2, 2],
+  [512, 2, 6],
+  [1024, 2, 2],
+] as const
+
+/** The nearest multiple of 8, but not less than nine tenths of the width: as the authors' later networks round. */
+function rounded(width: number): number {
+  const near = Math.max(8, 8 * Math.floor((width + 4) / 8))
+  return near < 0.9 * width ? near + 8 : near
+}
+
+/** A 3×3 convolution of each channel and a 1×1 one across channels, each with normalisation and activation. */
+class DepthwiseSeparable extends Module {
+  convDw: Conv2d
+  bn1: BatchNorm2d
+  act1: Layer
+  convPw: Conv2d
+  bn2: BatchNorm2d
+  act2: Layer
+
+  constructor(inChannels: number, filters: number, stride: number, activation: Activation, factory: FactoryOptions) {
+    super()
+    const depthwise = { stride, padding: 1, groups: inChannels, bias: false, ...factory }
+    this.convDw = new Conv2d(inChannels, inChannels, 3, depthwise)
+    this.bn1 = new BatchNorm2d(inChannels, factory)
+    this.act1 = makeActivation(activation)
+    this.convPw = new Conv2d(inChannels, filters, 1, { bias: false, ...factory })
+    this.bn2 = new BatchNorm2d(filters, factory)
+    this.act2 = makeActivation(activation)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const depthwise = this.act1.forward(this.bn1.forward(this.convDw.forward(x)))
+    return this.act2.forward(this.bn2.forward(this.convPw.forward(depthwise)))
+  }
+}
+
+/** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
+export class MobileNetV1 extends Module {
+  convStem: Conv2d
+  bn1: BatchNorm2d
+  act1: Layer
+  blocks: Sequential
+  globalPool = new GlobalAvgPool({ keepdim: false })
+  drop: Dropout
+  classifier: Linear
+
+  constructor(options: MobileNetV1Options = {}) {
+    super()
+    const { width = 1, dropout = 0, activation = 'relu6' } = options
+    const { numClasses, inChannels } = modelCounts('MobileNetV1', options)
+    if (!(width > 0 && Number.isFinite(width))) {
+      throw new ValueError(`MobileNetV1: width is ${textOf(width)}, expected a positive number`)
+    }
+    checkDropout('MobileNetV1', dropout)
+    const factory = factoryOf(options)
+    let channels = rounded(32 * width)
+    this.convStem = new Conv2d(inChannels, channels, 3, { stride: 2, padding: 1, bias: false, ...factory })
+    this.bn1 = new BatchNorm2d(channels, factory)
+    this.act1 = makeActivation(activation)
+    this.blocks = new Sequential()
+    for (const [filters, stride, count] of stages) {
+      const stage = new Sequential()
+      for (let i = 0; i < count; i++) {
+        const out = rounded(filters * width)
+        stage.append(new DepthwiseSeparable(channels, out, i === 0 ? stride : 1, activation, factory))
+        channels = out
+      }
+      this.blocks.append(stage)
+    }
+    this.drop = new Dropout(dropout)
+    this.classifier = new Linear(channels, numClasses, factory)
+    initConvolutions(this)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const features = this.blocks.forward(this.act1.forward(this.bn1.forward(this.convStem.forward(x))))
+    return this.classifier.forward(this.drop.forward(this.globalPool.forward(features)))
+  }
+}
+
+/**
+ * MobileNet V1: [N, 3, H, W] of any size → [N, numClasses]; 224×224 in the paper, 4,231,976 parameters at width 1.
+ * @throws ValueError for counts, a width or a dropout out of range.
+ * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets)
+ * @example const net = models.mobilenetV1({ numClasses: 10, width: 0.5 })
+ */
+export function mobilenetV1(options: MobileNetV1Options = {}): MobileNetV1 {
+  return new MobileNetV1(options)
+}

@@ -1,0 +1,40 @@
+// What all networks share: their options, and how their weights are first drawn.
+import { checkCount } from '../blocks/options.js'
+import { ValueError } from '../errors.js'
+import { textOf } from '../functional/arguments.js'
+import { Conv2d } from '../nn/conv.js'
+import { kaimingNormal_, zeros_ } from '../nn/init.js'
+import type { AnyModule } from '../nn/module.js'
+import type { FactoryOptions } from '../nn/parameter.js'
+
+/** What every network can be given. */
+export interface ModelOptions extends FactoryOptions {
+  /** Outputs of the last layer. Default 1000, ImageNet's. */
+  numClasses?: number
+  /** Channels of the input. Default 3. */
+  inChannels?: number
+}
+
+/** The two counts with their defaults. @throws ValueError for what is no whole number of at least 1. */
+export function modelCounts(network: string, options: ModelOptions): { numClasses: number; inChannels: number } {
+  const { numClasses = 1000, inChannels = 3 } = options
+  checkCount(network, 'numClasses', numClasses)
+  checkCount(network, 'inChannels', inChannels)
+  return { numClasses, inChannels }
+}
+
+/** Refuses what is no probability below 1. */
+export function checkDropout(network: string, dropout: number): void {
+  if (!(dropout >= 0 && dropout < 1)) {
+    throw new ValueError(`${network}: dropout is ${textOf(dropout)}, expected a number in [0, 1)`)
+  }
+}
+
+/** Draws all convolutions by Kaiming's rule for what comes out of them (mode fanOut, ReLU), with biases 0: torchvision's way. */
+export function initConvolutions(network: AnyModule): void {
+  for (const module of network.modules()) {
+    if (!(module instanceof Conv2d)) continue
+    kaimingNormal_(module.weight, { mode: 'fanOut', nonlinearity: 'relu' })
+    if (module.bias) zeros_(module.bias)
+  }
+}
