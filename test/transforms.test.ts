@@ -1,8 +1,23 @@
 // Transforms of batches: what each does to every picture, how often, and that seeds decide it.
 import test from 'ava'
-import { data, manualSeed, memory, ShapeError, synchronize, type Tensor, tensor, ValueError } from '../lib/index.js'
+import {
+  data,
+  functional,
+  manualSeed,
+  memory,
+  nn,
+  optim,
+  ShapeError,
+  synchronize,
+  type Tensor,
+  Trainer,
+  tensor,
+  ValueError,
+} from '../lib/index.js'
+import { temporaryFolder } from './support/temporary.js'
 
 const { DataLoader, TensorDataset, transforms } = data
+const inFolder = temporaryFolder()
 
 /** Pictures [N, C, H, W] of which no two pixels are equal: n·C·H·W + …, counted from 1. */
 function numbered(shape: readonly [number, number, number, number], dtype: 'float32' | 'uint8' = 'float32'): Tensor {
@@ -203,4 +218,29 @@ test.serial('a loader transforms its batches, and leaves no tensor behind', asyn
   }
   await synchronize()
   t.is(memory().tensors, before)
+})
+
+test.serial('a resumed training augments as the uninterrupted one would have', async (t) => {
+  using inputs = numbered([24, 1, 4, 4])
+  using targets = tensor(Int32Array.from({ length: 24 }, (_, i) => i % 3))
+  const dataset = new TensorDataset(inputs, targets, { scale: 1 / 400 })
+  const make = () => {
+    manualSeed(8)
+    const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(16, 3))
+    const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
+    const transform = transforms.compose(transforms.randomCrop(4, { padding: 1 }), transforms.randomHorizontalFlip())
+    const loader = new DataLoader(dataset, { batchSize: 8, shuffle: true, seed: 1, transform })
+    return { net, loader, trainer: new Trainer(net, { optimizer, loss: functional.crossEntropy }) }
+  }
+  const whole = make()
+  await whole.trainer.fit(whole.loader, { epochs: 3 })
+  const first = make()
+  const checkpoint = inFolder('run.safetensors')
+  await first.trainer.fit(first.loader, { epochs: 1, checkpoint })
+  const second = make()
+  await second.trainer.loadCheckpoint(checkpoint)
+  await second.trainer.fit(second.loader, { epochs: 3 })
+  const weights = async ({ net }: { net: nn.Sequential }) => net.parameters()[0]!.data()
+  t.deepEqual(await weights(second), await weights(whole))
+  t.notDeepEqual(await weights(first), await weights(whole))
 })
