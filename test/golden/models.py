@@ -1,0 +1,105 @@
+"""Makes models/<name>.json: what networks of timm and torchvision compute for weights that the test repeats.
+
+Run: python models.py [name ...]. Written with torch 2.13, torchvision 0.28 and timm 1.0, in float64. Every tensor of a network is
+filled by the hash of generator.py from its dotted name, so that no weights are kept; see test/support/model-golden.ts."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import cells
+from generator import fractions, text_hash, words
+
+probes = 8
+
+
+def timm_model(name, **options):
+    def make():
+        import timm
+
+        return timm.create_model(name, num_classes=10, **options)
+
+    return make
+
+
+# name: (constructor, shape of the input)
+rows = {
+    "mobilenet-v1": (timm_model("mobilenetv1_100"), [2, 3, 64, 64]),
+    "xception": (timm_model("legacy_xception"), [2, 3, 96, 96]),
+    "nasnet-a-large": (timm_model("nasnetalarge", num_features=192, stem_size=8), [2, 3, 64, 64]),
+    "nasnet-a-mobile": (lambda: cells.network(cells.nasnet, filters=8, stem=6, number=1), [2, 3, 71, 64]),
+    "amoebanet-a": (lambda: cells.network(cells.amoebanet, filters=10, stem=6, number=1), [2, 3, 71, 64]),
+}
+
+
+def fill(name, tensor):
+    """Every value is bound·(2u − 1) + centre with u of the tensor's name, rounded to float32."""
+    kind = name.rsplit(".", 1)[-1]
+    if kind == "num_batches_tracked":
+        return torch.zeros_like(tensor)
+    bound, centre = 0.1, 0.0
+    if tensor.ndim > 1:
+        fan_in = tensor[0].numel()
+        bound = (6 / fan_in) ** 0.5 if tensor.ndim > 2 else (3 / fan_in) ** 0.5
+    elif kind == "weight":
+        bound, centre = 0.2, 1.0
+    elif kind == "running_var":
+        bound, centre = 0.3, 1.0
+    u = fractions(text_hash(name), tensor.numel())
+    values = (bound * (2 * u - 1) + centre).astype(np.float32).astype(np.float64)
+    return torch.tensor(values).reshape(tensor.shape)
+
+
+def signs(name, n):
+    """[probes, n] of ±1: bit k of word i."""
+    bits = words(text_hash(name + "/probe"), 0, n)
+    return np.stack([1 - 2 * ((bits >> np.uint32(k)) & np.uint32(1)).astype(np.float64) for k in range(probes)])
+
+
+def golden(make, shape):
+    net = make().double()
+    state = net.state_dict()
+    for name, tensor in state.items():
+        tensor.copy_(fill(name, tensor))
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    n = int(np.prod(shape))
+    x = torch.tensor((3.4 * fractions(text_hash("input"), n) - 1.7).astype(np.float32).astype(np.float64)).reshape(shape)
+    with torch.no_grad():
+        logits = net.eval()(x)
+    targets = torch.arange(shape[0]) * 3 % 10
+    loss = F.cross_entropy(net.train()(x), targets)
+    loss.backward()
+    lines = sorted(f"{name} {','.join(str(size) for size in tensor.shape)}" for name, tensor in state.items())
+    gradients = {}
+    for name, parameter in net.named_parameters():
+        g = parameter.grad.numpy().reshape(-1)
+        gradients[name] = [short(np.linalg.norm(g))] + [short(v) for v in signs(name, g.size) @ g]
+    return {
+        "torch": torch.__version__,
+        "shape": shape,
+        "state": {"count": len(lines), "hash": text_hash("\n".join(lines))},
+        "logits": [short(v) for v in logits.numpy().reshape(-1)],
+        "loss": loss.item(),
+        "gradients": gradients,
+    }
+
+
+def short(value):
+    return float(f"{value:.8g}")
+
+
+if __name__ == "__main__":
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
+    os.makedirs(folder, exist_ok=True)
+    for name in sys.argv[1:] or rows:
+        with open(os.path.join(folder, f"{name}.json"), "w") as file:
+            json.dump(golden(*rows[name]), file, separators=(",", ":"))
+            file.write("\n")
+        print(name)
