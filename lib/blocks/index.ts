@@ -21,4 +21,5 @@ export {
   makeNorm,
   type Norm,
 } from './options.js'
+export { SeparableConv, type SeparableOptions } from './separable.js'
 export { Excited, type ExcitedOptions, SqueezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js'

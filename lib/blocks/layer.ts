@@ -1,15 +1,13 @@
 // The shorthand: one layer, or a stack of layers, from plain options objects that say what they are by their `type`.
 import { ValueError } from '../errors.js'
 import { type Size, sizes, textOf } from '../functional/arguments.js'
-import * as F from '../functional/shape.js'
 import { Sequential } from '../nn/containers.js'
-import { Conv2d, type ConvModuleOptions } from '../nn/conv.js'
 import { Linear } from '../nn/linear.js'
 import { isLayer, type Layer, type Module } from '../nn/module.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { AvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import type { Tensor } from '../tensor.js'
+import { type ConvolutionOptions, convolution, samePadding } from './conv.js'
 import {
   type Activation,
   type BlockOptions,
@@ -19,6 +17,7 @@ import {
   makeActivation,
   makeNorm,
 } from './options.js'
+import { SeparableConv, type SeparableOptions } from './separable.js'
 
 /** A module that says how many channels (or features) come out of it: all blocks do. */
 export type Block = Module & { readonly outChannels: number }
@@ -34,20 +33,7 @@ export class Stack extends Sequential {
   }
 }
 
-export interface ConvSpec extends BlockOptions {
-  /** Output channels. */
-  filters: number
-  /** Default 3. */
-  kernelSize?: Size
-  /** Default 1. */
-  stride?: Size
-  /** `'same'`: ⌈n / stride⌉ elements come out of n, for every kernel and dilation; `'valid'`: 0. Default `'same'`. */
-  padding?: Size | 'same' | 'valid'
-  /** Default 1. */
-  dilation?: Size
-  /** Default 1. */
-  groups?: number
-}
+export interface ConvSpec extends ConvolutionOptions, BlockOptions {}
 
 export interface DenseSpec extends FactoryOptions {
   /** Output features. */
@@ -68,6 +54,7 @@ export interface PoolSpec {
 /** What a layer is, by its `type`; or a function that makes any block for a number of input channels. */
 export type LayerSpec =
   | ({ type: 'conv' } & ConvSpec)
+  | ({ type: 'separable' } & SeparableOptions)
   | ({ type: 'dense' } & DenseSpec)
   | ({ type: 'maxPool' } & PoolSpec)
   | ({ type: 'avgPool' } & PoolSpec)
@@ -76,40 +63,6 @@ export type LayerSpec =
   /** [N, C, H, W] → [N, C·H·W]; `size` is [H, W], so that the number of features is known. */
   | { type: 'flatten'; size: readonly [height: number, width: number] }
   | ((inChannels: number) => Block)
-
-/** Padding on both sides that makes ⌈n / stride⌉ of n; null where it is not the same on both sides. */
-function samePadding(kernel: readonly number[], dilation: readonly number[]): number[] | null {
-  const total = kernel.map((size, i) => dilation[i]! * (size - 1))
-  return total.every((size) => size % 2 === 0) ? total.map((size) => size / 2) : null
-}
-
-/** A strided convolution with an even kernel: `'same'` padding puts one element more at the end. */
-class UnevenConv2d extends Conv2d {
-  readonly #pad: readonly number[]
-
-  constructor(inChannels: number, outChannels: number, kernel: readonly number[], options: ConvModuleOptions) {
-    super(inChannels, outChannels, kernel, options)
-    const dilation = sizes('conv', 'dilation', options.dilation ?? 1, 2)
-    const [top, left] = kernel.map((size, i) => Math.floor((dilation[i]! * (size - 1)) / 2)) as [number, number]
-    const [height, width] = kernel.map((size, i) => dilation[i]! * (size - 1)) as [number, number]
-    this.#pad = [left, width - left, top, height - top]
-  }
-
-  override forward(x: Tensor): Tensor {
-    return super.forward(F.pad(x, this.#pad))
-  }
-}
-
-/** The convolution of a ConvSpec. */
-function convolution(inChannels: number, spec: ConvSpec, bias: boolean): Conv2d {
-  const { filters, kernelSize = 3, stride = 1, padding = 'same', dilation = 1, groups = 1 } = spec
-  const kernel = sizes('conv', 'kernelSize', kernelSize, 2)
-  const options = { stride, dilation, groups, bias, ...factoryOf(spec) }
-  if (padding !== 'same') return new Conv2d(inChannels, filters, kernel, { ...options, padding })
-  const even = samePadding(kernel, sizes('conv', 'dilation', dilation, 2))
-  if (even) return new Conv2d(inChannels, filters, kernel, { ...options, padding: even })
-  return new UnevenConv2d(inChannels, filters, kernel, options)
-}
 
 /**
  * A convolution, its normalisation and its activation: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. The
@@ -152,6 +105,7 @@ function dense(inChannels: number, { units, activation = null, ...factory }: Den
  * The layer that one options object describes, for an input of `inChannels` channels (or features):
  * - `conv`: a convolution with `filters`, `kernelSize` (3), `stride` (1), `padding` (`'same'`), `dilation` (1), `groups` (1), then
  *   `norm` (batch normalisation) and `activation` (`'relu'`);
+ * - `separable`: a depthwise convolution and a 1×1 one, with the options of `conv` but `groups`;
  * - `dense`: a fully connected layer of `units` with an `activation` (none): [N, inChannels] → [N, units];
  * - `maxPool`, `avgPool`: windows of `kernelSize` (2), `stride` (the window), `padding` (0, or `'same'`);
  * - `globalAvgPool`: the mean of each plane: [N, C, H, W] → [N, C];
@@ -170,6 +124,8 @@ export function layer(inChannels: number, spec: LayerSpec): Block {
   switch (spec?.type) {
     case 'conv':
       return new ConvNormActivation(inChannels, spec)
+    case 'separable':
+      return new SeparableConv(inChannels, spec)
     case 'dense':
       return dense(inChannels, spec)
     case 'maxPool':
@@ -223,5 +179,5 @@ export function stack(inChannels: number, specs: readonly LayerSpec[], defaults:
 function withDefaults(spec: LayerSpec, defaults: BlockOptions): LayerSpec {
   if (typeof spec !== 'object' || spec === null) return spec
   if (spec.type === 'dense') return { ...factoryOf(defaults), ...spec }
-  return spec.type === 'conv' ? { ...defaults, ...spec } : spec
+  return spec.type === 'conv' || spec.type === 'separable' ? { ...defaults, ...spec } : spec
 }

@@ -1,5 +1,6 @@
 // MobileNet V1: depthwise separable convolutions all the way.
 import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
+import { SeparableConv } from '../blocks/separable.js'
 import { ValueError } from '../errors.js'
 import { textOf } from '../functional/arguments.js'
 import { Sequential } from '../nn/containers.js'
@@ -8,7 +9,6 @@ import { Dropout } from '../nn/dropout.js'
 import { Linear } from '../nn/linear.js'
 import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
-import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
@@ -35,32 +35,6 @@ const stages = [
 function rounded(width: number): number {
   const near = Math.max(8, 8 * Math.floor((width + 4) / 8))
   return near < 0.9 * width ? near + 8 : near
-}
-
-/** A 3×3 convolution of each channel and a 1×1 one across channels, each with normalisation and activation. */
-class DepthwiseSeparable extends Module {
-  convDw: Conv2d
-  bn1: BatchNorm2d
-  act1: Layer
-  convPw: Conv2d
-  bn2: BatchNorm2d
-  act2: Layer
-
-  constructor(inChannels: number, filters: number, stride: number, activation: Activation, factory: FactoryOptions) {
-    super()
-    const depthwise = { stride, padding: 1, groups: inChannels, bias: false, ...factory }
-    this.convDw = new Conv2d(inChannels, inChannels, 3, depthwise)
-    this.bn1 = new BatchNorm2d(inChannels, factory)
-    this.act1 = makeActivation(activation)
-    this.convPw = new Conv2d(inChannels, filters, 1, { bias: false, ...factory })
-    this.bn2 = new BatchNorm2d(filters, factory)
-    this.act2 = makeActivation(activation)
-  }
-
-  override forward(x: Tensor): Tensor {
-    const depthwise = this.act1.forward(this.bn1.forward(this.convDw.forward(x)))
-    return this.act2.forward(this.bn2.forward(this.convPw.forward(depthwise)))
-  }
 }
 
 /** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
@@ -91,7 +65,9 @@ export class MobileNetV1 extends Module {
       const stage = new Sequential()
       for (let i = 0; i < count; i++) {
         const out = rounded(filters * width)
-        stage.append(new DepthwiseSeparable(channels, out, i === 0 ? stride : 1, activation, factory))
+        stage.append(
+          new SeparableConv(channels, { filters: out, stride: i === 0 ? stride : 1, activation, ...factory }),
+        )
         channels = out
       }
       this.blocks.append(stage)

@@ -107,6 +107,40 @@ test.serial('convolutions and dense layers have exact gradients', async (t) => {
   })
 })
 
+test.serial('separable convolutions have exact gradients, with and without a normalisation between', async (t) => {
+  await checkBlock(t, {
+    make: (factory) => blocks.layer(3, { type: 'separable', filters: 5, stride: 2, ...factory }),
+    input: [2, 3, 7, 6],
+    output: [2, 5, 4, 3],
+    params: 9 * 3 + 2 * 3 + 3 * 5 + 2 * 5,
+  })
+  await checkBlock(t, {
+    make: (factory) => new blocks.SeparableConv(4, { filters: 2, kernelSize: 5, between: false, ...factory }),
+    input: [2, 4, 5, 6],
+    output: [2, 2, 5, 6],
+    params: 25 * 4 + 4 * 2 + 2 * 2,
+  })
+  await checkBlock(t, {
+    make: (factory) =>
+      new blocks.SeparableConv(4, { filters: 3, dilation: 2, norm: false, activation: 'tanh', ...factory }),
+    input: [2, 4, 5, 6],
+    output: [2, 3, 5, 6],
+    params: 9 * 4 + 4 + (4 * 3 + 3),
+  })
+})
+
+test.serial('a separable convolution is a depthwise and a 1×1 convolution', (t) => {
+  tidy(() => {
+    const block = new blocks.SeparableConv(4, { filters: 3, norm: false, activation: 'silu' })
+    t.deepEqual(Object.keys(block.stateDict()), ['conv_dw.weight', 'conv_dw.bias', 'conv_pw.weight', 'conv_pw.bias'])
+    const x = randn([2, 4, 5, 5])
+    const { convDw, convPw } = block
+    const depthwise = functional.silu(functional.conv2d(x, convDw.weight, convDw.bias, { padding: 1, groups: 4 }))
+    const expected = functional.silu(functional.conv2d(depthwise, convPw.weight, convPw.bias))
+    t.true(relativeError(numbers(block.forward(x)), numbers(expected)) < 1e-6)
+  })
+})
+
 test.serial('a stack follows the channels, gives its defaults to its layers, and has exact gradients', async (t) => {
   const specs: blocks.LayerSpec[] = [
     { type: 'conv', filters: 4 },
@@ -149,6 +183,8 @@ test.serial('bad options are refused, and nothing is left behind', async (t) => 
   refuse(/kernelSize is \[3, 3, 3\]/, { type: 'conv', filters: 2, kernelSize: [3, 3, 3] })
   refuse(/groups is 3/, { type: 'conv', filters: 6, groups: 3 })
   refuse(/activation is 'swish'/, { type: 'conv', filters: 6, activation: 'swish' })
+  refuse(/SeparableConv: filters is -1/, { type: 'separable', filters: -1 })
+  refuse(/activation is 'swish'/, { type: 'separable', filters: 2, activation: 'swish' })
   refuse(/dense: units is 1.5/, { type: 'dense', units: 1.5 })
   refuse(/'same' needs an odd kernelSize/, { type: 'maxPool', kernelSize: 2, padding: 'same' })
   refuse(/layer: type is 'pool', which is not known/, { type: 'pool' })

@@ -1,0 +1,62 @@
+// The depthwise separable convolution: each channel by itself, then a 1×1 convolution across channels.
+import type { Size } from '../functional/arguments.js'
+import type { Conv2d } from '../nn/conv.js'
+import { type Layer, Module } from '../nn/module.js'
+import type { Tensor } from '../tensor.js'
+import { convolution } from './conv.js'
+import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+
+export interface SeparableOptions extends BlockOptions {
+  /** Output channels. */
+  filters: number
+  /** Of the depthwise convolution. Default 3. */
+  kernelSize?: Size
+  /** Of the depthwise convolution. Default 1. */
+  stride?: Size
+  /** Of the depthwise convolution; `'same'`: ⌈n / stride⌉ elements come out of n. Default `'same'`. */
+  padding?: Size | 'same' | 'valid'
+  /** Of the depthwise convolution. Default 1. */
+  dilation?: Size
+  /** Whether normalisation and activation stand between the two as well, as in MobileNet V1 (not so in Xception). Default true. */
+  between?: boolean
+}
+
+/**
+ * Depthwise separable convolution: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. A k×k convolution of each
+ * channel by itself and a 1×1 convolution across channels, each with normalisation and activation (ReLU): k²·C + C·filters weights
+ * instead of k²·C·filters. The names of its tensors are those of timm's DepthwiseSeparableConv.
+ * @throws ValueError for sizes that are no whole numbers, an unknown activation or padding.
+ * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets, section 3.1)
+ * @example new blocks.SeparableConv(32, { filters: 64, stride: 2 })
+ */
+export class SeparableConv extends Module {
+  convDw: Conv2d
+  bn1: Layer
+  act1: Layer
+  convPw: Conv2d
+  bn2: Layer
+  act2: Layer
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: SeparableOptions) {
+    super()
+    const { filters, kernelSize, stride, padding, dilation, between = true } = options
+    const { norm, activation, ...factory } = innerOptions(options)
+    checkCount('SeparableConv', 'inChannels', inChannels)
+    checkCount('SeparableConv', 'filters', filters)
+    this.outChannels = filters
+    // First what has no memory: where it cannot be made, nothing is left behind.
+    this.act1 = makeActivation(between ? activation : null)
+    this.act2 = makeActivation(activation)
+    const depthwise = { filters: inChannels, kernelSize, stride, padding, dilation, groups: inChannels, ...factory }
+    this.convDw = convolution(inChannels, depthwise, between && norm === false)
+    this.bn1 = makeNorm(between ? norm : false, inChannels, factory)
+    this.convPw = convolution(inChannels, { filters, kernelSize: 1, ...factory }, norm === false)
+    this.bn2 = makeNorm(norm, filters, factory)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const depthwise = this.act1.forward(this.bn1.forward(this.convDw.forward(x)))
+    return this.act2.forward(this.bn2.forward(this.convPw.forward(depthwise)))
+  }
+}
