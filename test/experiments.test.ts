@@ -1,6 +1,7 @@
 // Every numbered experiment runs in its short form, as users start it; a failing check makes one fail.
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -25,7 +26,7 @@ function run(file: string, ...flags: string[]): Promise<Outcome> {
   })
 }
 
-const scripts = (await readdir(examples)).filter((file) => /^\d\d-.*\.js$/.test(file) && !file.startsWith('00')).sort()
+const scripts = readdirSync(examples).filter((file) => /^\d\d-.*\.js$/.test(file) && !file.startsWith('00')).sort()
 
 test.serial('the experiments are numbered from 1 without a gap', (t) => {
   t.deepEqual(
