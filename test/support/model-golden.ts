@@ -11,9 +11,9 @@ export interface ModelRow {
   /** Without dropout. */
   make: () => nn.Module
   /**
-   * Compute loss and gradients with the definition of each op in float64, where far more digits must agree: for networks whose
-   * kinks and normalisations of few values leave no four digits in float32 gradients, PyTorch's own either. Logits are still compared in
-   * float32 as well.
+   * Compute loss and gradients with the definition of each op in float64 as well, where far more digits must agree: for networks
+   * whose kinks and normalisations of few values leave no four digits in float32 gradients, PyTorch's own either. A value within 1e-6 of
+   * ReLU's kink falls on the other side on another processor, and takes some thousandths of a gradient with it.
    */
   isExact?: boolean
 }
@@ -28,6 +28,9 @@ interface Golden {
 }
 
 const probes = 8
+
+/** What kinks and normalisations of few values leave of a float32 gradient: PyTorch's own differ by up to 6e-3 from its float64 ones. */
+const kinkTolerance = 5e-2
 
 function fraction(key: number, i: number): number {
   return (word(key, i) >>> 8) / 0x1000000
@@ -105,6 +108,31 @@ function gradientError(net: nn.Module, golden: Golden): { error: number; worst: 
   return { error: Math.sqrt(difference / total), worst }
 }
 
+/** Logits, then in training mode loss and gradients, where `net` and `x` are. */
+function compareAt(
+  t: ExecutionContext,
+  title: string,
+  net: nn.Module,
+  x: Tensor,
+  golden: Golden,
+  tolerance: number,
+  gradientTolerance: number,
+): void {
+  const logits = logitsError(net, x, golden.logits)
+  t.true(logits <= tolerance, `logits differ by ${logits}`)
+  const targets = Array.from({ length: golden.shape[0]! }, (_, i) => (3 * i) % 10)
+  net.zeroGrad()
+  const loss = functional.crossEntropy(net.train().forward(x), tensor(targets, { dtype: 'int32', device: x.device }))
+  const value = loss.itemSync()
+  t.true(Math.abs(value - golden.loss) <= tolerance * golden.loss, `loss is ${value}, expected ${golden.loss}`)
+  loss.backward()
+  const names = net.namedParameters().map(([each]) => each)
+  t.deepEqual(names.sort(), Object.keys(golden.gradients).sort())
+  const { error, worst } = gradientError(net, golden)
+  t.log(`${title}: logits ${logits.toExponential(1)}, gradients ${error.toExponential(1)}`)
+  t.true(error <= gradientTolerance, `gradients differ by ${error}, most that of ${worst}`)
+}
+
 /** Compares a network with its golden values: names, logits, and in training mode loss and gradients. */
 export function checkModel(t: ExecutionContext, { name, make, isExact = false }: ModelRow): void {
   const golden = goldenJson<Golden>(`models/${name}.json`)
@@ -113,32 +141,11 @@ export function checkModel(t: ExecutionContext, { name, make, isExact = false }:
     const lines = Object.entries(net.stateDict()).map(([key, { shape }]) => `${key} ${shape.join(',')}`)
     t.is(lines.length, golden.state.count, 'number of tensors')
     t.is(hash(lines.sort().join('\n')), golden.state.hash, 'names and shapes of the tensors')
-    let x = inputOf(golden.shape)
-    let logits = logitsError(net, x, golden.logits)
-    t.true(logits <= 1e-4, `logits in float32 differ by ${logits}`)
+    compareAt(t, name, net, inputOf(golden.shape), golden, 1e-4, isExact ? kinkTolerance : 1e-4)
     if (isExact) {
       net.to('reference').to('float64')
-      x = x.to('reference').to('float64')
-      logits = logitsError(net, x, golden.logits)
+      compareAt(t, `${name} in float64`, net, inputOf(golden.shape).to('reference').to('float64'), golden, 1e-6, 1e-6)
     }
-    const tolerance = isExact ? 1e-6 : 1e-4
-    t.true(logits <= tolerance, `logits differ by ${logits}`)
-
-    const targets = Array.from({ length: golden.shape[0]! }, (_, i) => (3 * i) % 10)
-    const loss = functional.crossEntropy(net.train().forward(x), tensor(targets, { dtype: 'int32', device: x.device }))
-    const value = loss.itemSync()
-    t.true(Math.abs(value - golden.loss) <= tolerance * golden.loss, `loss is ${value}, expected ${golden.loss}`)
-    loss.backward()
-    t.deepEqual(
-      net
-        .namedParameters()
-        .map(([each]) => each)
-        .sort(),
-      Object.keys(golden.gradients).sort(),
-    )
-    const { error, worst } = gradientError(net, golden)
-    t.log(`${name}: logits ${logits.toExponential(1)}, gradients ${error.toExponential(1)}`)
-    t.true(error <= tolerance, `gradients differ by ${error}, most that of ${worst}`)
     net.dispose()
   })
 }
