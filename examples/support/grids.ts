@@ -22,7 +22,7 @@ export function numberGrid(values: Matrix, options: GridOptions = {}): string {
   const texts = values.map((row, i) => row.map((_, j) => text(i, j)))
   const longest = Math.max(...texts.flat().map(({ length }) => length))
   const fontSize = Math.round(cell * 0.4)
-  const cellWidth = Math.max(cell, Math.round(longest * fontSize * 0.62 + 10))
+  const cellWidth = longest === 0 ? cell : Math.max(cell, Math.round(longest * fontSize * 0.62 + 10))
   const cells = values.flatMap((row, i) =>
     row.map((value, j) => {
       const [x, y] = [j * cellWidth + 1, i * cell + 1]
