@@ -7,7 +7,7 @@ export interface GridOptions {
   readonly caption?: string
   /** The colour of a cell. Default: blue below zero, white at it, orange above, by the largest magnitude. */
   readonly fill?: (row: number, column: number) => string | undefined
-  /** What stands in a cell. Default: the number, with two decimals unless it is whole. */
+  /** What stands in a cell. Default: the number, with two decimals unless all are whole. */
   readonly text?: (row: number, column: number) => string
   /** Height of a cell in pixels; wide texts make it wider. Default 34. */
   readonly cell?: number
@@ -17,7 +17,8 @@ export interface GridOptions {
 export function numberGrid(values: Matrix, options: GridOptions = {}): string {
   const { caption, cell = 34 } = options
   const largest = Math.max(...values.flat().map(Math.abs), 1e-12)
-  const text = options.text ?? ((row, column) => numberText(values[row]![column]!))
+  const decimals = values.flat().every(Number.isInteger) ? 0 : 2
+  const text = options.text ?? ((row, column) => numberText(values[row]![column]!, decimals))
   const [height, width] = [values.length, values[0]?.length ?? 0]
   const texts = values.map((row, i) => row.map((_, j) => text(i, j)))
   const longest = Math.max(...texts.flat().map(({ length }) => length))
@@ -50,8 +51,8 @@ export function tint(value: number): string {
   return `rgb(${end.map((channel) => Math.round(255 + (channel - 255) * share)).join(',')})`
 }
 
-/** Two decimals unless it is whole, with a true minus sign. */
-export function numberText(value: number): string {
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(2)
+/** With a true minus sign, and none before 0. */
+export function numberText(value: number, decimals = Number.isInteger(value) ? 0 : 2): string {
+  const text = value.toFixed(decimals)
   return /^-0(\.0+)?$/.test(text) ? text.slice(1) : text.replace('-', '−')
 }
