@@ -220,46 +220,49 @@ function sobelByLoops(grey: ArrayLike<number>, height: number, width: number): {
 
 async function whatIsLearned(lab: Lab, photograph: Photograph): Promise<void> {
   manualSeed(1)
-  const { trainSet, testSet } = await loadCifar10(lab)
+  const pictures = await loadCifar10(lab)
+  using trainSet = pictures.trainSet
+  using testSet = pictures.testSet
   const net = network()
   const { weight } = net[0] as nn.Conv2d // [32, 3, 7, 7]
-  // Compared on pictures that are not trained with.
-  using pictures = tidy(() => testSet.inputs.narrow(0, 0, 100).to('float32').div(255))
   const before = Float32Array.from(await weight.data())
-  const random = await mostLikeSobel(weight, pictures)
   const settings = lab.isShort ? { epochs: 5, batchSize: 32 } : { epochs: 3, weightDecay: 2e-3 }
   const accuracy = await learnCifar10(lab, net, { trainSet, testSet }, settings)
   const after = Float32Array.from(await weight.data())
   const least = lab.isShort ? 0.5 : 0.65
   lab.check(`at least ${percent(least)} of the test pictures are recognised`, accuracy >= least, percent(accuracy))
-  const [rough, smooth] = [likeness(before), likeness(after)]
+  const [rough, smooth] = [neighbourliness(before), neighbourliness(after)]
   const measured = `correlation ${rough.toFixed(2)} → ${smooth.toFixed(2)}`
   lab.check('neighbouring weights have become alike', rough < 0.1 && smooth > 0.25, measured)
   lab.print()
 
-  const learned = await mostLikeSobel(weight, pictures)
-  const seen = await answers(weight, photograph.rgb)
-  const onPhotograph = learned.map(({ filter }, i) => correlation(seen.filters[filter]!, seen.sobel[i]!))
+  using templates = enlargedSobel()
+  const [random, learned] = [await likeSobel(before, templates), await likeSobel(after, templates)]
   lab.print(
-    'The windows of the first layer whose answers to test pictures are most like those of Sobel, by correlation:',
+    "Sobel's windows enlarged to 7×7, and the window of the first layer most like them (correlation of weights):",
   )
   lab.table(
-    ['edges', 'best random window', 'best learned window', 'its answer to the picture above'],
-    learned.map(({ name, likeness }, i) => [
-      name,
-      random[i]!.likeness.toFixed(2),
-      likeness.toFixed(2),
-      onPhotograph[i]!.toFixed(2),
-    ]),
+    ['edges', 'of 32 random windows', 'of 32 learned windows'],
+    learned.best.map(({ name, likeness }, i) => [name, random.best[i]!.likeness.toFixed(2), likeness.toFixed(2)]),
   )
-  for (const [i, { name, filter, likeness }] of learned.entries()) {
-    // Drawn pictures can be told apart in other ways.
-    if (lab.isShort) break
-    const [is, was] = [Math.abs(likeness), Math.abs(random[i]!.likeness)]
-    lab.check(`a window learned to see ${name} edges`, is > 0.7 && is > was, `window ${filter}, ${is.toFixed(2)}`)
+  for (const [i, { name, filter, likeness }] of learned.best.entries()) {
+    const [is, was] = [Math.abs(likeness), Math.abs(random.best[i]!.likeness)]
+    lab.check(
+      `a window learned to look for ${name} edges`,
+      is > 0.35 && is > 1.5 * was,
+      `window ${filter}, ${likeness.toFixed(2)}`,
+    )
   }
-  const figures = learned.map(({ likeness }) => Math.abs(likeness).toFixed(2))
-  lab.figure(figures.join(' and '), 'correlation of learned windows with Sobel')
+  // Edges of all directions are sums of the two: cos a · vertical + sin a · horizontal.
+  lab.check(
+    'edges of some direction are a large part of the windows',
+    learned.share > 5 * random.share,
+    `median of their energy ${percent(random.share)} → ${percent(learned.share)}`,
+  )
+  lab.figure(
+    `${percent(random.share)} → ${percent(learned.share)}`,
+    'of a window of the first layer is an edge, by learning',
+  )
 
   const tiles = { count: filters, width: kernel, height: kernel, columns: 8, scale: 9 }
   lab.section(
@@ -271,61 +274,85 @@ async function whatIsLearned(lab: Lab, photograph: Photograph): Promise<void> {
     'Each is shown as the picture that it answers to most. Nobody told the network of edges: they are what tells ' +
       'pictures apart. Besides edges of many directions there are spots, stripes and colours, which Sobel cannot see.',
   )
+  const answers = await answersOf(weight, templates, photograph.rgb)
   const { width, height } = photograph
   const one = { count: 1, width, height, columns: 1, scale: Math.max(1, Math.floor(320 / width)) }
-  const rows = learned.map(async ({ name, filter }, i) => {
-    const answer = seen.filters[filter]!.map((value) => value * Math.sign(onPhotograph[i]!))
-    const own = after.subarray(3 * kernel ** 2 * filter, 3 * kernel ** 2 * (filter + 1))
+  const rows = learned.best.map(async ({ name, filter, likeness }, i) => {
+    // A window of the other sign sees the same edges.
+    const answer = answers.learned[filter]!.map((value) => value * Math.sign(likeness))
+    const size = 3 * kernel ** 2
+    const own = after.slice(size * filter, size * (filter + 1))
+    const alike = correlation(answer, answers.sobel[i]!).toFixed(2)
     return columns(
-      captioned(`Sobel, ${name} edges`, picture(await signedTiles(seen.sobel[i]!, one), `${name} edges by Sobel`)),
-      captioned(`window ${filter}`, picture(await signedTiles(answer, one), `the same by window ${filter}`)),
-      captioned('the window', picture(await colourTiles(own, { ...tiles, count: 1, scale: 20 }), `window ${filter}`)),
+      captioned(
+        `Sobel at 7×7: ${name} edges`,
+        picture(await signedTiles(answers.sobel[i]!, one), `${name} edges by Sobel`),
+      ),
+      captioned(
+        `Window ${filter}: correlation ${alike}`,
+        picture(await signedTiles(answer, one), `the same by window ${filter}`),
+      ),
+      captioned('This window', picture(await colourTiles(own, { ...tiles, count: 1, scale: 20 }), `window ${filter}`)),
     )
   })
-  lab.section('Sobel and the windows most like it', (await Promise.all(rows)).join(''))
+  lab.section('The same picture through the windows most like those of Sobel', (await Promise.all(rows)).join(''))
+}
+
+/** [2, 1, 7, 7]: the windows are small pictures and can be smoothed by a convolution themselves. */
+function enlargedSobel(): Tensor {
+  return tidy(() => {
+    const smooth = tensor([1, 2, 1, 2, 4, 2, 1, 2, 1], { shape: [1, 1, 3, 3] })
+    let windows = tensor(sobel, { shape: [2, 1, 3, 3] })
+    for (let size = 3; size < kernel; size += 2) windows = functional.conv2d(windows, smooth, null, { padding: 2 })
+    return windows
+  })
+}
+
+interface Best {
+  readonly name: string
+  readonly filter: number
+  /** −1 … 1 */
+  readonly likeness: number
+}
+
+/** The filter [3, 7, 7] most like either template in all three colours, and how much of a filter the two make up: the median. */
+async function likeSobel(weights: Float32Array, templates: Tensor): Promise<{ best: Best[]; share: number }> {
+  const [values, size] = [Array.from(await templates.data()), kernel ** 2]
+  const all = ['vertical', 'horizontal'].map((name, direction) => {
+    const template = values.slice(direction * size, (direction + 1) * size)
+    return Array.from({ length: filters }, (_, filter) => {
+      const own = weights.subarray(3 * size * filter, 3 * size * (filter + 1))
+      return { name, filter, likeness: correlation(own, [...template, ...template, ...template]) }
+    })
+  })
+  const best = all.map((list) => list.toSorted((a, b) => Math.abs(b.likeness) - Math.abs(a.likeness))[0]!)
+  const shares = all[0]!.map(({ likeness }, filter) => likeness ** 2 + all[1]![filter]!.likeness ** 2)
+  return { best, share: shares.sort((a, b) => a - b)[filters / 2]! }
 }
 
 interface Answers {
-  /** One list of numbers for each filter of the first layer, pixel by pixel. */
-  readonly filters: readonly Float32Array[]
-  /** Those of Sobel: vertical edges, horizontal edges. */
+  /** One [H, W] for each filter of the first layer. */
+  readonly learned: readonly Float32Array[]
+  /** Those of the enlarged windows: vertical edges, horizontal edges. */
   readonly sobel: readonly Float32Array[]
 }
 
-/** What the windows of the first layer and those of Sobel answer to pictures [N, 3, H, W], 0 … 1. */
-async function answers(weight: Tensor, rgb: Tensor): Promise<Answers> {
+async function answersOf(weight: Tensor, templates: Tensor, rgb: Tensor): Promise<Answers> {
   const [learned, fixed] = tidy(() =>
     noGrad(() => {
       const x = data.transforms.normalize([0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616])(rgb)
       const options = { padding: (kernel - 1) / 2, paddingMode: 'replicate' } as const
-      const byFilter = (y: Tensor) => y.transpose(0, 1).flatten(1) // [N, F, H, W] → [F, N · H · W]
-      return [byFilter(functional.conv2d(x, weight, null, options)), byFilter(edges(brightness(rgb)))] as const
+      const conv = (x: Tensor, weight: Tensor) => functional.conv2d(x, weight, null, options)
+      return [conv(x, weight), conv(brightness(rgb), templates)] as const // [1, 32, H, W], [1, 2, H, W]
     }),
   )
-  const lists = async (y: Tensor): Promise<Float32Array[]> => {
-    const [count, length] = y.shape as [number, number]
+  const planes = async (y: Tensor): Promise<Float32Array[]> => {
+    const [, count, height, width] = y.shape as [number, number, number, number]
     const values = Float32Array.from(await y.data())
     y.dispose()
-    return Array.from({ length: count }, (_, i) => values.subarray(i * length, (i + 1) * length))
+    return Array.from({ length: count }, (_, i) => values.slice(i * height * width, (i + 1) * height * width))
   }
-  return { filters: await lists(learned), sobel: await lists(fixed) }
-}
-
-interface Likeness {
-  readonly name: string
-  readonly filter: number
-  /** −1 … 1; a window that answers with the other sign sees the same edges. */
-  readonly likeness: number
-}
-
-/** For either direction, the filter whose answers go most with Sobel's, or against them. */
-async function mostLikeSobel(weight: Tensor, pictures: Tensor): Promise<Likeness[]> {
-  const { filters, sobel } = await answers(weight, pictures)
-  return ['vertical', 'horizontal'].map((name, direction) =>
-    filters
-      .map((answer, filter) => ({ name, filter, likeness: correlation(answer, sobel[direction]!) }))
-      .reduce((best, one) => (Math.abs(one.likeness) > Math.abs(best.likeness) ? one : best)),
-  )
+  return { learned: await planes(learned), sobel: await planes(fixed) }
 }
 
 function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -346,7 +373,7 @@ function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** How much weights are like their right and lower neighbours within windows: their correlation. */
-function likeness(weights: Float32Array): number {
+function neighbourliness(weights: Float32Array): number {
   const places = Array.from(weights.keys())
   const neighbours = [
     ...places.filter((i) => i % kernel < kernel - 1).map((i) => [i, i + 1] as const),
