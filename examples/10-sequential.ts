@@ -245,7 +245,7 @@ function withoutFlatten(lab: Lab): void {
   } catch (error) {
     if (error instanceof Error) message = `${error.name} ${error.message}`
   }
-  lab.print(`Without Flatten: ${message}`)
+  lab.print(`Without Flatten:\n${message.replaceAll(/: | — /g, '$&\n  ')}`)
   lab.check('the error names the layer and both shapes', /6 \(Linear\).*\[2, 32, 7, 7\].*1568/.test(message))
 }
 

@@ -268,13 +268,18 @@ function purity({ labels, blocks }: Look, depth: number): number {
 async function drawMaps(lab: Lab, net: nn.Sequential, testSet: data.CIFAR10, depths: readonly Depth[]): Promise<void> {
   const labels = await testSet.targets.data()
   const shown = lab.isShort ? [0, 3] : [labels.indexOf(8), labels.indexOf(7)] // a ship and a horse
-  for (const index of shown) {
+  // What is drawn is no airplane.
+  const nameOf = (label: number) => (lab.isShort ? `class ${label}` : testSet.classes[label]!)
+  const text =
+    'The first maps are still the picture: edges, colours, bright and dark. Further on there is less of the place and ' +
+    'more of the kind, and what is not there leaves its channels black.'
+  for (const [i, index] of shown.entries()) {
     const { x, y } = testSet.batch(Int32Array.of(index))
     const maps = noGrad(() => mapsOf(net, x))
     using logits = noGrad(() => net.forward(x))
     using pixels = testSet.inputs.narrow(0, index, 1)
     const scores = Array.from(await logits.data())
-    const [actual, guess] = [labels[index]!, scores.indexOf(Math.max(...scores))].map((i) => testSet.classes[i!]!)
+    const [actual, guess] = [labels[index]!, scores.indexOf(Math.max(...scores))].map(nameOf)
     const parts: string[] = []
     for (const [depth, map] of maps.entries()) {
       const [count, height, width] = depths[depth]!.shape as [number, number, number]
@@ -296,8 +301,7 @@ async function drawMaps(lab: Lab, net: nn.Sequential, testSet: data.CIFAR10, dep
     lab.section(
       `What the network makes of a test picture (${actual}, taken for ${guess})`,
       original + parts.join(''),
-      'The first maps are still the picture: edges, colours, bright and dark. Further on there is less of the place and ' +
-        'more of the kind, and most channels are silent: black.',
+      i === 0 ? text : undefined,
     )
   }
 }
