@@ -108,6 +108,7 @@ p { margin: 0 0 16px; max-width: 75ch; color: #4a5866; }
 .lede { font-size: 17px; }
 section { border-top: 1px solid #dde3ea; padding-top: 24px; margin-top: 32px; }
 .figures { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; }
+section .figures { margin: 16px 0; }
 .figures div { flex: 1 1 150px; background: #f4f7fb; border-radius: 8px; padding: 14px 16px; display: flex; flex-direction: column-reverse; justify-content: flex-end; }
 .figures dt { color: #4a5866; font-size: 13px; }
 .figures dd { margin: 0; font-size: 25px; font-weight: 650; font-variant-numeric: tabular-nums; line-height: 1.25; }
