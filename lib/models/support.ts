@@ -30,6 +30,19 @@ export function checkDropout(network: string, dropout: number): void {
   }
 }
 
+/** Refuses what is no factor on the widths of layers. */
+export function checkWidth(network: string, width: number): void {
+  if (!(width > 0 && Number.isFinite(width))) {
+    throw new ValueError(`${network}: width is ${textOf(width)}, expected a positive number`)
+  }
+}
+
+/** The nearest multiple of 8, but not less than nine tenths of the width: how MobileNets round what a factor makes. */
+export function roundedWidth(width: number): number {
+  const near = Math.max(8, 8 * Math.floor((width + 4) / 8))
+  return near < 0.9 * width ? near + 8 : near
+}
+
 /** Draws all convolutions by Kaiming's rule for what comes out of them (mode fanOut, ReLU), with biases 0: torchvision's way. */
 export function initConvolutions(network: AnyModule): void {
   for (const module of network.modules()) {
