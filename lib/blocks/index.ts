@@ -2,6 +2,14 @@
 export { AmoebaNetANormalCell, AmoebaNetAReductionCell, amoebanetANormal, amoebanetAReduction } from './amoebanet.js'
 export { Cell, type CellOperation, type CellOptions, type CellStep, type CellTable } from './cell.js'
 export {
+  DenseBlock,
+  type DenseBlockOptions,
+  type DenseLayerOptions,
+  Transition,
+  type TransitionOptions,
+} from './dense-block.js'
+export { Inception, type InceptionOptions, NaiveInception, type NaiveInceptionOptions } from './inception.js'
+export {
   type Block,
   ConvNormActivation,
   type ConvSpec,
