@@ -3,6 +3,14 @@ export { AmoebaNetANormalCell, AmoebaNetAReductionCell, amoebanetANormal, amoeba
 export { BasicBlock, type BasicOptions, BasicResidualBlock, type BasicResidualOptions } from './basic.js'
 export { Bottleneck, type BottleneckOptions, ResidualBlock, type ResidualOptions } from './bottleneck.js'
 export { Cell, type CellOperation, type CellOptions, type CellStep, type CellTable } from './cell.js'
+export {
+  DenseBlock,
+  type DenseBlockOptions,
+  type DenseLayerOptions,
+  Transition,
+  type TransitionOptions,
+} from './dense-block.js'
+export { Inception, type InceptionOptions, NaiveInception, type NaiveInceptionOptions } from './inception.js'
 export { InvertedResidual, type InvertedResidualOptions } from './inverted-residual.js'
 export {
   type Block,
