@@ -38,8 +38,11 @@ interface Golden {
 
 const probes = 8
 
-/** What kinks and normalisations of few values leave of a float32 gradient: PyTorch's own differ by up to 6e-3 from its float64 ones. */
-const kinkTolerance = 5e-2
+/**
+ * What kinks and normalisations of few values leave of a float32 gradient: PyTorch's own differ by up to 2.5e-2 from its float64 ones.
+ * It finds a wrong sign or factor; the digits are compared in float64.
+ */
+const kinkTolerance = 1e-1
 
 function fraction(key: number, i: number): number {
   return (word(key, i) >>> 8) / 0x1000000
