@@ -122,6 +122,50 @@ export function shareBars(shares: readonly (readonly [string, number])[], label:
   }).outerHTML
 }
 
+export interface DescentChartOptions {
+  readonly x: string
+  readonly y: string
+  readonly xDomain: readonly [number, number]
+  readonly yDomain: readonly [number, number]
+  readonly width?: number
+}
+
+/** Lines of equal loss over two weights, denser towards the least, and the way that was taken from weights to weights. */
+export function descentChart(
+  loss: (x: number, y: number) => number,
+  way: readonly (readonly number[])[],
+  { x, y, xDomain, yDomain, width = 420 }: DescentChartOptions,
+): string {
+  const points = way.map(([x, y], i) => ({ x, y, isEnd: i === way.length - 1 }))
+  const [x1, x2] = xDomain
+  const [y1, y2] = yDomain
+  return Plot.plot({
+    document,
+    width,
+    height: Math.round((width * (y2 - y1)) / (x2 - x1)),
+    marginLeft: 48,
+    marginBottom: 40,
+    style,
+    x: { label: x, domain: [x1, x2], ticks: 5 },
+    y: { label: y, domain: [y1, y2], ticks: 5 },
+    marks: [
+      // The square root spreads a bowl's lines evenly.
+      Plot.contour({
+        fill: null,
+        stroke: '#9fb3c6',
+        x1,
+        x2,
+        y1,
+        y2,
+        interval: 1,
+        value: (a: number, b: number) => Math.sqrt(loss(a, b)),
+      } as Plot.ContourOptions),
+      Plot.line(points, { x: 'x', y: 'y', stroke: palette[1], strokeWidth: 1.6 }),
+      Plot.dot(points, { x: 'x', y: 'y', fill: (point) => (point.isEnd ? palette[0] : palette[1]), r: 3.5 }),
+    ],
+  }).outerHTML
+}
+
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -108,6 +108,7 @@ p { margin: 0 0 16px; max-width: 75ch; color: #4a5866; }
 .lede { font-size: 17px; }
 section { border-top: 1px solid #dde3ea; padding-top: 24px; margin-top: 32px; }
 .figures { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; }
+section .figures { margin: 16px 0; }
 .figures div { flex: 1 1 150px; background: #f4f7fb; border-radius: 8px; padding: 14px 16px; display: flex; flex-direction: column-reverse; justify-content: flex-end; }
 .figures dt { color: #4a5866; font-size: 13px; }
 .figures dd { margin: 0; font-size: 25px; font-weight: 650; font-variant-numeric: tabular-nums; line-height: 1.25; }
@@ -129,6 +130,10 @@ th { font-weight: 500; color: #4a5866; white-space: nowrap; }
 .gallery .wrong figcaption { color: #a12a1c; font-weight: 600; }
 .gallery .wrong small { color: #a12a1c; font-weight: 400; }
 .sheet { max-width: 100%; image-rendering: pixelated; }
+.expression { display: flex; flex-wrap: wrap; align-items: center; gap: 14px; margin: 0 0 16px; }
+.expression figure { margin: 0; text-align: center; } .expression figcaption { font-size: 12px; color: #64717f; margin-top: 2px; }
+.expression .expression { gap: 6px; margin: 0 14px 0 0; } .expression > span { font-size: 21px; color: #4a5866; }
+.grid rect { stroke: #b8c2cc; } .grid text { text-anchor: middle; dominant-baseline: central; fill: #1c2733; font-variant-numeric: tabular-nums; }
 .contents { width: 100%; margin-top: 12px; }
 .contents td:last-child, .number { text-align: right; }
 a { color: #0b5cad; text-decoration: none; } a:hover { text-decoration: underline; }
@@ -137,8 +142,10 @@ thead th { border-bottom: 1px solid #b8c2cc; }
 .printed { background: #f4f7fb; border-radius: 8px; padding: 12px 16px; overflow-x: auto; font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; margin: 0 0 16px; }
 .check { margin: 0 0 6px; max-width: none; color: #1c2733; }
 .check .mark { color: #1a7f37; font-weight: 700; } .check.untrue, .check.untrue .mark { color: #a12a1c; font-weight: 600; }
+.check + .printed { margin-top: 14px; }
 .measured { color: #64717f; font-size: 13px; }
-.note { font-size: 13px; }
+.note { font-size: 13px; margin-top: 14px; }
+section > .figures { margin: 16px 0; }
 section h3 { margin-top: 20px; }
 @media print { body { max-width: none; padding: 0; } section { break-inside: avoid; } }
 `

@@ -1,8 +1,6 @@
 // MobileNet V1: depthwise separable convolutions all the way.
 import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
 import { SeparableConv } from '../blocks/separable.js'
-import { ValueError } from '../errors.js'
-import { textOf } from '../functional/arguments.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -11,7 +9,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+import { checkDropout, checkWidth, initConvolutions, type ModelOptions, modelCounts, roundedWidth } from './support.js'
 
 export interface MobileNetV1Options extends ModelOptions {
   /** α of the paper: the factor on all widths, which are then rounded to multiples of 8. Default 1. */
@@ -31,12 +29,6 @@ const stages = [
   [1024, 2, 2],
 ] as const
 
-/** The nearest multiple of 8, but not less than nine tenths of the width: as the authors' later networks round. */
-function rounded(width: number): number {
-  const near = Math.max(8, 8 * Math.floor((width + 4) / 8))
-  return near < 0.9 * width ? near + 8 : near
-}
-
 /** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
 export class MobileNetV1 extends Module {
   convStem: Conv2d
@@ -51,12 +43,10 @@ export class MobileNetV1 extends Module {
     super()
     const { width = 1, dropout = 0, activation = 'relu6' } = options
     const { numClasses, inChannels } = modelCounts('MobileNetV1', options)
-    if (!(width > 0 && Number.isFinite(width))) {
-      throw new ValueError(`MobileNetV1: width is ${textOf(width)}, expected a positive number`)
-    }
+    checkWidth('MobileNetV1', width)
     checkDropout('MobileNetV1', dropout)
     const factory = factoryOf(options)
-    let channels = rounded(32 * width)
+    let channels = roundedWidth(32 * width)
     this.convStem = new Conv2d(inChannels, channels, 3, { stride: 2, padding: 1, bias: false, ...factory })
     this.bn1 = new BatchNorm2d(channels, factory)
     this.act1 = makeActivation(activation)
@@ -64,7 +54,7 @@ export class MobileNetV1 extends Module {
     for (const [filters, stride, count] of stages) {
       const stage = new Sequential()
       for (let i = 0; i < count; i++) {
-        const out = rounded(filters * width)
+        const out = roundedWidth(filters * width)
         stage.append(
           new SeparableConv(channels, { filters: out, stride: i === 0 ? stride : 1, activation, ...factory }),
         )

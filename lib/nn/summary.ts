@@ -90,7 +90,7 @@ function multiplyAdds(module: AnyModule, input: Tensor | undefined, output: Tens
  * what it put out, its parameters and its multiply-adds. Modes are left as they were.
  * @example console.log(`${nn.summary(net, [1, 3, 224, 224])}`)
  */
-export function summary(net: Module, inputShape: readonly number[]): Summary {
+export function summary(net: Module<[x: Tensor], unknown>, inputShape: readonly number[]): Summary {
   const names = new Map(net.namedModules().map(([name, module]) => [module, name]))
   const modes = net.modules().map((module) => ({ module, training: module.training }))
   const parameters = net.parameters()

@@ -1,6 +1,7 @@
-"""Makes models/<name>.json: what networks of timm and torchvision compute for weights that the test repeats.
+"""Makes models/<name>.json: what networks of timm and torchvision compute for weights that the test repeats; and models/states.json:
+the number of parameters, and the names and shapes of all tensors, of torchvision's networks in their full size.
 
-Run: python models.py [name ...]. Written with torch 2.13, torchvision 0.28 and timm 1.0, in float64. Every tensor of a network is
+Run: python models.py [name ...] (the second under the name `states`). Written with torch 2.13, torchvision 0.28 and timm 1.0, in float64. Every tensor of a network is
 filled by the hash of generator.py from its dotted name, so that no weights are kept; see test/support/model-golden.ts."""
 
 import json
@@ -27,14 +28,38 @@ def timm_model(name, **options):
     return make
 
 
+def torchvision_model(name, hidden=None, **options):
+    """With `hidden`, the two hidden fully connected layers have so few units: the layers are the same, the weights far fewer."""
+
+    def make():
+        import torchvision
+
+        net = getattr(torchvision.models, name)(num_classes=10, **options)
+        if hidden:
+            first, second, last = (layer for layer in net.classifier if isinstance(layer, nn.Linear))
+            slim = iter([nn.Linear(first.in_features, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 10)])
+            net.classifier = nn.Sequential(*(next(slim) if isinstance(m, nn.Linear) else m for m in net.classifier))
+        return net
+
+    return make
+
+
 # name: (constructor, shape of the input)
 rows = {
+    "alexnet": (torchvision_model("alexnet", hidden=512), [2, 3, 63, 63]),
+    "densenet121": (torchvision_model("densenet121"), [4, 3, 64, 64]),
+    "googlenet": (torchvision_model("googlenet", init_weights=False), [4, 3, 48, 48]),
+    "vgg11-bn": (torchvision_model("vgg11_bn", hidden=256), [4, 3, 32, 32]),
+    "vgg16": (torchvision_model("vgg16", hidden=256), [2, 3, 32, 32]),
     "mobilenet-v1": (timm_model("mobilenetv1_100"), [2, 3, 64, 64]),
     "xception": (timm_model("legacy_xception"), [2, 3, 96, 96]),
     "nasnet-a-large": (timm_model("nasnetalarge", num_features=192, stem_size=8), [2, 3, 64, 64]),
     "nasnet-a-mobile": (lambda: cells.network(cells.nasnet, filters=8, stem=6, number=1), [2, 3, 71, 64]),
     "amoebanet-a": (lambda: cells.network(cells.amoebanet, filters=10, stem=6, number=1), [2, 3, 71, 64]),
 }
+
+# torchvision's networks of which names and sizes are kept
+full = ["alexnet", "densenet121", "googlenet", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 
 
 def fill(name, tensor):
@@ -74,9 +99,8 @@ def golden(make, shape):
     with torch.no_grad():
         logits = net.eval()(x)
     targets = torch.arange(shape[0]) * 3 % 10
-    loss = F.cross_entropy(net.train()(x), targets)
+    loss = loss_of(net.train()(x), targets)
     loss.backward()
-    lines = sorted(f"{name} {','.join(str(size) for size in tensor.shape)}" for name, tensor in state.items())
     gradients = {}
     for name, parameter in net.named_parameters():
         g = parameter.grad.numpy().reshape(-1)
@@ -84,11 +108,37 @@ def golden(make, shape):
     return {
         "torch": torch.__version__,
         "shape": shape,
-        "state": {"count": len(lines), "hash": text_hash("\n".join(lines))},
+        "state": names_of(net),
         "logits": [short(v) for v in logits.numpy().reshape(-1)],
         "loss": loss.item(),
         "gradients": gradients,
     }
+
+
+def names_of(net):
+    """How many tensors there are, and a hash of their names and shapes."""
+    lines = sorted(f"{name} {','.join(str(size) for size in tensor.shape)}" for name, tensor in net.state_dict().items())
+    return {"count": len(lines), "hash": text_hash("\n".join(lines))}
+
+
+def states():
+    import torchvision
+
+    found = {}
+    for name in full:
+        options = {"init_weights": False} if name == "googlenet" else {}
+        with torch.device("meta"):
+            net = getattr(torchvision.models, name)(**options)
+        found[name] = {"params": sum(parameter.numel() for parameter in net.parameters()), **names_of(net)}
+    return found
+
+
+def loss_of(output, targets):
+    """Cross-entropy; of GoogLeNet's auxiliary classifiers as well, 0.3 times."""
+    if isinstance(output, torch.Tensor):
+        return F.cross_entropy(output, targets)
+    main, *auxiliary = (F.cross_entropy(logits, targets) for logits in output)
+    return main + 0.3 * sum(auxiliary)
 
 
 def short(value):
@@ -98,8 +148,8 @@ def short(value):
 if __name__ == "__main__":
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
     os.makedirs(folder, exist_ok=True)
-    for name in sys.argv[1:] or rows:
+    for name in sys.argv[1:] or [*rows, "states"]:
         with open(os.path.join(folder, f"{name}.json"), "w") as file:
-            json.dump(golden(*rows[name]), file, separators=(",", ":"))
+            json.dump(states() if name == "states" else golden(*rows[name]), file, separators=(",", ":"))
             file.write("\n")
         print(name)

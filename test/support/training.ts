@@ -1,9 +1,10 @@
 // Trains a network on one batch: whether its gradients lead anywhere.
-import { functional, type nn, optim, randn, type Tensor, tensor, tidy } from '../../lib/index.js'
+import { models, optim, randn, type Tensor, tensor, tidy } from '../../lib/index.js'
+import type { Network } from './model-golden.js'
 
-/** The losses before and after `steps` steps of SGD with momentum on one batch of as many classes as samples. */
+/** The losses (with those of auxiliary classifiers, where there are such) before and after `steps` steps of SGD with momentum on one batch of as many classes as samples. */
 export function lossesOnOneBatch(
-  net: nn.Module,
+  net: Network,
   shape: readonly number[],
   { steps = 20, lr = 0.02 }: { steps?: number; lr?: number } = {},
 ): { first: number; last: number } {
@@ -17,7 +18,7 @@ export function lossesOnOneBatch(
     const losses: number[] = []
     for (let step = 0; step <= steps; step++) {
       tidy(() => {
-        const loss = functional.crossEntropy(net.forward(x), targets)
+        const loss = models.googlenetLoss(net.forward(x), targets)
         losses.push(loss.itemSync())
         optimizer.zeroGrad()
         loss.backward()

@@ -1,0 +1,145 @@
+// Dense blocks: every convolution sees the block's input and all that the convolutions before it put out.
+import { ValueError } from '../errors.js'
+import { textOf } from '../functional/arguments.js'
+import * as F from '../functional/shape.js'
+import { Conv2d } from '../nn/conv.js'
+import { Dropout } from '../nn/dropout.js'
+import { type Layer, Module } from '../nn/module.js'
+import { AvgPool2d } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+
+export interface DenseLayerOptions extends BlockOptions {
+  /** Output channels: the paper's k. Default 32. */
+  growthRate?: number
+  /**
+   * A 1×1 convolution to so many times the growth rate stands before the 3×3 one; 0: none stands there. The paper's B is 4.
+   * Default 0.
+   */
+  bottleneck?: number
+  /** Probability with which an output is left out in training. Default 0. */
+  dropout?: number
+}
+
+export interface DenseBlockOptions extends DenseLayerOptions {
+  /** How many layers, each with its 3×3 convolution: the paper's d. Default 5. */
+  layers?: number
+}
+
+/**
+ * Normalisation, activation (ReLU), 3×3 convolution: [N, C, H, W] → [N, growthRate, H, W]; with a bottleneck the same with a 1×1
+ * convolution before. The names of its tensors are those of torchvision's DenseNet.
+ */
+class DenseLayer extends Module {
+  norm1: Layer
+  relu1: Layer
+  conv1: Conv2d
+  norm2: Layer | null
+  relu2: Layer | null
+  conv2: Conv2d | null
+  drop: Dropout
+
+  constructor(inChannels: number, options: DenseLayerOptions) {
+    super()
+    const { growthRate = 32, bottleneck = 0, dropout = 0 } = options
+    const { norm, activation, ...factory } = innerOptions(options)
+    const bias = norm === false
+    const narrow = bottleneck * growthRate
+    const spatial = { padding: 1, bias, ...factory }
+    // First what has no memory: where it cannot be made, nothing is left behind.
+    this.drop = new Dropout(dropout)
+    this.relu1 = makeActivation(activation)
+    this.relu2 = bottleneck > 0 ? makeActivation(activation) : null
+    this.norm1 = makeNorm(norm, inChannels, factory)
+    this.conv1 =
+      bottleneck > 0
+        ? new Conv2d(inChannels, narrow, 1, { bias, ...factory })
+        : new Conv2d(inChannels, growthRate, 3, spatial)
+    this.norm2 = bottleneck > 0 ? makeNorm(norm, narrow, factory) : null
+    this.conv2 = bottleneck > 0 ? new Conv2d(narrow, growthRate, 3, spatial) : null
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = this.conv1.forward(this.relu1.forward(this.norm1.forward(x)))
+    if (this.norm2 && this.relu2 && this.conv2) {
+      y = this.conv2.forward(this.relu2.forward(this.norm2.forward(y)))
+    }
+    return this.drop.forward(y)
+  }
+}
+
+/**
+ * A dense block: each layer (normalisation, ReLU, 3×3 convolution to `growthRate` channels) sees the input and the outputs of all
+ * layers before it, concatenated; so does what follows: [N, C, H, W] → [N, C + layers·growthRate, H, W]. The names of its tensors are
+ * those of torchvision's DenseNet.
+ * @throws ValueError for counts that are no whole numbers, a dropout that is no probability below 1, or an unknown activation.
+ * @see https://arxiv.org/abs/1608.06993 (Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, section 3)
+ * @example new blocks.DenseBlock(64, { layers: 6, growthRate: 32, bottleneck: 4 })
+ */
+export class DenseBlock extends Module {
+  readonly outChannels: number
+  readonly #layers: readonly DenseLayer[]
+
+  constructor(inChannels: number, options: DenseBlockOptions = {}) {
+    super()
+    const { layers = 5, growthRate = 32, bottleneck = 0, dropout = 0 } = options
+    for (const [name, count] of Object.entries({ inChannels, layers, growthRate }))
+      checkCount('DenseBlock', name, count)
+    checkCount('DenseBlock', 'bottleneck', bottleneck, 0)
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw new ValueError(`DenseBlock: dropout is ${textOf(dropout)}, expected a number in [0, 1)`)
+    }
+    const inner = { growthRate, bottleneck, dropout, ...innerOptions(options) }
+    this.outChannels = inChannels + layers * growthRate
+    this.#layers = Array.from({ length: layers }, (_, i) => new DenseLayer(inChannels + i * growthRate, inner))
+    // denselayer1 …
+    Object.assign(this, Object.fromEntries(this.#layers.map((layer, i) => [`denselayer${i + 1}`, layer])))
+  }
+
+  override forward(x: Tensor): Tensor {
+    let features = x
+    for (const layer of this.#layers) features = F.cat([features, layer.forward(features)], 1)
+    return features
+  }
+}
+
+export interface TransitionOptions extends BlockOptions {
+  /** Output channels by the input's: ⌊compression·C⌋, at least 1; the paper's θ. Default 0.5. */
+  compression?: number
+  /** Output channels, instead of `compression`. */
+  filters?: number
+}
+
+/**
+ * What stands between dense blocks: normalisation, activation (ReLU), a 1×1 convolution to fewer channels and 2×2 average pooling:
+ * [N, C, H, W] → [N, ⌊C / 2⌋, ⌊H / 2⌋, ⌊W / 2⌋]. The names of its tensors are those of torchvision's DenseNet.
+ * @throws ValueError for counts that are no whole numbers, a compression out of range, or an unknown activation.
+ * @see https://arxiv.org/abs/1608.06993 (section 3, pooling layers and compression)
+ * @example new blocks.Transition(256)
+ */
+export class Transition extends Module {
+  norm: Layer
+  relu: Layer
+  conv: Conv2d
+  pool = new AvgPool2d(2)
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: TransitionOptions = {}) {
+    super()
+    const { compression = 0.5 } = options
+    const { norm, activation, ...factory } = innerOptions(options)
+    checkCount('Transition', 'inChannels', inChannels)
+    if (!(compression > 0 && compression <= 1)) {
+      throw new ValueError(`Transition: compression is ${textOf(compression)}, expected a number in (0, 1]`)
+    }
+    this.outChannels = options.filters ?? Math.max(1, Math.floor(compression * inChannels))
+    checkCount('Transition', 'filters', this.outChannels)
+    this.relu = makeActivation(activation)
+    this.norm = makeNorm(norm, inChannels, factory)
+    this.conv = new Conv2d(inChannels, this.outChannels, 1, { bias: norm === false, ...factory })
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.pool.forward(this.conv.forward(this.relu.forward(this.norm.forward(x))))
+  }
+}

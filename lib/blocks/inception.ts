@@ -1,0 +1,135 @@
+// Inception modules: convolutions of several sizes and a pooling side by side, their outputs concatenated.
+import type { Size } from '../functional/arguments.js'
+import * as F from '../functional/shape.js'
+import { Sequential } from '../nn/containers.js'
+import { Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import { MaxPool2d } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { convolution } from './conv.js'
+import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+
+/** Output channels of the paths with convolutions. */
+interface PathWidths {
+  filters1x1: number
+  filters3x3: number
+  filters5x5: number
+}
+
+export interface NaiveInceptionOptions extends BlockOptions, PathWidths {}
+
+export interface InceptionOptions extends BlockOptions, PathWidths {
+  /** Channels between the 1×1 and the 3×3 convolution. */
+  reduce3x3: number
+  /** Channels between the 1×1 and the 5×5 convolution. */
+  reduce5x5: number
+  /** Output channels of the 1×1 convolution behind the pooling. */
+  filtersPool: number
+  /** Of the second convolution of the 5×5 path. Default 5, as in the paper; torchvision's GoogLeNet has 3. */
+  kernel5x5?: number
+}
+
+/**
+ * A convolution that keeps the size (⌈n / stride⌉), normalisation and activation (ReLU): [N, C, H, W] → [N, filters, H', W'].
+ * The batch normalisation adds 1e-3 to the variance, and the names of its tensors are those of torchvision's BasicConv2d.
+ */
+export class BasicConv2d extends Sequential {
+  readonly outChannels: number
+
+  constructor(inChannels: number, filters: number, kernelSize: Size, options: BlockOptions, stride: Size = 1) {
+    const { norm, activation, ...factory } = innerOptions(options)
+    // First what has no memory: where it cannot be made, nothing is left behind.
+    const act = makeActivation(activation)
+    const conv = convolution(inChannels, { filters, kernelSize, stride, ...factory }, norm === false)
+    const eps = 1e-3
+    const bn = norm === true ? new BatchNorm2d(filters, { eps, ...factory }) : makeNorm(norm, filters, factory)
+    super({ conv, bn, act })
+    this.outChannels = filters
+  }
+}
+
+/**
+ * The naive inception module: 1×1, 3×3 and 5×5 convolutions and 3×3 max pooling of stride 1 side by side:
+ * [N, C, H, W] → [N, filters1x1 + filters3x3 + filters5x5 + C, H, W]. The pooling adds all input channels to the output, so that
+ * modules one after another grow wider and wider, and the large convolutions with them.
+ * @throws ValueError for counts that are no whole numbers, or an unknown activation.
+ * @see https://arxiv.org/abs/1409.4842 (Szegedy et al.: Going Deeper with Convolutions, figure 2a)
+ * @example new blocks.NaiveInception(192, { filters1x1: 64, filters3x3: 128, filters5x5: 32 })
+ */
+export class NaiveInception extends Module {
+  branch1: BasicConv2d
+  branch2: BasicConv2d
+  branch3: BasicConv2d
+  branch4: MaxPool2d
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: NaiveInceptionOptions) {
+    super()
+    const { filters1x1, filters3x3, filters5x5 } = options
+    const counts = { inChannels, filters1x1, filters3x3, filters5x5 }
+    for (const [name, count] of Object.entries(counts)) checkCount('NaiveInception', name, count)
+    const inner = innerOptions(options)
+    this.outChannels = filters1x1 + filters3x3 + filters5x5 + inChannels
+    this.branch1 = new BasicConv2d(inChannels, filters1x1, 1, inner)
+    this.branch2 = new BasicConv2d(inChannels, filters3x3, 3, inner)
+    this.branch3 = new BasicConv2d(inChannels, filters5x5, 5, inner)
+    this.branch4 = new MaxPool2d(3, { stride: 1, padding: 1 })
+  }
+
+  override forward(x: Tensor): Tensor {
+    const branches = [this.branch1, this.branch2, this.branch3, this.branch4]
+    return F.cat(
+      branches.map((branch) => branch.forward(x)),
+      1,
+    )
+  }
+}
+
+/**
+ * The inception module: as the naive one, with 1×1 convolutions that make the input narrower before the 3×3 and the 5×5 convolution
+ * and the output of the pooling: [N, C, H, W] → [N, filters1x1 + filters3x3 + filters5x5 + filtersPool, H, W]. The names of its
+ * tensors are those of torchvision's Inception.
+ * @throws ValueError for counts that are no whole numbers, or an unknown activation.
+ * @see https://arxiv.org/abs/1409.4842 (figure 2b)
+ * @example
+ * new blocks.Inception(192, {
+ *   filters1x1: 64, reduce3x3: 96, filters3x3: 128, reduce5x5: 16, filters5x5: 32, filtersPool: 32,
+ * })
+ */
+export class Inception extends Module {
+  branch1: BasicConv2d
+  branch2: Sequential
+  branch3: Sequential
+  branch4: Sequential
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: InceptionOptions) {
+    super()
+    const { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 = 5 } = options
+    const counts = { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 }
+    for (const [name, count] of Object.entries({ inChannels, ...counts })) checkCount('Inception', name, count)
+    const inner = innerOptions(options)
+    this.outChannels = filters1x1 + filters3x3 + filters5x5 + filtersPool
+    this.branch1 = new BasicConv2d(inChannels, filters1x1, 1, inner)
+    this.branch2 = new Sequential(
+      new BasicConv2d(inChannels, reduce3x3, 1, inner),
+      new BasicConv2d(reduce3x3, filters3x3, 3, inner),
+    )
+    this.branch3 = new Sequential(
+      new BasicConv2d(inChannels, reduce5x5, 1, inner),
+      new BasicConv2d(reduce5x5, filters5x5, kernel5x5, inner),
+    )
+    this.branch4 = new Sequential(
+      new MaxPool2d(3, { stride: 1, padding: 1 }),
+      new BasicConv2d(inChannels, filtersPool, 1, inner),
+    )
+  }
+
+  override forward(x: Tensor): Tensor {
+    const branches = [this.branch1, this.branch2, this.branch3, this.branch4]
+    return F.cat(
+      branches.map((branch) => branch.forward(x)),
+      1,
+    )
+  }
+}

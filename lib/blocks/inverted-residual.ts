@@ -1,0 +1,56 @@
+// The inverted residual: narrow at its ends, wide where a depthwise convolution sees it, no activation at the end.
+import { Sequential } from '../nn/containers.js'
+import { type Layer, Module } from '../nn/module.js'
+import type { Tensor } from '../tensor.js'
+import { convolution } from './conv.js'
+import { ConvNormActivation } from './layer.js'
+import { type BlockOptions, checkCount, innerOptions, makeNorm } from './options.js'
+
+export interface InvertedResidualOptions extends BlockOptions {
+  /** Output channels. */
+  filters: number
+  /** By how much the block is wider inside than its input; 1 leaves the first convolution out. Default 6. */
+  rate?: number
+  /** Of the depthwise convolution. Default 3. */
+  kernelSize?: number
+  /** Of the depthwise convolution. Default 1. */
+  stride?: number
+}
+
+/**
+ * Inverted residual: a 1×1 convolution to rate · C channels, a depthwise one, both with normalisation and activation (ReLU6), and
+ * a linear 1×1 convolution to `filters`: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. The input is added where it has
+ * the output's shape. The names of its tensors are those of torchvision's InvertedResidual.
+ * @throws ValueError for sizes that are no whole numbers, an unknown activation.
+ * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2, section 3.3)
+ * @example new blocks.InvertedResidual(24, { filters: 32, stride: 2 })
+ */
+export class InvertedResidual extends Module {
+  conv: Sequential
+  readonly isResidual: boolean
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: InvertedResidualOptions) {
+    super()
+    const { filters, rate = 6, kernelSize = 3, stride = 1 } = options
+    const { norm, activation, ...factory } = innerOptions(options, 'relu6')
+    const block = 'InvertedResidual'
+    const counts = { inChannels, filters, rate, kernelSize, stride }
+    for (const [name, value] of Object.entries(counts)) checkCount(block, name, value)
+    this.isResidual = stride === 1 && inChannels === filters
+    this.outChannels = filters
+    const inner = { norm, activation, ...factory }
+    const wide = rate * inChannels
+    const layers: Layer[] = []
+    if (rate > 1) layers.push(new ConvNormActivation(inChannels, { filters: wide, kernelSize: 1, ...inner }))
+    layers.push(new ConvNormActivation(wide, { filters: wide, kernelSize, stride, groups: wide, ...inner }))
+    layers.push(convolution(wide, { filters, kernelSize: 1, ...factory }, norm === false))
+    if (norm !== false) layers.push(makeNorm(norm, filters, factory))
+    this.conv = new Sequential(...layers)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const y = this.conv.forward(x)
+    return this.isResidual ? y.add(x) : y
+  }
+}

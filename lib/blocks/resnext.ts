@@ -1,0 +1,173 @@
+// The ResNeXt block in its two forms, equal in what they compute: one grouped convolution, or parallel paths that are added.
+import { ValueError } from '../errors.js'
+import * as F from '../functional/index.js'
+import { ModuleList, Sequential } from '../nn/containers.js'
+import { type Layer, Module } from '../nn/module.js'
+import type { StateDict } from '../nn/state-dict.js'
+import { noGrad, type Tensor } from '../tensor.js'
+import { ResidualBlock } from './bottleneck.js'
+import { convolution } from './conv.js'
+import { checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions } from './shortcut.js'
+import type { SqueezeExcite } from './squeeze-excite.js'
+
+export interface ResNeXtOptions extends ShortcutOptions {
+  /** Output channels. */
+  filters: number
+  /** C of the paper: groups of the 3×3 convolution, or paths. Default 32. */
+  cardinality?: number
+  /** d of the paper: channels of one group or path. Default ⌊filters / (2 · cardinality)⌋, at least 1: 4 for 256 filters. */
+  width?: number
+  /** Of the 3×3 convolutions. Default 1. */
+  stride?: number
+  /** Of the 3×3 convolutions. Default 1. */
+  dilation?: number
+}
+
+/** C and d, checked. */
+function pathsOf(
+  block: string,
+  { filters, cardinality = 32, width }: ResNeXtOptions,
+): [cardinality: number, width: number] {
+  checkCount(block, 'filters', filters)
+  checkCount(block, 'cardinality', cardinality)
+  const own = width ?? Math.max(1, Math.floor(filters / (2 * cardinality)))
+  checkCount(block, 'width', own)
+  return [cardinality, own]
+}
+
+/**
+ * ResNeXt block with a grouped convolution (figure 3c of the paper): a residual block whose 3×3 convolution sees `cardinality`
+ * groups of `width` channels: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. The names of its tensors are those of
+ * torchvision's Bottleneck.
+ * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
+ * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations)
+ * @example new blocks.ResNeXtBlock(256, { filters: 256, cardinality: 32, width: 4 })
+ */
+export class ResNeXtBlock extends ResidualBlock {
+  readonly cardinality: number
+
+  constructor(inChannels: number, options: ResNeXtOptions) {
+    const [cardinality, width] = pathsOf(new.target.name, options)
+    super(inChannels, { ...options, width: cardinality * width, groups: cardinality })
+    this.cardinality = cardinality
+  }
+}
+
+/**
+ * ResNeXt block as parallel paths (figure 3a of the paper): `cardinality` times 1×1 to `width` channels, 3×3, 1×1 to `filters`,
+ * added, then normalised once. It computes what `ResNeXtBlock` does, slower; `resnextPaths()` and `resnextGroups()` bring the
+ * tensors of one form to the other.
+ * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
+ * @see https://arxiv.org/abs/1611.05431 (section 3.3)
+ * @example new blocks.ResNeXtPaths(256, { filters: 256, cardinality: 32, width: 4 })
+ */
+export class ResNeXtPaths extends Module {
+  paths: ModuleList<Layer>
+  bn3: Layer
+  act3: Layer
+  seModule: SqueezeExcite | null
+  downsample: Layer | null
+  readonly cardinality: number
+  readonly outChannels: number
+
+  constructor(inChannels: number, options: ResNeXtOptions) {
+    super()
+    const block = new.target.name
+    const { filters, stride = 1, dilation = 1 } = options
+    const { norm, activation, ...factory } = innerOptions(options)
+    const [cardinality, width] = pathsOf(block, options)
+    checkShortcut(block, inChannels, options)
+    checkCount(block, 'stride', stride)
+    checkCount(block, 'dilation', dilation)
+    this.cardinality = cardinality
+    this.outChannels = filters
+    this.act3 = makeActivation(activation)
+    const bias = norm === false
+    const path = (i: number) =>
+      new Sequential({
+        conv1: convolution(inChannels, { filters: width, kernelSize: 1, ...factory }, bias),
+        bn1: makeNorm(norm, width, factory),
+        act1: makeActivation(activation),
+        conv2: convolution(width, { filters: width, stride, dilation, ...factory }, bias),
+        bn2: makeNorm(norm, width, factory),
+        act2: makeActivation(activation),
+        // The sum needs one bias, not one of each path.
+        conv3: convolution(width, { filters, kernelSize: 1, ...factory }, bias && i === 0),
+      })
+    this.paths = new ModuleList(Array.from({ length: cardinality }, (_, i) => path(i)))
+    this.bn3 = makeNorm(norm, filters, factory)
+    this.seModule = makeExcite(options)
+    this.downsample = makeShortcut(inChannels, options)
+  }
+
+  override forward(x: Tensor): Tensor {
+    const [first, ...others] = this.paths.layers() as [Layer, ...Layer[]]
+    let sum = first.forward(x)
+    for (const path of others) sum = sum.add(path.forward(x))
+    const y = this.bn3.forward(sum)
+    const scaled = this.seModule ? this.seModule.forward(y) : y
+    return this.act3.forward(scaled.add(this.downsample ? this.downsample.forward(x) : x))
+  }
+}
+
+/** The tensors of which every path has its part: the dimension along which the parts stand, by name. */
+function partedDim(name: string, shape: readonly number[]): number | null {
+  if (/^(conv|bn)[12]\./.test(name)) return shape.length === 0 ? null : 0
+  return name === 'conv3.weight' ? 1 : null
+}
+
+/** Whether all paths have a tensor of that name, or (a bias of the sum) only the first. */
+function isOfPath(name: string): boolean {
+  return /^(conv[123]|bn[12])\./.test(name)
+}
+
+/**
+ * The state dict of a `ResNeXtBlock` as that of a `ResNeXtPaths` of the same options (normalised per channel or not at all). The
+ * tensors are parts and copies, of the caller's scope.
+ * @throws ValueError when the channels don't divide into so many paths.
+ * @example paths.loadStateDict(blocks.resnextPaths(block.stateDict(), 32))
+ */
+export function resnextPaths(grouped: StateDict, cardinality: number): StateDict {
+  checkCount('resnextPaths', 'cardinality', cardinality)
+  const state: StateDict = {}
+  for (const [name, tensor] of Object.entries(grouped)) {
+    const dim = partedDim(name, tensor.shape)
+    if (!isOfPath(name)) state[name] = tensor
+    else if (name === 'conv3.bias') state[`paths.0.${name}`] = tensor
+    else {
+      const size = dim === null ? 0 : tensor.shape[dim]! / cardinality
+      if (!Number.isInteger(size)) {
+        throw new ValueError(`resnextPaths: ${name} is [${tensor.shape}], which makes no ${cardinality} equal paths`)
+      }
+      for (let i = 0; i < cardinality; i++) {
+        state[`paths.${i}.${name}`] = dim === null ? tensor : noGrad(() => tensor.slice(dim, i * size, (i + 1) * size))
+      }
+    }
+  }
+  return state
+}
+
+/**
+ * The state dict of a `ResNeXtPaths` as that of a `ResNeXtBlock` of the same options: what `resnextPaths()` undoes.
+ * @throws ShapeError when the paths differ in shape.
+ * @example block.loadStateDict(blocks.resnextGroups(paths.stateDict()))
+ */
+export function resnextGroups(paths: StateDict): StateDict {
+  const state: StateDict = {}
+  const parts = new Map<string, Tensor[]>()
+  for (const [name, tensor] of Object.entries(paths)) {
+    const inner = /^paths\.(\d+)\.(.+)$/.exec(name)
+    if (!inner) state[name] = tensor
+    else {
+      const list = parts.get(inner[2]!) ?? []
+      list[Number(inner[1])] = tensor
+      parts.set(inner[2]!, list)
+    }
+  }
+  for (const [name, list] of parts) {
+    const dim = partedDim(name, list[0]!.shape)
+    state[name] = dim === null ? list[0]! : noGrad(() => F.cat(list, dim))
+  }
+  return state
+}

@@ -1,0 +1,73 @@
+// The way around a residual block, and what scales its branch: shared by all blocks that add their input.
+import { ValueError } from '../errors.js'
+import { oneOf } from '../functional/arguments.js'
+import * as F from '../functional/index.js'
+import { Sequential } from '../nn/containers.js'
+import { type Layer, Module } from '../nn/module.js'
+import type { Tensor } from '../tensor.js'
+import { convolution } from './conv.js'
+import { type BlockOptions, checkCount, factoryOf, makeNorm } from './options.js'
+import { SqueezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js'
+
+/**
+ * How a block's input is brought to the shape of its output, where the two differ: by a 1×1 convolution with a stride and its
+ * normalisation, or without parameters, by every stride-th element and channels of zeros behind (the paper's options B and A).
+ */
+export type Shortcut = 'projection' | 'pad'
+
+export interface ShortcutOptions extends BlockOptions {
+  /** Where stride or width change; elsewhere the input is added as it is. Default `'projection'`. */
+  shortcut?: Shortcut
+  /** Squeeze and excitation of the branch before it is added: true for a rate of 16, or its options. Default false. */
+  excite?: boolean | SqueezeExciteOptions
+}
+
+/** What `ShortcutOptions` are applied to. */
+interface Change {
+  filters: number
+  stride?: number
+}
+
+/** Every stride-th element of every row and column, then channels of zeros: [N, C, H, W] → [N, C + extra, ⌈H / stride⌉, ⌈W / stride⌉]. */
+class PadShortcut extends Module {
+  readonly stride: number
+  readonly extra: number
+
+  constructor(stride: number, extra: number) {
+    super()
+    this.stride = stride
+    this.extra = extra
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { stride, extra } = this
+    const subsampled = stride === 1 ? x : F.avgPool2d(x, 1, { stride })
+    return extra === 0 ? subsampled : F.pad(subsampled, [0, 0, 0, 0, 0, extra])
+  }
+}
+
+/** Refuses, before anything has memory, options that make no shortcut. */
+export function checkShortcut(block: string, inChannels: number, options: ShortcutOptions & Change): void {
+  const { shortcut = 'projection', filters } = options
+  checkCount(block, 'inChannels', inChannels)
+  checkCount(block, 'filters', filters)
+  if (oneOf(block, 'shortcut', shortcut, ['projection', 'pad']) === 'pad' && filters < inChannels) {
+    throw new ValueError(`${block}: shortcut 'pad' cannot make ${filters} filters of ${inChannels} channels`)
+  }
+}
+
+/** The shortcut of such a block; null where the input is added as it is. */
+export function makeShortcut(inChannels: number, options: ShortcutOptions & Change): Layer | null {
+  const { shortcut = 'projection', norm = true, filters, stride = 1 } = options
+  if (stride === 1 && inChannels === filters) return null
+  if (shortcut === 'pad') return new PadShortcut(stride, filters - inChannels)
+  const factory = factoryOf(options)
+  const projection = convolution(inChannels, { filters, kernelSize: 1, stride, ...factory }, norm === false)
+  return norm === false ? new Sequential(projection) : new Sequential(projection, makeNorm(norm, filters, factory))
+}
+
+/** The squeeze and excitation that `excite` asks for; null for none. */
+export function makeExcite({ excite = false, filters, ...options }: ShortcutOptions & Change): SqueezeExcite | null {
+  if (excite === false) return null
+  return new SqueezeExcite(filters, { ...factoryOf(options), ...(excite === true ? {} : excite) })
+}

@@ -1,0 +1,84 @@
+// The plain and residual networks of 6n + 2 layers for pictures of 32×32.
+import { BasicBlock, BasicResidualBlock } from '../blocks/basic.js'
+import { checkCount, factoryOf } from '../blocks/options.js'
+import type { Shortcut } from '../blocks/shortcut.js'
+import { ValueError } from '../errors.js'
+import { textOf } from '../functional/arguments.js'
+import { ReLU } from '../nn/activation.js'
+import type { Sequential } from '../nn/containers.js'
+import { Conv2d } from '../nn/conv.js'
+import { Linear } from '../nn/linear.js'
+import { Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import { GlobalAvgPool } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { type ResidualRow, residualStage } from './resnet.js'
+import { initConvolutions, type ModelOptions, modelCounts } from './support.js'
+
+export interface CifarResNetOptions extends ModelOptions {
+  /** Outputs of the last layer. Default 10, CIFAR-10's. */
+  numClasses?: number
+  /** Layers with weights, 6n + 2: 20, 32, 44, 56 and 110 in the paper. Default 20. */
+  depth?: number
+  /** Whether each pair of convolutions is added to its input; false makes the plain network. Default true. */
+  residual?: boolean
+  /** Of the two pairs that change stride and width: zeros for new channels (the paper's option A), or a projection (B). Default `'pad'`. */
+  shortcut?: Shortcut
+  /** Channels of the first convolution and stage; the others have two and four times as many. Default 16. */
+  filters?: number
+}
+
+/** A residual or plain network for small pictures; `cifarResNet()` makes it. Its tensors are named as in torchvision's ResNet. */
+export class CifarResNet extends Module {
+  conv1: Conv2d
+  bn1: BatchNorm2d
+  relu = new ReLU()
+  layer1: Sequential
+  layer2: Sequential
+  layer3: Sequential
+  avgpool = new GlobalAvgPool({ keepdim: false })
+  fc: Linear
+
+  constructor(options: CifarResNetOptions = {}) {
+    super()
+    const { depth = 20, residual = true, shortcut = 'pad', filters = 16, numClasses = 10 } = options
+    const { inChannels } = modelCounts('CifarResNet', { ...options, numClasses })
+    checkCount('CifarResNet', 'filters', filters)
+    const count = (depth - 2) / 6
+    if (!Number.isInteger(count) || count < 1) {
+      throw new ValueError(`CifarResNet: depth is ${textOf(depth)}, expected 6n + 2: 8, 14, 20, …`)
+    }
+    const factory = factoryOf(options)
+    const block = ({ inChannels: from, filters: width, stride }: ResidualRow) =>
+      residual
+        ? new BasicResidualBlock(from, { filters: width, stride, shortcut, ...factory })
+        : new BasicBlock(from, { filters: width, stride, ...factory })
+    const stage = (from: number, width: number, stride: number) =>
+      residualStage({ inChannels: from, filters: width, stride, stage: 0 }, count, block)
+    this.conv1 = new Conv2d(inChannels, filters, 3, { padding: 1, bias: false, ...factory })
+    this.bn1 = new BatchNorm2d(filters, factory)
+    this.layer1 = stage(filters, filters, 1)
+    this.layer2 = stage(filters, 2 * filters, 2)
+    this.layer3 = stage(2 * filters, 4 * filters, 2)
+    this.fc = new Linear(4 * filters, numClasses, factory)
+    initConvolutions(this)
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = this.relu.forward(this.bn1.forward(this.conv1.forward(x)))
+    for (const stage of [this.layer1, this.layer2, this.layer3]) y = stage.forward(y)
+    return this.fc.forward(this.avgpool.forward(y))
+  }
+}
+
+/**
+ * The residual network of 6n + 2 layers for CIFAR-10, or its plain twin: [N, 3, H, W] of any size → [N, numClasses]; 32×32 in the
+ * paper. Parameters and multiply-adds at 32×32, plain or with shortcut `'pad'`: 269,722 and 40.6 million with 20
+ * layers, 853,018 and 125 million with 56; `'projection'` has 2,752 parameters and 0.26 million multiply-adds more.
+ * @throws ValueError for a depth that is not 6n + 2, counts out of range, an unknown shortcut.
+ * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, section 4.2)
+ * @example const [plain, deep] = [false, true].map((residual) => models.cifarResNet({ depth: 56, residual }))
+ */
+export function cifarResNet(options: CifarResNetOptions = {}): CifarResNet {
+  return new CifarResNet(options)
+}

@@ -1,0 +1,201 @@
+// ResNet with 18, 34, 50, 101 and 152 layers: how many blocks of which kind, as a table.
+import { BasicResidualBlock } from '../blocks/basic.js'
+import { ResidualBlock } from '../blocks/bottleneck.js'
+import type { Block } from '../blocks/layer.js'
+import { checkCount, factoryOf } from '../blocks/options.js'
+import { ReLU } from '../nn/activation.js'
+import { Sequential } from '../nn/containers.js'
+import { Conv2d } from '../nn/conv.js'
+import { Dropout } from '../nn/dropout.js'
+import { zeros_ } from '../nn/init.js'
+import { Linear } from '../nn/linear.js'
+import { type AnyModule, Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import type { FactoryOptions } from '../nn/parameter.js'
+import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+
+export interface ResNetOptions extends ModelOptions {
+  /** Channels of the first convolution, which those of all others are multiples of. Default 64. */
+  filters?: number
+  /** Probability with which a feature is left out before the last layer in training. Default 0. */
+  dropout?: number
+  /** Whether the last normalisation of each block starts with a weight of 0, so that the block starts as its shortcut. Default false. */
+  zeroInitResidual?: boolean
+}
+
+/** A block of a stage: what it reads, what it puts out, and the stage, from 0 on. */
+export interface ResidualRow extends FactoryOptions {
+  inChannels: number
+  filters: number
+  stride: number
+  stage: number
+}
+
+/** What tells one residual network from another. */
+export interface ResNetDesign {
+  /** Blocks of the four stages. */
+  counts: readonly [number, number, number, number]
+  /** Output channels of a stage, in units of the stage's width. */
+  expansion: 1 | 4
+  block: (row: ResidualRow) => Block
+}
+
+const basic: Omit<ResNetDesign, 'counts'> = {
+  expansion: 1,
+  block: ({ inChannels, filters, stride, ...factory }) =>
+    new BasicResidualBlock(inChannels, { filters, stride, ...factoryOf(factory) }),
+}
+
+const bottleneck: Omit<ResNetDesign, 'counts'> = {
+  expansion: 4,
+  block: ({ inChannels, filters, stride, ...factory }) =>
+    new ResidualBlock(inChannels, { filters, stride, ...factoryOf(factory) }),
+}
+
+/** Table 1 of the paper. */
+const designs = {
+  18: { counts: [2, 2, 2, 2], ...basic },
+  34: { counts: [3, 4, 6, 3], ...basic },
+  50: { counts: [3, 4, 6, 3], ...bottleneck },
+  101: { counts: [3, 4, 23, 3], ...bottleneck },
+  152: { counts: [3, 8, 36, 3], ...bottleneck },
+} as const satisfies Record<number, ResNetDesign>
+
+/** Blocks one after another, the first with the stride. */
+export function residualStage(first: ResidualRow, count: number, make: (row: ResidualRow) => Block): Sequential {
+  const stage = new Sequential(make(first))
+  for (let i = 1; i < count; i++) stage.append(make({ ...first, inChannels: first.filters, stride: 1 }))
+  return stage
+}
+
+/** The four stages: each doubles the width of the one before and halves its picture. */
+export function residualStages(
+  { counts, expansion, block }: ResNetDesign,
+  width: number,
+  factory: FactoryOptions,
+): [Sequential, Sequential, Sequential, Sequential] {
+  let inChannels = width
+  const stages = counts.map((count, stage) => {
+    const filters = expansion * width * 2 ** stage
+    const row = { inChannels, filters, stride: stage === 0 ? 1 : 2, stage, ...factory }
+    inChannels = filters
+    return residualStage(row, count, block)
+  })
+  return stages as [Sequential, Sequential, Sequential, Sequential]
+}
+
+/** Sets the weight of each block's last normalisation to 0. */
+export function zeroInit(network: AnyModule): void {
+  for (const module of network.modules()) {
+    const last = module instanceof ResidualBlock ? module.bn3 : module instanceof BasicResidualBlock ? module.bn2 : null
+    if (last instanceof BatchNorm2d && last.weight) zeros_(last.weight)
+  }
+}
+
+/** The options of a residual network with their defaults. @throws ValueError for what is out of range. */
+export function residualOptions(
+  network: string,
+  options: ResNetOptions,
+): Required<Omit<ResNetOptions, keyof FactoryOptions>> & { factory: FactoryOptions } {
+  const { filters = 64, dropout = 0, zeroInitResidual = false } = options
+  checkCount(network, 'filters', filters)
+  checkDropout(network, dropout)
+  return { ...modelCounts(network, options), filters, dropout, zeroInitResidual, factory: factoryOf(options) }
+}
+
+/**
+ * A residual network; `resnet18()` … `resnet152()` and `resnext50()` make such. The names of its tensors are those of torchvision's
+ * ResNet.
+ */
+export class ResNet extends Module {
+  conv1: Conv2d
+  bn1: BatchNorm2d
+  relu = new ReLU()
+  maxpool = new MaxPool2d(3, { stride: 2, padding: 1 })
+  layer1: Sequential
+  layer2: Sequential
+  layer3: Sequential
+  layer4: Sequential
+  avgpool = new GlobalAvgPool({ keepdim: false })
+  drop: Dropout
+  fc: Linear
+
+  constructor(design: ResNetDesign, options: ResNetOptions = {}) {
+    super()
+    const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('ResNet', options)
+    this.conv1 = new Conv2d(inChannels, filters, 7, { stride: 2, padding: 3, bias: false, ...factory })
+    this.bn1 = new BatchNorm2d(filters, factory)
+    const [layer1, layer2, layer3, layer4] = residualStages(design, filters, factory)
+    this.layer1 = layer1
+    this.layer2 = layer2
+    this.layer3 = layer3
+    this.layer4 = layer4
+    this.drop = new Dropout(dropout)
+    this.fc = new Linear(8 * design.expansion * filters, numClasses, factory)
+    initConvolutions(this)
+    if (zeroInitResidual) zeroInit(this)
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = this.maxpool.forward(this.relu.forward(this.bn1.forward(this.conv1.forward(x))))
+    for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) y = stage.forward(y)
+    return this.fc.forward(this.drop.forward(this.avgpool.forward(y)))
+  }
+}
+
+/**
+ * ResNet-18: [N, 3, H, W] of any size → [N, numClasses]; 18 layers, 11,689,512 parameters, 1,814 million multiply-adds at 224×224. The names
+ * of its tensors are those of torchvision's `resnet18`.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, table 1)
+ * @example const net = models.resnet18({ numClasses: 10 })
+ */
+export function resnet18(options: ResNetOptions = {}): ResNet {
+  return new ResNet(designs[18], options)
+}
+
+/**
+ * ResNet-34: [N, 3, H, W] of any size → [N, numClasses]; 34 layers, 21,797,672 parameters, 3,664 million multiply-adds at 224×224. The names
+ * of its tensors are those of torchvision's `resnet34`.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1512.03385
+ * @example const net = models.resnet34({ numClasses: 10 })
+ */
+export function resnet34(options: ResNetOptions = {}): ResNet {
+  return new ResNet(designs[34], options)
+}
+
+/**
+ * ResNet-50: [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,557,032 parameters, 4,089 million multiply-adds at 224×224. As in
+ * torchvision's `resnet50`, whose names its tensors have, the 3×3 convolutions have the strides.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1512.03385
+ * @example const net = models.resnet50({ zeroInitResidual: true })
+ */
+export function resnet50(options: ResNetOptions = {}): ResNet {
+  return new ResNet(designs[50], options)
+}
+
+/**
+ * ResNet-101: [N, 3, H, W] of any size → [N, numClasses]; 101 layers, 44,549,160 parameters, 7,801 million multiply-adds at 224×224. The names
+ * of its tensors are those of torchvision's `resnet101`.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1512.03385
+ * @example const net = models.resnet101({ numClasses: 10 })
+ */
+export function resnet101(options: ResNetOptions = {}): ResNet {
+  return new ResNet(designs[101], options)
+}
+
+/**
+ * ResNet-152: [N, 3, H, W] of any size → [N, numClasses]; 152 layers, 60,192,808 parameters, 11,514 million multiply-adds at 224×224. The names
+ * of its tensors are those of torchvision's `resnet152`.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1512.03385
+ * @example const net = models.resnet152({ numClasses: 10 })
+ */
+export function resnet152(options: ResNetOptions = {}): ResNet {
+  return new ResNet(designs[152], options)
+}

@@ -1,0 +1,46 @@
+// ResNeXt-50: ResNet-50 with grouped 3×3 convolutions.
+import { checkCount, factoryOf } from '../blocks/options.js'
+import { ResNeXtBlock } from '../blocks/resnext.js'
+import { ResNet, type ResNetOptions } from './resnet.js'
+
+export interface ResNeXtNetworkOptions extends ResNetOptions {
+  /** C of the paper: groups of every 3×3 convolution. Default 32. */
+  cardinality?: number
+  /** d of the paper: channels of a group in the first stage; they double from stage to stage. Default 4. */
+  width?: number
+}
+
+/** ResNeXt; `resnext50()` makes it. The names of its tensors are those of torchvision's ResNet. */
+export class ResNeXt extends ResNet {
+  constructor(counts: readonly [number, number, number, number], options: ResNeXtNetworkOptions = {}) {
+    const { cardinality = 32, width = 4 } = options
+    checkCount('ResNeXt', 'cardinality', cardinality)
+    checkCount('ResNeXt', 'width', width)
+    super(
+      {
+        counts,
+        expansion: 4,
+        block: ({ inChannels, filters, stride, stage, ...factory }) =>
+          new ResNeXtBlock(inChannels, {
+            filters,
+            stride,
+            cardinality,
+            width: width * 2 ** stage,
+            ...factoryOf(factory),
+          }),
+      },
+      options,
+    )
+  }
+}
+
+/**
+ * ResNeXt-50 (32×4d): [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,028,904 parameters, 4,230 million multiply-adds at 224×224.
+ * The names of its tensors are those of torchvision's `resnext50_32x4d`.
+ * @throws ValueError for counts or a dropout out of range.
+ * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations, table 1)
+ * @example const net = models.resnext50({ cardinality: 8, width: 14 })
+ */
+export function resnext50(options: ResNeXtNetworkOptions = {}): ResNeXt {
+  return new ResNeXt([3, 4, 6, 3], options)
+}

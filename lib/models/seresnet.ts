@@ -1,0 +1,85 @@
+// SE-ResNet-50: ResNet-50 with squeeze and excitation in every block.
+import { ResidualBlock } from '../blocks/bottleneck.js'
+import { checkCount, factoryOf } from '../blocks/options.js'
+import { ReLU } from '../nn/activation.js'
+import { Sequential } from '../nn/containers.js'
+import { Conv2d } from '../nn/conv.js'
+import { Dropout } from '../nn/dropout.js'
+import { Linear } from '../nn/linear.js'
+import { Module } from '../nn/module.js'
+import { BatchNorm2d } from '../nn/norm.js'
+import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
+import type { Tensor } from '../tensor.js'
+import { type ResNetDesign, type ResNetOptions, residualOptions, residualStages, zeroInit } from './resnet.js'
+import { initConvolutions } from './support.js'
+
+export interface SEResNetOptions extends ResNetOptions {
+  /** By how much the layer between squeeze and excitation is narrower than the channels. Default 16. */
+  rate?: number
+}
+
+/**
+ * SE-ResNet; `seresnet50()` makes it. The names of its tensors are those of timm's `legacy_seresnet50`. As in the authors' program
+ * the first 1×1 convolutions have the strides, and the max pool pads at the end only.
+ */
+export class SEResNet extends Module {
+  layer0: Sequential
+  pool0 = new MaxPool2d(3, { stride: 2, ceilMode: true })
+  layer1: Sequential
+  layer2: Sequential
+  layer3: Sequential
+  layer4: Sequential
+  globalPool = new GlobalAvgPool({ keepdim: false })
+  drop: Dropout
+  lastLinear: Linear
+
+  constructor(counts: ResNetDesign['counts'], options: SEResNetOptions = {}) {
+    super()
+    const { rate = 16 } = options
+    const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('SEResNet', options)
+    checkCount('SEResNet', 'rate', rate)
+    const design: ResNetDesign = {
+      counts,
+      expansion: 4,
+      block: (row) =>
+        new ResidualBlock(row.inChannels, {
+          filters: row.filters,
+          stride: row.stride,
+          strideIn: '1x1',
+          excite: { rate },
+          ...factoryOf(row),
+        }),
+    }
+    this.layer0 = new Sequential({
+      conv1: new Conv2d(inChannels, filters, 7, { stride: 2, padding: 3, bias: false, ...factory }),
+      bn1: new BatchNorm2d(filters, factory),
+      relu1: new ReLU(),
+    })
+    const [layer1, layer2, layer3, layer4] = residualStages(design, filters, factory)
+    this.layer1 = layer1
+    this.layer2 = layer2
+    this.layer3 = layer3
+    this.layer4 = layer4
+    this.drop = new Dropout(dropout)
+    this.lastLinear = new Linear(32 * filters, numClasses, factory)
+    initConvolutions(this)
+    if (zeroInitResidual) zeroInit(this)
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = this.pool0.forward(this.layer0.forward(x))
+    for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) y = stage.forward(y)
+    return this.lastLinear.forward(this.drop.forward(this.globalPool.forward(y)))
+  }
+}
+
+/**
+ * SE-ResNet-50: [N, 3, H, W] → [N, numClasses] for pictures of at least 3×3; 50 layers (and 32 in the squeezes), 28,088,024
+ * parameters, 3,860 million multiply-adds at 224×224. The names of its tensors are those of timm's `legacy_seresnet50`.
+ * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks, table 1)
+ * @example const net = models.seresnet50({ numClasses: 10 })
+ */
+export function seresnet50(options: SEResNetOptions = {}): SEResNet {
+  return new SEResNet([3, 4, 6, 3], options)
+}
