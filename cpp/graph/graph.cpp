@@ -8,17 +8,13 @@ namespace cnn::graph {
 
 namespace {
 
-bool mutatesAny(const Op& op) {
-  return std::visit([](const auto& each) { return !each.mutates.empty(); }, op);
-}
-
 bool isRandom(const Op& op) {
   return std::visit([](const auto& each) { return requires { each.seed; }; }, op);
 }
 
 }  // namespace
 
-bool isPure(const Node& node) { return node.provider < 0 && !mutatesAny(node.op) && !isRandom(node.op); }
+bool isPure(const Node& node) { return node.provider < 0 && !mutates(node.op) && !isRandom(node.op); }
 
 Uses::Uses(const Graph& graph)
     : producers_(graph.values.size(), -1), consumers_(graph.values.size()), isResult_(graph.values.size()), isMutated_(graph.values.size()),

@@ -43,6 +43,7 @@ std::vector<int> overwritable(const UnaryBackward&) { return {0, 1}; }
 std::vector<int> overwritable(const Binary&) { return {0, 1}; }
 std::vector<int> overwritable(const Dropout&) { return {0}; }
 std::vector<int> overwritable(const BatchNorm&) { return {0}; }
+std::vector<int> overwritable(const ConvActivation&) { return {3}; }
 std::vector<int> overwritable(const BatchNormActivation&) { return {0, 5}; }
 std::vector<int> overwritable(const BatchNormBackward&) { return {0}; }
 std::vector<int> overwritable(const BatchNormActivationBackward&) { return {0}; }

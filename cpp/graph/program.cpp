@@ -133,6 +133,9 @@ bool Program::holds(std::span<const Tensor> inputs) const {
     // Without handles it was disposed of, or another tensor has taken its place.
     if (tensor->handles == 0 || tensor->requiresGrad != each.requiresGrad) return false;
   }
+  for (auto [first, second] : recording_.aliases) {
+    if (inputs[first]->storage != inputs[second]->storage) return false;
+  }
   for (const GradientGuard& guard : recording_.guards) {
     auto leaf = leafOf(guard.leaf, inputs);
     if (!leaf || (leaf->grad != nullptr) != guard.hasGradient) return false;

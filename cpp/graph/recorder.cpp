@@ -26,9 +26,8 @@ Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : session_(sess
     TensorDesc desc(input.dtype(), input.shape());
     recording_.inputs.push_back(desc);
     graph.values.push_back({Value::Origin::input, static_cast<int>(i), desc});
-    if (!known_.try_emplace(input->storage.get(), static_cast<ValueId>(i)).second) {
-      fail(ErrorKind::value, "compile: argument ", i, " shares the memory of another argument; pass it once, or a clone()");
-    }
+    auto [first, isNew] = known_.try_emplace(input->storage.get(), static_cast<ValueId>(i));
+    if (!isNew) recording_.aliases.emplace_back(first->second, i);
   }
   recording_.firstOffset = session.offset();
   session.trace = this;

@@ -43,6 +43,7 @@ struct Recording {
   std::size_t resultCount = 0;  // graph.results begins with what the function returned; gradients follow
   std::vector<GradientEffect> effects;
   std::vector<GradientGuard> guards;
+  std::vector<std::pair<std::size_t, std::size_t>> aliases;  // arguments that share their memory
   Index firstOffset = 0, offsetCount = 0;  // of the random ops
   int providers = 0;
 };

@@ -31,6 +31,7 @@ struct BatchNormActivation : OpBase<BatchNormActivation> {
   double momentum = 0.1;
   FIELDS(BatchNormActivation, training, eps, activation)
   DYNAMIC(BatchNormActivation, momentum)
+  bool overwrites() const { return training; }
   BatchNorm norm() const { return {.training = training, .eps = eps, .momentum = momentum}; }
 };
 

@@ -32,6 +32,7 @@ std::span<const NamedPass> passes() {
   static constexpr NamedPass list[] = {
       {"removeDeadCode", removeDeadCode},
       {"foldBatchNorm", foldBatchNorm},
+      {"removeDeadCode", removeDeadCode},
       {"fuseConv", fuseConv},
       {"fuseBatchNorm", fuseBatchNorm},
       {"fuseBatchNormBackward", fuseBatchNormBackward},
