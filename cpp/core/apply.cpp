@@ -142,6 +142,7 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
 
 Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data) {
   Tensor tensor = Tensor::empty(device, desc);
+  if (session.trace) session.trace->addConstant(tensor);
   std::size_t bytes = desc.plainBytes();
   void* target = tensor->storage->data();
   if (device->queue().isIdle()) {

@@ -31,10 +31,13 @@ Uses::Uses(const Graph& graph)
     }
   }
   for (ValueId id : graph.results) isResult_[static_cast<std::size_t>(id)] = true;
-  // A view of what is overwritten is overwritten too, and the other way round.
+  // A view of what is overwritten is overwritten too, and the other way round; who gets a view gets the memory.
   for (std::size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
-    if (std::holds_alternative<Reshape>(node.op) && isMutated_[static_cast<std::size_t>(node.outputs[0])]) isMutated_[static_cast<std::size_t>(node.inputs[0])] = true;
+    if (!std::holds_alternative<Reshape>(node.op)) continue;
+    auto x = static_cast<std::size_t>(node.inputs[0]), y = static_cast<std::size_t>(node.outputs[0]);
+    if (isMutated_[y]) isMutated_[x] = true;
+    if (isResult_[y]) isResult_[x] = true;
   }
   for (const Node& node : graph.nodes) {
     if (std::holds_alternative<Reshape>(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;

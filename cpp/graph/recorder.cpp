@@ -67,10 +67,11 @@ ValueId Recorder::rootOf(const Tensor& tensor) {
           fail(ErrorKind::gradient, "compile: ", cnn::toString(tensor.desc()),
                " was computed before and wants a gradient, which does not flow through a compiled function; detach() it");
         }
-        if (tensor->handles > 0) {
-          external.tensor = tensor.impl();
-        } else {
+        bool isConstant = std::any_of(constants_.begin(), constants_.end(), [&](const Tensor& each) { return each->storage == tensor->storage; });
+        if (isConstant || tensor->handles == 0) {
           external.constant = tensor;
+        } else {
+          external.tensor = tensor.impl();
         }
         external.requiresGrad = tensor->requiresGrad;
       }
@@ -173,6 +174,7 @@ Recording Recorder::finish(std::span<const Tensor> results) {
   if (!recording_.device) fail(ErrorKind::value, "compile: the function used no tensor");
   restore();
   inputs_.clear();
+  constants_.clear();
   return std::move(recording_);
 }
 

@@ -56,6 +56,7 @@ class Recorder final : public Trace {
   ~Recorder() override;
 
   Tensors add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) override;
+  void addConstant(const Tensor& tensor) override { constants_.push_back(tensor); }
   void touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) override;
   /// The last node's dynamic fields come from outside at each run; the number under which they do.
   int provideDynamic();
@@ -73,7 +74,7 @@ class Recorder final : public Trace {
 
   Session& session_;
   Recording recording_;
-  std::vector<Tensor> inputs_;
+  std::vector<Tensor> inputs_, constants_;
   std::unordered_map<const Storage*, ValueId> known_;     // memory that was there before
   std::unordered_map<ValueId, ValueId> current_;          // a value whose view was overwritten: that view
   std::unordered_map<ValueId, int> versions_;
