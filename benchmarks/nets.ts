@@ -1,5 +1,5 @@
 // The networks that benchmarks run; benchmarks/peers/nets.py holds the same ones for PyTorch.
-import { nn } from '../lib/index.js'
+import { models, nn } from '../lib/index.js'
 
 export interface Workload {
   make: () => nn.Sequential
@@ -8,21 +8,7 @@ export interface Workload {
   classes: number
 }
 
-function cifar(): nn.Sequential {
-  return new nn.Sequential(
-    new nn.Conv2d(3, 32, 5, { padding: 2 }),
-    new nn.MaxPool2d(2),
-    new nn.Conv2d(32, 32, 5, { padding: 2 }),
-    new nn.MaxPool2d(2),
-    new nn.Conv2d(32, 64, 5, { padding: 2 }),
-    new nn.MaxPool2d(2),
-    new nn.Flatten(),
-    new nn.Linear(1024, 64),
-    new nn.Linear(64, 10),
-  )
-}
-
-/** LeNet-5 in its usual modern form: ReLU and max pooling, 32×32 grey pictures. */
+/** LeNet-5 as it is often written today: ReLU, max pooling, and C5 as the linear layer that it is on 32×32 grey pictures. */
 function lenet(): nn.Sequential {
   return new nn.Sequential(
     new nn.Conv2d(1, 6, 5),
@@ -41,6 +27,6 @@ function lenet(): nn.Sequential {
 }
 
 export const workloads: Record<string, Workload> = {
-  cifar: { make: cifar, shape: [3, 32, 32], classes: 10 },
+  cifar: { make: () => models.cifar10Net(), shape: [3, 32, 32], classes: 10 },
   lenet: { make: lenet, shape: [1, 32, 32], classes: 10 },
 }

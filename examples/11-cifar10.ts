@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { cacheFolder } from '../lib/data/download.js'
-import { data, functional, manualSeed, nn, noGrad, optim, Trainer, tidy, train } from '../lib/index.js'
+import { data, functional, manualSeed, models, type nn, noGrad, optim, Trainer, tidy, train } from '../lib/index.js'
 import { confusionMatrix, lineChart, shareBars } from './support/charts.js'
 import { experiment, type Lab } from './support/experiment.js'
 import { md5Of, type Peer, peerRecord } from './support/peer.js'
@@ -14,21 +14,6 @@ import { captioned, columns, gallery } from './support/report.js'
 import { temporaryFolder, writeSampleCifar10 } from './support/sample-data.js'
 
 const { CIFAR10, DataLoader } = data
-
-/** Three convolutions of 5×5, each with a maximum pooling that halves the picture, and two linear layers. */
-function network(): nn.Sequential {
-  return new nn.Sequential(
-    new nn.Conv2d(3, 32, 5, { padding: 2 }), // [N, 32, 32, 32]
-    new nn.MaxPool2d(2), // [N, 32, 16, 16]
-    new nn.Conv2d(32, 32, 5, { padding: 2 }),
-    new nn.MaxPool2d(2), // [N, 32, 8, 8]
-    new nn.Conv2d(32, 64, 5, { padding: 2 }),
-    new nn.MaxPool2d(2), // [N, 64, 4, 4]
-    new nn.Flatten(),
-    new nn.Linear(1024, 64),
-    new nn.Linear(64, 10),
-  )
-}
 
 await experiment(
   import.meta.url,
@@ -60,7 +45,7 @@ async function pictureByPicture(lab: Lab, from: data.CIFAR10Options, peer?: Peer
   lab.print(`Picture by picture: batch size 1, SGD 0.01, ${epochs} epochs over the test pictures, not normalised.`)
   manualSeed(1)
   using pictures = await CIFAR10.load({ ...from, train: false, mean: 0, std: 1 })
-  const net = network()
+  const net = models.cifar10Net()
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.01 })
   const sums: number[] = []
   const start = performance.now()
@@ -116,7 +101,7 @@ async function inBatches(lab: Lab, from: data.CIFAR10Options, peer?: Peer): Prom
   using testSet = await CIFAR10.load({ ...from, train: false })
   const trainLoader = new DataLoader(trainSet, { batchSize: 64, shuffle: true })
   const testLoader = new DataLoader(testSet, { batchSize: 500 })
-  const net = network()
+  const net = models.cifar10Net()
   const epochs = lab.isShort ? 5 : 10
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.01, momentum: 0.9 })
   const scheduler = new optim.CosineAnnealingLR(optimizer, epochs)

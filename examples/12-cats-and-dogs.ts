@@ -5,7 +5,19 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import sharp from 'sharp'
-import { data, functional, manualSeed, nn, noGrad, optim, Trainer, tensor, tidy, type train } from '../lib/index.js'
+import {
+  data,
+  functional,
+  manualSeed,
+  models,
+  nn,
+  noGrad,
+  optim,
+  Trainer,
+  tensor,
+  tidy,
+  type train,
+} from '../lib/index.js'
 import { lineChart } from './support/charts.js'
 import { experiment, type Lab } from './support/experiment.js'
 import { md5Of, peerRecord } from './support/peer.js'
@@ -19,24 +31,6 @@ const size = 64
 /** Of ImageNet's photographs, by channel. */
 const mean = [0.485, 0.456, 0.406]
 const std = [0.229, 0.224, 0.225]
-
-/** Convolution, batch normalisation, ReLU and maximum pooling, four times; then one fully connected layer. */
-function convolutional(widths = [16, 32, 64, 128]): nn.Sequential {
-  const net = new nn.Sequential()
-  let channels = 3
-  for (const width of widths) {
-    net.append(new nn.Conv2d(channels, width, 3, { padding: 1, bias: false }))
-    net.append(new nn.BatchNorm2d(width))
-    net.append(new nn.ReLU())
-    net.append(new nn.MaxPool2d(2)) // half the height and width
-    channels = width
-  }
-  const side = size / 2 ** widths.length
-  net.append(new nn.Flatten())
-  net.append(new nn.Dropout(0.5))
-  net.append(new nn.Linear(channels * side * side, 2))
-  return net
-}
 
 /** Every pixel has a weight for every unit: what is learned at one place is not known at the next. */
 function fullyConnected(): nn.Sequential {
@@ -101,7 +95,7 @@ await experiment(
       test: new DataLoader(testSet, { batchSize: 100 }),
     }
     manualSeed(1)
-    const cnn = await learn(lab, 'convolutional', convolutional().apply(initialise), loaders)
+    const cnn = await learn(lab, 'convolutional', models.catsAndDogsNet({ size }).apply(initialise), loaders)
     const mlp = await learn(lab, 'fully connected', fullyConnected().apply(initialise), loaders)
     compare(lab, cnn, mlp)
     if (!isDrawn) await besidePyTorch(lab, cnn.accuracy, testFolder)

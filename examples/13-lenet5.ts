@@ -1,29 +1,11 @@
 // LeNet-5 (LeCun, Bottou, Bengio, Haffner 1998): the first well-known convolutional network, on clothes of 28×28 pixels
 // padded to the 32×32 that it was made for.
-import { data, functional, manualSeed, nn, noGrad, optim, type Tensor, Trainer, tidy } from '../lib/index.js'
+import { data, functional, manualSeed, models, nn, noGrad, optim, type Tensor, Trainer, tidy } from '../lib/index.js'
 import { confusionMatrix, lineChart, shareBars } from './support/charts.js'
 import { experiment, type Lab } from './support/experiment.js'
 import { columns } from './support/report.js'
 
 const { DataLoader, FashionMNIST, subset } = data
-
-/** Two convolutions of 5×5, each with tanh and average pooling, a third that sees all that is left, and two linear layers. */
-function lenet5(): nn.Sequential {
-  return new nn.Sequential(
-    new nn.Conv2d(1, 6, 5), // C1 [N, 6, 28, 28]
-    new nn.Tanh(),
-    new nn.AvgPool2d(2), // S2 [N, 6, 14, 14]
-    new nn.Conv2d(6, 16, 5), // C3 [N, 16, 10, 10]
-    new nn.Tanh(),
-    new nn.AvgPool2d(2), // S4 [N, 16, 5, 5]
-    new nn.Conv2d(16, 120, 5), // C5 [N, 120, 1, 1]
-    new nn.Tanh(),
-    new nn.Flatten(),
-    new nn.Linear(120, 84), // F6
-    new nn.Tanh(),
-    new nn.Linear(84, 10),
-  )
-}
 
 await experiment(
   import.meta.url,
@@ -43,7 +25,7 @@ await experiment(
     const trainLoader = new DataLoader(subset(trainSet, Array(trainCount).keys()), { batchSize: 64, shuffle: true })
     const testLoader = new DataLoader(subset(testSet, Array(testCount).keys()), { batchSize: 500 })
 
-    const net = lenet5()
+    const net = models.lenet5()
     const summary = nn.summary(net, [1, 1, 32, 32])
     lab.print(String(summary))
     lab.check('61,706 parameters, C3 joined to all of S2', summary.params === 61_706, String(summary.params))

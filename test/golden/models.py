@@ -55,6 +55,12 @@ rows = {
     "xception": (timm_model("legacy_xception"), [2, 3, 96, 96]),
     "nasnet-a-large": (timm_model("nasnetalarge", num_features=192, stem_size=8), [2, 3, 64, 64]),
     "nasnet-a-mobile": (lambda: cells.network(cells.nasnet, filters=8, stem=6, number=1), [2, 3, 71, 64]),
+    "mobilenet-v2": (torchvision_model("mobilenet_v2"), [2, 3, 64, 64]),
+    "resnet18": (torchvision_model("resnet18"), [2, 3, 64, 64]),
+    "resnet34": (torchvision_model("resnet34"), [2, 3, 33, 32]),
+    "resnet50": (torchvision_model("resnet50"), [2, 3, 48, 40]),
+    "resnext50": (torchvision_model("resnext50_32x4d"), [2, 3, 48, 40]),
+    "seresnet50": (timm_model("legacy_seresnet50", drop_rate=0.0), [2, 3, 48, 40]),
     "amoebanet-a": (lambda: cells.network(cells.amoebanet, filters=10, stem=6, number=1), [2, 3, 71, 64]),
 }
 
