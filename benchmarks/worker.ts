@@ -36,7 +36,9 @@ async function prepare(name: string): Promise<Step> {
   manualSeed(0)
   const model = workload.make()
   const x = randn([Number(batch), ...workload.shape])
-  const target = randint(0, workload.classes, [Number(batch)])
+  const { classes } = workload
+  const target = randint(0, classes ?? 1, [Number(batch)])
+  const lossOf = (output: Tensor, target: Tensor) => (classes ? functional.crossEntropy(output, target) : output.mean())
   const owned: Tensor[] = [...model.parameters(), x, target]
   dispose = () => {
     for (const each of owned) each.dispose()
@@ -45,7 +47,7 @@ async function prepare(name: string): Promise<Step> {
   model.train(kind === 'train')
 
   const train = (x: Tensor, target: Tensor): void => {
-    functional.crossEntropy(model.forward(x), target).backward()
+    lossOf(model.forward(x), target).backward()
     optimizer.step()
     optimizer.zeroGrad()
   }

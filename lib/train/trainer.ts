@@ -98,8 +98,9 @@ export class Trainer {
     this.#callbacks = callbacks
     this.#stepsInFlight = stepsInFlight
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true } = options
-    const compiled = <Args extends readonly unknown[], Result>(fn: (...args: Args) => Result): ((...args: Args) => Result) =>
-      isCompiled ? compile(fn) : (...args) => tidy(() => fn(...args))
+    const compiled = <Args extends readonly unknown[], Result>(
+      fn: (...args: Args) => Result,
+    ): ((...args: Args) => Result) => (isCompiled ? compile(fn) : (...args) => tidy(() => fn(...args)))
     this.#train = compiled((x: Tensor, target: Tensor) => {
       const output = this.net.forward(x)
       const loss = lossOf(output, target)

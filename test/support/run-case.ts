@@ -1,5 +1,16 @@
 // Runs a case of the op suite on one device: inputs from the generator, outputs, gradients, overwritten inputs.
-import { compile, full, functional, manualSeed, memory, noGrad, synchronize, Tensor, tensor, tidy } from '../../lib/index.js'
+import {
+  compile,
+  full,
+  functional,
+  manualSeed,
+  memory,
+  noGrad,
+  synchronize,
+  Tensor,
+  tensor,
+  tidy,
+} from '../../lib/index.js'
 import type { DeviceName } from '../../types/dtype.js'
 import type { Case, Json } from '../cases/case.js'
 import { count, generate, type InputSpec, outputGradient } from './generator.js'
