@@ -15,7 +15,7 @@ export async function timerLateness(rounds = 5): Promise<Lateness> {
   manualSeed(0)
   const net = make()
   const x = randn([256, ...shape])
-  const target = randint(0, classes, [256])
+  const target = randint(0, classes ?? 1, [256])
   const optimizer = new optim.SGD(net.parameters(), { lr: 1e-4 })
   const step = (): void =>
     tidy(() => {

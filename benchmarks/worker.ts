@@ -1,9 +1,11 @@
 // One contender of a race, as a process. It reads lines and answers each with one line of JSON:
 //   prep NET:train|infer:BATCH   builds the network and runs it twice   → {"ok": 1} or {"error": "…"}
 //   go NET:train|infer:BATCH T   steps for T seconds                    → {"wall": median ms, "cpu": median process-CPU ms, "steps": n}
+// Functions are compiled; with --eager they run op by op.
 // Training is SGD without momentum on cross-entropy with one fixed random batch; inference runs without gradients.
 import { createInterface } from 'node:readline'
 import {
+  compile,
   functional,
   manualSeed,
   noGrad,
@@ -20,6 +22,10 @@ import { median } from './statistics.js'
 
 type Step = () => Promise<void>
 
+const isEager = process.argv.includes('--eager')
+const device = process.argv.slice(2).find((argument) => !argument.startsWith('--'))
+if (device) setDefaultDevice(device as 'cpu')
+
 let dispose: (() => void) | undefined
 
 async function prepare(name: string): Promise<Step> {
@@ -30,7 +36,9 @@ async function prepare(name: string): Promise<Step> {
   manualSeed(0)
   const model = workload.make()
   const x = randn([Number(batch), ...workload.shape])
-  const target = randint(0, workload.classes, [Number(batch)])
+  const { classes } = workload
+  const target = randint(0, classes ?? 1, [Number(batch)])
+  const lossOf = (output: Tensor, target: Tensor) => (classes ? functional.crossEntropy(output, target) : output.mean())
   const owned: Tensor[] = [...model.parameters(), x, target]
   dispose = () => {
     for (const each of owned) each.dispose()
@@ -38,13 +46,14 @@ async function prepare(name: string): Promise<Step> {
   const optimizer = new optim.SGD(model.parameters(), { lr: 1e-4 })
   model.train(kind === 'train')
 
-  const train = (): void => {
-    optimizer.zeroGrad()
-    functional.crossEntropy(model.forward(x), target).backward()
+  const train = (x: Tensor, target: Tensor): void => {
+    lossOf(model.forward(x), target).backward()
     optimizer.step()
+    optimizer.zeroGrad()
   }
-  const infer = (): void => noGrad(() => void model.forward(x))
-  const run = kind === 'train' ? train : infer
+  const infer = (x: Tensor): Tensor => noGrad(() => model.forward(x))
+  const compiled = isEager ? { train, infer } : { train: compile(train), infer: compile(infer) }
+  const run = kind === 'train' ? () => compiled.train(x, target) : () => void compiled.infer(x)
   const step = async (): Promise<void> => {
     tidy(run)
     await synchronize()
@@ -69,7 +78,6 @@ async function measure(step: Step, seconds: number): Promise<{ wall: number; cpu
   return { wall: median(wall), cpu: median(cpu), steps: wall.length }
 }
 
-if (process.argv[2]) setDefaultDevice(process.argv[2] as 'cpu')
 let step: Step | undefined
 for await (const line of createInterface({ input: process.stdin })) {
   const [verb, workload = '', seconds = '1'] = line.trim().split(/\s+/)

@@ -1,6 +1,7 @@
 // What the package exports.
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 export * as blocks from './blocks/index.js'
+export { type Compiled, type CompileOptions, compile, type ProgramInfo } from './compile.js'
 export * from './creation.js'
 export * as data from './data/index.js'
 export * from './devices.js'
@@ -9,6 +10,7 @@ export * as functional from './functional/index.js'
 export * as models from './models/index.js'
 export * as nn from './nn/index.js'
 export * as optim from './optim/index.js'
+export { type MeasuredPeak, Profile, type ProfiledStep } from './profile.js'
 export * from './safetensors.js'
 export {
   type Dim,

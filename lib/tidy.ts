@@ -1,6 +1,7 @@
 // Scopes that free tensors: what is made inside a scope goes when it ends, unless it is returned or kept.
 import { ValueError } from './errors.js'
 import type { Tensor } from './tensor.js'
+import { tracing } from './tracing.js'
 
 /** How a scope sees a tensor: enough to free it, and to forget those that are gone. */
 interface Scoped {
@@ -108,6 +109,11 @@ function adopt(tensor: Scoped): void {
  * @example const mean = tidy(() => keep(x.mean()))
  */
 export function keep<T extends Tensor>(tensor: T): T {
+  if (tracing()) {
+    throw new ValueError(
+      'keep: a tensor of a function that is compiled has no values to keep; return it from the function',
+    )
+  }
   if (leaveScopes(tensor)) watch(tensor)
   return tensor
 }

@@ -12,6 +12,25 @@ export interface NativeMemory {
   kernels: number
 }
 
+export interface NativeProgram {
+  recordedNodes: number
+  nodes: number
+  steps: number
+  reorders: number
+  constantSteps: number
+  arenaBytes: number
+  constantBytes: number
+  resultBytes: number
+}
+
+export interface NativeStep {
+  name: string
+  detail: string
+  seconds: number
+  multiplyAdds: number
+  bytes: number
+}
+
 export interface Native {
   readonly ops: NativeOps
   readonly onednn: boolean
@@ -44,6 +63,22 @@ export interface Native {
   ): Handle[]
   gradEnabled(): boolean
   setGradEnabled(enabled: boolean): void
+
+  beginTrace(inputs: readonly Handle[]): void
+  /** Passes, plan and all: the id of a program. */
+  endTrace(results: readonly Handle[]): number
+  /** Does nothing where nothing is recorded. */
+  abortTrace(): void
+  pauseTrace(isPaused: boolean): void
+  isTracing(): boolean
+  provideDynamic(): number
+  programHolds(program: number, inputs: readonly Handle[]): boolean
+  runProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Handle[]
+  profileProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Promise<NativeStep[]>
+  programText(program: number, passes: number): string
+  passNames(): string[]
+  programFigures(program: number): NativeProgram
+  disposeProgram(program: number): void
 
   devices(): { name: string; description: string }[]
   openDevice(name: string): string

@@ -60,6 +60,7 @@ export type ReduceFunction = 'sum' | 'mean' | 'max' | 'min' | 'prod'
 export type Reduction = 'none' | 'mean' | 'sum'
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
 export type Interpolation = 'nearest' | 'linear'
+export type Activation = 'identity' | 'relu' | 'relu6'
 
 export interface NativeOps {
   conv(
@@ -309,4 +310,41 @@ export interface NativeOps {
   clipGradNorm(grads: readonly Handle[], maxNorm: number, normType: number): Handle
   clipGradValue(grads: readonly Handle[], clipValue: number): undefined
   copy(target: Handle, source: Handle): undefined
+  convActivation(
+    x: Handle,
+    weight: Handle,
+    bias: OptionalHandle,
+    residual: OptionalHandle,
+    stride: readonly number[],
+    padding: readonly number[],
+    paddingEnd: readonly number[],
+    dilation: readonly number[],
+    groups: number,
+    activation: Activation,
+  ): Handle
+  batchNormActivation(
+    x: Handle,
+    weight: OptionalHandle,
+    bias: OptionalHandle,
+    runningMean: OptionalHandle,
+    runningVar: OptionalHandle,
+    residual: OptionalHandle,
+    training: boolean,
+    eps: number,
+    activation: Activation,
+    momentum: number,
+  ): [y: Handle, mean: Handle, invStd: Handle]
+  batchNormActivationBackward(
+    dy: Handle,
+    x: Handle,
+    weight: OptionalHandle,
+    bias: OptionalHandle,
+    mean: Handle,
+    invStd: Handle,
+    y: OptionalHandle,
+    training: boolean,
+    eps: number,
+    activation: Activation,
+    residual: boolean,
+  ): [dx: Handle, dw: Handle, db: Handle, dr: Handle]
 }

@@ -9,6 +9,7 @@ void exportAll(Napi::Env env, Napi::Object exports) {
   cnn::exportTensors(env, exports);
   cnn::exportGradients(env, exports);
   cnn::exportDevices(env, exports);
+  cnn::exportPrograms(env, exports);
 #ifdef CNN_WITH_ONEDNN
   exports.Set("onednn", true);
 #else

@@ -85,6 +85,8 @@ void Environment::close() {
   for (DevicePtr& device : devices_) device->queue().drain();
   napi_release_threadsafe_function(settler_, napi_tsfn_abort);
   settler_ = nullptr;
+  recorder.reset();
+  programs.clear();
   handles.clear();
   devices_.clear();
 }

@@ -5,6 +5,7 @@
 
 #include "core/apply.hpp"
 #include "core/registry.hpp"
+#include "graph/program.hpp"
 
 namespace cnn {
 
@@ -49,6 +50,10 @@ class Environment {
 
   Session session;
   Handles handles;
+  /// While a function is recorded.
+  std::unique_ptr<graph::Recorder> recorder;
+  std::unordered_map<Index, std::shared_ptr<graph::Program>> programs;
+  Index nextProgram = 1;
 
   double add(Tensor tensor);
   void remove(double handle);

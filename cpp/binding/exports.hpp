@@ -9,6 +9,7 @@ void exportOps(Napi::Env env, Napi::Object exports);
 void exportTensors(Napi::Env env, Napi::Object exports);
 void exportGradients(Napi::Env env, Napi::Object exports);
 void exportDevices(Napi::Env env, Napi::Object exports);
+void exportPrograms(Napi::Env env, Napi::Object exports);
 
 /// Exports a plain function.
 inline void define(Napi::Env env, Napi::Object exports, std::string_view name, napi_callback callback) {

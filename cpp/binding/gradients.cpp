@@ -1,6 +1,7 @@
 // Autograd across the border: which tensors want a gradient, backward, grad, and the gradient mode.
 #include "arguments.hpp"
 #include "core/tape.hpp"
+#include "core/trace.hpp"
 #include "exports.hpp"
 
 namespace cnn {
@@ -42,7 +43,9 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
 napi_value gradOf(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Tensor tensor = tensorAt(env, Arguments<1>(env, info)[0], "grad", "tensor");
-    return toJs(env, Environment::of(env).add(Tensor(tensor->grad)));
+    Environment& environment = Environment::of(env);
+    if (environment.session.trace) environment.session.trace->touchGradient(tensor.impl(), true);
+    return toJs(env, environment.add(Tensor(tensor->grad)));
   });
 }
 
@@ -55,6 +58,8 @@ napi_value setGrad(napi_env env, napi_callback_info info) {
       fail(ErrorKind::shape, "grad: the gradient is ", toString(gradient.desc()), " on ", gradient.device()->name(), ", expected ", toString(tensor.desc()),
            " on ", tensor.device()->name());
     }
+    Session& session = Environment::of(env).session;
+    if (session.trace) session.trace->touchGradient(tensor.impl(), false);
     tensor->grad = gradient.impl();
     return undefined(env);
   });

@@ -8,6 +8,7 @@
 #include "ops/print.hpp"
 #include "ops/names.hpp"
 #include "tape.hpp"
+#include "trace.hpp"
 
 namespace cnn {
 
@@ -41,16 +42,6 @@ void enqueue(Session& session, Device& device, const KernelPtr& kernel, const Op
       },
       session.failures());
   device.allocator().release(workspace, false);
-}
-
-// The same values in another layout, outside the gradient graph.
-Tensor withLayout(Session& session, const Tensor& tensor, Layout layout) {
-  if (tensor.desc().layout == layout) return tensor;
-  TensorDesc desc = tensor.desc();
-  desc.layout = layout;
-  Tensor result = Tensor::empty(tensor.device(), desc);
-  enqueue(session, *tensor.device(), tensor.device()->reorder(tensor.desc(), desc), Reshape{.shape = desc.shape}, {&tensor, 1}, {&result, 1});
-  return result;
 }
 
 void copyBack(Session& session, const Tensor& from, const Tensor& to) {
@@ -89,7 +80,29 @@ Tensors reshape(Session& session, const Tensor& x, const TensorDesc& desc) {
   return {y};
 }
 
+// While a function is recorded nothing has values; afterwards, what was made then has none.
+void refuseReading(const Session& session, const Tensor& tensor, std::string_view what) {
+  if (session.trace) {
+    fail(ErrorKind::value, "compile: ", what, " of ", toString(tensor.desc()),
+         " while the function is recorded: it has no values yet, so JavaScript can neither read them nor decide by them; "
+         "return the tensor, or compute with where()");
+  }
+  if (tensor->storage->isSymbolic()) {
+    fail(ErrorKind::value, "compile: ", what, " of ", toString(tensor.desc()),
+         ", which was made while a function was recorded: it has no values; return it from the function");
+  }
+}
+
 }  // namespace
+
+Tensor withLayout(Session& session, const Tensor& tensor, Layout layout) {
+  if (tensor.desc().layout == layout) return tensor;
+  TensorDesc desc = tensor.desc();
+  desc.layout = layout;
+  Tensor result = Tensor::empty(tensor.device(), desc);
+  enqueue(session, *tensor.device(), tensor.device()->reorder(tensor.desc(), desc), Reshape{.shape = desc.shape}, {&tensor, 1}, {&result, 1});
+  return result;
+}
 
 Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, const DevicePtr& given) {
   DevicePtr device = commonDevice(op, inputs, given);
@@ -100,12 +113,18 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
   Descs inferred = inferOrExplain(op, descs);
 
   Tensors outputs;
-  if (std::holds_alternative<Reshape>(op)) {
+  if (session.trace) {
+    outputs = session.trace->add(op, inputs, inferred, device);
+    for (std::size_t i = 0; i < inputs.size(); i++) {
+      if (inputs[i] && mutates(op, static_cast<int>(i), static_cast<int>(inputs.size()))) inputs[i]->storage->version++;
+    }
+  } else if (std::holds_alternative<Reshape>(op)) {
     outputs = reshape(session, inputs[0], inferred[0]);
   } else {
     KernelPtr kernel = device->kernel(op, descs, inferred);
     std::vector<Tensor> given(inputs.begin(), inputs.end());
     for (std::size_t i = 0; i < given.size(); i++) {
+      if (given[i] && given[i]->storage->isSymbolic()) refuseReading(session, given[i], nameOf(op));
       if (given[i]) given[i] = withLayout(session, given[i], kernel->inputLayouts.empty() ? Layout{} : kernel->inputLayouts[i]);
     }
     outputs.reserve(kernel->outputs.size());
@@ -123,6 +142,7 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
 
 Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data) {
   Tensor tensor = Tensor::empty(device, desc);
+  if (session.trace) session.trace->addConstant(tensor);
   std::size_t bytes = desc.plainBytes();
   void* target = tensor->storage->data();
   if (device->queue().isIdle()) {
@@ -139,6 +159,7 @@ Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& des
 }
 
 void readHost(Session& session, const Tensor& tensor, std::function<void(const void*, const Error*)> done) {
+  refuseReading(session, tensor, "reading");
   Tensor plain = withLayout(session, tensor, Layout{});
   plain.device()->queue().push(
       [plain = plain.detach(), failures = session.failures(), done = std::move(done)] {
@@ -160,6 +181,7 @@ void readHostSync(Session& session, const Tensor& tensor, void* data) {
 
 Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device) {
   if (tensor.device() == device) return tensor;
+  refuseReading(session, tensor, "moving");
   TensorDesc desc(tensor.dtype(), tensor.shape());
   Tensor result = Tensor::empty(device, desc);
   // The target's queue waits for the source's; what waits was always queued earlier, so queues never wait in a circle.

@@ -10,6 +10,9 @@ namespace cnn {
 /// `device` is needed only by ops without inputs.
 Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, const DevicePtr& device = nullptr);
 
+/// The same values in another layout, outside the gradient graph; the tensor itself where it has that layout.
+Tensor withLayout(Session& session, const Tensor& tensor, Layout layout);
+
 /// Copies `bytes` of plain host data into a new tensor (in queue order; the host memory may go at once).
 Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data);
 

@@ -58,10 +58,14 @@ class FunctionKernel final : public Kernel {
   F function_;
 };
 
+/// How much time `prepare` may spend: an eager op is wanted at once, a compiled one runs again and again, so candidates may be timed.
+enum class Effort : std::uint8_t { eager, compiled };
+
 /// All that `prepare` may look at: the descs of the inputs as they lie in memory now, and the inferred outputs.
 struct Signature {
   std::span<const TensorDesc> inputs;
   const Descs& outputs;
+  Effort effort = Effort::eager;
 };
 
 /// A kernel that reads plain inputs and writes plain outputs.
@@ -86,6 +90,8 @@ class Backend {
   virtual std::string description() const = 0;
 
   virtual Prepared prepare(const Op& op, const Signature& signature) = 0;
+  /// Whether the op, a fused one, has a kernel that is better than its parts.
+  virtual bool fuses(const Op& /*op*/) const { return false; }
   /// A kernel of one input and one output that converts between two layouts of the same shape and type.
   virtual KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) = 0;
   /// Bytes that a tensor takes in its layout (blocked layouts are padded).

@@ -38,11 +38,12 @@ KernelPtr Device::cached(const std::string& key, Make make) {
   return kernels_.try_emplace(key, std::move(kernel)).first->second;
 }
 
-KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort) {
   std::string key = keyOf(op);
+  key.push_back(static_cast<char>(effort));
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
-    Prepared prepared = backend_->prepare(op, Signature{inputs, outputs});
+    Prepared prepared = backend_->prepare(op, Signature{inputs, outputs, effort});
     if (!prepared.kernel) fail(ErrorKind::backend, describe(op, inputs), ": ", name_, " declines: ", prepared.declined);
     return prepared.kernel;
   });

@@ -20,7 +20,7 @@ class Device {
   Allocator& allocator() { return *allocator_; }
 
   /// The kernel for an op on such inputs, from the cache or prepared now. Throws BackendError where the backend declines.
-  KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs);
+  KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort = Effort::eager);
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
 

@@ -5,9 +5,13 @@
 
 namespace cnn {
 
+class Trace;
+
 class Session {
  public:
   bool gradEnabled = true;
+  /// Where ops are recorded instead of run; null: they run.
+  Trace* trace = nullptr;
 
   /// Failures of this session's ops on any queue.
   const std::shared_ptr<Failures>& failures() const { return failures_; }

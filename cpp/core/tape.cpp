@@ -9,6 +9,7 @@
 #include "ops/print.hpp"
 #include "ops/saves.hpp"
 #include "ops/names.hpp"
+#include "trace.hpp"
 
 namespace cnn {
 
@@ -215,6 +216,7 @@ void backward(Session& session, const Tensor& root, const Tensor& seed, bool ret
   Walk(session, retainGraph || createGraph).run(
       root, first,
       [&](const std::shared_ptr<TensorImpl>& leaf, Tensor gradient) {
+        if (session.trace) session.trace->touchGradient(leaf, true);
         if (leaf->grad) {
           leaf->grad = add(session, Tensor(leaf->grad), gradient).impl();
         } else {  // a gradient may be shared (add passes dy on to both inputs), but it is overwritten when clipped

@@ -7,10 +7,14 @@
 
 namespace cnn {
 
+class Trace;
+
 /// Memory of one device, freed when its last tensor goes. `version` counts overwrites, so that autograd notices.
 class Storage {
  public:
   Storage(DevicePtr device, std::size_t bytes);
+  /// No memory: what an op will have made once the trace that it is recorded in runs.
+  Storage(DevicePtr device, const Trace& trace, int value);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -20,9 +24,16 @@ class Storage {
   const DevicePtr& device() const { return device_; }
   std::uint32_t version = 0;
 
+  /// Whether it stands for memory that no run has made yet.
+  bool isSymbolic() const { return block_.memory == nullptr; }
+  /// The value that it stands for in `trace`; -1 where it stands for none.
+  int valueIn(const Trace& trace) const { return trace_ == &trace ? value_ : -1; }
+
  private:
   DevicePtr device_;
   Allocator::Block block_;
+  const Trace* trace_ = nullptr;
+  int value_ = -1;
 };
 
 class Node;
@@ -44,6 +55,10 @@ class Tensor {
   explicit Tensor(std::shared_ptr<TensorImpl> impl) : impl_(std::move(impl)) {}
   /// Uninitialised memory.
   static Tensor empty(const DevicePtr& device, const TensorDesc& desc);
+  /// Uninitialised bytes, of which the caller knows what they will be.
+  static Tensor ofBytes(const DevicePtr& device, std::size_t bytes);
+  /// A tensor without memory, for a trace.
+  static Tensor symbolic(const DevicePtr& device, const TensorDesc& desc, const Trace& trace, int value);
 
   explicit operator bool() const { return impl_ != nullptr; }
   TensorImpl* operator->() const { return impl_.get(); }

@@ -33,11 +33,24 @@ constexpr std::string_view inputName(const O& op, int i, int count) {
   }
 }
 
+/// Whether the op overwrites any input. Some do so only in training.
+inline bool mutates(const Op& op) {
+  return std::visit(
+      [](const auto& each) {
+        if constexpr (requires { each.overwrites(); }) {
+          return each.overwrites();
+        } else {
+          return !each.mutates.empty();
+        }
+      },
+      op);
+}
+
 /// Whether the op overwrites its input i.
 inline bool mutates(const Op& op, int i, int count) {
+  if (!mutates(op)) return false;
   return std::visit(
       [&](const auto& each) {
-        if (each.mutates.empty()) return false;
         return hasWord(each.mutates, inputName(each, i, count));
       },
       op);

@@ -16,6 +16,7 @@ struct BatchNorm : OpBase<BatchNorm> {
   double momentum = 0.1;
   FIELDS(BatchNorm, training, eps)
   DYNAMIC(BatchNorm, momentum)
+  bool overwrites() const { return training; }
 };
 
 /// dw and db are always made ([C]); callers without a weight drop them.

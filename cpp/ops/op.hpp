@@ -5,6 +5,7 @@
 
 #include "conv.hpp"
 #include "elementwise.hpp"
+#include "fused.hpp"
 #include "index.hpp"
 #include "linear.hpp"
 #include "loss.hpp"
@@ -30,6 +31,7 @@ using Op = std::variant<
     OneHot, Gather, ScatterAdd, IndexSelect, IndexAdd,
     Upsample, UpsampleBackward,
     Fill, Uniform, Normal, Permutation, Dropout,
-    Sgd, Adam, RmsProp, ClipGradNorm, ClipGradValue, Copy>;
+    Sgd, Adam, RmsProp, ClipGradNorm, ClipGradValue, Copy,
+    ConvActivation, BatchNormActivation, BatchNormActivationBackward>;
 
 }  // namespace cnn

@@ -14,7 +14,7 @@ const calls: AnyModule[] = []
 const observers = new Set<ForwardObserver>()
 
 /** Wraps the `forward` of a module's class and of the classes that it extends, each once. */
-export function wrapForward(module: AnyModule, root: object): void {
+export function wrapForward(module: object, root: object): void {
   let prototype: object | null = Object.getPrototypeOf(module)
   while (prototype && prototype !== root && !wrapped.has(prototype)) {
     wrapped.add(prototype)

@@ -1,9 +1,11 @@
 // Module: the base class of layers and networks; it finds what its fields hold and knows nothing of any layer.
 import { inspect } from 'node:util'
 import type { DeviceName, DType } from '../../types/dtype.js'
+import { type Compiled, type CompileOptions, compile } from '../compile.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
+import { tracing } from '../tracing.js'
 import { wrapForward } from './calls.js'
 import { Buffer, Parameter } from './parameter.js'
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
@@ -117,8 +119,16 @@ function move(tensor: Tensor, target: DeviceName | DType): void {
  * }
  */
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
+  #training = true
+
   /** Whether layers such as dropout and batch normalisation behave as in training. Set by `train()` and `eval()`. */
-  training = true
+  get training(): boolean {
+    tracing()?.observe(this, () => this.#training)
+    return this.#training
+  }
+  set training(training: boolean) {
+    this.#training = training
+  }
 
   constructor() {
     wrapForward(this, Module.prototype)
@@ -126,6 +136,15 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /** What the module computes. */
   abstract forward(...inputs: Inputs): Output
+
+  /**
+   * The module as a compiled function for inference: no gradients; call `eval()` before, since the mode is taken as it is.
+   * @see compile
+   * @example const predict = net.eval().compile()
+   */
+  compile(options: CompileOptions = {}): Compiled<Inputs, Output> {
+    return compile((...inputs: Inputs) => noGrad(() => this.forward(...inputs)), options)
+  }
 
   /** All trained tensors, each once, in the order of the fields. */
   parameters(): Parameter[] {

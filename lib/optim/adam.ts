@@ -44,13 +44,12 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
       options.amsgrad ? handlesOf(bucket, 'maxExpAvgSq') : [],
       params.length,
       this.isDecoupled,
-      options.lr,
-      options.betas[0],
-      options.betas[1],
-      options.eps,
-      options.weightDecay,
-      step,
+      ...this.dynamicFields(options, step),
     )
+  }
+
+  protected override dynamicFields({ lr, betas, eps, weightDecay }: AdamOptions, step: number) {
+    return [lr, betas[0], betas[1], eps, weightDecay, step] as const
   }
 }
 

@@ -3,6 +3,7 @@ import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
 import { keep, tidy } from '../tidy.js'
+import { outsideTrace, provideDynamic, tracing } from '../tracing.js'
 
 /** Options that every group of parameters has. */
 export interface GroupOptions {
@@ -91,6 +92,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   /** Updates the parameters of a bucket in place, in one call. */
   protected abstract update(options: Options, bucket: Bucket): void
 
+  /** The dynamic fields of the op that `update` calls, at step `step`: what may change from step to step. */
+  protected abstract dynamicFields(options: Options, step: number): readonly number[]
+
   /**
    * Adds parameters with options of their own, for instance a layer that was frozen before.
    * @throws ValueError when a parameter is trained already.
@@ -136,11 +140,40 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
           this.check(group)
           for (const bucket of this.#buckets(group)) {
             this.update(group, bucket)
-            for (const state of bucket.states) state.step = bucket.step
+            if (tracing()) this.#provide(group, bucket)
+            else for (const state of bucket.states) state.step = bucket.step
           }
         }
       }),
     )
+  }
+
+  /** A compiled function asks for the fields, and counts the step, at each of its runs. */
+  #provide(group: ParamGroup<Options>, { states }: Bucket): void {
+    const first = states[0]!
+    const ahead = tracing()!.count(first) // steps of the same parameters earlier in the same function
+    const next = (): number => first.step + 1 + ahead
+    tracing()?.observe(group, () => this.#structure())
+    tracing()?.observe(states, () => states.every(({ step }) => step === first.step))
+    provideDynamic({
+      values: () => {
+        this.check(group)
+        return this.dynamicFields(group, next())
+      },
+      done: () => {
+        for (const state of states) state.step++
+      },
+    })
+  }
+
+  /** What a compiled step takes for granted: which parameters there are, and which state they need. */
+  #structure(): string {
+    const groups = this.paramGroups.map((group) => [
+      group.params.length,
+      this.stateNames(group),
+      Object.values(group).filter((value) => typeof value === 'boolean'),
+    ])
+    return JSON.stringify(groups)
   }
 
   #buckets(group: ParamGroup<Options>): Iterable<Bucket> {
@@ -169,7 +202,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
       state = { step: 0, tensors: {} }
       this.#states.set(param, state)
     }
-    for (const name of names) state.tensors[name] ??= keep(zerosFor(param))
+    for (const name of names) state.tensors[name] ??= outsideTrace(() => keep(zerosFor(param)))
     return state
   }
 

@@ -47,11 +47,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
       options.centered ? handlesOf(bucket, 'gradAvg') : [],
       params.length,
       options.centered,
-      options.lr,
-      options.alpha,
-      options.eps,
-      options.weightDecay,
-      options.momentum,
+      ...this.dynamicFields(options),
     )
+  }
+
+  protected override dynamicFields({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions) {
+    return [lr, alpha, eps, weightDecay, momentum] as const
   }
 }

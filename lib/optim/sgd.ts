@@ -47,11 +47,11 @@ export class SGD extends Optimizer<SGDOptions> {
       options.momentum > 0 ? handlesOf(bucket, 'momentumBuffer') : [],
       params.length,
       options.nesterov,
-      options.lr,
-      options.momentum,
-      options.dampening,
-      options.weightDecay,
-      step,
+      ...this.dynamicFields(options, step),
     )
+  }
+
+  protected override dynamicFields({ lr, momentum, dampening, weightDecay }: SGDOptions, step: number) {
+    return [lr, momentum, dampening, weightDecay, step] as const
   }
 }

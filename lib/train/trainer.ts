@@ -1,5 +1,6 @@
 // Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
 import type { DeviceName } from '../../types/dtype.js'
+import { compile } from '../compile.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import type { Module } from '../nn/index.js'
@@ -29,6 +30,11 @@ export interface TrainerOptions {
   callbacks?: readonly TrainerCallback[]
   /** Steps that may be queued and unread. Default 3. */
   stepsInFlight?: number
+  /**
+   * Whether each step, evaluation and prediction is compiled: recorded for each new shape of a batch, then run in one call. False where
+   * the network, the loss or a metric decides by values, or by anything else that changes from step to step. Default true.
+   */
+  compile?: boolean
 }
 
 export interface FitOptions {
@@ -73,6 +79,10 @@ export class Trainer {
   #step = 0
   #history: EpochRecord[] = []
   #best: { epoch: number; value: number } | undefined
+  /** What happens on the device, each compiled unless the caller does not want it. */
+  readonly #train: (x: Tensor, target: Tensor) => Measured
+  readonly #evaluate: (x: Tensor, target: Tensor) => Measured
+  readonly #forward: (x: Tensor) => Tensor
 
   constructor(net: Module, options: TrainerOptions) {
     const { optimizer, scheduler, callbacks = [], stepsInFlight = 3 } = options
@@ -87,6 +97,24 @@ export class Trainer {
     this.#options = options
     this.#callbacks = callbacks
     this.#stepsInFlight = stepsInFlight
+    const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true } = options
+    const compiled = <Args extends readonly unknown[], Result>(
+      fn: (...args: Args) => Result,
+    ): ((...args: Args) => Result) => (isCompiled ? compile(fn) : (...args) => tidy(() => fn(...args)))
+    this.#train = compiled((x: Tensor, target: Tensor) => {
+      const output = this.net.forward(x)
+      const loss = lossOf(output, target)
+      loss.backward()
+      if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
+      this.optimizer.step()
+      this.optimizer.zeroGrad()
+      return noGrad(() => measure(loss, output, target, metrics))
+    })
+    this.#evaluate = compiled((x: Tensor, target: Tensor) => {
+      const output = this.net.forward(x)
+      return measure(lossOf(output, target), output, target, metrics)
+    })
+    this.#forward = compiled((x: Tensor) => this.net.forward(x))
   }
 
   /** Epochs that are finished. */
@@ -142,19 +170,12 @@ export class Trainer {
 
   /** Mean loss and metrics over a loader, in evaluation mode and without gradients; the mode comes back afterwards. */
   async evaluate(loader: BatchSource, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Scores> {
-    const { loss, metrics } = this.#options
     const running = new RunningScores()
     const inFlight = new InFlight(this.#stepsInFlight)
     try {
       await eachBatch(loader, signal, async ({ x, y }) => {
         const examples = x.shape[0] ?? 1
-        const { names, values } = this.#inEvalMode(() =>
-          tidy(() => {
-            const target = this.#moved(y)
-            const output = this.net.forward(this.#moved(x))
-            return measure(loss(output, target), output, target, metrics)
-          }),
-        )
+        const { names, values } = this.#inEvalMode(() => tidy(() => this.#evaluate(this.#moved(x), this.#moved(y))))
         await inFlight.push(readOnce(values).then((data) => running.add(names, data, examples)))
       })
       await inFlight.drain()
@@ -166,7 +187,7 @@ export class Trainer {
 
   /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
   async predict(x: Tensor): Promise<Tensor> {
-    return this.#inEvalMode(() => tidy(() => this.net.forward(this.#moved(x))))
+    return this.#inEvalMode(() => tidy(() => this.#forward(this.#moved(x))))
   }
 
   /** Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically. */
@@ -206,6 +227,7 @@ export class Trainer {
     let learningRate = this.optimizer.lr
     if ('epoch' in loader) loader.epoch = this.#epoch
     this.net.train()
+    this.optimizer.zeroGrad()
     try {
       await eachBatch(loader, signal, async ({ x, y }) => {
         const examples = x.shape[0] ?? 1
@@ -235,18 +257,9 @@ export class Trainer {
   }
 
   #trainStep({ x, y }: TrainingBatch): Measured {
-    const { loss: lossOf, metrics, clipGradNorm: maxNorm, schedulerInterval } = this.#options
-    return tidy(() => {
-      this.optimizer.zeroGrad()
-      const target = this.#moved(y)
-      const output = this.net.forward(this.#moved(x))
-      const loss = lossOf(output, target)
-      loss.backward()
-      if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
-      this.optimizer.step()
-      if (schedulerInterval === 'step') this.scheduler?.step()
-      return noGrad(() => measure(loss, output, target, metrics))
-    })
+    const measured = tidy(() => this.#train(this.#moved(x), this.#moved(y)))
+    if (this.#options.schedulerInterval === 'step') this.scheduler?.step()
+    return measured
   }
 
   #moved(tensor: Tensor): Tensor {

@@ -1,5 +1,16 @@
 // Runs a case of the op suite on one device: inputs from the generator, outputs, gradients, overwritten inputs.
-import { full, functional, manualSeed, memory, noGrad, synchronize, Tensor, tensor, tidy } from '../../lib/index.js'
+import {
+  compile,
+  full,
+  functional,
+  manualSeed,
+  memory,
+  noGrad,
+  synchronize,
+  Tensor,
+  tensor,
+  tidy,
+} from '../../lib/index.js'
 import type { DeviceName } from '../../types/dtype.js'
 import type { Case, Json } from '../cases/case.js'
 import { count, generate, type InputSpec, outputGradient } from './generator.js'
@@ -39,7 +50,6 @@ export function callCase(each: Case, inputs: Inputs): Tensor[] {
   const args = each.call.map((arg) => resolve(arg, inputs))
   const options = Object.entries(each.options).map(([key, value]) => [key, resolve(value, inputs)])
   if (options.length > 0) args.push(Object.fromEntries(options))
-  manualSeed(seed)
   const result = fn(...args)
   return result instanceof Tensor ? [result] : result
 }
@@ -48,31 +58,54 @@ export function inputValues(each: Case): (number[] | null)[] {
   return each.inputs.map((spec, i) => spec && generate(spec, `${each.name}/${i}`))
 }
 
+/** Outputs, gradients and overwritten inputs of a call, by part. */
+function partsOf(each: Case, inputs: Inputs, dtype: ComputeType, device: DeviceName): Map<string, Tensor> {
+  const outputs = callCase(each, inputs)
+  const found = new Map<string, Tensor>()
+  outputs.forEach((y, i) => {
+    found.set(`y${i}`, y)
+  })
+  if (each.grad.length > 0) {
+    const roots = outputs.map((y, i) => ({ y, i })).filter(({ y }) => y.requiresGrad)
+    if (roots.length === 0) throw new Error(`no output of ${each.fn} has a gradient`)
+    for (const { y, i } of roots) {
+      const spec: InputSpec = { shape: [...y.shape], dtype: 'float32', kind: 'uniform', low: -1, high: 1 }
+      const gradient = makeInput(spec, outputGradient(each.name, i, spec.shape), dtype, device)
+      y.backward({ gradient, retainGraph: y !== roots.at(-1)!.y })
+    }
+    for (const i of each.grad) {
+      found.set(`dx${i}`, inputs[i]!.grad ?? full(inputs[i]!.shape, 0, { dtype, device }))
+    }
+  }
+  for (const i of each.mutates) if (inputs[i]) found.set(`m${i}`, inputs[i])
+  return found
+}
+
 /** Outputs, gradients and overwritten inputs of a case. */
-export async function evaluate(each: Case, dtype: ComputeType, device: DeviceName): Promise<Result> {
+export function evaluate(each: Case, dtype: ComputeType, device: DeviceName): Promise<Result> {
+  return evaluateWith(each, dtype, device, (inputs) => partsOf(each, inputs, dtype, device))
+}
+
+/** `evaluate` as a compiled function: each call of it is another run. */
+export function compileCase(each: Case, dtype: ComputeType, device: DeviceName): () => Promise<Result> {
+  const run = compile((...inputs: Inputs) =>
+    Object.fromEntries([...partsOf(each, inputs, dtype, device)].map(([part, t]) => [part, t.detach()])),
+  )
+  return () => evaluateWith(each, dtype, device, (inputs) => new Map(Object.entries(run(...inputs))))
+}
+
+async function evaluateWith(
+  each: Case,
+  dtype: ComputeType,
+  device: DeviceName,
+  call: (inputs: Inputs) => Map<string, Tensor>,
+): Promise<Result> {
   const values = inputValues(each)
   const parts = tidy(() => {
     const inputs = each.inputs.map((spec, i) => spec && makeInput(spec, values[i]!, dtype, device))
     for (const i of each.grad) inputs[i]!.requiresGrad_()
-    const outputs = callCase(each, inputs)
-    const found = new Map<string, Tensor>()
-    outputs.forEach((y, i) => {
-      found.set(`y${i}`, y)
-    })
-    if (each.grad.length > 0) {
-      const roots = outputs.map((y, i) => ({ y, i })).filter(({ y }) => y.requiresGrad)
-      if (roots.length === 0) throw new Error(`no output of ${each.fn} has a gradient`)
-      for (const { y, i } of roots) {
-        const spec: InputSpec = { shape: [...y.shape], dtype: 'float32', kind: 'uniform', low: -1, high: 1 }
-        const gradient = makeInput(spec, outputGradient(each.name, i, spec.shape), dtype, device)
-        y.backward({ gradient, retainGraph: y !== roots.at(-1)!.y })
-      }
-      for (const i of each.grad) {
-        found.set(`dx${i}`, inputs[i]!.grad ?? full(inputs[i]!.shape, 0, { dtype, device }))
-      }
-    }
-    for (const i of each.mutates) if (inputs[i]) found.set(`m${i}`, inputs[i])
-    return found
+    manualSeed(seed)
+    return call(inputs)
   })
   const result: Result = new Map()
   for (const [part, t] of parts) {
@@ -104,6 +137,7 @@ function projection(each: Case, values: (ArrayLike<number> | null)[], dys: (numb
   const outputs = tidy(() =>
     noGrad(() => {
       const inputs = each.inputs.map((spec, i) => spec && makeInput(spec, values[i]!, 'float64', 'reference'))
+      manualSeed(seed)
       return callCase(each, inputs)
     }),
   )

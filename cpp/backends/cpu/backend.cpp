@@ -36,6 +36,10 @@ class CpuBackend final : public Backend {
         op);
   }
 
+  bool fuses(const Op& op) const override {
+    return std::visit([]<class O>(const O& each) { return requires(const Signature& signature, cpu::Engine& engine) { cpu::prepare(each, signature, engine); }; }, op);
+  }
+
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
     return cpu::prepareReorder(from, to, engine_);
   }

@@ -111,13 +111,24 @@ bool isSupported(const Signature& signature) {
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
 }
 
-auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y) {
+// What a convolution does to its sums before it writes them.
+dnnl::primitive_attr attributesOf(Activation activation, bool hasResidual) {
+  dnnl::primitive_attr attributes = userScratchpad();
+  dnnl::post_ops ops;
+  if (hasResidual) ops.append_sum(1.0f);
+  if (activation == Activation::relu) ops.append_eltwise(1.0f, algorithm::eltwise_relu, 0, 0);
+  if (activation == Activation::relu6) ops.append_eltwise(1.0f, algorithm::eltwise_clip, 0, 6);
+  attributes.set_post_ops(ops);
+  return attributes;
+}
+
+auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
+                 algorithm how = algorithm::convolution_direct, const dnnl::primitive_attr& attributes = userScratchpad()) {
   using Forward = dnnl::convolution_forward;
   MemoryDesc weight = anyDesc(g.weight);
-  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, algorithm::convolution_direct, x, weight, plainDesc(g.bias), y, g.stride,
-                                      g.dilation, g.low, g.high)
-                      : Forward::desc(prop_kind::forward_training, algorithm::convolution_direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
-  return Forward::primitive_desc(desc, userScratchpad(), engine.dnnl, true);
+  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, how, x, weight, plainDesc(g.bias), y, g.stride, g.dilation, g.low, g.high)
+                      : Forward::desc(prop_kind::forward_training, how, x, weight, y, g.stride, g.dilation, g.low, g.high);
+  return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
 // A convolution primitive and, where its weights have an order of oneDNN's own, the reorder between that and the plain one.
@@ -145,17 +156,25 @@ struct Launch {
 
 }  // namespace
 
-KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) {
+namespace {
+
+// Inputs: x weight bias? residual?
+template <class AnyConv>
+KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& engine, Activation activation) {
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
-  bool hasBias = signature.inputs[2].defined;
+  bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   Geometry g(op, x.shape, weight.shape, y.shape);
   g.fitEndPadding();
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
 
-  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, g, hasBias, xDesc, yDesc); };
-  auto desc = choose(memoryDesc(engine, x), anyDesc(y.shape), anyDesc(x.shape), anyDesc(y.shape), make);
+  dnnl::primitive_attr attributes = attributesOf(activation, hasResidual);
+  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
+    return makeForward(engine, g, hasBias, xDesc, yDesc, algorithm::convolution_direct, attributes);
+  };
+  MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape);
+  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape), anyDesc(y.shape), make);
   if (!desc) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape);
@@ -164,14 +183,26 @@ KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) {
   if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
   auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, dnnl::convolution_forward(desc), arguments, threads), plan.reorders,
                                          plainDesc(g.weight), desc.weights_desc(), desc.weights_desc().get_size(), threads);
-  auto run = [launch](const Run& run) {
+  auto elements = static_cast<Index>(desc.dst_desc().get_size() / sizeof(float));
+  auto run = [launch, hasResidual, elements](const Run& run) {
+    // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
+    if (hasResidual && run.out<float>(0) != run.in<float>(3)) {
+      parallelFor(elements, grainElements, [&](Index from, Index to) { std::copy(run.in<float>(3) + from, run.in<float>(3) + to, run.out<float>(0) + from); });
+    }
     launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)}, launch->scratch(run));
   };
   auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
-  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), plan.layout, Layout{}};
   kernel->outputs[0].layout = layoutOf(engine, desc.dst_desc(), y.shape);
+  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), plan.layout, Layout{}};
+  if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? kernel->outputs[0].layout : Layout{});
   return kernel;
 }
+
+}  // namespace
+
+KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, Activation::identity); }
+
+KernelPtr prepare(const ConvActivation& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, op.activation); }
 
 KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine& engine) {
   using Backward = dnnl::convolution_backward_data;

@@ -8,6 +8,7 @@ namespace cnn::cpu {
 
 #ifdef CNN_WITH_ONEDNN
 KernelPtr prepare(const Conv&, const Signature&, Engine&);
+KernelPtr prepare(const ConvActivation&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardData&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardWeight&, const Signature&, Engine&);
 #endif
@@ -24,6 +25,8 @@ KernelPtr prepare(const UnaryBackward&, const Signature&, Engine&);
 KernelPtr prepare(const Binary&, const Signature&, Engine&);
 KernelPtr prepare(const BatchNorm&, const Signature&, Engine&);
 KernelPtr prepare(const BatchNormBackward&, const Signature&, Engine&);
+KernelPtr prepare(const BatchNormActivation&, const Signature&, Engine&);
+KernelPtr prepare(const BatchNormActivationBackward&, const Signature&, Engine&);
 KernelPtr prepare(const GroupNorm&, const Signature&, Engine&);
 KernelPtr prepare(const GroupNormBackward&, const Signature&, Engine&);
 KernelPtr prepare(const LayerNorm&, const Signature&, Engine&);

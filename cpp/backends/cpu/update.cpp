@@ -1,4 +1,4 @@
-// Optimizer steps and gradient clipping over many float32 tensors in one call, plain layouts.
+// Optimizer steps and gradient clipping over many float32 tensors in one call, each in whatever dense layout its parameter has.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -17,8 +17,9 @@ namespace {
 struct Lists {
   int count = 0, lists = 0;
   std::vector<Index> starts;  // of tensor i in the range; [count]: the end
+  std::vector<Layout> layouts;
 
-  static std::optional<Lists> make(const Signature& signature, Index length) {
+  static std::optional<Lists> make(const Signature& signature, Index length, const Engine& engine) {
     Lists result;
     result.count = static_cast<int>(length);
     result.lists = length ? static_cast<int>(signature.inputs.size()) / result.count : 0;
@@ -27,7 +28,17 @@ struct Lists {
       if (desc.dtype != DType::float32) return std::nullopt;
     }
     for (int i = 0; i < result.count; i++) result.starts.push_back(result.starts.back() + signature.inputs[static_cast<std::size_t>(i)].elements());
+    for (int i = 0; i < result.count; i++) {
+      const TensorDesc& param = signature.inputs[static_cast<std::size_t>(i)];
+      result.layouts.push_back(engine.isPadded(param) ? Layout{} : param.layout);
+    }
     return result;
+  }
+
+  // All tensors of a place in the lists lie as its parameter does.
+  KernelPtr withLayouts(std::shared_ptr<Kernel> kernel) const {
+    for (int list = 0; list < lists; list++) kernel->inputLayouts.insert(kernel->inputLayouts.end(), layouts.begin(), layouts.end());
+    return kernel;
   }
 
   // Calls f(tensor, from, to) for all elements; `weight` is the work of one.
@@ -49,10 +60,10 @@ struct Lists {
 
 }  // namespace
 
-KernelPtr prepare(const Sgd& op, const Signature& signature, Engine&) {
-  auto lists = Lists::make(signature, op.count);
+KernelPtr prepare(const Sgd& op, const Signature& signature, Engine& engine) {
+  auto lists = Lists::make(signature, op.count, engine);
   if (!lists) return nullptr;
-  return makeKernel(signature, [lists = *lists](const Run& run) {
+  return lists->withLayouts(makeKernel(signature, [lists = *lists](const Run& run) {
     const Sgd& sgd = std::get<Sgd>(run.op);
     auto rate = static_cast<float>(sgd.learningRate), decay = static_cast<float>(sgd.weightDecay), momentum = static_cast<float>(sgd.momentum);
     auto taken = static_cast<float>(1 - sgd.dampening);
@@ -75,13 +86,13 @@ KernelPtr prepare(const Sgd& op, const Signature& signature, Engine&) {
         p[i] -= rate * (nesterov ? g + momentum * b : b);
       }
     });
-  });
+  }));
 }
 
-KernelPtr prepare(const Adam& op, const Signature& signature, Engine&) {
-  auto lists = Lists::make(signature, op.count);
+KernelPtr prepare(const Adam& op, const Signature& signature, Engine& engine) {
+  auto lists = Lists::make(signature, op.count, engine);
   if (!lists) return nullptr;
-  return makeKernel(signature, [lists = *lists](const Run& run) {
+  return lists->withLayouts(makeKernel(signature, [lists = *lists](const Run& run) {
     const Adam& adam = std::get<Adam>(run.op);
     double step = static_cast<double>(adam.step);
     auto beta1 = static_cast<float>(adam.beta1), beta2 = static_cast<float>(adam.beta2);
@@ -113,14 +124,14 @@ KernelPtr prepare(const Adam& op, const Signature& signature, Engine&) {
         p[i] = p[i] * keep - rate * m / (std::sqrt(v) * scale + eps);
       }
     });
-  });
+  }));
 }
 
-KernelPtr prepare(const RmsProp& op, const Signature& signature, Engine&) {
-  auto lists = Lists::make(signature, op.count);
+KernelPtr prepare(const RmsProp& op, const Signature& signature, Engine& engine) {
+  auto lists = Lists::make(signature, op.count, engine);
   if (!lists) return nullptr;
   bool hasBuffers = lists->lists == (op.centered ? 5 : 4);
-  return makeKernel(signature, [lists = *lists, hasBuffers, centered = op.centered](const Run& run) {
+  return lists->withLayouts(makeKernel(signature, [lists = *lists, hasBuffers, centered = op.centered](const Run& run) {
     const RmsProp& rms = std::get<RmsProp>(run.op);
     auto rate = static_cast<float>(rms.learningRate), alpha = static_cast<float>(rms.alpha), rest = static_cast<float>(1 - rms.alpha);
     auto eps = static_cast<float>(rms.eps), decay = static_cast<float>(rms.weightDecay), momentum = static_cast<float>(rms.momentum);
@@ -147,13 +158,13 @@ KernelPtr prepare(const RmsProp& op, const Signature& signature, Engine&) {
         p[i] -= rate * step;
       }
     });
-  });
+  }));
 }
 
-KernelPtr prepare(const ClipGradNorm&, const Signature& signature, Engine&) {
-  auto lists = Lists::make(signature, static_cast<Index>(signature.inputs.size()));
+KernelPtr prepare(const ClipGradNorm&, const Signature& signature, Engine& engine) {
+  auto lists = Lists::make(signature, static_cast<Index>(signature.inputs.size()), engine);
   if (!lists || signature.outputs[0].dtype != DType::float32) return nullptr;
-  return makeKernel(signature, [lists = *lists](const Run& run) {
+  return lists->withLayouts(makeKernel(signature, [lists = *lists](const Run& run) {
     const ClipGradNorm& clip = std::get<ClipGradNorm>(run.op);
     if (!(clip.normType > 0)) {
       fail(ErrorKind::value, "clipGradNorm: normType is ", clip.normType, ", expected a positive number or Infinity");
@@ -189,13 +200,13 @@ KernelPtr prepare(const ClipGradNorm&, const Signature& signature, Engine&) {
 #pragma omp simd
       for (Index i = from; i < to; i++) grad[i] *= factor;
     });
-  });
+  }));
 }
 
-KernelPtr prepare(const ClipGradValue&, const Signature& signature, Engine&) {
-  auto lists = Lists::make(signature, static_cast<Index>(signature.inputs.size()));
+KernelPtr prepare(const ClipGradValue&, const Signature& signature, Engine& engine) {
+  auto lists = Lists::make(signature, static_cast<Index>(signature.inputs.size()), engine);
   if (!lists) return nullptr;
-  return makeKernel(signature, [lists = *lists](const Run& run) {
+  return lists->withLayouts(makeKernel(signature, [lists = *lists](const Run& run) {
     auto limit = static_cast<float>(std::get<ClipGradValue>(run.op).clipValue);
     lists.forEach(1, [&](int tensor, Index from, Index to) {
       float* grad = lists.tensor(run, 0, tensor);
@@ -205,7 +216,7 @@ KernelPtr prepare(const ClipGradValue&, const Signature& signature, Engine&) {
         grad[i] = low > limit ? limit : low;
       }
     });
-  });
+  }));
 }
 
 KernelPtr prepare(const Copy&, const Signature& signature, Engine& engine) {

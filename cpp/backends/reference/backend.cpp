@@ -19,6 +19,8 @@ class ReferenceBackend final : public Backend {
     return {std::visit([&](const auto& each) { return reference::prepare(each, signature); }, op), {}};
   }
 
+  bool fuses(const Op&) const override { return true; }
+
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
     if (!from.layout.isPlain() || !to.layout.isPlain()) {
       fail(ErrorKind::backend, "reorder: layout ", from.layout.id, " to ", to.layout.id, ", expected plain layouts (0)");

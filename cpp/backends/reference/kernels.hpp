@@ -66,5 +66,8 @@ KernelPtr prepare(const RmsProp&, const Signature&);
 KernelPtr prepare(const ClipGradNorm&, const Signature&);
 KernelPtr prepare(const ClipGradValue&, const Signature&);
 KernelPtr prepare(const Copy&, const Signature&);
+KernelPtr prepare(const ConvActivation&, const Signature&);
+KernelPtr prepare(const BatchNormActivation&, const Signature&);
+KernelPtr prepare(const BatchNormActivationBackward&, const Signature&);
 
 }  // namespace cnn::reference

@@ -1,0 +1,34 @@
+// Sums over the positions of a row, for some lanes at once: fast in float32, and joined in double.
+#pragma once
+
+#include "channels.hpp"
+
+namespace cnn::cpu {
+
+// Sums run in float32 over this many positions at most, then in double.
+inline constexpr Index chunk = 256;
+
+// Σ f(value index) over the positions of one row, for `width` lanes that lie `lanes` apart from position to position.
+template <int width, class F>
+void sumPositions(Index positions, Index lanes, double* sums, F f) {
+  double totals[width] = {};
+  for (Index begin = 0; begin < positions; begin += chunk) {
+    Index end = std::min(begin + chunk, positions);
+    if constexpr (width == 1) {
+      float sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (Index p = begin; p < end; p++) sum += f(p * lanes, 0);
+      totals[0] += static_cast<double>(sum);
+    } else {
+      float sum[width] = {};
+      for (Index p = begin; p < end; p++) {
+#pragma omp simd
+        for (int l = 0; l < width; l++) sum[l] += f(p * lanes + l, l);
+      }
+      for (int l = 0; l < width; l++) totals[l] += static_cast<double>(sum[l]);
+    }
+  }
+  for (int l = 0; l < width; l++) sums[l] = totals[l];
+}
+
+}  // namespace cnn::cpu

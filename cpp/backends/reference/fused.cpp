@@ -1,0 +1,75 @@
+// Fused ops by definition: their parts one after another, in a workspace.
+#include <algorithm>
+
+#include "loops.hpp"
+
+namespace cnn::reference {
+
+namespace {
+
+template <class T>
+T activate(Activation activation, T value) {
+  if (activation == Activation::identity) return value;
+  if (value <= 0) return 0;
+  return activation == Activation::relu6 && value >= 6 ? T{6} : value;  // NaN stays
+}
+
+// y ← activation(y + residual)
+template <class T>
+void finish(Activation activation, const T* residual, T* y, Index count) {
+  for (Index i = 0; i < count; i++) y[i] = activate(activation, residual ? static_cast<T>(y[i] + residual[i]) : y[i]);
+}
+
+}  // namespace
+
+KernelPtr prepare(const ConvActivation& op, const Signature& signature) {
+  Conv conv = op.conv();
+  KernelPtr part = prepare(conv, {signature.inputs.first(3), signature.outputs});
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [part, conv = Op(conv), activation = op.activation, count = signature.outputs[0].elements()](const Run& run) {
+      part->run({conv, run.inputs.first(3), run.outputs, run.workspace});
+      finish(activation, run.in<T>(3), run.out<T>(0), count);
+    }, part->workspaceBytes);
+  });
+}
+
+KernelPtr prepare(const BatchNormActivation& op, const Signature& signature) {
+  KernelPtr part = prepare(op.norm(), {signature.inputs.first(5), signature.outputs});
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements()](const Run& run) {
+      Op norm = std::get<BatchNormActivation>(run.op).norm();
+      part->run({norm, run.inputs.first(5), run.outputs.first(3), run.workspace});
+      finish(activation, run.in<T>(5), run.out<T>(0), count);
+    }, part->workspaceBytes);
+  });
+}
+
+KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signature) {
+  std::array<TensorDesc, 5> inputs = {signature.inputs[0], signature.inputs[1], signature.inputs[2], signature.inputs[4], signature.inputs[5]};
+  BatchNormBackward backward{.training = op.training, .eps = op.eps};
+  Descs outputs(signature.outputs.begin(), signature.outputs.begin() + 3);
+  KernelPtr part = prepare(backward, {inputs, outputs});
+  const Dims& shape = signature.inputs[1].shape;
+  Index channels = shape[1], spatial = shape.slice(2).product(), count = shape.product();
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    std::size_t masked = static_cast<std::size_t>(count) * sizeof(T);  // dy where the activation let it through
+    auto run = [=, backward = Op(backward), activation = op.activation, residual = op.residual](const Run& run) {
+      const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *bias = run.in<T>(3), *mean = run.in<T>(4), *invStd = run.in<T>(5), *y = run.in<T>(6);
+      T* g = static_cast<T*>(run.workspace);
+      for (Index i = 0; i < count; i++) {
+        Index c = i / spatial % channels;
+        double before = y ? static_cast<double>(y[i])
+                          : (static_cast<double>(x[i]) - static_cast<double>(mean[c])) * static_cast<double>(invStd[c]) * (weight ? static_cast<double>(weight[c]) : 1) +
+                                (bias ? static_cast<double>(bias[c]) : 0);
+        bool isClamped = activation != Activation::identity && (before <= 0 || (activation == Activation::relu6 && before >= 6));
+        g[i] = isClamped ? T{0} : dy[i];
+      }
+      if (residual) copyElements(run.out<T>(3), g, count);
+      void* parts[] = {g, run.inputs[1], run.inputs[2], run.inputs[4], run.inputs[5]};
+      part->run({backward, parts, run.outputs.first(3), static_cast<std::byte*>(run.workspace) + (masked + 63) / 64 * 64});
+    };
+    return makeKernel(signature, run, (masked + 63) / 64 * 64 + part->workspaceBytes);
+  });
+}
+
+}  // namespace cnn::reference

@@ -1,0 +1,35 @@
+// The passes: functions from graph to graph. Each can be printed and tested on its own; together they make what runs.
+#pragma once
+
+#include <functional>
+
+#include "graph/graph.hpp"
+
+namespace cnn::graph {
+
+/// What a pass may ask of the device: whether it has a kernel for an op. Fused ops stay only where it has.
+struct Target {
+  std::function<bool(const Op&, std::span<const TensorDesc> inputs, const Descs& outputs)> takes;
+};
+
+using Pass = Graph (*)(const Graph&, const Target&);
+
+/// Leaves out nodes whose results nobody reads.
+Graph removeDeadCode(const Graph&, const Target&);
+/// In evaluation, conv → batchNorm is a conv whose weight and bias were computed once: w·γ/σ and β + (b − μ)·γ/σ.
+Graph foldBatchNorm(const Graph&, const Target&);
+/// conv → (+ residual) → activation as one op.
+Graph fuseConv(const Graph&, const Target&);
+/// batchNorm → (+ residual) → activation as one op.
+Graph fuseBatchNorm(const Graph&, const Target&);
+/// The activation's gradient within the normalisation's.
+Graph fuseBatchNormBackward(const Graph&, const Target&);
+
+struct NamedPass {
+  std::string_view name;
+  Pass run;
+};
+/// In the order in which they run.
+std::span<const NamedPass> passes();
+
+}  // namespace cnn::graph

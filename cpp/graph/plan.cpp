@@ -1,0 +1,313 @@
+// Walks the graph once for kernels and layouts, once for in-place results, and packs what is left into one arena.
+#include "plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.hpp"
+#include "memory.hpp"
+#include "ops/infer.hpp"
+#include "ops/names.hpp"
+#include "ops/print.hpp"
+
+namespace cnn::graph {
+
+namespace {
+
+struct Buffer {
+  Place::Kind kind = Place::Kind::arena;
+  std::size_t index = 0;  // of an input or external
+  std::size_t bytes = 0;
+  int first = 0, last = -1;  // steps
+  int sharedWith = -1;       // lies in the memory of that buffer
+};
+
+/// A value in memory: a buffer, read in some shape and layout.
+struct Located {
+  int buffer = -1;
+  TensorDesc desc;
+};
+
+struct Planned {
+  Op op;
+  int node = -1, provider = -1;
+  KernelPtr kernel;
+  std::vector<int> inputs, outputs;  // buffers; -1: none
+  Descs inputDescs;
+  bool isConstant = false;
+};
+
+// Inputs that an element-wise kernel may overwrite with its output 0: every element is read before its place is written.
+std::vector<int> overwritable(const Unary&) { return {0}; }
+std::vector<int> overwritable(const UnaryBackward&) { return {0, 1}; }
+std::vector<int> overwritable(const Binary&) { return {0, 1}; }
+std::vector<int> overwritable(const Dropout&) { return {0}; }
+std::vector<int> overwritable(const BatchNorm&) { return {0}; }
+std::vector<int> overwritable(const ConvActivation&) { return {3}; }
+std::vector<int> overwritable(const BatchNormActivation&) { return {0, 5}; }
+std::vector<int> overwritable(const BatchNormBackward&) { return {0}; }
+std::vector<int> overwritable(const BatchNormActivationBackward&) { return {0}; }
+template <class O>
+std::vector<int> overwritable(const O&) {
+  return {};
+}
+
+class Planner {
+ public:
+  Planner(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals)
+      : device_(device), graph_(graph), uses_(graph), inputs_(inputs), externals_(externals), located_(graph.values.size()) {}
+
+  Plan make() {
+    for (std::size_t id = 0; id < graph_.values.size(); id++) {
+      const Value& value = graph_.values[id];
+      if (value.origin == Value::Origin::node) continue;
+      bool isInput = value.origin == Value::Origin::input;
+      auto index = static_cast<std::size_t>(value.index);
+      TensorDesc desc = isInput ? inputs_[index] : externals_[index];
+      buffers_.push_back({isInput ? Place::Kind::input : Place::Kind::external, index, 0});
+      located_[id] = {static_cast<int>(buffers_.size()) - 1, desc};
+    }
+    for (std::size_t n = 0; n < graph_.nodes.size(); n++) addNode(static_cast<int>(n));
+    findLifetimes();
+    placeResults();
+    shareInPlace();
+    return finish();
+  }
+
+ private:
+  Located& at(ValueId id) { return located_[static_cast<std::size_t>(id)]; }
+
+  int newBuffer(const TensorDesc& desc, bool isConstant) {
+    buffers_.push_back({isConstant ? Place::Kind::constant : Place::Kind::arena, 0, device_.backend().bytes(desc)});
+    return static_cast<int>(buffers_.size()) - 1;
+  }
+
+  // A value in another layout; made once, as long as nobody overwrites the value.
+  Located converted(ValueId id, Layout layout) {
+    Located from = at(id);
+    if (from.desc.layout == layout) return from;
+    auto [found, isNew] = copies_.try_emplace({from.buffer, from.desc.shape, layout.id}, Located());
+    if (isNew) found->second = reorder(from, layout, uses_.isStable(id));
+    return found->second;
+  }
+
+  Located reorder(const Located& from, Layout layout, bool isConstant) {
+    Located to{-1, from.desc};
+    to.desc.layout = layout;
+    to.buffer = newBuffer(to.desc, isConstant);
+    addReorder(from, to, isConstant);
+    return to;
+  }
+
+  void addReorder(const Located& from, const Located& to, bool isConstant) {
+    Planned step{Reshape{.shape = to.desc.shape}};
+    step.kernel = device_.reorder(from.desc, to.desc);
+    step.inputs = {from.buffer};
+    step.outputs = {to.buffer};
+    step.inputDescs = {from.desc};
+    step.isConstant = isConstant;
+    steps_.push_back(std::move(step));
+  }
+
+  void addView(const Node& node) {
+    const auto& reshape = std::get<Reshape>(node.op);
+    Located from = converted(node.inputs[0], Layout{});
+    if (uses_.isMutated(node.outputs[0]) && from.buffer != at(node.inputs[0]).buffer) {
+      const Value& origin = graph_[node.inputs[0]];
+      if (origin.origin != Value::Origin::node) fail(ErrorKind::backend, "compile: ", cnn::toString(origin.desc), " is overwritten through a view of another layout");
+    }
+    from.desc.shape = reshape.shape;
+    at(node.outputs[0]) = from;
+  }
+
+  void addNode(int n) {
+    const Node& node = graph_.nodes[static_cast<std::size_t>(n)];
+    if (std::holds_alternative<Reshape>(node.op)) return addView(node);
+    Descs descs;
+    bool isConstant = isPure(node);
+    for (ValueId id : node.inputs) {
+      descs.push_back(id == noValue ? TensorDesc() : at(id).desc);
+      isConstant = isConstant && (id == noValue || uses_.isStable(id));
+    }
+    for (ValueId id : node.outputs) isConstant = isConstant && uses_.isStable(id);
+    Planned step{node.op, n, node.provider};
+    step.isConstant = isConstant;
+    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), Effort::compiled);
+    int count = static_cast<int>(node.inputs.size());
+    std::vector<std::pair<ValueId, Located>> writeBack;
+    for (int i = 0; i < count; i++) {
+      ValueId id = node.inputs[static_cast<std::size_t>(i)];
+      if (id == noValue) {
+        step.inputs.push_back(-1);
+        step.inputDescs.push_back(TensorDesc());
+        continue;
+      }
+      Layout layout = step.kernel->inputLayouts.empty() ? Layout{} : step.kernel->inputLayouts[static_cast<std::size_t>(i)];
+      bool isOverwritten = mutates(node.op, i, count);
+      Located input = at(id);
+      if (input.desc.layout != layout) {
+        wish(id, layout);
+        if (isOverwritten) {
+          input = reorder(input, layout, false);
+          writeBack.push_back({id, input});
+        } else {
+          input = converted(id, layout);
+        }
+      }
+      step.inputs.push_back(input.buffer);
+      step.inputDescs.push_back(input.desc);
+    }
+    for (std::size_t i = 0; i < step.kernel->outputs.size(); i++) {
+      const TensorDesc& desc = step.kernel->outputs[i];
+      int buffer = newBuffer(desc, isConstant);
+      step.outputs.push_back(buffer);
+      if (i < node.outputs.size()) at(node.outputs[i]) = {buffer, desc};
+    }
+    steps_.push_back(std::move(step));
+    for (auto& [id, copy] : writeBack) addReorder(copy, at(id), false);
+    for (int i = 0; i < count; i++) {
+      ValueId id = node.inputs[static_cast<std::size_t>(i)];
+      if (id == noValue || !mutates(node.op, i, count)) continue;
+      std::erase_if(copies_, [&](const auto& copy) { return std::get<0>(copy.first) == at(id).buffer; });
+    }
+  }
+
+  // A parameter that is trained here may lie as its convolution likes it, from now on.
+  void wish(ValueId id, Layout layout) {
+    const Value& value = graph_[id];
+    if (value.origin != Value::Origin::external || !uses_.isMutated(id) || layout.isPlain()) return;
+    bool isKnown = std::any_of(wishes_.begin(), wishes_.end(), [&](const auto& each) { return each.first == value.index; });
+    if (!isKnown) wishes_.push_back({value.index, layout});
+  }
+
+  void findLifetimes() {
+    for (std::size_t s = 0; s < steps_.size(); s++) {
+      for (int id : steps_[s].outputs) {
+        Buffer& buffer = buffers_[static_cast<std::size_t>(id)];
+        if (buffer.last < 0) buffer.first = static_cast<int>(s);
+        buffer.last = static_cast<int>(s);
+      }
+      for (int id : steps_[s].inputs) {
+        if (id >= 0) buffers_[static_cast<std::size_t>(id)].last = static_cast<int>(s);
+      }
+    }
+  }
+
+  // What the caller gets has memory of its own.
+  void placeResults() {
+    for (ValueId id : graph_.results) {
+      Buffer& buffer = buffers_[static_cast<std::size_t>(at(id).buffer)];
+      if (buffer.kind != Place::Kind::arena) continue;
+      buffer.kind = Place::Kind::result;
+      buffer.index = plan_.resultBytes.size();
+      plan_.resultBytes.push_back(buffer.bytes);
+    }
+  }
+
+  int rootOf(int id) const {
+    while (buffers_[static_cast<std::size_t>(id)].sharedWith >= 0) id = buffers_[static_cast<std::size_t>(id)].sharedWith;
+    return id;
+  }
+
+  // An input that is read for the last time gives its memory to the output.
+  void shareInPlace() {
+    for (std::size_t s = 0; s < steps_.size(); s++) {
+      Planned& step = steps_[s];
+      if (step.isConstant || step.node < 0 || step.outputs.empty()) continue;
+      Buffer& output = buffers_[static_cast<std::size_t>(step.outputs[0])];
+      if (output.kind != Place::Kind::arena) continue;
+      for (int i : std::visit([](const auto& op) { return overwritable(op); }, step.op)) {
+        if (i >= static_cast<int>(step.inputs.size())) continue;
+        int id = step.inputs[static_cast<std::size_t>(i)];
+        if (id < 0) continue;
+        int root = rootOf(id);
+        Buffer& input = buffers_[static_cast<std::size_t>(root)];
+        // The same layout and size, so that element i lies where element i lay.
+        const TensorDesc &from = step.inputDescs[static_cast<std::size_t>(i)], &to = step.kernel->outputs[0];
+        bool isAlike = from.layout == to.layout && from.shape == to.shape && from.dtype == to.dtype;
+        bool isRepeated = std::count_if(step.inputs.begin(), step.inputs.end(), [&](int other) { return other >= 0 && rootOf(other) == root; }) > 1;
+        if (input.kind != Place::Kind::arena || input.last != static_cast<int>(s) || !isAlike || isRepeated || input.bytes < output.bytes) continue;
+        output.sharedWith = root;
+        input.last = std::max(input.last, output.last);
+        break;
+      }
+    }
+  }
+
+  Plan finish() {
+    std::vector<Lifetime> lifetimes, constantLifetimes;
+    std::vector<std::size_t> slot(buffers_.size());
+    for (std::size_t id = 0; id < buffers_.size(); id++) {
+      Buffer& buffer = buffers_[id];
+      if (buffer.kind == Place::Kind::arena && buffer.sharedWith < 0) {
+        slot[id] = lifetimes.size();
+        lifetimes.push_back({buffer.bytes, buffer.first, buffer.last});
+      }
+      // Constants that only other constants read need not stay, but they are small beside what they make: weights.
+      if (buffer.kind == Place::Kind::constant) {
+        buffer.index = plan_.constantBytes.size();
+        plan_.constantBytes.push_back(buffer.bytes);
+      }
+    }
+    std::vector<std::size_t> workspaces(steps_.size());
+    for (std::size_t s = 0; s < steps_.size(); s++) {
+      if (steps_[s].kernel->workspaceBytes == 0) continue;
+      auto& list = steps_[s].isConstant ? constantLifetimes : lifetimes;
+      workspaces[s] = list.size();
+      list.push_back({steps_[s].kernel->workspaceBytes, static_cast<int>(s), static_cast<int>(s)});
+    }
+    Arena arena = packArena(lifetimes), constantArena = packArena(constantLifetimes);
+    plan_.arenaBytes = arena.bytes;
+    plan_.constantArenaBytes = constantArena.bytes;
+    auto placeOf = [&](int id) -> Place {
+      if (id < 0) return {};
+      auto root = static_cast<std::size_t>(rootOf(id));
+      const Buffer& buffer = buffers_[root];
+      return {buffer.kind, buffer.kind == Place::Kind::arena ? arena.offsets[slot[root]] : buffer.index};
+    };
+    for (std::size_t s = 0; s < steps_.size(); s++) {
+      Planned& planned = steps_[s];
+      Step step{std::move(planned.op), planned.node, planned.provider, planned.kernel, {}, {}, {}, std::move(planned.inputDescs)};
+      for (int id : planned.inputs) step.inputs.push_back(placeOf(id));
+      for (int id : planned.outputs) step.outputs.push_back(placeOf(id));
+      if (planned.kernel->workspaceBytes) {
+        step.workspace = {Place::Kind::arena, (planned.isConstant ? constantArena : arena).offsets[workspaces[s]]};
+      }
+      (planned.isConstant ? plan_.constants : plan_.steps).push_back(std::move(step));
+    }
+    for (ValueId id : graph_.results) plan_.outputs.push_back({placeOf(at(id).buffer), at(id).desc});
+    for (const TensorDesc& desc : inputs_) plan_.inputLayouts.push_back(desc.layout);
+    for (const TensorDesc& desc : externals_) plan_.externalLayouts.push_back(desc.layout);
+    plan_.wishes = std::move(wishes_);
+    return std::move(plan_);
+  }
+
+  struct CopyOrder {
+    using Key = std::tuple<int, Dims, std::uint32_t>;
+    bool operator()(const Key& a, const Key& b) const {
+      if (std::get<0>(a) != std::get<0>(b)) return std::get<0>(a) < std::get<0>(b);
+      if (std::get<2>(a) != std::get<2>(b)) return std::get<2>(a) < std::get<2>(b);
+      const Dims &x = std::get<1>(a), &y = std::get<1>(b);
+      return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
+    }
+  };
+
+  Device& device_;
+  const Graph& graph_;
+  const Uses uses_;
+  std::span<const TensorDesc> inputs_, externals_;
+  std::vector<Located> located_;  // by value
+  std::vector<Buffer> buffers_;
+  std::vector<Planned> steps_;
+  std::map<CopyOrder::Key, Located, CopyOrder> copies_;
+  std::vector<std::pair<int, Layout>> wishes_;
+  Plan plan_;
+};
+
+}  // namespace
+
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals) {
+  return Planner(device, graph, inputs, externals).make();
+}
+
+}  // namespace cnn::graph

@@ -1,0 +1,44 @@
+// Plan: a graph made ready for one device: a kernel for every node, a layout for every value, a place in memory for every buffer.
+#pragma once
+
+#include "recorder.hpp"
+
+namespace cnn::graph {
+
+/// Where a step finds a pointer when the plan runs.
+struct Place {
+  enum class Kind : std::uint8_t { none, input, external, constant, result, arena };
+  Kind kind = Kind::none;
+  std::size_t at = 0;  // its number, or its offset in the arena
+};
+
+struct Step {
+  Op op;
+  int node = -1;        // in the graph; -1: a reorder
+  int provider = -1;
+  KernelPtr kernel;
+  std::vector<Place> inputs, outputs;
+  Place workspace;
+  Descs inputDescs;  // for messages, and to count work
+};
+
+struct Plan {
+  std::vector<Step> constants;  // run once, and again when an external was overwritten
+  std::vector<Step> steps;      // run each time
+  std::vector<std::size_t> constantBytes, resultBytes;
+  std::size_t arenaBytes = 0, constantArenaBytes = 0;
+  /// What the function returns, then gradients: where each lies and how.
+  struct Output {
+    Place place;
+    TensorDesc desc;
+  };
+  std::vector<Output> outputs;
+  std::vector<Layout> inputLayouts, externalLayouts;  // as the steps expect them
+  /// For externals that the steps overwrite and would like to lie otherwise: that layout.
+  std::vector<std::pair<int, Layout>> wishes;
+};
+
+/// `externals`: how they lie now.
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals);
+
+}  // namespace cnn::graph

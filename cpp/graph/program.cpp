@@ -1,0 +1,315 @@
+// Running a plan: pointers for this run, one task on the queue, then what the function did to gradients and counters.
+#include "program.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/apply.hpp"
+#include "ops/names.hpp"
+#include "ops/print.hpp"
+#include "work.hpp"
+
+namespace cnn::graph {
+
+namespace {
+
+Graph optimised(const Recording& recording, std::size_t count) {
+  Device& device = *recording.device;
+  Target target{[&device](const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
+    return device.backend().fuses(op) && device.backend().prepare(op, Signature{inputs, outputs}).kernel != nullptr;
+  }};
+  Graph graph = recording.graph;
+  for (const NamedPass& pass : passes().first(count)) graph = pass.run(graph, target);
+  return graph;
+}
+
+template <class O>
+constexpr std::size_t dynamicCount(const O&) {
+  return std::tuple_size_v<decltype(O::dynamicFields())>;
+}
+
+std::size_t dynamicCount(const Op& op) {
+  return std::visit([](const auto& each) { return dynamicCount(each); }, op);
+}
+
+void setField(double& field, double value) { field = value; }
+void setField(Index& field, double value) { field = static_cast<Index>(value); }
+
+void setDynamicFields(Op& op, std::span<const double> values) {
+  std::visit(
+      [&](auto& each) {
+        std::size_t i = 0;
+        std::apply([&](const auto&... fields) { (setField(each.*fields.member, values[i++]), ...); }, each.dynamicFields());
+      },
+      op);
+}
+
+std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inputs) {
+  return leaf.input < 0 ? leaf.tensor.lock() : inputs[static_cast<std::size_t>(leaf.input)].impl();
+}
+
+}  // namespace
+
+/// The pointers of one run, and the steps that they are for.
+struct Program::Launch {
+  std::shared_ptr<const Plan> plan;
+  std::vector<void*> inputs, externals, constants, results;
+  std::byte* arena = nullptr;
+  std::vector<std::pair<std::size_t, Op>> bound;  // steps whose ops have fields of this very run
+  std::function<void(std::vector<StepProfile>)> profiled;
+
+  void* pointer(const Place& place) const {
+    switch (place.kind) {
+      case Place::Kind::none: return nullptr;
+      case Place::Kind::input: return inputs[place.at];
+      case Place::Kind::external: return externals[place.at];
+      case Place::Kind::constant: return constants[place.at];
+      case Place::Kind::result: return results[place.at];
+      case Place::Kind::arena: return arena + place.at;
+    }
+    return nullptr;
+  }
+
+  void run(const std::vector<Step>& steps) const {
+    std::vector<void*> pointers;
+    std::vector<StepProfile> profile;
+    auto next = bound.begin();
+    for (std::size_t s = 0; s < steps.size(); s++) {
+      const Step& step = steps[s];
+      const Op* op = &step.op;
+      if (next != bound.end() && next->first == s) op = &(next++)->second;
+      pointers.clear();
+      for (const Place& place : step.inputs) pointers.push_back(pointer(place));
+      for (const Place& place : step.outputs) pointers.push_back(pointer(place));
+      std::span<void* const> all(pointers);
+      auto start = std::chrono::steady_clock::now();
+      try {
+        step.kernel->run(Run{*op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
+      } catch (const Error& error) {
+        throw Error(error.kind, cnn::text(error.what(), " — in ", describe(*op, step.inputDescs), " of a compiled function"));
+      }
+      if (profiled) {
+        std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+        profile.push_back({step.node < 0 ? "reorder" : std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
+                           step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.inputDescs, step.kernel->outputs)});
+      }
+    }
+    if (profiled) profiled(std::move(profile));
+  }
+};
+
+Program::Program(Recording recording) : recording_(std::move(recording)), graph_(optimised(recording_, passes().size())) {
+  std::vector<std::size_t> counts(static_cast<std::size_t>(recording_.providers));
+  for (const Node& node : recording_.graph.nodes) {
+    if (node.provider >= 0) counts[static_cast<std::size_t>(node.provider)] = dynamicCount(node.op);
+  }
+  for (std::size_t count : counts) providedFields_ += count;
+  Uses uses(graph_);
+  isMutated_.resize(recording_.externals.size());
+  hasMoved_.resize(recording_.externals.size());
+  shapes_.resize(recording_.externals.size());
+  for (std::size_t id = 0; id < graph_.values.size(); id++) {
+    const Value& value = graph_.values[id];
+    if (value.origin != Value::Origin::external) continue;
+    isMutated_[static_cast<std::size_t>(value.index)] = uses.isMutated(static_cast<ValueId>(id));
+    shapes_[static_cast<std::size_t>(value.index)] = value.desc.shape;
+  }
+}
+
+Tensor Program::external(std::size_t i) const {
+  const External& external = recording_.externals[i];
+  if (external.constant) return external.constant;
+  if (!external.isGradient) return Tensor(external.tensor.lock());
+  auto leaf = external.gradientOf.lock();
+  return Tensor(leaf ? leaf->grad : nullptr);
+}
+
+bool Program::holds(std::span<const Tensor> inputs) const {
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    const External& each = recording_.externals[i];
+    Tensor tensor = external(i);
+    if (!tensor || tensor.device() != recording_.device) return false;
+    if (each.isGradient || each.constant) continue;
+    // Without handles it was disposed of, or another tensor has taken its place.
+    if (tensor->handles == 0 || tensor->requiresGrad != each.requiresGrad) return false;
+  }
+  for (auto [first, second] : recording_.aliases) {
+    if (inputs[first]->storage != inputs[second]->storage) return false;
+  }
+  for (const GradientGuard& guard : recording_.guards) {
+    auto leaf = leafOf(guard.leaf, inputs);
+    if (!leaf || (leaf->grad != nullptr) != guard.hasGradient) return false;
+  }
+  return true;
+}
+
+// Makes the plan for the layouts in which the tensors lie now. Parameters that are trained move to the layouts that their
+// convolutions like, if nobody else holds their memory.
+void Program::prepare(Session& session, std::span<const Tensor> inputs) {
+  auto layoutsHold = [&] {
+    if (!plan_) return false;
+    for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+      if (external(i).desc().layout != plan_->externalLayouts[i]) return false;
+    }
+    return true;
+  };
+  if (layoutsHold()) return;
+  hasConstants_ = false;
+  // Each tensor moves once: its first reader, the forward pass, decides.
+  for (bool hasMoved = true; hasMoved;) {
+    Descs inputDescs, externalDescs;
+    for (std::size_t i = 0; i < inputs.size(); i++) {
+      inputDescs.push_back(plan_ ? TensorDesc(inputs[i].dtype(), inputs[i].shape(), plan_->inputLayouts[i]) : inputs[i].desc());
+    }
+    for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+      externalDescs.push_back(TensorDesc(external(i).dtype(), shapes_[i], external(i).desc().layout));
+    }
+    plan_ = std::make_shared<const Plan>(makePlan(*recording_.device, graph_, inputDescs, externalDescs));
+    hasMoved = false;
+    for (const auto& [i, layout] : plan_->wishes) {
+      Tensor tensor = external(static_cast<std::size_t>(i));
+      TensorDesc wished = tensor.desc();
+      wished.layout = layout;
+      bool isDense = recording_.device->backend().bytes(wished) == wished.plainBytes();
+      auto hasMovedBefore = hasMoved_[static_cast<std::size_t>(i)];
+      if (recording_.externals[static_cast<std::size_t>(i)].isGradient || tensor->storage.use_count() > 1 || !isDense || hasMovedBefore) continue;
+      hasMoved_[static_cast<std::size_t>(i)] = true;
+      Tensor moved = withLayout(session, tensor, layout);
+      moved->storage->version = tensor->storage->version;
+      tensor->storage = moved->storage;
+      tensor->desc.layout = layout;
+      hasMoved = true;
+    }
+  }
+}
+
+// Constants are computed again when somebody has overwritten what they were computed from.
+void Program::computeConstants(Session& session) {
+  if (plan_->constants.empty()) return;
+  std::uint64_t version = 0;
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    if (!isMutated_[i]) version += external(i)->storage->version;
+  }
+  if (hasConstants_ && version == constantsVersion_) return;
+  Allocator& allocator = recording_.device->allocator();
+  constants_.clear();
+  Launch launch{plan_, {}, {}, {}, {}, nullptr, {}, {}};
+  for (std::size_t bytes : plan_->constantBytes) {
+    constants_.push_back(Tensor::ofBytes(recording_.device, bytes));
+    launch.constants.push_back(constants_.back()->storage->data());
+  }
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
+  Allocator::Block arena;
+  if (plan_->constantArenaBytes) arena = allocator.allocate(plan_->constantArenaBytes, false);
+  launch.arena = static_cast<std::byte*>(arena.memory);
+  recording_.device->queue().push([launch = std::move(launch)] { launch.run(launch.plan->constants); }, session.failures());
+  allocator.release(arena, false);
+  constantsVersion_ = version;
+  hasConstants_ = true;
+}
+
+Tensors Program::run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics) {
+  return launch(session, inputs, dynamics, {});
+}
+
+Tensors Program::profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
+                         std::function<void(std::vector<StepProfile>)> done) {
+  return launch(session, inputs, dynamics, std::move(done));
+}
+
+Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
+                        std::function<void(std::vector<StepProfile>)> done) {
+  if (dynamics.size() != providedFields_) {
+    fail(ErrorKind::value, "compile: got ", dynamics.size(), " dynamic fields, expected ", providedFields_);
+  }
+  prepare(session, inputs);
+  computeConstants(session);
+  const Plan& plan = *plan_;
+  Device& device = *recording_.device;
+  Launch launch{plan_, {}, {}, {}, {}, nullptr, {}, std::move(done)};
+
+  Tensors given;
+  for (std::size_t i = 0; i < inputs.size(); i++) {
+    given.push_back(withLayout(session, inputs[i], plan.inputLayouts[i]));
+    launch.inputs.push_back(given.back()->storage->data());
+  }
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
+  for (const Tensor& constant : constants_) launch.constants.push_back(constant->storage->data());
+
+  // Fields of this very run: what providers gave, and random counters that go on from where the session stands.
+  std::vector<std::size_t> starts(static_cast<std::size_t>(recording_.providers));
+  std::size_t next = 0;
+  for (const Node& node : recording_.graph.nodes) {
+    if (node.provider < 0) continue;
+    starts[static_cast<std::size_t>(node.provider)] = next;
+    next += dynamicCount(node.op);
+  }
+  Index shift = session.offset() - recording_.firstOffset, seed = session.seed();
+  for (std::size_t s = 0; s < plan.steps.size(); s++) {
+    const Step& step = plan.steps[s];
+    bool isRandom = std::visit([](const auto& each) { return requires { each.seed; }; }, step.op);
+    if (step.provider < 0 && !isRandom) continue;
+    Op op = step.op;
+    if (step.provider >= 0) setDynamicFields(op, dynamics.subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
+    std::visit(
+        [&](auto& each) {
+          if constexpr (requires { each.seed; }) {
+            each.seed = seed;
+            each.offset += shift;
+          }
+        },
+        op);
+    launch.bound.emplace_back(s, std::move(op));
+  }
+
+  Tensors results;  // memory of what comes out
+  for (std::size_t bytes : plan.resultBytes) {
+    results.push_back(Tensor::ofBytes(recording_.device, bytes));
+    launch.results.push_back(results.back()->storage->data());
+  }
+  Allocator::Block arena;
+  if (plan.arenaBytes) arena = device.allocator().allocate(plan.arenaBytes, false);
+  launch.arena = static_cast<std::byte*>(arena.memory);
+  device.queue().push([launch = std::move(launch)] { launch.run(launch.plan->steps); }, session.failures());
+  device.allocator().release(arena, false);
+
+  Tensors outputs;
+  for (const Plan::Output& output : plan.outputs) {
+    Tensor memory = output.place.kind == Place::Kind::result     ? results[output.place.at]
+                    : output.place.kind == Place::Kind::input    ? given[output.place.at]
+                                                                 : external(output.place.at);
+    Tensor tensor = memory.detach();
+    tensor->desc = output.desc;
+    outputs.push_back(std::move(tensor));
+  }
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    if (isMutated_[i]) external(i)->storage->version++;
+  }
+  for (const GradientEffect& effect : recording_.effects) {
+    auto leaf = leafOf(effect.leaf, inputs);
+    if (leaf) leaf->grad = effect.result < 0 ? nullptr : outputs[static_cast<std::size_t>(effect.result)].impl();
+  }
+  session.setOffset(session.offset() + recording_.offsetCount);
+  outputs.resize(recording_.resultCount);
+  return outputs;
+}
+
+std::string Program::textAfter(std::size_t count) const {
+  return toString(optimised(recording_, std::min(count, passes().size())));
+}
+
+ProgramFigures Program::figures() const {
+  ProgramFigures figures;
+  figures.recordedNodes = recording_.graph.nodes.size();
+  figures.nodes = graph_.nodes.size();
+  if (!plan_) return figures;
+  figures.steps = plan_->steps.size();
+  figures.constantSteps = plan_->constants.size();
+  for (const Step& step : plan_->steps) figures.reorders += step.node < 0 ? 1 : 0;
+  figures.arenaBytes = plan_->arenaBytes;
+  for (std::size_t bytes : plan_->constantBytes) figures.constantBytes += bytes;
+  for (std::size_t bytes : plan_->resultBytes) figures.resultBytes += bytes;
+  return figures;
+}
+
+}  // namespace cnn::graph

@@ -1,0 +1,60 @@
+// Program: a recorded function that runs in one call: passes, plan, and what ties it to the tensors that were there before.
+#pragma once
+
+#include <optional>
+
+#include "passes/passes.hpp"
+#include "plan.hpp"
+
+namespace cnn::graph {
+
+struct ProgramFigures {
+  std::size_t recordedNodes = 0, nodes = 0, steps = 0, reorders = 0, constantSteps = 0;
+  std::size_t arenaBytes = 0, constantBytes = 0, resultBytes = 0;
+};
+
+/// What one step took in a profiled run.
+struct StepProfile {
+  std::string name, detail;
+  double seconds = 0, multiplyAdds = 0, bytes = 0;
+};
+
+class Program {
+ public:
+  explicit Program(Recording recording);
+
+  /// Whether all that the recording took for granted still holds; false: record again.
+  bool holds(std::span<const Tensor> inputs) const;
+  /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of the providers.
+  Tensors run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics);
+  /// As `run`, and calls `done` on the queue's thread with the time of every step.
+  Tensors profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
+                  std::function<void(std::vector<StepProfile>)> done);
+
+  Device& device() const { return *recording_.device; }
+  std::size_t providedFields() const { return providedFields_; }
+  std::string text() const { return toString(graph_); }
+  /// Before any pass (0), after the first pass (1), …
+  std::string textAfter(std::size_t passes) const;
+  ProgramFigures figures() const;
+
+ private:
+  struct Launch;
+  void prepare(Session& session, std::span<const Tensor> inputs);
+  void computeConstants(Session& session);
+  Tensor external(std::size_t i) const;
+  Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
+                 std::function<void(std::vector<StepProfile>)> done);
+
+  Recording recording_;
+  Graph graph_;  // after all passes
+  std::size_t providedFields_ = 0;
+  std::shared_ptr<const Plan> plan_;
+  std::vector<bool> isMutated_, hasMoved_;  // externals
+  std::vector<Dims> shapes_;     // in which the externals were first used
+  std::vector<Tensor> constants_;
+  std::uint64_t constantsVersion_ = 0;  // of the externals when the constants were computed
+  bool hasConstants_ = false;
+};
+
+}  // namespace cnn::graph

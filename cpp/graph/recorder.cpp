@@ -1,0 +1,181 @@
+// How ops become nodes, memory becomes values, and what the function did to gradients becomes its effects.
+#include "recorder.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "ops/names.hpp"
+#include "ops/print.hpp"
+
+namespace cnn::graph {
+
+Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : session_(session), inputs_(std::move(inputs)) {
+  if (session.trace) fail(ErrorKind::value, "compile: a compiled function was called while another one is recorded; call the function itself there");
+  Graph& graph = recording_.graph;
+  for (std::size_t i = 0; i < inputs_.size(); i++) {
+    const Tensor& input = inputs_[i];
+    if (input->storage->isSymbolic()) fail(ErrorKind::value, "compile: argument ", i, " was made while a function was recorded: it has no values");
+    if (input->node) {
+      fail(ErrorKind::gradient, "compile: argument ", i, " ", cnn::toString(input.desc()),
+           " is a result that wants a gradient, which does not flow through a compiled function; detach() it");
+    }
+    if (recording_.device && recording_.device != input.device()) {
+      fail(ErrorKind::device, "compile: the arguments are on ", recording_.device->name(), " and ", input.device()->name(), ", expected one device");
+    }
+    recording_.device = input.device();
+    TensorDesc desc(input.dtype(), input.shape());
+    recording_.inputs.push_back(desc);
+    graph.values.push_back({Value::Origin::input, static_cast<int>(i), desc});
+    auto [first, isNew] = known_.try_emplace(input->storage.get(), static_cast<ValueId>(i));
+    if (!isNew) recording_.aliases.emplace_back(first->second, i);
+  }
+  recording_.firstOffset = session.offset();
+  session.trace = this;
+}
+
+Recorder::~Recorder() { restore(); }
+
+void Recorder::restore() {
+  if (!isRecording_) return;
+  isRecording_ = false;
+  session_.trace = nullptr;
+  session_.setOffset(recording_.firstOffset);
+  for (Touched& touched : touched_) touched.leaf->grad = touched.before;
+}
+
+// The value that a tensor's memory holds, in whatever shape.
+ValueId Recorder::rootOf(const Tensor& tensor) {
+  const Storage& storage = *tensor->storage;
+  ValueId id = storage.valueIn(*this);
+  if (id == noValue) {
+    if (storage.isSymbolic()) fail(ErrorKind::value, "compile: a tensor was made while another function was recorded: it has no values");
+    auto [found, isNew] = known_.try_emplace(&storage, static_cast<ValueId>(recording_.graph.values.size()));
+    id = found->second;
+    if (isNew) {
+      if (recording_.device && recording_.device != tensor.device()) {
+        fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(), ", expected ", recording_.device->name());
+      }
+      recording_.device = tensor.device();
+      External external;
+      auto of = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before && each.before->storage.get() == &storage; });
+      if (of != touched_.end()) {
+        external.gradientOf = of->leaf;
+        external.isGradient = true;
+        of->isReadFirst = true;
+      } else {
+        if (tensor->node) {
+          fail(ErrorKind::gradient, "compile: ", cnn::toString(tensor.desc()),
+               " was computed before and wants a gradient, which does not flow through a compiled function; detach() it");
+        }
+        bool isConstant = std::any_of(constants_.begin(), constants_.end(), [&](const Tensor& each) { return each->storage == tensor->storage; });
+        if (isConstant || tensor->handles == 0) {
+          external.constant = tensor;
+        } else {
+          external.tensor = tensor.impl();
+        }
+        external.requiresGrad = tensor->requiresGrad;
+      }
+      recording_.graph.values.push_back(
+          {Value::Origin::external, static_cast<int>(recording_.externals.size()), TensorDesc(tensor.dtype(), tensor.shape())});
+      recording_.externals.push_back(std::move(external));
+    }
+  }
+  for (auto next = current_.find(id); next != current_.end(); next = current_.find(id)) id = next->second;
+  return id;
+}
+
+ValueId Recorder::view(ValueId id, const Dims& shape) {
+  Graph& graph = recording_.graph;
+  auto [found, isNew] = views_.try_emplace({id, text(shape, versions_[id])}, static_cast<ValueId>(graph.values.size()));
+  if (isNew) {
+    ValueId y = graph.add(TensorDesc(graph[id].desc.dtype, shape));
+    graph.nodes.push_back({Reshape{.shape = shape}, {id}, {y}});
+  }
+  return found->second;
+}
+
+ValueId Recorder::use(const Tensor& tensor) {
+  ValueId id = rootOf(tensor);
+  return recording_.graph[id].desc.shape == tensor.shape() ? id : view(id, tensor.shape());
+}
+
+Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) {
+  Graph& graph = recording_.graph;
+  if (std::holds_alternative<Reshape>(op)) {  // the same memory: whoever reads it makes the view
+    rootOf(inputs[0]);
+    Tensor y = inputs[0].detach();
+    y->desc = outputs[0];
+    return {y};
+  }
+  if (recording_.device && device != recording_.device) {
+    fail(ErrorKind::device, "compile: ", nameOf(op), " is on ", device->name(), ", expected ", recording_.device->name(), " as all before");
+  }
+  recording_.device = device;
+  Node node{op, {}, {}};
+  int count = static_cast<int>(inputs.size());
+  for (const Tensor& input : inputs) node.inputs.push_back(input ? use(input) : noValue);
+  for (int i = 0; i < count; i++) {
+    const Tensor& input = inputs[static_cast<std::size_t>(i)];
+    if (!input || !mutates(op, i, count)) continue;
+    ValueId root = rootOf(input), id = node.inputs[static_cast<std::size_t>(i)];
+    if (root != id) {
+      if (graph[root].origin != Value::Origin::node) {
+        fail(ErrorKind::value, "compile: ", nameOf(op), " overwrites a view of ", cnn::toString(graph[root].desc), ", expected that tensor itself");
+      }
+      current_[root] = id;
+    }
+    versions_[id]++;
+  }
+  Tensors results;
+  for (const TensorDesc& desc : outputs) {
+    ValueId id = graph.add(TensorDesc(desc.dtype, desc.shape));
+    node.outputs.push_back(id);
+    results.push_back(Tensor::symbolic(device, TensorDesc(desc.dtype, desc.shape), *this, id));
+  }
+  graph.nodes.push_back(std::move(node));
+  return results;
+}
+
+void Recorder::touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) {
+  bool isKnown = std::any_of(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.leaf == leaf; });
+  if (!isKnown) touched_.push_back({leaf, leaf->grad, isRead});
+}
+
+int Recorder::provideDynamic() {
+  if (recording_.graph.nodes.empty()) fail(ErrorKind::value, "compile: no op was recorded whose fields could be provided");
+  return recording_.graph.nodes.back().provider = recording_.providers++;
+}
+
+Recording Recorder::finish(std::span<const Tensor> results) {
+  Graph& graph = recording_.graph;
+  for (const Tensor& tensor : results) {
+    if (tensor.requiresGrad()) {
+      fail(ErrorKind::gradient, "compile: the result ", cnn::toString(tensor.desc()),
+           " wants a gradient, which does not flow out of a compiled function; call backward() inside of it, or compile within noGrad()");
+    }
+    graph.results.push_back(use(tensor));
+  }
+  recording_.resultCount = results.size();
+  for (const Touched& touched : touched_) {
+    auto argument = std::find_if(inputs_.begin(), inputs_.end(), [&](const Tensor& input) { return input.impl() == touched.leaf; });
+    int input = argument == inputs_.end() ? -1 : static_cast<int>(argument - inputs_.begin());
+    Leaf leaf{input < 0 ? touched.leaf : nullptr, input};
+    if (touched.isReadFirst) recording_.guards.push_back({leaf, touched.before != nullptr});
+    const auto& after = touched.leaf->grad;
+    if (after == touched.before) continue;
+    GradientEffect effect{leaf};
+    if (after) {
+      effect.result = static_cast<int>(graph.results.size());
+      graph.results.push_back(use(Tensor(after)));
+    }
+    recording_.effects.push_back(std::move(effect));
+  }
+  recording_.offsetCount = session_.offset() - recording_.firstOffset;
+  if (!recording_.device) fail(ErrorKind::value, "compile: the function used no tensor");
+  restore();
+  inputs_.clear();
+  constants_.clear();
+  return std::move(recording_);
+}
+
+}  // namespace cnn::graph

@@ -1,0 +1,43 @@
+// The counts behind a profile.
+#include "work.hpp"
+
+#include "ops/infer.hpp"
+
+namespace cnn::graph {
+
+namespace {
+
+double elements(const Dims& shape) { return static_cast<double>(shape.product()); }
+
+template <class O>
+double count(const O&, std::span<const TensorDesc>) {
+  return 0;
+}
+// Every output takes the filter of its channel once: |y| · |weight| / filters.
+double convolution(const Dims& y, const Dims& weight) { return elements(y) * elements(weight) / static_cast<double>(weight[0]); }
+double count(const Conv& op, std::span<const TensorDesc> inputs) { return convolution(infer(op, inputs)[0].shape, inputs[1].shape); }
+double count(const ConvActivation& op, std::span<const TensorDesc> inputs) { return convolution(infer(op, inputs)[0].shape, inputs[1].shape); }
+double count(const ConvBackwardData&, std::span<const TensorDesc> inputs) { return convolution(inputs[0].shape, inputs[1].shape); }
+double count(const ConvBackwardWeight& op, std::span<const TensorDesc> inputs) {
+  return convolution(inputs[1].shape, infer(op, inputs)[0].shape);
+}
+double count(const Linear&, std::span<const TensorDesc> inputs) { return elements(inputs[0].shape) * static_cast<double>(inputs[1].shape[0]); }
+double count(const MatMul& op, std::span<const TensorDesc> inputs) {
+  const Dims& a = inputs[0].shape;
+  return elements(infer(op, inputs)[0].shape) * static_cast<double>(op.transposeA ? a[a.size() - 2] : a.back());
+}
+
+}  // namespace
+
+double multiplyAdds(const Op& op, std::span<const TensorDesc> inputs) {
+  return std::visit([&](const auto& each) { return count(each, inputs); }, op);
+}
+
+double bytesMoved(std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs) {
+  std::size_t bytes = 0;
+  for (const TensorDesc& desc : inputs) bytes += desc.defined ? desc.plainBytes() : 0;
+  for (const TensorDesc& desc : outputs) bytes += desc.plainBytes();
+  return static_cast<double>(bytes);
+}
+
+}  // namespace cnn::graph
