@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import sharp from 'sharp'
-import { confusionMatrix, lineChart, shareBars } from '../examples/support/charts.js'
+import { confusionMatrix, lineChart, scatterChart, shareBars } from '../examples/support/charts.js'
 import { greyPicture, signedTiles } from '../examples/support/pictures.js'
 import { captioned, columns, gallery, picture, reportHtml, table, writeReport } from '../examples/support/report.js'
 import { temporaryFolder } from './support/temporary.js'
@@ -30,6 +30,7 @@ async function wholeReport() {
       ],
       evil,
     ),
+    scatterChart([{ name: evil, x: 1, y: 0.5 }], { x: evil, y: evil, percent: true }),
     gallery([{ source, caption: evil, note: evil, isWrong: true }]),
     picture(source, evil),
     table([[evil, evil]]),
@@ -47,7 +48,36 @@ test('a report loads nothing and no text of it is markup', async (t) => {
   t.notRegex(html, /<script|<link|<iframe|<object|@import|url\(|\bon[a-z]+=/i)
   t.notRegex(html, /(?:src|href)="(?!data:image\/png;base64,)/)
   t.regex(html, /&#60;script&#62;|&lt;script/)
-  t.is(html.match(/<svg/g)?.length, 3)
+  t.is(html.match(/<svg/g)?.length, 4)
+})
+
+test('names of a scatter chart stay in the frame and do not lie over each other', (t) => {
+  const name = 'as long as this'
+  const points = [
+    [1, 0],
+    [1.05, 0.01],
+    [9.5, 1],
+    [10, 1.01],
+  ].map(([x, y]) => ({ name, x: x!, y: y! }))
+  const html = scatterChart(points, { x: 'cost', y: 'gain', width: 400 })
+  const number = '(-?[\\d.]+)'
+  const place = `translate\\(${number},${number}\\)"`
+  // Without text-anchor, a text is centred.
+  const pattern = new RegExp(`${place}(?: text-anchor="(\\w+)")?[^>]*><text transform="${place}[^>]*>${name}<`, 'g')
+  const width = 6 * name.length
+  const starts: Record<string, number> = { start: 0, middle: -width / 2, end: -width }
+  const boxes = [...html.matchAll(pattern)].map(([, dx, dy, anchor = 'middle', x, y]) => ({
+    left: Number(x) + Number(dx) + starts[anchor]!,
+    middle: Number(y) + Number(dy),
+  }))
+  t.is(boxes.length, points.length)
+  for (const [i, { left, middle }] of boxes.entries()) {
+    t.true(left >= 0 && left + width <= 400, `${left} to ${left + width}`)
+    const over = boxes
+      .slice(i + 1)
+      .some((other) => Math.abs(other.left - left) < width && Math.abs(other.middle - middle) < 12)
+    t.false(over, `${i} lies over another`)
+  }
 })
 
 test('it is written whole, into a new folder', async (t) => {

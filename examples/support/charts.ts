@@ -166,6 +166,97 @@ export function descentChart(
   }).outerHTML
 }
 
+/** A named point of a scatter chart. */
+export interface NamedPoint {
+  readonly name: string
+  readonly x: number
+  readonly y: number
+}
+
+export interface ScatterChartOptions {
+  readonly x: string
+  readonly y: string
+  readonly width?: number
+  readonly height?: number
+  readonly percent?: boolean
+}
+
+/** Points with their names beside them, over a logarithmic x axis. */
+export function scatterChart(named: readonly NamedPoint[], options: ScatterChartOptions): string {
+  const { x, y, width = 760, height = 420, percent = false } = options
+  const points = named.map(({ name, x, y }) => ({ name, x, y: percent ? 100 * y : y }))
+  const ends = (values: readonly number[]) => [Math.min(...values), Math.max(...values)] as const
+  const [[left, right], [low, high]] = [ends(points.map(({ x }) => x)), ends(points.map(({ y }) => y))]
+  const room = 0.12 * (high - low || 1)
+  const xScale = { type: 'log', domain: [left / 1.3, right * 1.3], range: [48, width - 16] } as const
+  const yScale = { domain: [low - room, high + room], range: [height - 40, 12] } as const
+  const [toX, toY] = [Plot.scale({ x: xScale }), Plot.scale({ y: yScale })]
+  const places = points.map((point) => [toX.apply(point.x), toY.apply(point.y)] as const)
+  const texts = labelPlaces(
+    places,
+    points.map(({ name }) => 6.6 * name.length),
+    width,
+  )
+  const ticks = [0.1, 1, 10, 100, 1000].flatMap((power) => [1, 2, 5].map((digit) => Number((digit * power).toFixed(1))))
+  return Plot.plot({
+    document,
+    width,
+    height,
+    marginLeft: 48,
+    marginBottom: 40,
+    style,
+    x: {
+      label: x,
+      ...xScale,
+      grid: true,
+      ticks: ticks.filter((tick) => tick >= xScale.domain[0] && tick <= xScale.domain[1]),
+      tickFormat: (value: number) => String(value),
+    },
+    y: { label: percent ? `${y} (%)` : y, ...yScale, grid: true, ticks: 6 },
+    marks: [
+      Plot.dot(points, { x: 'x', y: 'y', fill: palette[0], r: 4 }),
+      ...points.map((point, i) => Plot.text([point], { x: 'x', y: 'y', text: 'name', ...texts[i]! })),
+    ],
+  }).outerHTML
+}
+
+interface LabelPlace {
+  readonly textAnchor: 'start' | 'middle' | 'end'
+  readonly dx: number
+  readonly dy: number
+}
+
+const labelSides: readonly LabelPlace[] = [
+  { textAnchor: 'start', dx: 8, dy: 0 },
+  { textAnchor: 'end', dx: -8, dy: 0 },
+  { textAnchor: 'middle', dx: 0, dy: -12 },
+  { textAnchor: 'middle', dx: 0, dy: 12 },
+]
+
+/** For each name the side of its point where it covers least of the points, the names before it and what is outside the frame. */
+function labelPlaces(
+  points: readonly (readonly [number, number])[],
+  widths: readonly number[],
+  frame: number,
+): LabelPlace[] {
+  type Box = readonly [left: number, top: number, right: number, bottom: number]
+  const taken: Box[] = points.map(([x, y]) => [x - 4, y - 4, x + 4, y + 4])
+  const shared = (a: Box, b: Box) =>
+    Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]))
+  return points.map(([x, y], i) => {
+    const width = widths[i]!
+    const sides = labelSides.map((side) => {
+      const left = x + side.dx - width * { start: 0, middle: 0.5, end: 1 }[side.textAnchor]
+      const box: Box = [left, y + side.dy - 7, left + width, y + side.dy + 7]
+      const outside = Math.max(0, 48 - left) + Math.max(0, left + width - frame)
+      return { side, box, covered: taken.reduce((sum, other) => sum + shared(box, other), 14 * outside) }
+    })
+    const best = sides.reduce((a, b) => (b.covered < a.covered ? b : a))
+    taken.push(best.box)
+    return best.side
+  })
+}
+
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
