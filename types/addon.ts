@@ -66,7 +66,7 @@ export interface Native {
 
   beginTrace(inputs: readonly Handle[]): void
   /** Passes, plan and all: the id of a program. */
-  endTrace(results: readonly Handle[]): number
+  endTrace(results: readonly Handle[], winograd: boolean): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
   pauseTrace(isPaused: boolean): void

@@ -48,15 +48,18 @@ napi_value beginTrace(napi_env env, napi_callback_info info) {
   });
 }
 
-// endTrace(results) → a program
+// endTrace(results, winograd) → a program
 napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    Tensors results = tensorsArgument(env, Arguments<1>(env, info)[0], "results");
+    Arguments<2> arguments(env, info);
+    Tensors results = tensorsArgument(env, arguments[0], "results");
+    bool mayTransform = false;
+    readField(env, arguments[1], mayTransform, {"compile", "winograd"});
     graph::Recording recording = recorderOf(environment).finish(results);
     environment.recorder.reset();
     Index id = environment.nextProgram++;
-    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording)));
+    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), mayTransform ? Effort::winograd : Effort::compiled));
     return toJs(env, static_cast<double>(id));
   });
 }

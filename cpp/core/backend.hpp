@@ -58,8 +58,9 @@ class FunctionKernel final : public Kernel {
   F function_;
 };
 
-/// How much time `prepare` may spend: an eager op is wanted at once, a compiled one runs again and again, so candidates may be timed.
-enum class Effort : std::uint8_t { eager, compiled };
+/// How much time `prepare` may spend: an eager op is wanted at once, a compiled one runs again and again. With `winograd` candidates are
+/// timed, algorithms among them that round more (Winograd's convolution: about 1e-5 instead of 1e-7).
+enum class Effort : std::uint8_t { eager, compiled, winograd };
 
 /// All that `prepare` may look at: the descs of the inputs as they lie in memory now, and the inferred outputs.
 struct Signature {

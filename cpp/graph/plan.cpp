@@ -54,8 +54,8 @@ std::vector<int> overwritable(const O&) {
 
 class Planner {
  public:
-  Planner(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals)
-      : device_(device), graph_(graph), uses_(graph), inputs_(inputs), externals_(externals), located_(graph.values.size()) {}
+  Planner(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals, Effort effort)
+      : device_(device), effort_(effort), graph_(graph), uses_(graph), inputs_(inputs), externals_(externals), located_(graph.values.size()) {}
 
   Plan make() {
     for (std::size_t id = 0; id < graph_.values.size(); id++) {
@@ -132,7 +132,7 @@ class Planner {
     for (ValueId id : node.outputs) isConstant = isConstant && uses_.isStable(id);
     Planned step{node.op, n, node.provider};
     step.isConstant = isConstant;
-    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), Effort::compiled);
+    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_);
     int count = static_cast<int>(node.inputs.size());
     std::vector<std::pair<ValueId, Located>> writeBack;
     for (int i = 0; i < count; i++) {
@@ -293,6 +293,7 @@ class Planner {
   };
 
   Device& device_;
+  Effort effort_;
   const Graph& graph_;
   const Uses uses_;
   std::span<const TensorDesc> inputs_, externals_;
@@ -306,8 +307,8 @@ class Planner {
 
 }  // namespace
 
-Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals) {
-  return Planner(device, graph, inputs, externals).make();
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals, Effort effort) {
+  return Planner(device, graph, inputs, externals, effort).make();
 }
 
 }  // namespace cnn::graph

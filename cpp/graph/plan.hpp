@@ -39,6 +39,7 @@ struct Plan {
 };
 
 /// `externals`: how they lie now.
-Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals);
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals,
+              Effort effort = Effort::compiled);
 
 }  // namespace cnn::graph

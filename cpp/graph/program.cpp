@@ -98,7 +98,8 @@ struct Program::Launch {
   }
 };
 
-Program::Program(Recording recording) : recording_(std::move(recording)), graph_(optimised(recording_, passes().size())) {
+Program::Program(Recording recording, Effort effort)
+    : recording_(std::move(recording)), effort_(effort), graph_(optimised(recording_, passes().size())) {
   std::vector<std::size_t> counts(static_cast<std::size_t>(recording_.providers));
   for (const Node& node : recording_.graph.nodes) {
     if (node.provider >= 0) counts[static_cast<std::size_t>(node.provider)] = dynamicCount(node.op);
@@ -164,7 +165,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
     for (std::size_t i = 0; i < recording_.externals.size(); i++) {
       externalDescs.push_back(TensorDesc(external(i).dtype(), shapes_[i], external(i).desc().layout));
     }
-    plan_ = std::make_shared<const Plan>(makePlan(*recording_.device, graph_, inputDescs, externalDescs));
+    plan_ = std::make_shared<const Plan>(makePlan(*recording_.device, graph_, inputDescs, externalDescs, effort_));
     hasMoved = false;
     for (const auto& [i, layout] : plan_->wishes) {
       Tensor tensor = external(static_cast<std::size_t>(i));

@@ -21,7 +21,7 @@ struct StepProfile {
 
 class Program {
  public:
-  explicit Program(Recording recording);
+  explicit Program(Recording recording, Effort effort = Effort::compiled);
 
   /// Whether all that the recording took for granted still holds; false: record again.
   bool holds(std::span<const Tensor> inputs) const;
@@ -47,6 +47,7 @@ class Program {
                  std::function<void(std::vector<StepProfile>)> done);
 
   Recording recording_;
+  Effort effort_;
   Graph graph_;  // after all passes
   std::size_t providedFields_ = 0;
   std::shared_ptr<const Plan> plan_;

@@ -1,6 +1,6 @@
 // Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
 import type { DeviceName } from '../../types/dtype.js'
-import { compile } from '../compile.js'
+import { type CompileOptions, compile } from '../compile.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import type { Module } from '../nn/index.js'
@@ -32,9 +32,9 @@ export interface TrainerOptions {
   stepsInFlight?: number
   /**
    * Whether each step, evaluation and prediction is compiled: recorded for each new shape of a batch, then run in one call. False where
-   * the network, the loss or a metric decides by values, or by anything else that changes from step to step. Default true.
+   * the network, the loss or a metric decides by values, or by anything else that changes from step to step. Options of `compile` are taken, too. Default true.
    */
-  compile?: boolean
+  compile?: boolean | CompileOptions
 }
 
 export interface FitOptions {
@@ -100,7 +100,8 @@ export class Trainer {
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true } = options
     const compiled = <Args extends readonly unknown[], Result>(
       fn: (...args: Args) => Result,
-    ): ((...args: Args) => Result) => (isCompiled ? compile(fn) : (...args) => tidy(() => fn(...args)))
+    ): ((...args: Args) => Result) =>
+      isCompiled ? compile(fn, isCompiled === true ? {} : isCompiled) : (...args) => tidy(() => fn(...args))
     this.#train = compiled((x: Tensor, target: Tensor) => {
       const output = this.net.forward(x)
       const loss = lossOf(output, target)

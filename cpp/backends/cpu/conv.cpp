@@ -1,5 +1,7 @@
 // Convolution and its gradients by oneDNN, in the layouts that it likes best.
 #include <algorithm>
+#include <chrono>
+#include <limits>
 
 #include "base/error.hpp"
 #include "channels.hpp"
@@ -40,6 +42,16 @@ struct Geometry {
     }
   }
 
+  // Whether Winograd's algorithm is worth a try: 3×3 windows at every position, channels enough.
+  bool canTransform() const {
+    int spatial = static_cast<int>(stride.size());
+    if (groups != 1 || spatial != 2 || x[1] < 16 || y[1] < 16) return false;
+    for (std::size_t i = 0; i < stride.size(); i++) {
+      if (stride[i] != 1 || dilation[i] != 0 || weight[2 + static_cast<int>(i)] != 3) return false;
+    }
+    return true;
+  }
+
   double multiplyAdds() const {
     return static_cast<double>(y.product()) * static_cast<double>(weight.product()) / static_cast<double>(y[1]);
   }
@@ -78,8 +90,10 @@ struct WeightPlan {
   bool reorders = false;
 };
 
-WeightPlan planWeight(Engine& engine, const MemoryDesc& desc, const Geometry& geometry, const Dims& shape) {
+WeightPlan planWeight(Engine& engine, const MemoryDesc& desc, const Geometry& geometry, const Dims& shape, Effort effort) {
   if (auto format = weightFormat(desc, geometry)) return {engine.layouts.intern(*format, shape), false};
+  // A compiled function can transform weights ahead of its runs, where they stay.
+  if (effort != Effort::eager && geometry.groups == 1) return {engine.internOpaque(desc), false};
   return {Layout{}, true};
 }
 
@@ -131,6 +145,40 @@ auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const Me
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
+// Seconds that a primitive takes, the least of three runs, on memory of its own.
+template <class AnyConv, class Desc>
+double secondsOf(const Engine& engine, const Desc& desc, const std::vector<Primitive::Argument>& arguments, int threads) {
+  Primitive primitive(engine, desc, AnyConv(desc), arguments, threads);
+  std::vector<std::vector<float>> memory;
+  for (const auto& argument : arguments) memory.emplace_back(argument.desc.get_size() / sizeof(float) + 16, 0.5f);
+  memory.emplace_back(primitive.scratchBytes() / sizeof(float) + 16);
+  auto aligned64 = [](std::vector<float>& each) {
+    auto address = reinterpret_cast<std::uintptr_t>(each.data());
+    return reinterpret_cast<void*>((address + 63) / 64 * 64);
+  };
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 4; i++) {  // the first warms up
+    auto start = std::chrono::steady_clock::now();
+    primitive.run({aligned64(memory[0]), aligned64(memory[1]), aligned64(memory[2]), memory.size() > 4 ? aligned64(memory[3]) : nullptr},
+                  aligned64(memory.back()));
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (i > 0) least = std::min(least, seconds.count());
+  }
+  return least;
+}
+
+// Winograd's algorithm in place of the direct one, where it exists for the same layouts and is faster. `make(how)` makes the desc,
+// `argumentsOf(desc)` names its memory.
+template <class AnyConv, class Desc, class Make, class ArgumentsOf>
+Desc fastest(const Engine& engine, const Signature& signature, const Geometry& g, const Desc& direct, int threads, Make make, ArgumentsOf argumentsOf) {
+  bool isCandidate = signature.effort == Effort::winograd && g.canTransform();
+  if (!direct || !isCandidate) return direct;
+  Desc transformed = make(algorithm::convolution_winograd);
+  if (!transformed || implementation(transformed).find("wino") == std::string::npos) return direct;
+  double gain = secondsOf<AnyConv>(engine, direct, argumentsOf(direct), threads) / secondsOf<AnyConv>(engine, transformed, argumentsOf(transformed), threads);
+  return gain > 1.05 ? transformed : direct;
+}
+
 // A convolution primitive and, where its weights have an order of oneDNN's own, the reorder between that and the plain one.
 // It runs in a workspace of [reordered weights | scratch memory].
 struct Launch {
@@ -175,13 +223,20 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape), anyDesc(y.shape), make);
+  using Forward = dnnl::convolution_forward;
+  auto argumentsOf = [hasBias](const Forward::primitive_desc& desc) {
+    std::vector<Primitive::Argument> arguments = {
+        {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
+    if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
+    return arguments;
+  };
+  desc = fastest<Forward>(
+      engine, signature, g, desc, threads,
+      [&](algorithm how) { return makeForward(engine, g, hasBias, desc.src_desc(), desc.dst_desc(), how, attributes); }, argumentsOf);
   if (!desc) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape);
-  std::vector<Primitive::Argument> arguments = {
-      {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
-  if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
-  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, dnnl::convolution_forward(desc), arguments, threads), plan.reorders,
+  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
+  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Forward(desc), argumentsOf(desc), threads), plan.reorders,
                                          plainDesc(g.weight), desc.weights_desc(), desc.weights_desc().get_size(), threads);
   auto elements = static_cast<Index>(desc.dst_desc().get_size() / sizeof(float));
   auto run = [launch, hasResidual, elements](const Run& run) {
@@ -214,24 +269,31 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
 
-  auto make = [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
-    auto forward = makeForward(engine, g, false, dxDesc, dyDesc);
+  auto makeWith = [&](algorithm how, const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
+    auto forward = makeForward(engine, g, false, dxDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    Backward::desc desc(algorithm::convolution_direct, dxDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    Backward::desc desc(how, dxDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
+  auto make = [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
+    return makeWith(algorithm::convolution_direct, dyDesc, dxDesc);
+  };
   auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape), anyDesc(dy.shape), anyDesc(dx.shape), make);
+  auto argumentsOf = [](const Backward::primitive_desc& desc) {
+    return std::vector<Primitive::Argument>{
+        {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
+  };
+  desc = fastest<Backward>(
+      engine, signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.diff_dst_desc(), desc.diff_src_desc()); }, argumentsOf);
   if (!desc) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape);
+  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
   Layout dxLayout = layoutOf(engine, desc.diff_src_desc(), dx.shape);
   TensorDesc result = dx;
   result.layout = dxLayout;
   auto view = engine.view(result);
   if (hasBias && !view) return nullptr;
-  Primitive conv(engine, desc, Backward(desc),
-                 {{DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}},
-                 threads);
+  Primitive conv(engine, desc, Backward(desc), argumentsOf(desc), threads);
   auto launch = std::make_shared<Launch>(engine, std::move(conv), plan.reorders, plainDesc(g.weight), desc.weights_desc(),
                                          desc.weights_desc().get_size(), threads);
   auto run = [launch, hasBias, view](const Run& run) {
@@ -254,23 +316,30 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
 
-  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
-    auto forward = makeForward(engine, g, hasBias, xDesc, dyDesc);
+  auto makeWith = [&](algorithm how, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
+    auto forward = makeForward(engine, g, hasBias, xDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    auto desc = hasBias ? Backward::desc(algorithm::convolution_direct, xDesc, anyDesc(g.weight), plainDesc(g.bias), dyDesc, g.stride,
-                                         g.dilation, g.low, g.high)
-                        : Backward::desc(algorithm::convolution_direct, xDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    auto desc = hasBias ? Backward::desc(how, xDesc, anyDesc(g.weight), plainDesc(g.bias), dyDesc, g.stride, g.dilation, g.low, g.high)
+                        : Backward::desc(how, xDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
+  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
+    return makeWith(algorithm::convolution_direct, xDesc, dyDesc);
+  };
   auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape), anyDesc(dy.shape), make);
+  auto argumentsOf = [hasBias](const Backward::primitive_desc& desc) {
+    std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
+                                                  {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
+                                                  {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
+    if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
+    return arguments;
+  };
+  desc = fastest<Backward>(
+      engine, signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.src_desc(), desc.diff_dst_desc()); }, argumentsOf);
   if (!desc) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape);
-  std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
-                                                {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
-                                                {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
-  if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
-  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Backward(desc), arguments, threads), plan.reorders,
+  WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape, Effort::eager);
+  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Backward(desc), argumentsOf(desc), threads), plan.reorders,
                                          desc.diff_weights_desc(), plainDesc(g.weight), desc.diff_weights_desc().get_size(), threads);
   auto run = [launch, hasBias](const Run& run) {
     void* dw = launch->reorder ? run.workspace : run.out<void>(0);

@@ -21,6 +21,21 @@ Engine::Engine(int threads) : threads(threads) {
 #endif
 }
 
+#ifdef CNN_WITH_ONEDNN
+Layout Engine::internOpaque(const dnnl::memory::desc& desc) {
+  std::scoped_lock lock(opaqueMutex_);
+  std::size_t i = 0;
+  while (i < opaque_.size() && opaque_[i] != desc) i++;
+  if (i == opaque_.size()) opaque_.push_back(desc);
+  return {firstOpaque + static_cast<std::uint32_t>(i)};
+}
+
+dnnl::memory::desc Engine::opaque(Layout layout) const {
+  std::scoped_lock lock(opaqueMutex_);
+  return opaque_.at(layout.id - firstOpaque);
+}
+#endif
+
 Layout Engine::layoutWithLanes(const Dims& shape, Index lanes) {
   if (lanes == 1) return {};
   Format format = plainFormat(shape.size());

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
+#include <vector>
 
 #include "layout.hpp"
 
@@ -20,6 +22,14 @@ struct Engine {
   dnnl::stream stream{dnnl};
 #endif
 
+#ifdef CNN_WITH_ONEDNN
+  /// Orders in memory of oneDNN's own that are no blocks (Winograd's weights) get numbers from here on.
+  static constexpr std::uint32_t firstOpaque = 1u << 31;
+  Layout internOpaque(const dnnl::memory::desc& desc);
+  dnnl::memory::desc opaque(Layout layout) const;
+#endif
+  bool isOpaque(Layout layout) const { return layout.id >> 31 != 0; }
+
   explicit Engine(int threads);
   Format format(const TensorDesc& desc) const { return layouts.format(desc); }
   std::optional<ChannelView> view(const TensorDesc& desc) const { return channelView(format(desc), desc.shape); }
@@ -30,8 +40,14 @@ struct Engine {
     return layoutWithLanes(shape, convolutionLanes > 1 && shape[1] % convolutionLanes == 0 ? convolutionLanes : 1);
   }
   bool isPadded(const TensorDesc& desc) const {
-    return !desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements();
+    return isOpaque(desc.layout) || (!desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements());
   }
+
+#ifdef CNN_WITH_ONEDNN
+ private:
+  mutable std::mutex opaqueMutex_;
+  std::vector<dnnl::memory::desc> opaque_;
+#endif
 };
 
 }  // namespace cnn::cpu

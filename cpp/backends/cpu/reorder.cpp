@@ -73,6 +73,20 @@ KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to, Engine& e
 #ifdef CNN_WITH_ONEDNN
   if (dataType(from.dtype) != dnnl::memory::data_type::undef && from.dtype != DType::float16) {
     int threads = from.elements() > 2 * grainElements ? engine.threads.load() : 1;
+    if (engine.isOpaque(to.layout) && !from.layout.isPlain()) {  // oneDNN transforms plain weights alone: by way of those
+      TensorDesc plain(from.dtype, from.shape);
+      auto first = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, from), memoryDesc(engine, plain), threads));
+      auto second = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, plain), memoryDesc(engine, to), threads));
+      std::size_t scratchAt = aligned(plain.plainBytes());
+      auto run = [first, second, scratchAt](const Run& run) {
+        void* scratch = static_cast<std::byte*>(run.workspace) + scratchAt;
+        first->run({run.in<void>(0), run.workspace}, scratch);
+        second->run({run.workspace, run.out<void>(0)}, scratch);
+      };
+      auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
+      result->workspaceBytes = scratchAt + std::max(first->scratchBytes(), second->scratchBytes());
+      return finish(result);
+    }
     auto primitive = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, from), memoryDesc(engine, to), threads));
     auto run = [primitive](const Run& run) { primitive->run({run.in<void>(0), run.out<void>(0)}, run.workspace); };
     auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
