@@ -91,7 +91,12 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
     auto [deferred, promise] = environment.beginPromise();
     device->queue().push(
-        [&environment, deferred = deferred] {
+        [&environment, &backend = device->backend(), deferred = deferred] {
+          try {
+            backend.finish();
+          } catch (const Error& error) {
+            environment.session.failures()->record(error);
+          }
           environment.settleLater(deferred, [failure = environment.session.failures()->take()](napi_env env) {
             if (failure) throw Error(*failure);
             return undefined(env);
@@ -105,7 +110,9 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
 napi_value synchronizeSync(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    deviceArgument(env, Arguments<1>(env, info)[0], "synchronize")->queue().drain();
+    DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
+    device->queue().drain();
+    device->backend().finish();
     if (auto failure = environment.session.failures()->take()) throw Error(*failure);
     return undefined(env);
   });

@@ -1,6 +1,7 @@
 // What a backend is: it prepares kernels and owns raw memory. The core knows backends only through this page.
 #pragma once
 
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -94,6 +95,15 @@ class Backend {
   /// Raw memory, aligned to 64 bytes; null when there is none left.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory, std::size_t bytes) noexcept = 0;
+
+  /// Whether the host may read and write that memory; if not, the two copies and `finish` say how it gets there and back.
+  virtual bool isHostMemory() const { return true; }
+  /// On the queue's thread; `from` may go as soon as the call returns.
+  virtual void copyFromHost(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  /// On the queue's thread; waits for what was started before, and throws what that left behind.
+  virtual void copyToHost(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  /// Waits until all that kernels started is done, and throws what they left behind. From any thread.
+  virtual void finish() {}
   /// Called on the queue's thread before its first kernel (threads to use: 0 = the machine's).
   virtual void startThread(int /*threads*/) {}
 };
