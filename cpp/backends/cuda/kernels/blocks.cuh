@@ -43,10 +43,12 @@ __device__ inline A blockSum(A value) {
   return blockReduce(value, A(0), Sum{});
 }
 
-/// Over the threads that share a row: a warp, or the whole block.
+/// Over the threads that share a row: one, a warp, or the whole block.
 template <int lanes, class A, class Op>
 __device__ inline A rowReduce(A value, A identity, Op op) {
-  if constexpr (lanes == warpSize32) {
+  if constexpr (lanes == 1) {
+    return value;
+  } else if constexpr (lanes == warpSize32) {
     return warpReduce(value, op);
   } else {
     return blockReduce(value, identity, op);
