@@ -27,6 +27,32 @@ const char* objection(const Engine& engine, const Graph& graph, const Switches& 
   return nullptr;
 }
 
+// The first reason in a message, which is the innermost.
+std::string innermost(const std::string& message) {
+  constexpr std::string_view mark = "Reason: ";
+  std::size_t from = message.find(mark);
+  if (from == std::string::npos) return message;
+  from += mark.size();
+  std::size_t to = message.find(" Warning:", from);
+  return message.substr(from, to == std::string::npos ? to : to - from);
+}
+
+// The heuristics leave out engines that can't do a graph without a word; the engines themselves say why not.
+std::string whyNone(const Descriptor& operations, const Target& target) {
+  const auto count = operations.get<std::int64_t>(CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT);
+  for (std::int64_t index = 0; index < count; index++) {
+    try {
+      Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+      engine.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, operations).set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, index);
+      if (target.described) engine.set(CUDNN_ATTR_ENGINE_DEVICEPROP, target.described);
+      engine.finalize();
+    } catch (const Declined& declined) {
+      if (declined.status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000) return innermost(declined.what());
+    }
+  }
+  return "cuDNN knows no engine for this graph";
+}
+
 }  // namespace
 
 Engine::Engine(Descriptor made) : config(std::move(made)) {
@@ -93,7 +119,8 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
     }
     if (!plans.empty()) return plans;
   }
-  throw first.value_or(Declined(CUDNN_STATUS_NOT_SUPPORTED, "cuDNN knows no engine for this graph"));
+  if (first) throw *first;
+  throw Declined(CUDNN_STATUS_NOT_SUPPORTED, whyNone(operations, target));
 }
 
 std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target) {
