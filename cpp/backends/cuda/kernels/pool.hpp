@@ -40,4 +40,10 @@ struct MeanOf {
 void launchAvgPool(cudaStream_t, DType, const PoolShape&, MeanOf, const void* x, void* y);
 void launchAvgPoolBackward(cudaStream_t, DType, const PoolShape&, MeanOf, const void* dy, void* dx);
 
+/// Window i of an axis of size s pooled to o is [⌊i·s/o⌋, ⌈(i+1)·s/o⌉).
+PoolShape adaptiveShape(const TensorDesc& x, const TensorDesc& y);
+void launchAdaptiveMaxPool(cudaStream_t, DType, const PoolShape&, const void* x, void* y, std::int32_t* positions);
+void launchAdaptiveAvgPool(cudaStream_t, DType, const PoolShape&, const void* x, void* y);
+void launchAdaptiveAvgPoolBackward(cudaStream_t, DType, const PoolShape&, const void* dy, void* dx);
+
 }  // namespace cnn::cuda

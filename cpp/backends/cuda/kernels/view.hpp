@@ -3,13 +3,14 @@
 
 #include "backends/cuda/layout.hpp"
 #include "base/desc.hpp"
+#include "base/device_code.hpp"
 
 namespace cnn::cuda {
 
 /// A value for each of depth, height and width. One or two spatial dimensions are three whose first ones have size 1.
 struct Triple {
   Index at[3];
-  Index volume() const { return at[0] * at[1] * at[2]; }
+  DEVICE_CODE Index volume() const { return at[0] * at[1] * at[2]; }
 };
 
 /// `fill` stands for the leading dimensions that `spatial` lacks: 1 for sizes, strides and dilations, 0 for paddings.
@@ -34,8 +35,8 @@ inline PlaneStrides planeStrides(const TensorDesc& desc) {
 /// A tensor [N, C, …] in memory as [outer, channels, inner]: plain is [N, C, spatial], channels-last [N·spatial, C, 1].
 struct ChannelView {
   Index outer, channels, inner;
-  Index elements() const { return outer * channels * inner; }
-  Index perChannel() const { return outer * inner; }
+  DEVICE_CODE Index elements() const { return outer * channels * inner; }
+  DEVICE_CODE Index perChannel() const { return outer * inner; }
 };
 
 inline ChannelView channelView(const TensorDesc& desc) {
