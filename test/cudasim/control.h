@@ -9,7 +9,8 @@ extern "C" {
 /* JSON: {"violations": [...], "alive": {kind: count}, "objects": [...], "bytes": {where: count}, "calls": {kind: count}}.
    Valid until this thread's next call. */
 const char* cudasim_report(void);
-/* Forgets violations and counts of calls, and takes back a failure that was ordered. What is alive stays. */
+/* Forgets violations, counts of calls and the errors that devices have fallen into, and takes back a failure that was ordered.
+   What is alive stays. */
 void cudasim_reset(void);
 /* Makes the n-th call from now (1: the next) of a kind ("call", "allocate", "launch", "execute") fail with a status; 0: the
    status that such a call most likely fails with. 0 for n takes the order back. Returns 0, or -1 for an unknown kind. */

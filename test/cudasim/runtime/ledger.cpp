@@ -1,12 +1,15 @@
 // The ledger: objects, broken rules, bytes, counted calls, ordered failures, and the report of them all.
 #include "ledger.hpp"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 
 #include "../control.h"
+#include "device.hpp"
 
 namespace cudasim {
 
@@ -47,9 +50,10 @@ int kindOf(std::string_view name) {
   }
 }
 
-// CUDASIM_REPORT=file: what was alive when the process ended, after those who use this library were unloaded.
+// CUDASIM_REPORT=file (%p: the process's number): what was alive when the process ended, after those who use this library were unloaded.
 [[gnu::destructor]] void writeReport() {
   std::string file = setting("CUDASIM_REPORT", "");
+  if (auto at = file.find("%p"); at != std::string::npos) file.replace(at, 2, std::to_string(getpid()));
   if (!file.empty()) std::ofstream(file) << cudasim_report() << '\n';
 }
 
@@ -164,6 +168,7 @@ void cudasim_reset(void) {
   Ledger& l = ledger();
   l.violations.clear();
   for (int i = 0; i < kindCount; i++) l.calls[i] = l.failAt[i] = l.failWith[i] = 0;
+  for (int device = 0; device < deviceCount(); device++) clearStickyError(device);
 }
 
 int cudasim_fail(const char* kind, long n, int status) {
