@@ -17,6 +17,8 @@ set(CUDA_SOURCES  # the backend itself
   cpp/backends/cuda/transfer.cpp
 )
 set(CUDA_OP_SOURCES  # the prepare functions, and what they share
+  cpp/backends/cuda/gemm.cpp
+  cpp/backends/cuda/linear.cpp
   cpp/backends/cuda/stubs.cpp
 )
 set(CUDA_KERNEL_SOURCES)  # own kernels: kernels/<family>.cu
