@@ -80,6 +80,15 @@ struct Prepared {
   std::string declined;
 };
 
+/// What the user may choose of a device that has such choices, read when it opens.
+struct Switches {
+  bool tf32 = true;            // float32 products on tensor cores with 10 bits of mantissa, as PyTorch's cudnn.allow_tf32
+  bool deterministic = false;  // only engines that give the same bits each time
+  bool autotune = false;       // time the candidates instead of trusting the heuristic
+  std::size_t workspaceCap = std::size_t{256} << 20;  // bytes that one kernel may ask for
+  friend bool operator==(const Switches&, const Switches&) = default;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -6,27 +6,19 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
-#include <string>
-
+#include "core/backend.hpp"
 #include "fault.hpp"
 #include "layout.hpp"
 
 namespace cnn::cuda {
-
-/// What the user may choose, read when the device opens.
-struct Switches {
-  bool tf32 = true;            // float32 products on tensor cores with 10 bits of mantissa, as PyTorch's cudnn.allow_tf32
-  bool deterministic = false;  // only engines that give the same bits each time
-  bool autotune = false;       // time the candidates instead of trusting the heuristic
-  std::size_t workspaceCap = std::size_t{256} << 20;  // bytes that one plan may ask for
-};
 
 struct Engine {
   int ordinal = 0;
   cudaDeviceProp properties{};
   Switches switches;
   cudaStream_t stream = nullptr;
-  cudnnHandle_t cudnn = nullptr;
+  cudnnHandle_t cudnn = nullptr;    // for Kernel::run, on the queue's thread; its stream is `stream`
+  cudnnHandle_t planner = nullptr;  // for prepare: a handle must not serve two threads at once
   cublasLtHandle_t blas = nullptr;
   Fault* fault = nullptr;  // on the device
 
