@@ -2,7 +2,7 @@
 // the fusions around it. One line a plan on standard output: architecture, type, graph, answer (tab-separated).
 //
 // plans --architectures 80,90 --types float32,tf32,float16,bfloat16 --batch 32 [--fusions] < calls
-#include <chrono>
+#include <ctime>
 #include <iostream>
 #include <set>
 #include <sstream>
@@ -47,7 +47,7 @@ class Asker {
  public:
   Asker(int architecture, Mode mode, bool withFusions)
       : architecture_(architecture), mode_(std::move(mode)), withFusions_(withFusions) {
-    cuda::Switches switches;
+    Switches switches;
     switches.tf32 = mode_.tf32;
     target_ = cuda::graph::describedTarget(architecture, switches);
   }
@@ -66,7 +66,7 @@ class Asker {
     if (call.inputs[2].defined) forward(op, x, weight, y, {}, "conv");
     data({.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups,
           .inputSize = x.shape.slice(2)},
-         y, weight, x, false);
+         y, weight, x);
     weights(op, x, y, weight);
     if (!withFusions_) return;
     Unary relu{.function = UnaryFunction::relu}, relu6{.function = UnaryFunction::relu6}, silu{.function = UnaryFunction::silu};
@@ -79,8 +79,7 @@ class Asker {
 
   void ask(const ConvBackwardData& op, const Call& call) {
     TensorDesc dy = typed(call.inputs[0]), weight = typed(call.inputs[1]), dx = typed(call.outputs[0]);
-    data(op, dy, weight, dx, call.inputs[2].defined);
-    if (call.inputs[2].defined) data(op, dy, weight, dx, false);
+    data(op, dy, weight, dx);
     Conv conv{.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups};
     forward(conv, dx, weight, dy, {}, "conv");
     weights(conv, dx, dy, weight);
@@ -113,9 +112,8 @@ class Asker {
   void forward(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue, const char* name) {
     report(name, op, {x, weight}, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, target_); });
   }
-  void data(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx, bool hasBias) {
-    report(hasBias ? "convBackwardData+bias" : "convBackwardData", op, {dy, weight},
-           [&] { return cuda::plans::convBackwardData(op, dy, weight, dx, hasBias, target_); });
+  void data(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx) {
+    report("convBackwardData", op, {dy, weight}, [&] { return cuda::plans::convBackwardData(op, dy, weight, dx, target_); });
   }
   void weights(const Conv& op, const TensorDesc& x, const TensorDesc& dy, const TensorDesc& dw) {
     ConvBackwardWeight backward{.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation,
@@ -137,9 +135,9 @@ class Asker {
       if (desc.elements() == 0) return;  // the backend has nothing to do
     }
     if (!asked_.insert(graph + words.str()).second) return;
-    auto start = std::chrono::steady_clock::now();
+    std::clock_t start = std::clock();  // of this process: what else the machine does is not measured
     Planned planned = make();
-    double milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    double milliseconds = 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     std::cout << architecture_ << '\t' << mode_.name << '\t' << graph << '\t' << words.str().substr(1) << '\t';
     if (planned) {
       const auto& engine = planned.plan->engine();

@@ -46,7 +46,7 @@ struct Reader {
       auto found = words.find(word.name);
       result.inputs.push_back(found == words.end() ? TensorDesc() : TensorDesc(DType::float32, dims(found->second)));
     });
-    result.outputs = infer(result.op, result.inputs);
+    result.outputs = infer(op, result.inputs);
     return result;
   }
 

@@ -11,6 +11,9 @@ namespace cnn::cuda::graph {
 
 namespace {
 
+// Configurations of one graph tend to fail alike, and each takes a second: after so many, what needs no compiler is left.
+constexpr int mostFailedCompilations = 2;
+
 std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target& target, cudnnBackendHeurMode_t mode) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, operations).set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
@@ -20,10 +23,11 @@ std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target
 }
 
 // Why an engine does not keep to the switches; null if it does. Nobody asked for inputs of a smaller type than the tensors'.
-const char* objection(const Engine& engine, const Graph& graph, const Switches& switches) {
+const char* objection(const EngineConfig& engine, const Graph& graph, const Switches& switches, Compilation compilation) {
   if (engine.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return "all engines round their inputs to a smaller type";
   if (!switches.tf32 && graph.hasFloat32Products() && engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return "all engines use TF32";
   if (switches.deterministic && engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "no engine gives the same bits each time";
+  if (compilation == Compilation::avoided && engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)) return "all engines are compiled at run time";
   return nullptr;
 }
 
@@ -55,19 +59,19 @@ std::string whyNone(const Descriptor& operations, const Target& target) {
 
 }  // namespace
 
-Engine::Engine(Descriptor made) : config(std::move(made)) {
-  Descriptor engine = std::move(config.getDescriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR).at(0));
+EngineConfig::EngineConfig(Descriptor made) : descriptor(std::move(made)) {
+  Descriptor engine = std::move(descriptor.getDescriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR).at(0));
   index = engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
   numericalNotes = engine.getAll<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
   behaviorNotes = engine.getAll<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
 }
 
-bool Engine::has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(numericalNotes, note) != numericalNotes.end(); }
-bool Engine::has(cudnnBackendBehaviorNote_t note) const { return std::ranges::find(behaviorNotes, note) != behaviorNotes.end(); }
+bool EngineConfig::has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(numericalNotes, note) != numericalNotes.end(); }
+bool EngineConfig::has(cudnnBackendBehaviorNote_t note) const { return std::ranges::find(behaviorNotes, note) != behaviorNotes.end(); }
 
-Plan::Plan(Engine engine, const Target& target) : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
+Plan::Plan(EngineConfig engine, const Target& target) : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
   if (target.handle) plan_.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, target.handle);
-  plan_.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_.config).finalize();
+  plan_.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_.descriptor).finalize();
   workspaceBytes_ = static_cast<std::size_t>(plan_.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
 }
 
@@ -86,21 +90,24 @@ void Plan::run(cudnnHandle_t handle, std::span<void* const> pointers, void* work
   }
 }
 
-std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, std::size_t most) {
+std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation, std::size_t most) {
   const Descriptor operations = graph.finalize(target);
   std::vector<std::shared_ptr<const Plan>> plans;
   std::optional<Declined> first;  // the reason of the engine that the heuristic likes best
+  int failedCompilations = 0;
   auto refuse = [&](const Declined& declined) {
     if (!first) first = declined;
   };
   for (auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     try {
       for (Descriptor& config : engineConfigs(operations, target, mode)) {
-        Engine engine(std::move(config));
-        if (const char* why = objection(engine, graph, target.switches)) {
+        EngineConfig engine(std::move(config));
+        if (const char* why = objection(engine, graph, target.switches, compilation)) {
           refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, why));
           continue;
         }
+        bool isCompiled = engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION);
+        if (isCompiled && failedCompilations == mostFailedCompilations) continue;
         try {
           auto plan = std::make_shared<const Plan>(std::move(engine), target);
           if (plan->workspaceBytes() <= target.switches.workspaceCap) {
@@ -111,6 +118,7 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
           }
         } catch (const Declined& declined) {
           refuse(declined);
+          failedCompilations += isCompiled;
         }
         if (plans.size() == most) return plans;
       }
@@ -123,10 +131,10 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
   throw Declined(CUDNN_STATUS_NOT_SUPPORTED, whyNone(operations, target));
 }
 
-std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target) {
+std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation) {
   constexpr std::size_t timed = 8;
-  if (!target.switches.autotune || !target.handle) return findPlans(graph, target, 1).front();
-  return fastest(findPlans(graph, target, timed), graph, target);
+  if (!target.switches.autotune || !target.handle) return findPlans(graph, target, compilation, 1).front();
+  return fastest(findPlans(graph, target, compilation, timed), graph, target);
 }
 
 }  // namespace cnn::cuda::graph

@@ -8,13 +8,13 @@
 namespace cnn::cuda::graph {
 
 /// One of cuDNN's ways to compute a graph, with what it says of it.
-struct Engine {
-  Descriptor config;
+struct EngineConfig {
+  Descriptor descriptor;
   std::int64_t index = 0;  // its number among all that compute such graphs
   std::vector<cudnnBackendNumericalNote_t> numericalNotes;
   std::vector<cudnnBackendBehaviorNote_t> behaviorNotes;
 
-  explicit Engine(Descriptor config);
+  explicit EngineConfig(Descriptor made);
   bool has(cudnnBackendNumericalNote_t note) const;
   bool has(cudnnBackendBehaviorNote_t note) const;
 };
@@ -22,9 +22,9 @@ struct Engine {
 class Plan {
  public:
   /// Compiles where the engine wants it. Throws Declined where the engine can't do it after all.
-  Plan(Engine engine, const Target& target);
+  Plan(EngineConfig engine, const Target& target);
 
-  const Engine& engine() const { return engine_; }
+  const EngineConfig& engine() const { return engine_; }
   std::size_t workspaceBytes() const { return workspaceBytes_; }
 
   /// Enqueues the work onto the handle's stream. `pointers` stand in the order in which the graph's tensors were added; scalars are
@@ -32,7 +32,7 @@ class Plan {
   void run(cudnnHandle_t handle, std::span<void* const> pointers, void* workspace) const;
 
  private:
-  Engine engine_;
+  EngineConfig engine_;
   Descriptor plan_;
   std::size_t workspaceBytes_ = 0;
 };
@@ -45,20 +45,23 @@ struct Planned {
   explicit operator bool() const { return plan != nullptr; }
 };
 
+/// Whether an engine may be compiled for a graph when its plan is made: half a second and more each time, for kernels that fuse.
+enum class Compilation { allowed, avoided };
+
 /// Up to `most` plans that keep to the target's switches, in the order of cuDNN's heuristic: mode A, then what works but may be slow.
 /// Throws Declined where there is none.
-std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, std::size_t most);
+std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation, std::size_t most);
 
 /// The plan to use: the heuristic's first or, where the switches ask for it and the device is present, the fastest of the first ones.
-std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target);
+std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation);
 
 /// Makes a graph with `build(graph)` and a plan for it.
 template <class Build>
-Planned makePlan(const Target& target, Build build) {
+Planned makePlan(const Target& target, Compilation compilation, Build build) {
   try {
     Graph graph;
     build(graph);
-    return {choosePlan(graph, target), ""};
+    return {choosePlan(graph, target, compilation), ""};
   } catch (const Declined& declined) {
     return {nullptr, declined.what()};
   }

@@ -6,6 +6,7 @@ namespace cnn::cuda::plans {
 
 namespace {
 
+using graph::Compilation;
 using graph::Graph;
 using graph::Tensor;
 
@@ -64,7 +65,9 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
     activation = activationOf(*epilogue.activation);
     if (!activation) return {nullptr, "cuDNN has no such activation"};
   }
-  return graph::makePlan(target, [&](Graph& graph) {
+  // A bias alone is added by a kernel of its own faster than an engine is compiled for it.
+  bool isWorthCompiling = epilogue.hasScale || epilogue.hasResidual || activation;
+  return graph::makePlan(target, isWorthCompiling ? Compilation::allowed : Compilation::avoided, [&](Graph& graph) {
     Tensor xTensor = addTensor(graph, x), weightTensor = addTensor(graph, weight);
     Tensor scale, bias, residual;
     if (epilogue.hasScale) scale = addChannels(graph, y, y.dtype);
@@ -85,21 +88,16 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
 }
 
 graph::Planned convBackwardData(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx,
-                                bool hasBias, const graph::Target& target) {
-  return graph::makePlan(target, [&](Graph& graph) {
-    Tensor dyTensor = addTensor(graph, dy), weightTensor = addTensor(graph, weight);
-    Tensor bias = hasBias ? addChannels(graph, dx, dx.dtype) : Tensor();
-    Tensor dxTensor = addTensor(graph, dx);
-    Steps steps(graph, dx, hasBias ? 1 : 0);
-    Tensor product = steps.next(dxTensor);
-    graph.convBackwardData(windowOf(op, dx.shape.slice(2), weight.shape.slice(2), dy.shape.slice(2)), dyTensor, weightTensor, product);
-    if (hasBias) graph.pointwise({.mode = CUDNN_POINTWISE_ADD}, product, bias, dxTensor);
+                                const graph::Target& target) {
+  return graph::makePlan(target, Compilation::avoided, [&](Graph& graph) {
+    Tensor dyTensor = addTensor(graph, dy), weightTensor = addTensor(graph, weight), dxTensor = addTensor(graph, dx);
+    graph.convBackwardData(windowOf(op, dx.shape.slice(2), weight.shape.slice(2), dy.shape.slice(2)), dyTensor, weightTensor, dxTensor);
   });
 }
 
 graph::Planned convBackwardWeight(const ConvBackwardWeight& op, const TensorDesc& x, const TensorDesc& dy, const TensorDesc& dw,
                                   const graph::Target& target) {
-  return graph::makePlan(target, [&](Graph& graph) {
+  return graph::makePlan(target, Compilation::avoided, [&](Graph& graph) {
     Tensor xTensor = addTensor(graph, x), dyTensor = addTensor(graph, dy), dwTensor = addTensor(graph, dw);
     graph.convBackwardWeight(windowOf(op, x.shape.slice(2), op.kernelSize, dy.shape.slice(2)), xTensor, dyTensor, dwTensor);
   });

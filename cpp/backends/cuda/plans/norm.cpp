@@ -10,7 +10,7 @@ using graph::Tensor;
 // Statistics and parameters are float32 whatever the type of x.
 
 graph::Planned batchNorm(const TensorDesc& x, bool hasRunningStatistics, const graph::Target& target) {
-  return graph::makePlan(target, [&](Graph& graph) {
+  return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
     auto channels = [&] { return addChannels(graph, x, DType::float32); };
     const int rank = lift(x).rank();
     Tensor xTensor = addTensor(graph, x), scale = channels(), bias = channels(), epsilon = graph.addScalar(rank);
@@ -25,7 +25,7 @@ graph::Planned batchNorm(const TensorDesc& x, bool hasRunningStatistics, const g
 }
 
 graph::Planned batchNormBackward(const TensorDesc& x, const graph::Target& target) {
-  return graph::makePlan(target, [&](Graph& graph) {
+  return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
     auto channels = [&] { return addChannels(graph, x, DType::float32); };
     Tensor dy = addTensor(graph, x), xTensor = addTensor(graph, x), scale = channels(), mean = channels(), invStd = channels();
     Tensor dx = addTensor(graph, x), dscale = channels(), dbias = channels();

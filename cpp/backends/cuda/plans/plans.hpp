@@ -17,9 +17,9 @@ struct Epilogue {
 /// Pointers: x, weight, scale?, bias?, residual?, y.
 graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue,
                     const graph::Target& target);
-/// Pointers: dy, weight, bias?, dx.
+/// Without the bias of a transposed convolution, for which cuDNN compiles dozens of engines. Pointers: dy, weight, dx.
 graph::Planned convBackwardData(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx,
-                                bool hasBias, const graph::Target& target);
+                                const graph::Target& target);
 /// Pointers: x, dy, dw.
 graph::Planned convBackwardWeight(const ConvBackwardWeight& op, const TensorDesc& x, const TensorDesc& dy, const TensorDesc& dw,
                                   const graph::Target& target);
