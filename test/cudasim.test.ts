@@ -13,7 +13,11 @@ if (missing) {
     const [name, expected, deadly] = line.split('\t') as [string, string, string]
     test(`${name}: ${expected || 'silent'}`, (t) => {
       const env = { ...process.env, CUDASIM_DEVICES: '2' }
-      const { status, signal, stdout, stderr } = spawnSync(casesProgram, [name], { env, encoding: 'utf8', timeout: 60_000 })
+      const { status, signal, stdout, stderr } = spawnSync(casesProgram, [name], {
+        env,
+        encoding: 'utf8',
+        timeout: 60_000,
+      })
       t.is(signal, deadly ? 'SIGSEGV' : null, stderr)
       if (!deadly) t.is(status, 0, stdout + stderr)
       if (expected) t.true(stderr.includes(expected), stderr)

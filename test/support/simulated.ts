@@ -7,10 +7,15 @@ import { fileURLToPath } from 'node:url'
 import type { Outcome } from './child.js'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
-const libraries = path.join(root, 'build/cudasim/lib')
+/** CUDASIM_FOLDER and NODE_CUDNN_PLUGIN name other builds, for instance those that count lines. */
+const folder = process.env.CUDASIM_FOLDER ?? path.join(root, 'build/cudasim')
+const libraries = path.join(folder, 'lib')
 
 /** The programs that break its rules. */
-export const casesProgram = path.join(root, 'build/cudasim/cases')
+export const casesProgram = path.join(folder, 'cases')
+/** Opens the plugin without Node, records and replays. */
+export const captureProgram = path.join(folder, 'capture')
+export const pluginFile = process.env.NODE_CUDNN_PLUGIN ?? path.join(root, 'build/Release/node_cudnn_cuda.so')
 
 /** What is missing to run tests on it, in a sentence; undefined where nothing is. */
 export function whyNotSimulated(): string | undefined {
@@ -18,8 +23,7 @@ export function whyNotSimulated(): string | undefined {
   return undefined
 }
 export function whyNoPlugin(): string | undefined {
-  const plugin = path.join(root, 'build/Release/node_cudnn_cuda.so')
-  return whyNotSimulated() ?? (existsSync(plugin) ? undefined : 'the CUDA plugin is not built')
+  return whyNotSimulated() ?? (existsSync(pluginFile) ? undefined : 'the CUDA plugin is not built')
 }
 
 /** What the simulator saw of one process. */
@@ -34,21 +38,21 @@ export interface Report {
   calls: { call: number; allocate: number; launch: number; execute: number }
 }
 
-/** The environment in which the plugin meets the simulator; each process writes its report into `folder` as it ends. */
-export function simulatedEnvironment(folder: string, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
-  mkdirSync(folder, { recursive: true })
+/** The environment in which the plugin meets the simulator; each process writes its report into `reports` as it ends. */
+export function simulatedEnvironment(reports: string, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
+  mkdirSync(reports, { recursive: true })
   return {
     ...process.env,
     LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
-    CUDASIM_REPORT: path.join(folder, '%p.json'),
+    CUDASIM_REPORT: path.join(reports, '%p.json'),
     ...settings,
   }
 }
 
-export function readReports(folder: string): Report[] {
-  return readdirSync(folder)
+export function readReports(reports: string): Report[] {
+  return readdirSync(reports)
     .filter((name) => name.endsWith('.json'))
-    .map((name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as Report)
+    .map((name) => JSON.parse(readFileSync(path.join(reports, name), 'utf8')) as Report)
 }
 
 /** Everything that is wrong in the reports of processes that should have kept to the rules and left nothing. */
@@ -62,13 +66,13 @@ export function complaints(reports: Report[]): string[] {
 /** Runs node with these arguments on the simulated device. */
 export function runSimulated(
   args: string[],
-  folder: string,
+  reports: string,
   settings: Record<string, string> = {},
   limit = 600,
 ): Promise<Outcome> {
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: simulatedEnvironment(folder, settings),
+    env: simulatedEnvironment(reports, settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const outcome = { stdout: '', stderr: '' }
