@@ -1,39 +1,43 @@
 // Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the switches. One queue's thread runs
-// all of it.
+// all of it; kernels are prepared on other threads, one at a time.
 #pragma once
 
-#include <cublasLt.h>
-#include <cuda_runtime_api.h>
-#include <cudnn.h>
-
+#include <mutex>
 #include <string>
 
+#include "core/backend.hpp"
 #include "fault.hpp"
+#include "handles.hpp"
 #include "layout.hpp"
 
 namespace cnn::cuda {
 
-/// What the user may choose, read when the device opens.
-struct Switches {
-  bool tf32 = true;            // float32 products on tensor cores with 10 bits of mantissa, as PyTorch's cudnn.allow_tf32
-  bool deterministic = false;  // only engines that give the same bits each time
-  bool autotune = false;       // time the candidates instead of trusting the heuristic
-  std::size_t workspaceCap = std::size_t{256} << 20;  // bytes that one plan may ask for
-};
-
 struct Engine {
   int ordinal = 0;
   cudaDeviceProp properties{};
-  Switches switches;
-  cudaStream_t stream = nullptr;
-  cudnnHandle_t cudnn = nullptr;
-  cublasLtHandle_t blas = nullptr;
-  Fault* fault = nullptr;  // on the device
+  Switches switches;  // read by prepare
 
-  explicit Engine(int ordinal);
-  ~Engine();
+  cudaStream_t stream = nullptr;
+  cudnnHandle_t cudnn = nullptr;    // for Kernel::run, on the queue's thread; its stream is `stream`
+  cudnnHandle_t planner = nullptr;  // for prepare: a handle must not serve two threads at once
+  cublasLtHandle_t blas = nullptr;  // for both: it may
+  Fault* fault = nullptr;           // on the device
+
+  std::mutex preparing;  // held around every prepare
+  std::mutex capturing;  // held while `stream` records instead of running
+
+  Engine(int ordinal, const Switches& switches);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
+
+  /// Makes the device the calling thread's current one: the first thing on any thread.
+  void enter() const;
+
+ private:
+  OwnedStream ownStream_;
+  OwnedCudnn ownCudnn_, ownPlanner_;
+  OwnedBlas ownBlas_;
+  DeviceBytes ownFault_;
 };
 
 }  // namespace cnn::cuda
