@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { howToGet, wants, which } from './support/system.mjs'
+import { findCudnn, findNvcc, howToGet, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const inCheckout = existsSync(path.join(root, 'tsconfig.json'))
@@ -62,10 +62,10 @@ function addon() {
     return false
   }
   const script = `import * as cnn from ${JSON.stringify(pathToFileURL(entry).href)}
-console.log(JSON.stringify(cnn.devices()))
-console.log(await cnn.tensor([1, 2, 3]).sum().item())`
+console.log(JSON.stringify({ devices: cnn.devices(), whyNoCuda: cnn.whyNoCuda() }))
+console.log(await cnn.tensor([1, 2, 3], { device: 'cpu' }).sum().item())`
   const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
-  const [devices, sum] = child.stdout.trim().split('\n')
+  const [found, sum] = child.stdout.trim().split('\n')
   if (child.status !== 0 || sum !== '6') {
     const reason =
       child.stderr.split('\n').find((line) => /^\w*Error\b/.test(line)) ?? `ended with ${child.signal ?? child.status}`
@@ -73,16 +73,25 @@ console.log(await cnn.tensor([1, 2, 3]).sum().item())`
     return false
   }
   report(true, 'addon', file)
-  for (const device of JSON.parse(devices)) report(true, 'device', describeDevice(device))
+  const { devices, whyNoCuda } = JSON.parse(found)
+  for (const device of devices) {
+    report(true, 'device', `${device.name}: ${device.description}`)
+    if (device.cuda) describeCuda(device.cuda)
+  }
+  if (whyNoCuda) report(false, 'device', `no cuda device: ${whyNoCuda}; docs/cuda.md says what to do`)
   return true
 }
 
-function describeDevice(device) {
-  return typeof device === 'string'
-    ? device
-    : Object.entries(device)
-        .map(([key, value]) => (key === 'name' ? value : `${key}: ${JSON.stringify(value)}`))
-        .join(', ')
+function describeCuda({ computeCapability, memory, multiprocessors, options, warning }) {
+  const gibibytes = (memory / 2 ** 30).toFixed(1)
+  const indent = ' '.repeat(17)
+  console.log(`${indent}compute capability ${computeCapability}, ${gibibytes} GiB, ${multiprocessors} multiprocessors`)
+  console.log(
+    `${indent}${Object.entries(options)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(', ')}`,
+  )
+  if (warning) console.log(`${indent}${warning}`)
 }
 
 /** A shared library in the loader's cache or in CUDA's usual folders. */
@@ -107,13 +116,13 @@ function cuda() {
     'NVIDIA driver',
     driver || 'not found: no GPU can be used; get it from https://www.nvidia.com/drivers',
   )
-  const nvcc = which('nvcc') ?? (existsSync('/usr/local/cuda/bin/nvcc') ? '/usr/local/cuda/bin/nvcc' : undefined)
+  const nvcc = findNvcc()
   report(
     Boolean(nvcc),
     'nvcc',
     nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
   )
-  const cudnn = library('libcudnn.so.9')
+  const cudnn = library('libcudnn.so.9') ?? findCudnn()
   report(
     Boolean(cudnn),
     'cuDNN',

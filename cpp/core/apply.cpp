@@ -144,14 +144,16 @@ Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& des
   Tensor tensor = Tensor::empty(device, desc);
   if (session.trace) session.trace->addConstant(tensor);
   std::size_t bytes = desc.plainBytes();
+  if (bytes == 0) return tensor;
   void* target = tensor->storage->data();
-  if (device->queue().isIdle()) {
-    if (bytes) std::memcpy(target, data, bytes);
+  Backend& backend = device->backend();
+  if (backend.isHostMemory() && device->queue().isIdle()) {
+    std::memcpy(target, data, bytes);
   } else {  // the memory may still be read by what is queued
     auto first = static_cast<const std::byte*>(data);
     device->queue().push(
-        [target, staged = std::vector<std::byte>(first, first + bytes)] {
-          if (!staged.empty()) std::memcpy(target, staged.data(), staged.size());
+        [&backend, target, staged = std::vector<std::byte>(first, first + bytes)] {
+          backend.copyFromHost(target, staged.data(), staged.size());
         },
         session.failures());
   }
@@ -163,8 +165,20 @@ void readHost(Session& session, const Tensor& tensor, std::function<void(const v
   Tensor plain = withLayout(session, tensor, Layout{});
   plain.device()->queue().push(
       [plain = plain.detach(), failures = session.failures(), done = std::move(done)] {
+        Backend& backend = plain.device()->backend();
+        const void* data = plain->storage->data();
+        std::vector<std::byte> staged;
+        if (!backend.isHostMemory()) {
+          staged.resize(plain.desc().plainBytes());
+          try {
+            backend.copyToHost(staged.data(), data, staged.size());
+          } catch (const Error& error) {
+            failures->record(error);
+          }
+          data = staged.data();
+        }
         auto failure = failures->take();
-        done(plain->storage->data(), failure ? &*failure : nullptr);
+        done(data, failure ? &*failure : nullptr);
       },
       session.failures());
 }
@@ -193,9 +207,9 @@ Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device)
     auto first = static_cast<const std::byte*>(source);
     promise->set_value(std::vector<std::byte>(first, first + bytes));
   });
-  device->queue().push([future, target = result->storage->data()] {
+  device->queue().push([future, &backend = device->backend(), target = result->storage->data()] {
     std::vector<std::byte> staged = future->get();
-    if (!staged.empty()) std::memcpy(target, staged.data(), staged.size());
+    if (!staged.empty()) backend.copyFromHost(target, staged.data(), staged.size());
   }, session.failures());
   return result;
 }
