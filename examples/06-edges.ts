@@ -261,7 +261,7 @@ async function whatIsLearned(lab: Lab, photograph: Photograph): Promise<void> {
   )
   lab.figure(
     `${percent(random.share)} → ${percent(learned.share)}`,
-    'of a window of the first layer is an edge, by learning',
+    'of a window of the first layer is an edge (median): random → learned',
   )
 
   const tiles = { count: filters, width: kernel, height: kernel, columns: 8, scale: 9 }

@@ -74,7 +74,7 @@ await experiment(
   {
     title: 'Generated pictures',
     question: 'How do transposed convolutions draw pictures out of a few numbers, and how good are they?',
-    fullMinutes: 5,
+    fullMinutes: 6,
   },
   async (lab) => {
     manualSeed(1)
@@ -251,7 +251,7 @@ async function interpolations(
 // ---- generator against discriminator --------------------------------------------------------------------------------
 
 async function adversaries(lab: Lab, { trainSet, testSet }: Clothes): Promise<void> {
-  const [count, epochs, batchSize] = lab.isShort ? [4_800, 2, 32] : [60_000, 8, 64]
+  const [count, epochs, batchSize] = lab.isShort ? [2_400, 2, 32] : [60_000, 8, 64]
   const loader = new DataLoader(subset(trainSet, Array(count).keys()), {
     batchSize,
     shuffle: true,
