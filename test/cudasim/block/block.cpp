@@ -38,7 +38,8 @@ struct Block {
   void (*thread)(void* const*) = nullptr;
   void* const* arguments = nullptr;
   std::vector<Thread> threads;
-  int next = 0;     // the first thread that has not begun
+  bool isReverse = false;
+  int next = 0;     // how many threads have begun
   int current = 0;  // the one that runs
   std::string failure;  // what a thread found wrong; the scheduler says it, since no exception leaves a fiber
 };
@@ -50,6 +51,9 @@ std::vector<std::unique_ptr<Fiber>>& fibers() {
   static auto& all = *new std::vector<std::unique_ptr<Fiber>>;
   return all;
 }
+
+// Threads take their turns from the first to the last, or, with CUDASIM_REVERSE=1, the other way round, as blocks do.
+int placeOf(int turn) { return block.isReverse ? static_cast<int>(block.threads.size()) - 1 - turn : turn; }
 
 int count() { return static_cast<int>(block.threads.size()); }
 
@@ -63,7 +67,7 @@ Thread& current() { return block.threads[static_cast<std::size_t>(block.current)
 // What every fiber does: threads, one after another. Where one waits, the next fiber goes on with those that are left.
 void loop(void* self) {
   while (block.next < count()) {
-    int number = block.next++;
+    int number = placeOf(block.next++);
     enter(number);
     Thread& thread = current();
     thread.state = State::running;
@@ -180,7 +184,8 @@ void runBlock() {
     if (isDone) return;
     bool isReleased = releaseWarps();
     if (!isReleased && !releaseBarrier()) diverged(whoWaits());
-    for (Thread& each : block.threads) {
+    for (int turn = 0; turn < count(); turn++) {
+      Thread& each = block.threads[static_cast<std::size_t>(placeOf(turn))];
       if (each.state == State::running) resume(*each.fiber);
     }
   }
@@ -189,7 +194,7 @@ void runBlock() {
 }  // namespace
 
 void runGrid(const GridShape& shape, void (*thread)(void* const*), void* const* arguments) {
-  bool isReverse = numberSetting("CUDASIM_REVERSE", 0) != 0;
+  block.isReverse = numberSetting("CUDASIM_REVERSE", 0) != 0;
   dim3 t = shape.threads, g = shape.blocks;
   block.shape = &shape;
   block.thread = thread;
@@ -200,7 +205,7 @@ void runGrid(const GridShape& shape, void (*thread)(void* const*), void* const* 
   lane.gridDim = g;
   auto blocks = std::size_t{g.x} * g.y * g.z;
   for (std::size_t b = 0; b < blocks; b++) {
-    std::size_t number = isReverse ? blocks - 1 - b : b;
+    std::size_t number = block.isReverse ? blocks - 1 - b : b;
     lane.blockIdx = {static_cast<unsigned>(number % g.x), static_cast<unsigned>(number / g.x % g.y), static_cast<unsigned>(number / g.x / g.y)};
     if (shape.sharedBytes) std::memset(shared, 0xFF, shape.sharedBytes);
     runBlock();
