@@ -31,6 +31,7 @@ struct Thread {
   Site site;
   int parity = 0;
   unsigned long long value[2] = {};  // what it shows its warp; two, since a fast lane may already show the next
+  unsigned long long exchanges = 0;  // how often it has shown something
 };
 
 struct Block {
@@ -224,13 +225,15 @@ unsigned long long exchange(unsigned mask, unsigned long long value, int source,
   int slot = mine.parity;
   mine.value[slot] = value;
   mine.parity = 1 - slot;
+  mine.exchanges++;
   waitForWarp(mask, site);
   int first = block.current / warpSize * warpSize;
   int number = first + source;
   if (!(mask >> source & 1)) failHere(text("lane ", laneNumber(), " reads lane ", source, ", which is not in the mask, at ", at(site)));
-  // what a lane without a thread shows is undefined: NaN to whoever uses it
-  if (number >= count() || block.threads[static_cast<std::size_t>(number)].state == State::ended) return ~0ull;
-  return block.threads[static_cast<std::size_t>(number)].value[slot];
+  // what a lane without a thread shows is undefined: NaN to whoever uses it; one that has ended since did show something
+  if (number >= count()) return ~0ull;
+  const Thread& other = block.threads[static_cast<std::size_t>(number)];
+  return other.exchanges < mine.exchanges ? ~0ull : other.value[slot];
 }
 
 int laneNumber() { return block.current % warpSize; }
