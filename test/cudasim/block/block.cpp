@@ -29,9 +29,9 @@ struct Thread {
   uint3 index{};
   unsigned mask = 0;
   Site site;
-  int parity = 0;
-  unsigned long long value[2] = {};  // what it shows its warp; two, since a fast lane may already show the next
-  unsigned long long exchanges = 0;  // how often it has shown something
+  unsigned long long value = 0;  // what it will show its warp
+  unsigned long long shown = 0;  // what it showed when it was last released
+  long release = 0;              // the number of that release
 };
 
 struct Block {
@@ -42,6 +42,7 @@ struct Block {
   bool isReverse = false;
   int next = 0;     // how many threads have begun
   int current = 0;  // the one that runs
+  long releases = 0;  // of warps
   std::string failure;  // what a thread found wrong; the scheduler says it, since no exception leaves a fiber
 };
 
@@ -148,9 +149,13 @@ bool releaseWarps() {
       }
       if (!isComplete) continue;
       unsigned mask = thread.mask;
+      block.releases++;
       for (int k = begin; k < end; k++) {
         Thread& other = block.threads[static_cast<std::size_t>(k)];
-        if (mask >> (k - begin) & 1 && other.state == State::inWarp) other.state = State::running;
+        if (!(mask >> (k - begin) & 1) || other.state != State::inWarp) continue;
+        other.state = State::running;
+        other.shown = other.value;
+        other.release = block.releases;
       }
       isAny = true;
     }
@@ -171,7 +176,7 @@ std::string whoWaits() {
 }
 
 void runBlock() {
-  for (Thread& each : block.threads) each = {State::unstarted, nullptr, each.index, 0, {}, 0, {}};
+  for (Thread& each : block.threads) each = {.index = each.index};
   block.next = 0;
   std::size_t used = 0;
   while (block.next < count()) {
@@ -221,19 +226,14 @@ void waitForWarp(unsigned mask, const Site& site) {
 }
 
 unsigned long long exchange(unsigned mask, unsigned long long value, int source, const Site& site) {
-  Thread& mine = current();
-  int slot = mine.parity;
-  mine.value[slot] = value;
-  mine.parity = 1 - slot;
-  mine.exchanges++;
+  current().value = value;
   waitForWarp(mask, site);
-  int first = block.current / warpSize * warpSize;
-  int number = first + source;
+  int number = block.current / warpSize * warpSize + source;
   if (!(mask >> source & 1)) failHere(text("lane ", laneNumber(), " reads lane ", source, ", which is not in the mask, at ", at(site)));
-  // what a lane without a thread shows is undefined: NaN to whoever uses it; one that has ended since did show something
+  // what a lane shows that took no part is undefined: NaN to whoever uses it
   if (number >= count()) return ~0ull;
   const Thread& other = block.threads[static_cast<std::size_t>(number)];
-  return other.exchanges < mine.exchanges ? ~0ull : other.value[slot];
+  return other.release == current().release ? other.shown : ~0ull;
 }
 
 int laneNumber() { return block.current % warpSize; }
