@@ -58,7 +58,7 @@ async function runSuite(t: ExecutionContext, word: string, settings: Record<stri
 const missing = whyNoPlugin()
 if (missing) {
   console.log(`skipped: the plugin on the simulated CUDA device, since ${missing}`)
-  test('the plugin or the simulated CUDA device is not built here', (t) => t.truthy(missing))
+  test.skip('the plugin on the simulated CUDA device', (t) => t.fail(missing))
 } else {
   for (const word of ['ops', 'update', 'training-parity', 'random', 'second-order']) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))

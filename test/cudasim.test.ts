@@ -6,7 +6,7 @@ import { casesProgram, whyNotSimulated } from './support/simulated.js'
 const missing = whyNotSimulated()
 if (missing) {
   console.log(`skipped: the rules of the simulated CUDA device, since ${missing}`)
-  test('the simulated CUDA device is not built here', (t) => t.truthy(missing))
+  test.skip('the rules of the simulated CUDA device', (t) => t.fail(missing))
 } else {
   const list = execFileSync(casesProgram, ['--list'], { encoding: 'utf8' }).trimEnd().split('\n')
   for (const line of list) {

@@ -42,6 +42,7 @@ const unary: Record<string, [nn.AnyModule, (x: Tensor) => Tensor, () => Tensor]>
   AdaptiveMaxPool2d: [new nn.AdaptiveMaxPool2d(3), (x) => F.adaptiveMaxPool2d(x, 3), x2],
   AdaptiveMaxPool3d: [new nn.AdaptiveMaxPool3d(2), (x) => F.adaptiveMaxPool3d(x, 2), x3],
   GlobalAvgPool: [new nn.GlobalAvgPool(), (x) => F.globalAvgPool(x), x2],
+  GlobalMaxPool: [new nn.GlobalMaxPool({ keepdim: false }), (x) => F.globalMaxPool(x, { keepdim: false }), x2],
   InstanceNorm1d: [new nn.InstanceNorm1d(4), (x) => F.instanceNorm(x), x1],
   InstanceNorm2d: [new nn.InstanceNorm2d(4), (x) => F.instanceNorm(x), x2],
   InstanceNorm3d: [new nn.InstanceNorm3d(4), (x) => F.instanceNorm(x), x3],

@@ -369,3 +369,18 @@ export class GlobalAvgPool extends Module {
     return F.globalAvgPool(x, { keepdim: this.keepdim })
   }
 }
+
+/**
+ * The maximum of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C], so a linear layer can follow.
+ * @example new nn.GlobalMaxPool({ keepdim: false })
+ */
+export class GlobalMaxPool extends Module {
+  readonly keepdim: boolean
+  constructor({ keepdim = true }: { keepdim?: boolean } = {}) {
+    super()
+    this.keepdim = keepdim
+  }
+  override forward(x: Tensor): Tensor {
+    return F.globalMaxPool(x, { keepdim: this.keepdim })
+  }
+}
