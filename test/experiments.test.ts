@@ -26,7 +26,9 @@ function run(file: string, ...flags: string[]): Promise<Outcome> {
   })
 }
 
-const scripts = readdirSync(examples).filter((file) => /^\d\d-.*\.js$/.test(file) && !file.startsWith('00')).sort()
+const scripts = readdirSync(examples)
+  .filter((file) => /^\d\d-.*\.js$/.test(file) && !file.startsWith('00'))
+  .sort()
 
 test.serial('the experiments are numbered from 1 without a gap', (t) => {
   t.deepEqual(
