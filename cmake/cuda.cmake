@@ -3,6 +3,7 @@
 # CUDA_SKIPPED, the reason why there is no plugin, where there is none.
 
 set(CUDNN_ROOT "$ENV{CUDNN_ROOT}" CACHE PATH "where cuDNN 9 (and cuBLASLt) are: a prefix, or a folder of pip's nvidia packages")
+option(COVERAGE "count which lines of the plugin's C++ run; scripts/coverage-cuda.mjs reads it" OFF)
 set(CUDA_ARCHITECTURES "" CACHE STRING "for CMAKE_CUDA_ARCHITECTURES; empty: all that the toolkit knows from sm_75 to sm_120, and PTX")
 
 # ---- sources, by part ---------------------------------------------------------------------------------------------
@@ -17,11 +18,58 @@ set(CUDA_SOURCES  # the backend itself
   cpp/backends/cuda/transfer.cpp
 )
 set(CUDA_OP_SOURCES  # the prepare functions, and what they share
+  cpp/backends/cuda/conv.cpp
+  cpp/backends/cuda/elementwise.cpp
+  cpp/backends/cuda/fault.cpp
+  cpp/backends/cuda/fused.cpp
   cpp/backends/cuda/gemm.cpp
+  cpp/backends/cuda/graph/autotune.cpp
+  cpp/backends/cuda/graph/descriptor.cpp
+  cpp/backends/cuda/graph/graph.cpp
+  cpp/backends/cuda/graph/plan.cpp
+  cpp/backends/cuda/index.cpp
   cpp/backends/cuda/linear.cpp
-  cpp/backends/cuda/stubs.cpp
+  cpp/backends/cuda/loss.cpp
+  cpp/backends/cuda/norm.cpp
+  cpp/backends/cuda/own_norm.cpp
+  cpp/backends/cuda/own_pool.cpp
+  cpp/backends/cuda/plans/conv.cpp
+  cpp/backends/cuda/plans/norm.cpp
+  cpp/backends/cuda/plans/pool.cpp
+  cpp/backends/cuda/pool.cpp
+  cpp/backends/cuda/random.cpp
+  cpp/backends/cuda/reduce.cpp
+  cpp/backends/cuda/resample.cpp
+  cpp/backends/cuda/shape.cpp
+  cpp/backends/cuda/update.cpp
 )
-set(CUDA_KERNEL_SOURCES)  # own kernels: kernels/<family>.cu
+set(CUDA_KERNEL_SOURCES  # own kernels
+  cpp/backends/cuda/kernels/arg_reduce.cu
+  cpp/backends/cuda/kernels/batch_norm.cu
+  cpp/backends/cuda/kernels/batch_norm_backward.cu
+  cpp/backends/cuda/kernels/bias.cu
+  cpp/backends/cuda/kernels/binary.cu
+  cpp/backends/cuda/kernels/cast.cu
+  cpp/backends/cuda/kernels/clip.cu
+  cpp/backends/cuda/kernels/concat.cu
+  cpp/backends/cuda/kernels/conv.cu
+  cpp/backends/cuda/kernels/copy.cu
+  cpp/backends/cuda/kernels/index.cu
+  cpp/backends/cuda/kernels/local_response.cu
+  cpp/backends/cuda/kernels/loss.cu
+  cpp/backends/cuda/kernels/max_pool.cu
+  cpp/backends/cuda/kernels/mean_pool.cu
+  cpp/backends/cuda/kernels/pad.cu
+  cpp/backends/cuda/kernels/permutation.cu
+  cpp/backends/cuda/kernels/random.cu
+  cpp/backends/cuda/kernels/reduce.cu
+  cpp/backends/cuda/kernels/resample.cu
+  cpp/backends/cuda/kernels/rows_norm.cu
+  cpp/backends/cuda/kernels/softmax.cu
+  cpp/backends/cuda/kernels/unary.cu
+  cpp/backends/cuda/kernels/unpool.cu
+  cpp/backends/cuda/kernels/update.cu
+)
 
 # ---- what is there ------------------------------------------------------------------------------------------------
 
@@ -103,6 +151,10 @@ macro(add_cuda_plugin)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
   endif()
   enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc 12 and later take C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
   message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_VERSION} (${CUDNN_LIBRARY}), architectures ${CMAKE_CUDA_ARCHITECTURES}")
 
   add_library(node_cudnn_cuda SHARED ${CUDA_SOURCES} ${CUDA_OP_SOURCES} ${CUDA_KERNEL_SOURCES})
@@ -117,7 +169,7 @@ macro(add_cuda_plugin)
     target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR} ${CUBLASLT_INCLUDE_DIR})
     target_compile_options(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers>
-      "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
+      "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:--expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
     if(WERROR)
       target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
         "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror=all-warnings -Xcompiler=-Werror>")
@@ -135,6 +187,10 @@ macro(add_cuda_plugin)
     target_link_options(${target} PRIVATE -Wl,--enable-new-dtags $<$<NOT:$<BOOL:${SANITIZE}>>:-Wl,--no-undefined>)
     target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
   endforeach()
+  if(COVERAGE)
+    target_compile_options(node_cudnn_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:--coverage;-O0>")
+    target_link_options(node_cudnn_cuda PRIVATE --coverage)
+  endif()
   target_link_libraries(node_cudnn_cuda PRIVATE CUDA::cudart ${CUDNN_LIBRARY} ${CUBLASLT_LIBRARY})
 endmacro()
 

@@ -24,6 +24,7 @@ export const world = {
   print: (text) => process.stdout.write(text),
   run,
   missing,
+  isForTests: false,
 }
 
 /** One line on the screen for a step; its whole log if it fails. */
@@ -167,6 +168,16 @@ export async function setup(w = world) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
     await mustStep(w, title, process.execPath, ['scripts/build-native.mjs'])
     save({ native })
+  }
+
+  // Tests run the plugin on it.
+  if (w.isForTests && has('build/Release/node_cudnn_cuda.so')) {
+    const parts = ['test/cudasim', 'cpp', 'scripts/build-cudasim.mjs']
+    const simulator = fingerprint(w.root, parts, machine)
+    if (stamp.simulator !== simulator || !has('build/cudasim/cases')) {
+      await mustStep(w, 'building the simulated CUDA device', process.execPath, ['scripts/build-cudasim.mjs'])
+      save({ simulator })
+    }
   }
 
   const sources = [

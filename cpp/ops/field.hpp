@@ -20,13 +20,16 @@ namespace cnn {
 enum class Gradient { rule, zero, missing };
 
 template <class Op, class Value>
+using Member = Value Op::*;
+
+template <class Op, class Value>
 struct Field {
   std::string_view name;
-  Value Op::* member;
+  Member<Op, Value> member;
 };
 
 template <class Op, class Value>
-constexpr Field<Op, Value> field(std::string_view name, Value Op::* member) {
+constexpr Field<Op, Value> field(std::string_view name, Member<Op, Value> member) {
   return {name, member};
 }
 
