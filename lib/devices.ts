@@ -1,11 +1,40 @@
 // Devices: which there are, which is used, how much memory they hold.
 import type { DeviceName } from '../types/dtype.js'
+import { ValueError } from './errors.js'
 import { native } from './native.js'
 
 export interface DeviceInfo {
   name: DeviceName
   /** Library and version that compute there. */
   description: string
+  /** What is known of an NVIDIA GPU; absent on other devices. */
+  cuda?: CudaInfo
+}
+
+export interface CudaInfo {
+  /** As the driver calls it: `'NVIDIA H100 80GB HBM3'`. */
+  product: string
+  /** `'9.0'` */
+  computeCapability: string
+  /** Bytes. */
+  memory: number
+  multiprocessors: number
+  /** How it computes now. */
+  options: CudaOptions
+  /** What is missing, where most things work without it. */
+  warning?: string
+}
+
+/** How the cuda devices compute, in PyTorch's words (https://docs.pytorch.org/docs/stable/backends.html). */
+export interface CudaOptions {
+  /** float32 products may round their factors to TF32 (10 bits of mantissa), which is several times faster. Default true; NODE_CUDNN_ALLOW_TF32. */
+  allowTf32: boolean
+  /** Only algorithms that give the same bits at each run. Default false; NODE_CUDNN_DETERMINISTIC. */
+  deterministic: boolean
+  /** Time cuDNN's candidates instead of trusting its heuristic. Default false; NODE_CUDNN_BENCHMARK. */
+  benchmark: boolean
+  /** Bytes of scratch memory that one op may take. Default 268435456 (256 MiB); NODE_CUDNN_WORKSPACE_LIMIT. */
+  workspaceLimit: number
 }
 
 /** Bytes, but for the counts. */
@@ -27,6 +56,33 @@ export interface MemoryInfo {
 /** All devices of this machine, the best first. @example devices().map((device) => device.name) */
 export function devices(): DeviceInfo[] {
   return native.devices() as DeviceInfo[]
+}
+
+/** True if this machine has a cuda device that can be used. @example const device = isCudaAvailable() ? 'cuda:0' : 'cpu' */
+export function isCudaAvailable(): boolean {
+  return native.whyNoCuda() === ''
+}
+/** What a cuda device lacks here, in a sentence; undefined where there is one. docs/cuda.md holds the cures. */
+export function whyNoCuda(): string | undefined {
+  return native.whyNoCuda() || undefined
+}
+
+/** How the cuda devices of this process compute. */
+export function cudaOptions(): CudaOptions {
+  return native.cudaOptions()
+}
+/**
+ * Changes how the cuda devices compute, for all threads of the process; what is not given stays as it is. Takes effect at
+ * the next op. Throws ValueError. @example setCudaOptions({ allowTf32: false, deterministic: true })
+ */
+export function setCudaOptions(options: Partial<CudaOptions>): void {
+  const { allowTf32, deterministic, benchmark, workspaceLimit, ...unknown } = { ...native.cudaOptions(), ...options }
+  for (const name of Object.keys(unknown)) {
+    throw new ValueError(
+      `setCudaOptions: '${name}' is no option, expected allowTf32, deterministic, benchmark, workspaceLimit`,
+    )
+  }
+  native.setCudaOptions(allowTf32, deterministic, benchmark, workspaceLimit)
 }
 
 let chosen: DeviceName | undefined

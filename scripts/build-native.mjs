@@ -1,5 +1,6 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
-// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`.
+// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`; CUDNN_ROOT and WITH_CUDA
+// may come from the environment as well, for whoever cannot give arguments (`npm install`).
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,12 +13,13 @@ import { processorFlags } from './support/processor.mjs'
  * The commands of a build, each an argument list: configure always (it is quick, and options may have changed),
  * then compile.
  */
-export function nativeBuild(root, { sanitize = false, definitions = [] } = {}) {
+export function nativeBuild(root, { sanitize = false, definitions = [], env = process.env } = {}) {
   const cmakeJs = createRequire(path.join(root, 'package.json')).resolve('cmake-js/package.json')
   const command = [process.execPath, path.join(path.dirname(cmakeJs), 'bin', 'cmake-js')]
   const out = path.join(root, 'build', ...(sanitize ? ['sanitize'] : []))
   const folders = ['--directory', root, '--out', out]
-  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...definitions].map((definition) => `--CD${definition}`)
+  const given = ['CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name]).map((name) => `${name}=${env[name]}`)
+  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...given, ...definitions].map((each) => `--CD${each}`)
   return {
     out,
     commands: [
@@ -27,7 +29,8 @@ export function nativeBuild(root, { sanitize = false, definitions = [] } = {}) {
   }
 }
 
-function cached(out, name) {
+/** What CMake keeps under a name in the cache of a build folder. */
+export function cached(out, name) {
   const cache = path.join(out, 'CMakeCache.txt')
   if (!existsSync(cache)) return undefined
   return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1]

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { fingerprint } from './support/fingerprint.mjs'
 import { processorFlags } from './support/processor.mjs'
 import { run } from './support/run.mjs'
-import { howToGet, list, missing, which } from './support/system.mjs'
+import { findCudnn, findNvcc, howToGet, list, missing, which } from './support/system.mjs'
 
 const MINIMUM_NODE = [20, 19]
 const DAY = 24 * 60 * 60 * 1000
@@ -24,6 +24,7 @@ export const world = {
   print: (text) => process.stdout.write(text),
   run,
   missing,
+  isForTests: false,
 }
 
 /** One line on the screen for a step; its whole log if it fails. */
@@ -151,21 +152,32 @@ export async function setup(w = world) {
     save({ modules: fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) })
   }
 
-  // The addon depends on the machine, too: another processor, or oneDNN that has come or gone.
+  // The addon depends on the machine, too: another processor, or oneDNN or CUDA that has come or gone.
   const machine = [
     process.arch,
     processorFlags().join(' '),
     String(w.missing(w.env).some((want) => want.name === 'oneDNN')),
+    `${findNvcc(w.env)} ${findCudnn(w.env)}`,
   ]
   const native = fingerprint(
     w.root,
-    ['CMakeLists.txt', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
+    ['CMakeLists.txt', 'cmake', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
     machine,
   )
   if (stamp.native !== native || !has('build/Release/node_cudnn.node')) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
     await mustStep(w, title, process.execPath, ['scripts/build-native.mjs'])
     save({ native })
+  }
+
+  // Tests run the plugin on it.
+  if (w.isForTests && has('build/Release/node_cudnn_cuda.so')) {
+    const parts = ['test/cudasim', 'cpp', 'scripts/build-cudasim.mjs']
+    const simulator = fingerprint(w.root, parts, machine)
+    if (stamp.simulator !== simulator || !has('build/cudasim/cases')) {
+      await mustStep(w, 'building the simulated CUDA device', process.execPath, ['scripts/build-cudasim.mjs'])
+      save({ simulator })
+    }
   }
 
   const sources = [

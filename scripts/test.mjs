@@ -49,7 +49,7 @@ function reader(verbose) {
 async function main(args) {
   if (!args.includes('--no-setup')) {
     try {
-      await setup({ ...world, print: (text) => process.stderr.write(text) })
+      await setup({ ...world, isForTests: true, print: (text) => process.stderr.write(text) })
     } catch (error) {
       console.error(error.message)
       console.log('0 passed, 1 failed')

@@ -20,6 +20,7 @@ interface World {
   print(text: string): void
   run(command: string, args: string[]): Promise<{ status: number; output: string }>
   missing(): Want[]
+  isForTests?: boolean
 }
 
 // The scripts are plain JavaScript beside the compiled tests' folder, so that they run before anything is compiled.
@@ -68,6 +69,7 @@ function make(
       if (options.fails?.(line)) return { status: 1, output: `log of ${line}` }
       if (line.startsWith('npm')) write('node_modules/.package-lock.json', lock('1.0.0'))
       if (line.includes('build-native')) write('build/Release/node_cudnn.node', '')
+      if (line.includes('build-cudasim')) write('build/cudasim/cases', '')
       if (line.includes('build-ts')) write('dist/lib/index.js', '')
       const installed = / install --no-install-recommends (.*)/.exec(line)?.[1]?.split(' ') ?? []
       state.absent = state.absent.filter((want) => !installed.includes(want.apt))
@@ -107,6 +109,19 @@ test('a changed file repeats only its step', async (t) => {
   rmSync(path.join(root, 'build'), { recursive: true })
   await start()
   t.deepEqual(state.ran, [NATIVE])
+})
+
+test('the simulated device is built for tests only, and where there is a plugin to run on it', async (t) => {
+  const { start, state, write } = make(t)
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [NPM, NATIVE, TS])
+  write('build/Release/node_cudnn_cuda.so', '')
+  await start()
+  t.deepEqual(state.ran, [])
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, ['scripts/build-cudasim.mjs'])
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [])
 })
 
 test('packages that npm itself installed are not installed again', async (t) => {

@@ -1,4 +1,5 @@
 // The addon's functions that are not ops: tensors, gradients, devices.
+import type { CudaInfo, CudaOptions } from '../lib/devices.js'
 import type { CudnnError, OutOfMemoryFigures } from '../lib/errors.js'
 import type { DType } from './dtype.js'
 import type { Handle, NativeOps, OptionalHandle } from './native.js'
@@ -45,8 +46,12 @@ export interface Native {
   gradEnabled(): boolean
   setGradEnabled(enabled: boolean): void
 
-  devices(): { name: string; description: string }[]
+  devices(): { name: string; description: string; cuda?: CudaInfo }[]
   openDevice(name: string): string
+  /** Empty where there are cuda devices. */
+  whyNoCuda(): string
+  cudaOptions(): CudaOptions
+  setCudaOptions(allowTf32: boolean, deterministic: boolean, benchmark: boolean, workspaceLimit: number): void
   memory(device: string): NativeMemory
   /** Bytes that the process holds from malloc; 0 where the C library does not tell. */
   heapBytes(): number

@@ -19,5 +19,5 @@ export interface DataOf {
 
 export type TensorData = DataOf[DType]
 
-/** `'auto'` is the best device of the machine. */
-export type DeviceName = 'auto' | 'cpu' | 'reference' | `cuda:${number}`
+/** `'auto'` is the best device of the machine, `'cuda'` the first NVIDIA GPU (`'cuda:0'`). */
+export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`

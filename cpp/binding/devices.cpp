@@ -14,6 +14,15 @@ DevicePtr deviceArgument(napi_env env, napi_value value, std::string_view op) {
   return Environment::of(env).device(readString(env, value, {op, "device"}));
 }
 
+Napi::Object optionsToJs(Napi::Env env, const Switches& switches) {
+  auto object = Napi::Object::New(env);
+  object.Set("allowTf32", switches.tf32);
+  object.Set("deterministic", switches.deterministic);
+  object.Set("benchmark", switches.autotune);
+  object.Set("workspaceLimit", static_cast<double>(switches.workspaceCap));
+  return object;
+}
+
 napi_value devices(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
     auto array = Napi::Array::New(env);
@@ -21,9 +30,45 @@ napi_value devices(napi_env env, napi_callback_info) {
       auto entry = Napi::Object::New(env);
       entry.Set("name", info.name);
       entry.Set("description", info.description);
+      if (!info.product.empty()) {
+        auto cuda = Napi::Object::New(env);
+        cuda.Set("product", info.product);
+        cuda.Set("computeCapability", info.computeCapability);
+        cuda.Set("memory", static_cast<double>(info.memoryBytes));
+        cuda.Set("multiprocessors", info.multiprocessors);
+        cuda.Set("options", optionsToJs(env, getSwitches()));
+        if (!info.warning.empty()) cuda.Set("warning", info.warning);
+        entry.Set("cuda", cuda);
+      }
       array.Set(array.Length(), entry);
     }
     return napi_value(array);
+  });
+}
+
+// whyNoCuda() → the sentence that says what is missing; empty where there are cuda devices
+napi_value whyNoCuda(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, std::string_view(cudaStatus().missing)); });
+}
+
+napi_value cudaOptions(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return napi_value(optionsToJs(env, getSwitches())); });
+}
+
+// setCudaOptions(allowTf32, deterministic, benchmark, workspaceLimit)
+napi_value setCudaOptions(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<4> arguments(env, info);
+    constexpr std::string_view name = "setCudaOptions";
+    Switches switches;
+    readField(env, arguments[0], switches.tf32, {name, "allowTf32"});
+    readField(env, arguments[1], switches.deterministic, {name, "deterministic"});
+    readField(env, arguments[2], switches.autotune, {name, "benchmark"});
+    Index bytes = readInteger(env, arguments[3], {name, "workspaceLimit"});
+    if (bytes < 0) fail(ErrorKind::value, name, ": workspaceLimit is ", bytes, ", expected 0 or more bytes");
+    switches.workspaceCap = static_cast<std::size_t>(bytes);
+    setSwitches(switches);
+    return undefined(env);
   });
 }
 
@@ -165,6 +210,9 @@ napi_value setErrorFactory(napi_env env, napi_callback_info info) {
 void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "devices", devices);
   define(env, exports, "openDevice", openNamed);
+  define(env, exports, "whyNoCuda", whyNoCuda);
+  define(env, exports, "cudaOptions", cudaOptions);
+  define(env, exports, "setCudaOptions", setCudaOptions);
   define(env, exports, "memory", memory);
   define(env, exports, "heapBytes", heapBytes);
   define(env, exports, "setMemoryLimit", setMemoryLimit);

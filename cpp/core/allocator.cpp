@@ -78,6 +78,7 @@ void Allocator::trimLocked(std::unique_lock<std::mutex>& lock) {
     for (void* memory : list) backend_.release(memory, size);
     freed += size * list.size();
   }
+  backend_.trim();
   lock.lock();
   figures_.reserved -= freed;
 }

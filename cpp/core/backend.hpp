@@ -80,13 +80,24 @@ struct Prepared {
   std::string declined;
 };
 
-/// What the user may choose of a device that has such choices, read when it opens.
+/// What the user may choose of how a cuda device computes. Kernels that are prepared later follow it.
 struct Switches {
   bool tf32 = true;            // float32 products on tensor cores with 10 bits of mantissa, as PyTorch's cudnn.allow_tf32
   bool deterministic = false;  // only engines that give the same bits each time
   bool autotune = false;       // time the candidates instead of trusting the heuristic
   std::size_t workspaceCap = std::size_t{256} << 20;  // bytes that one kernel may ask for
   friend bool operator==(const Switches&, const Switches&) = default;
+};
+
+/// A recorded sequence of runs that the device repeats by itself, on the same memory.
+class Captured {
+ public:
+  Captured() = default;
+  Captured(const Captured&) = delete;
+  Captured& operator=(const Captured&) = delete;
+  virtual ~Captured() = default;
+  /// Enqueues it once more. On the queue's thread, as `Kernel::run`.
+  virtual void replay() = 0;
 };
 
 class Backend {
@@ -104,6 +115,8 @@ class Backend {
   /// Raw memory, aligned to 64 bytes; null when there is none left.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory, std::size_t bytes) noexcept = 0;
+  /// Gives what was released, and is kept for the next allocation, back to the system.
+  virtual void trim() noexcept {}
 
   /// Whether the host may read and write that memory; if not, the two copies and `finish` say how it gets there and back.
   virtual bool isHostMemory() const { return true; }
@@ -115,6 +128,12 @@ class Backend {
   virtual void finish() {}
   /// Called on the queue's thread before its first kernel (threads to use: 0 = the machine's).
   virtual void startThread(int /*threads*/) {}
+
+  /// Records what `enqueueAll` runs (kernels that have run before, on memory that stays) without running it; null for
+  /// backends that can't. On the queue's thread. Throws what `enqueueAll` throws.
+  virtual std::unique_ptr<Captured> capture(const std::function<void()>& /*enqueueAll*/) { return nullptr; }
+  /// For kernels that are prepared from now on. Those in a cache must go.
+  virtual void configure(const Switches&) {}
 };
 
 }  // namespace cnn

@@ -59,6 +59,12 @@ KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
   });
 }
 
+void Device::configure(const Switches& switches) {
+  backend_->configure(switches);
+  std::lock_guard lock(kernelMutex_);
+  kernels_.clear();
+}
+
 std::size_t Device::cachedKernels() const {
   std::lock_guard lock(kernelMutex_);
   return kernels_.size();

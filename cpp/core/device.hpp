@@ -23,6 +23,8 @@ class Device {
   KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs);
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
+  /// Kernels that are prepared from now on follow these switches; those that were are forgotten.
+  void configure(const Switches& switches);
 
  private:
   template <class Make>

@@ -1,7 +1,9 @@
-// Which devices this build has, and the ones that are open.
+// Which devices this machine has, and the ones that are open.
 #include "registry.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 
 #include "backends/cpu/backend.hpp"
 #include "backends/reference/backend.hpp"
@@ -20,10 +22,40 @@ const std::vector<Maker>& makers() {
   return all;
 }
 
+template <class T>
+T fromEnvironment(const char* name, T otherwise, T most, const char* expected) {
+  const char* value = std::getenv(name);
+  if (!value || !*value) return otherwise;
+  T number{};
+  std::string_view digits(value);
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || number > most) {
+    fail(ErrorKind::value, name, " is '", value, "', expected ", expected);
+  }
+  return number;
+}
+
+bool flagFromEnvironment(const char* name, bool otherwise) { return fromEnvironment<unsigned>(name, otherwise, 1, "0 or 1") == 1; }
+
+Switches switchesFromEnvironment() {
+  Switches switches;
+  switches.tf32 = flagFromEnvironment("NODE_CUDNN_ALLOW_TF32", switches.tf32);
+  switches.deterministic = flagFromEnvironment("NODE_CUDNN_DETERMINISTIC", switches.deterministic);
+  switches.autotune = flagFromEnvironment("NODE_CUDNN_BENCHMARK", switches.autotune);
+  switches.workspaceCap = fromEnvironment<std::size_t>("NODE_CUDNN_WORKSPACE_LIMIT", switches.workspaceCap, std::size_t{1} << 48, "a number of bytes");
+  return switches;
+}
+
 struct Registry {
   std::mutex mutex;
   std::unordered_map<std::string, std::weak_ptr<Device>> open;
   int threads = 0;
+  std::optional<Switches> switches;
+
+  const Switches& currentSwitches() {
+    if (!switches) switches = switchesFromEnvironment();
+    return *switches;
+  }
 };
 
 Registry& registry() {
@@ -40,30 +72,80 @@ void closeDevice(Device* device) {
   }
 }
 
+// The number in 'cuda:N'; nothing where the name is not of that form.
+std::optional<int> cudaOrdinal(std::string_view name) {
+  if (!name.starts_with("cuda:")) return std::nullopt;
+  std::string_view digits = name.substr(5);
+  int ordinal = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  bool isCanonical = digits == "0" || (!digits.empty() && digits[0] >= '1' && digits[0] <= '9');
+  if (error != std::errc() || end != digits.data() + digits.size() || !isCanonical) return std::nullopt;
+  return ordinal;
+}
+
+// What 'auto' and 'cuda' stand for.
+std::string resolve(std::string_view name) {
+  if (name == "cuda") return "cuda:0";
+  if (name == "auto") return cudaStatus().devices.empty() ? makers()[0].name : "cuda:0";
+  return std::string(name);
+}
+
+[[noreturn]] void failUnknown(std::string_view name) {
+  if (cudaOrdinal(name) && !cudaStatus().missing.empty()) fail(ErrorKind::device, "device '", name, "' can't be used: ", cudaStatus().missing);
+  std::string names = "auto";
+  for (const DeviceInfo& device : cudaStatus().devices) names += ", " + device.name;
+  for (const Maker& maker : makers()) names += ", " + maker.name;
+  fail(ErrorKind::device, "device '", name, "' does not exist here, expected one of: ", names);
+}
+
+std::unique_ptr<Backend> makeBackend(const std::string& name, const Switches& switches) {
+  for (const Maker& maker : makers()) {
+    if (name == maker.name) return maker.make();
+  }
+  return openCuda(*cudaOrdinal(name), switches);
+}
+
+// Throws where there is no such device.
+void checkName(const std::string& name) {
+  for (const Maker& maker : makers()) {
+    if (name == maker.name) return;
+  }
+  auto ordinal = cudaOrdinal(name);
+  if (!ordinal || *ordinal >= static_cast<int>(cudaStatus().devices.size())) failUnknown(name);
+}
+
 }  // namespace
 
 std::vector<DeviceInfo> listDevices() {
-  std::vector<DeviceInfo> infos;
-  for (const Maker& maker : makers()) infos.push_back({maker.name, maker.make()->description()});
+  std::vector<DeviceInfo> infos = cudaStatus().devices;
+  for (const Maker& maker : makers()) infos.push_back({.name = maker.name, .description = maker.make()->description()});
   return infos;
 }
 
-DevicePtr openDevice(std::string_view name) {
-  const Maker* found = nullptr;
-  std::string names;
-  for (const Maker& maker : makers()) {
-    if (name == maker.name || (name == "auto" && !found)) found = &maker;
-    names += (names.empty() ? "" : ", ") + maker.name;
-  }
-  if (!found) fail(ErrorKind::device, "device '", name, "' does not exist here, expected one of: auto, ", names);
+DevicePtr openDevice(std::string_view given) {
+  std::string name = resolve(given);
+  checkName(name);
   std::lock_guard lock(registry().mutex);
-  auto& slot = registry().open[found->name];
+  auto& slot = registry().open[name];
   DevicePtr device = slot.lock();
   if (!device) {
-    device = DevicePtr(new Device(found->name, found->make(), registry().threads), closeDevice);
+    device = DevicePtr(new Device(name, makeBackend(name, registry().currentSwitches()), registry().threads), closeDevice);
     slot = device;
   }
   return device;
+}
+
+void setSwitches(const Switches& switches) {
+  std::lock_guard lock(registry().mutex);
+  registry().switches = switches;
+  for (auto& [name, slot] : registry().open) {
+    if (DevicePtr device = slot.lock()) device->configure(switches);
+  }
+}
+
+Switches getSwitches() {
+  std::lock_guard lock(registry().mutex);
+  return registry().currentSwitches();
 }
 
 void setThreads(int threads) {

@@ -2,18 +2,18 @@
 #pragma once
 
 #include "device.hpp"
+#include "plugin.hpp"
 
 namespace cnn {
 
-struct DeviceInfo {
-  std::string name, description;
-};
-
-/// All devices of this build, the best first.
+/// All devices of this machine, the best first.
 std::vector<DeviceInfo> listDevices();
-/// The device of that name ('auto': the best), opened when first asked for and closed when its last user lets go.
-/// Throws DeviceError with the names that exist.
+/// The device of that name ('auto': the best; 'cuda': cuda:0), opened when first asked for and closed when its last user
+/// lets go. Throws DeviceError with the names that exist, or with what is missing.
 DevicePtr openDevice(std::string_view name);
+/// How cuda devices compute; open ones prepare their kernels anew. From the environment until it is set.
+void setSwitches(const Switches& switches);
+Switches getSwitches();
 /// Threads that the cpu device computes with (0: as many as there are cores); read when the device opens.
 void setThreads(int threads);
 int getThreads();

@@ -29,6 +29,23 @@ export function findOneDnn(env = process.env) {
   )
 }
 
+/** CUDA's compiler, where CMake would find it too. */
+export function findNvcc(env = process.env) {
+  const usual = firstExisting(
+    [...(env.CUDA_PATH ? [path.join(env.CUDA_PATH, 'bin')] : []), '/usr/local/cuda/bin'],
+    'nvcc',
+  )
+  return env.CUDACXX ? which(env.CUDACXX, env) : (which('nvcc', env) ?? usual)
+}
+
+/** cuDNN's header: under CUDNN_ROOT (a prefix, or a folder of pip's nvidia packages), or where systems put it. */
+export function findCudnn(env = process.env) {
+  const under = ['include', 'cudnn/include', 'nvidia/cudnn/include']
+  const folders = env.CUDNN_ROOT ? under.map((folder) => path.join(env.CUDNN_ROOT, folder)) : []
+  const system = ['/usr/include', '/usr/include/x86_64-linux-gnu', '/usr/local/include', '/usr/local/cuda/include']
+  return firstExisting([...folders, ...system], 'cudnn.h')
+}
+
 /** The folder of Debian's Fashion-MNIST package. */
 export function findFashionMnist() {
   const file = '/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz'

@@ -10,9 +10,18 @@ export interface Outcome {
 }
 
 /** Runs dist/test/fixtures/NAME.js; after `limit` seconds it counts as hung and is killed. */
-export function runFixture(name: string, args: string[] = [], nodeFlags: string[] = [], limit = 240): Promise<Outcome> {
+export function runFixture(
+  name: string,
+  args: string[] = [],
+  nodeFlags: string[] = [],
+  limit = 240,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Outcome> {
   const file = fileURLToPath(new URL(`../fixtures/${name}.js`, import.meta.url))
-  const child = spawn(process.execPath, [...nodeFlags, file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...nodeFlags, file, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+  })
   const outcome = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk) => {
     outcome.stdout += chunk

@@ -1,13 +1,13 @@
 // Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the switches. One queue's thread runs
-// all of it.
+// all of it; kernels are prepared on other threads, one at a time.
 #pragma once
 
-#include <cublasLt.h>
-#include <cuda_runtime_api.h>
-#include <cudnn.h>
+#include <mutex>
+#include <string>
 
 #include "core/backend.hpp"
 #include "fault.hpp"
+#include "handles.hpp"
 #include "layout.hpp"
 
 namespace cnn::cuda {
@@ -15,17 +15,29 @@ namespace cnn::cuda {
 struct Engine {
   int ordinal = 0;
   cudaDeviceProp properties{};
-  Switches switches;
+  Switches switches;  // read by prepare
+
   cudaStream_t stream = nullptr;
   cudnnHandle_t cudnn = nullptr;    // for Kernel::run, on the queue's thread; its stream is `stream`
   cudnnHandle_t planner = nullptr;  // for prepare: a handle must not serve two threads at once
-  cublasLtHandle_t blas = nullptr;
-  Fault* fault = nullptr;  // on the device
+  cublasLtHandle_t blas = nullptr;  // for both: it may
+  Fault* fault = nullptr;           // on the device
 
-  explicit Engine(int ordinal);
-  ~Engine();
+  std::mutex preparing;  // held around every prepare
+  std::mutex capturing;  // held while `stream` records instead of running
+
+  Engine(int ordinal, const Switches& switches);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
+
+  /// Makes the device the calling thread's current one: the first thing on any thread.
+  void enter() const;
+
+ private:
+  OwnedStream ownStream_;
+  OwnedCudnn ownCudnn_, ownPlanner_;
+  OwnedBlas ownBlas_;
+  DeviceBytes ownFault_;
 };
 
 }  // namespace cnn::cuda

@@ -71,8 +71,7 @@ namespace {
 template <class F>
 void dispatchLanes(const NormRows& rows, F&& f) {
   if (rows.length() <= 1024) return f(std::integral_constant<int, 32>{}, gridFor(rows.count() * 32, 256));
-  if (rows.length() <= 16384 || rows.count() >= 512) return f(std::integral_constant<int, 256>{}, gridFor(rows.count() * 256, 256));
-  f(std::integral_constant<int, 1024>{}, gridFor(rows.count() * 1024, 1024));
+  f(std::integral_constant<int, 512>{}, gridFor(rows.count() * 512, 512));
 }
 
 ChannelView viewOf(const NormRows& rows) {

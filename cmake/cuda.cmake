@@ -1,0 +1,205 @@
+# How the CUDA plugin is built: node_cudnn_cuda.so, which the addon opens when a cuda device is asked for, and
+# node_cudnn_probe, the small program that first looks whether there is one. Included by CMakeLists.txt; leaves
+# CUDA_SKIPPED, the reason why there is no plugin, where there is none.
+
+set(CUDNN_ROOT "$ENV{CUDNN_ROOT}" CACHE PATH "where cuDNN 9 (and cuBLASLt) are: a prefix, or a folder of pip's nvidia packages")
+option(COVERAGE "count which lines of the plugin's C++ run; scripts/coverage-cuda.mjs reads it" OFF)
+set(CUDA_ARCHITECTURES "" CACHE STRING "for CMAKE_CUDA_ARCHITECTURES; empty: all that the toolkit knows from sm_75 to sm_120, and PTX")
+
+# ---- sources, by part ---------------------------------------------------------------------------------------------
+
+set(CUDA_SOURCES  # the backend itself
+  cpp/backends/cuda/backend.cpp
+  cpp/backends/cuda/capture.cpp
+  cpp/backends/cuda/check.cpp
+  cpp/backends/cuda/engine.cpp
+  cpp/backends/cuda/memory.cpp
+  cpp/backends/cuda/plugin.cpp
+  cpp/backends/cuda/transfer.cpp
+)
+set(CUDA_OP_SOURCES  # the prepare functions, and what they share
+  cpp/backends/cuda/conv.cpp
+  cpp/backends/cuda/elementwise.cpp
+  cpp/backends/cuda/fault.cpp
+  cpp/backends/cuda/fused.cpp
+  cpp/backends/cuda/gemm.cpp
+  cpp/backends/cuda/graph/autotune.cpp
+  cpp/backends/cuda/graph/descriptor.cpp
+  cpp/backends/cuda/graph/graph.cpp
+  cpp/backends/cuda/graph/plan.cpp
+  cpp/backends/cuda/index.cpp
+  cpp/backends/cuda/linear.cpp
+  cpp/backends/cuda/loss.cpp
+  cpp/backends/cuda/norm.cpp
+  cpp/backends/cuda/own_norm.cpp
+  cpp/backends/cuda/own_pool.cpp
+  cpp/backends/cuda/plans/conv.cpp
+  cpp/backends/cuda/plans/norm.cpp
+  cpp/backends/cuda/plans/pool.cpp
+  cpp/backends/cuda/pool.cpp
+  cpp/backends/cuda/random.cpp
+  cpp/backends/cuda/reduce.cpp
+  cpp/backends/cuda/resample.cpp
+  cpp/backends/cuda/shape.cpp
+  cpp/backends/cuda/update.cpp
+)
+set(CUDA_KERNEL_SOURCES  # own kernels
+  cpp/backends/cuda/kernels/arg_reduce.cu
+  cpp/backends/cuda/kernels/batch_norm.cu
+  cpp/backends/cuda/kernels/batch_norm_backward.cu
+  cpp/backends/cuda/kernels/bias.cu
+  cpp/backends/cuda/kernels/binary.cu
+  cpp/backends/cuda/kernels/cast.cu
+  cpp/backends/cuda/kernels/clip.cu
+  cpp/backends/cuda/kernels/concat.cu
+  cpp/backends/cuda/kernels/conv.cu
+  cpp/backends/cuda/kernels/copy.cu
+  cpp/backends/cuda/kernels/index.cu
+  cpp/backends/cuda/kernels/local_response.cu
+  cpp/backends/cuda/kernels/loss.cu
+  cpp/backends/cuda/kernels/max_pool.cu
+  cpp/backends/cuda/kernels/mean_pool.cu
+  cpp/backends/cuda/kernels/pad.cu
+  cpp/backends/cuda/kernels/permutation.cu
+  cpp/backends/cuda/kernels/random.cu
+  cpp/backends/cuda/kernels/reduce.cu
+  cpp/backends/cuda/kernels/resample.cu
+  cpp/backends/cuda/kernels/rows_norm.cu
+  cpp/backends/cuda/kernels/softmax.cu
+  cpp/backends/cuda/kernels/unary.cu
+  cpp/backends/cuda/kernels/unpool.cu
+  cpp/backends/cuda/kernels/update.cu
+)
+
+# ---- what is there ------------------------------------------------------------------------------------------------
+
+# Leaves CUDA_SKIPPED empty if everything was found.
+macro(find_cuda)
+  set(CUDA_SKIPPED "")
+  # What an earlier run found may have been removed since, and CUDNN_ROOT may point elsewhere now.
+  foreach(found CUDNN_INCLUDE_DIR CUDNN_LIBRARY CUBLASLT_INCLUDE_DIR CUBLASLT_LIBRARY NVRTC_LIBRARY)
+    unset(${found} CACHE)
+  endforeach()
+
+  include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER)
+    # nvcc is often in its usual place but not on the path
+    find_program(CMAKE_CUDA_COMPILER nvcc HINTS ENV CUDACXX ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  endif()
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    set(CUDA_SKIPPED "no nvcc that works was found (CUDA 12 or 13; set CUDACXX if it is not on the path)")
+  else()
+    find_package(CUDAToolkit QUIET)
+    # pip's packages: nvidia/cudnn, and nvidia/cu13 or, for CUDA 12, nvidia/cublas and nvidia/cuda_nvrtc
+    set(folders "")
+    foreach(prefix "" nvidia/)
+      list(APPEND folders ${prefix}cudnn ${prefix}cu${CUDAToolkit_VERSION_MAJOR} ${prefix}cublas ${prefix}cuda_nvrtc)
+    endforeach()
+    set(includes include)
+    set(libraries lib lib64)
+    foreach(folder ${folders})
+      list(APPEND includes ${folder}/include)
+      list(APPEND libraries ${folder}/lib)
+    endforeach()
+    set(soname so.${CUDAToolkit_VERSION_MAJOR})
+    set(hints HINTS ${CUDNN_ROOT} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_LIBRARY_DIR}/..)
+    find_path(CUDNN_INCLUDE_DIR cudnn.h ${hints} PATH_SUFFIXES ${includes})
+    find_path(CUBLASLT_INCLUDE_DIR cublasLt.h ${hints} PATH_SUFFIXES ${includes})
+    # pip's libraries have only the names that the loader asks for
+    find_library(CUDNN_LIBRARY NAMES libcudnn.so.9 cudnn ${hints} PATH_SUFFIXES ${libraries})
+    find_library(CUBLASLT_LIBRARY NAMES libcublasLt.${soname} cublasLt ${hints} PATH_SUFFIXES ${libraries})
+    find_library(NVRTC_LIBRARY NAMES libnvrtc.${soname} nvrtc ${hints} PATH_SUFFIXES ${libraries})
+    if(CUDNN_INCLUDE_DIR)
+      file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h version REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) +[0-9]+")
+      string(REGEX MATCHALL "[0-9]+" CUDNN_VERSION "${version}")
+      list(JOIN CUDNN_VERSION "." CUDNN_VERSION)
+    endif()
+    if(NOT CUDAToolkit_FOUND OR CUDAToolkit_VERSION VERSION_LESS 12 OR CUDAToolkit_VERSION VERSION_GREATER_EQUAL 14)
+      set(CUDA_SKIPPED "the CUDA toolkit is ${CUDAToolkit_VERSION}, expected 12 or 13")
+    elseif(NOT CUDNN_INCLUDE_DIR OR NOT CUDNN_LIBRARY)
+      set(CUDA_SKIPPED "cudnn.h and libcudnn were not found; say where with CUDNN_ROOT=…")
+    elseif(NOT CUDNN_VERSION MATCHES "^9\\.")
+      set(CUDA_SKIPPED "cuDNN is ${CUDNN_VERSION} (${CUDNN_INCLUDE_DIR}), expected 9")
+    elseif(NOT CUBLASLT_INCLUDE_DIR OR NOT CUBLASLT_LIBRARY)
+      set(CUDA_SKIPPED "cublasLt.h and libcublasLt were not found; install CUDA's cuBLAS, or say where with CUDNN_ROOT=…")
+    endif()
+  endif()
+endmacro()
+
+# The oldest architecture of each generation: newer ones of the same run its code, and PTX serves those to come.
+function(default_architectures out)
+  set(list 75-real 80-real 86-real 89-real)
+  if(CUDAToolkit_VERSION VERSION_LESS 12.8)
+    list(APPEND list 90)
+  else()
+    list(APPEND list 90-real 100-real 120)
+  endif()
+  set(${out} "${list}" PARENT_SCOPE)
+endfunction()
+
+# ---- the plugin and the probe -------------------------------------------------------------------------------------
+
+macro(add_cuda_plugin)
+  if(CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES ${CUDA_ARCHITECTURES})
+  else()
+    default_architectures(CMAKE_CUDA_ARCHITECTURES)
+  endif()
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  if(CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+  endif()
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc 12 and later take C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+  message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_VERSION} (${CUDNN_LIBRARY}), architectures ${CMAKE_CUDA_ARCHITECTURES}")
+
+  add_library(node_cudnn_cuda SHARED ${CUDA_SOURCES} ${CUDA_OP_SOURCES} ${CUDA_KERNEL_SOURCES})
+  add_executable(node_cudnn_probe cpp/backends/cuda/probe.cpp)
+  set_source_files_properties(${CUDA_SOURCES} ${CUDA_OP_SOURCES} PROPERTIES COMPILE_OPTIONS "${STRICT}")
+  set_target_properties(node_cudnn_cuda PROPERTIES PREFIX "" SUFFIX ".so" CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON LINKER_LANGUAGE CXX)
+  set_target_properties(node_cudnn_probe PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_LIBRARY_OUTPUT_DIRECTORY})
+
+  foreach(target node_cudnn_cuda node_cudnn_probe)
+    target_include_directories(${target} PRIVATE cpp)
+    target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR} ${CUBLASLT_INCLUDE_DIR})
+    target_compile_options(${target} PRIVATE
+      $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers>
+      "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:--expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers>")
+    if(WERROR)
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Werror>
+        "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Werror=all-warnings -Xcompiler=-Werror>")
+    endif()
+    # Where the libraries were found, for whoever has set no LD_LIBRARY_PATH; that goes first.
+    get_filename_component(cudnn_folder ${CUDNN_LIBRARY} DIRECTORY)
+    get_filename_component(cublas_folder ${CUBLASLT_LIBRARY} DIRECTORY)
+    set(folders ${cudnn_folder} ${cublas_folder} ${CUDAToolkit_LIBRARY_DIR})
+    if(NVRTC_LIBRARY)
+      get_filename_component(nvrtc_folder ${NVRTC_LIBRARY} DIRECTORY)
+      list(APPEND folders ${nvrtc_folder})
+    endif()
+    list(REMOVE_DUPLICATES folders)
+    set_target_properties(${target} PROPERTIES BUILD_RPATH "${folders}")
+    target_link_options(${target} PRIVATE -Wl,--enable-new-dtags $<$<NOT:$<BOOL:${SANITIZE}>>:-Wl,--no-undefined>)
+    target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
+  endforeach()
+  if(COVERAGE)
+    target_compile_options(node_cudnn_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:--coverage;-O0>")
+    target_link_options(node_cudnn_cuda PRIVATE --coverage)
+  endif()
+  target_link_libraries(node_cudnn_cuda PRIVATE CUDA::cudart ${CUDNN_LIBRARY} ${CUBLASLT_LIBRARY})
+endmacro()
+
+find_cuda()
+if(CUDA_SKIPPED)
+  if(WITH_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "WITH_CUDA=ON, but ${CUDA_SKIPPED}")
+  endif()
+  message(STATUS "CUDA: no plugin will be built: ${CUDA_SKIPPED}")
+else()
+  add_cuda_plugin()
+endif()

@@ -1,0 +1,112 @@
+// CudaBackend: finds the kernel of each op, owns the device's memory, and brings back what kernels found wrong.
+#include "backend.hpp"
+
+#include "capture.hpp"
+#include "check.hpp"
+#include "kernels.hpp"
+#include "memory.hpp"
+#include "transfer.hpp"
+
+namespace cnn::cuda {
+
+namespace {
+
+std::string describe(const cudaDeviceProp& properties) {
+  int runtime = 0;
+  CHECK(cudaRuntimeGetVersion(&runtime));
+  std::size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
+  return text("cuDNN ", dnn / 10000, ".", dnn / 100 % 100, ".", dnn % 100, ", cuBLASLt ", blas / 10000, ".", blas / 100 % 100, ".", blas % 100, ", CUDA ",
+              runtime / 1000, ".", runtime % 1000 / 10, " on ", properties.name);
+}
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend(int ordinal, const Switches& switches) : engine_(ordinal, switches), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
+  ~CudaBackend() override {
+    cudaSetDevice(engine_.ordinal);
+    cudaStreamSynchronize(engine_.stream);
+  }
+
+  std::string description() const override { return describe(engine_.properties); }
+
+  Prepared prepare(const Op& op, const Signature& signature) override {
+    std::lock_guard lock(engine_.preparing);
+    engine_.enter();
+    return std::visit([&](const auto& each) { return cuda::prepare(each, signature, engine_); }, op);
+  }
+
+  KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
+    std::lock_guard lock(engine_.preparing);
+    engine_.enter();
+    return cuda::prepareReorder(from, to, engine_);
+  }
+
+  void* allocate(std::size_t bytes) override { return memory_.allocate(bytes); }
+  void release(void* memory, std::size_t) noexcept override { memory_.release(memory); }
+  void trim() noexcept override { memory_.trim(); }
+
+  bool isHostMemory() const override { return false; }
+  void copyFromHost(void* to, const void* from, std::size_t bytes) override { transfer_.upload(to, from, bytes); }
+
+  void copyToHost(void* to, const void* from, std::size_t bytes) override {
+    std::lock_guard lock(mirrorMutex_);
+    copyFault();
+    transfer_.download(to, from, bytes);
+    checkFault();
+  }
+
+  void finish() override {
+    std::lock_guard lock(mirrorMutex_);
+    engine_.enter();
+    copyFault();
+    CHECK(cudaStreamSynchronize(engine_.stream));
+    checkFault();
+  }
+
+  // What goes wrong here goes wrong again at the first kernel, where it can be told.
+  void startThread(int) override { cudaSetDevice(engine_.ordinal); }
+
+  std::unique_ptr<Captured> capture(const std::function<void()>& enqueueAll) override { return cuda::capture(engine_, enqueueAll); }
+
+  void configure(const Switches& switches) override {
+    std::lock_guard lock(engine_.preparing);
+    engine_.switches = switches;
+  }
+
+ private:
+  void copyFault() { CHECK(cudaMemcpyAsync(mirror_.get(), engine_.fault, sizeof(Fault), cudaMemcpyDeviceToHost, engine_.stream)); }
+
+  // Once the copy is there: throws it, so that the next one is seen.
+  void checkFault() {
+    Fault fault = *static_cast<const Fault*>(mirror_.get());
+    if (fault.kind == FaultKind::none) return;
+    CHECK(cudaMemsetAsync(engine_.fault, 0, sizeof(Fault), engine_.stream));
+    throwFault(fault);
+  }
+
+  Engine engine_;
+  Memory memory_;
+  Transfer transfer_;
+  PinnedBytes mirror_;  // where the device's Fault is read
+  std::mutex mirrorMutex_;
+};
+
+}  // namespace
+
+std::vector<DeviceInfo> listDevices() {
+  int count = 0;
+  CHECK(cudaGetDeviceCount(&count));
+  std::vector<DeviceInfo> infos;
+  for (int i = 0; i < count; i++) {
+    cudaDeviceProp properties;
+    CHECK(cudaGetDeviceProperties(&properties, i));
+    infos.push_back({.name = text("cuda:", i), .description = describe(properties), .product = properties.name,
+                     .computeCapability = text(properties.major, ".", properties.minor), .memoryBytes = properties.totalGlobalMem,
+                     .multiprocessors = properties.multiProcessorCount});
+  }
+  return infos;
+}
+
+std::unique_ptr<Backend> makeBackend(int ordinal, const Switches& switches) { return std::make_unique<CudaBackend>(ordinal, switches); }
+
+}  // namespace cnn::cuda

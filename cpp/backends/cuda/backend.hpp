@@ -1,0 +1,12 @@
+// The cuda backend: cuDNN for convolution, pooling and norms, cuBLASLt for matrix products, own kernels for the rest.
+#pragma once
+
+#include "core/plugin.hpp"
+
+namespace cnn::cuda {
+
+/// The devices that the driver knows, without making a context on any.
+std::vector<DeviceInfo> listDevices();
+std::unique_ptr<Backend> makeBackend(int ordinal, const Switches& switches);
+
+}  // namespace cnn::cuda

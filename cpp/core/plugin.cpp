@@ -1,0 +1,187 @@
+// Finds the plugin beside the addon, asks the probe what it would find, and opens it.
+#include "plugin.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "shared_library.hpp"
+
+extern char** environ;
+
+namespace cnn {
+
+namespace {
+
+// A driver may take long to start on a machine with many devices.
+int probeSeconds() {
+  const char* given = std::getenv("NODE_CUDNN_PROBE_SECONDS");
+  int seconds = given ? std::atoi(given) : 0;
+  return seconds > 0 ? seconds : 60;
+}
+
+/// NODE_CUDNN_PLUGIN, or node_cudnn_cuda.so in the addon's folder.
+std::filesystem::path pluginFile() {
+  if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return named;
+  Dl_info addon{};
+  dladdr(reinterpret_cast<const void*>(&pluginFile), &addon);
+  return std::filesystem::path(addon.dli_fname ? addon.dli_fname : "").parent_path() / "node_cudnn_cuda.so";
+}
+
+struct ProbeOutput {
+  std::string text;
+  std::string failure;  // empty: it ended as it should
+};
+
+#ifdef __linux__
+
+class Pipe {
+ public:
+  Pipe() {
+    if (pipe2(ends_, O_CLOEXEC) != 0) fail(ErrorKind::device, "a pipe could not be made");
+  }
+  ~Pipe() {
+    close(ends_[0]);
+    closeWriter();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  int reader() const { return ends_[0]; }
+  int writer() const { return ends_[1]; }
+  void closeWriter() {
+    if (ends_[1] >= 0) close(std::exchange(ends_[1], -1));
+  }
+
+ private:
+  int ends_[2] = {-1, -1};
+};
+
+// Reads until the other side closes; false where that takes too long.
+bool readAll(int file, std::string& text, int seconds) {
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  char buffer[4096];
+  while (true) {
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    pollfd waiting{file, POLLIN, 0};
+    int ready = poll(&waiting, 1, static_cast<int>(std::max<long long>(left, 0)));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    ssize_t count = read(file, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return true;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+}
+
+ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::path& plugin) {
+  Pipe pipe;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, pipe.writer(), 1);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  std::string program = probe.string(), file = plugin.string(), interface = CNN_INTERFACE;
+  char* arguments[] = {program.data(), file.data(), interface.data(), nullptr};
+  pid_t child = 0;
+  int status = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (status != 0) return {"", text(program, " could not be started: ", std::strerror(status))};
+  pipe.closeWriter();
+
+  ProbeOutput output;
+  int seconds = probeSeconds();
+  bool isDone = readAll(pipe.reader(), output.text, seconds);
+  if (!isDone) kill(child, SIGKILL);
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (!isDone) {
+    output.failure = text("the CUDA driver did not answer within ", seconds, " s");
+  } else if (WIFSIGNALED(status)) {
+    output.failure = text("looking for CUDA devices ended with signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), "), as a broken driver makes it");
+  } else if (WEXITSTATUS(status) != 0) {
+    output.failure = text("looking for CUDA devices ended with status ", WEXITSTATUS(status));
+  }
+  return output;
+}
+
+#else
+
+ProbeOutput runProbe(const std::filesystem::path&, const std::filesystem::path&) { return {"", "CUDA devices exist on Linux only"}; }
+
+#endif
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t start = 0; start <= text.size();) {
+    std::size_t end = std::min(text.find(separator, start), text.size());
+    parts.emplace_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return parts;
+}
+
+// A line a device, its members between tabs, or `missing` and the reason (cpp/backends/cuda/probe.cpp writes them).
+CudaStatus parse(const std::string& output) {
+  CudaStatus status;
+  for (const std::string& line : split(output, '\n')) {
+    auto words = split(line, '\t');
+    if (words[0] == "missing" && words.size() == 2) status.missing = words[1];
+    if (words[0] != "device" || words.size() != 8) continue;
+    status.devices.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
+                              .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
+                              .warning = words[7]});
+  }
+  if (!status.missing.empty()) status.devices.clear();
+  if (status.devices.empty() && status.missing.empty()) status.missing = "looking for CUDA devices gave no answer";
+  return status;
+}
+
+CudaStatus look() {
+  const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
+  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return {{}, text("NODE_CUDNN_CPU_ONLY is ", cpuOnly)};
+  std::filesystem::path plugin = pluginFile(), probe = plugin.parent_path() / "node_cudnn_probe";
+  std::error_code ignored;
+  for (const auto& file : {plugin, probe}) {
+    if (!std::filesystem::exists(file, ignored)) {
+      return {{}, text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed")};
+    }
+  }
+  ProbeOutput output = runProbe(probe, plugin);
+  return output.failure.empty() ? parse(output.text) : CudaStatus{{}, output.failure};
+}
+
+// It stays open for good: CUDA's libraries do not like to be unloaded.
+const Plugin* load() {
+  std::filesystem::path file = pluginFile();
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) fail(ErrorKind::device, "the CUDA plugin can't be opened: ", whyNotLoaded(dlerror()));
+  auto function = reinterpret_cast<PluginFunction>(dlsym(library, pluginSymbol));
+  const Plugin* plugin = function ? function() : nullptr;
+  if (!plugin || std::string_view(plugin->interface) != CNN_INTERFACE) {
+    fail(ErrorKind::device, "the CUDA plugin ", file.string(), " belongs to another build of the addon, build both again");
+  }
+  return plugin;
+}
+
+}  // namespace
+
+const CudaStatus& cudaStatus() {
+  static const CudaStatus status = look();
+  return status;
+}
+
+std::unique_ptr<Backend> openCuda(int ordinal, const Switches& switches) {
+  if (!cudaStatus().missing.empty()) fail(ErrorKind::device, "no cuda device can be used: ", cudaStatus().missing);
+  static const Plugin* const plugin = load();
+  return plugin->open(ordinal, switches);
+}
+
+}  // namespace cnn

@@ -1,0 +1,41 @@
+// What a plugin (a backend in a library of its own) exports, and how the core finds the one for cuda devices.
+#pragma once
+
+#include "backend.hpp"
+
+namespace cnn {
+
+/// A device of this machine, as its backend describes it.
+struct DeviceInfo {
+  std::string name, description;
+  // cuda devices only
+  std::string product, computeCapability;  // "NVIDIA H100 80GB HBM3", "9.0"
+  std::size_t memoryBytes = 0;
+  int multiprocessors = 0;
+  std::string warning;  // what is missing, though most things work
+};
+
+/// The table that a plugin's one function returns. `interface` is compared before anything else is touched.
+struct Plugin {
+  const char* interface;
+  /// All devices, without making a context on any. Throws where the driver fails.
+  std::vector<DeviceInfo> (*devices)();
+  std::unique_ptr<Backend> (*open)(int ordinal, const Switches& switches);
+};
+
+inline constexpr const char* pluginSymbol = "nodeCudnnPlugin";
+using PluginFunction = const Plugin* (*)();
+
+/// What is known of the cuda devices of this machine: they, or the one sentence that says why there are none.
+struct CudaStatus {
+  std::vector<DeviceInfo> devices;
+  std::string missing;
+};
+
+/// Looked up once a process, by a program of its own, so that a broken driver can't end this one. Costs nothing where no
+/// plugin was built, milliseconds where there is no driver, and as long as the driver takes to start where there is one.
+const CudaStatus& cudaStatus();
+/// Opens the plugin if it isn't open yet. Throws DeviceError.
+std::unique_ptr<Backend> openCuda(int ordinal, const Switches& switches);
+
+}  // namespace cnn

@@ -1,0 +1,27 @@
+// What dlopen's complaint means for a user: which library is missing, and what it is.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cnn {
+
+/// "libcudnn.so.9 (cuDNN 9) was not found", from "libcudnn.so.9: cannot open shared object file: No such file or directory";
+/// other complaints as they are.
+inline std::string whyNotLoaded(std::string_view error) {
+  constexpr std::string_view absent = ": cannot open shared object file: No such file";
+  std::size_t end = error.find(absent);
+  if (end == std::string_view::npos) return std::string(error);
+  std::string_view file = error.substr(0, end);
+  file.remove_prefix(file.rfind('/') + 1);
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"libcudart.", "the CUDA runtime"}, {"libcudnn", "cuDNN"},         {"libcublasLt.", "cuBLASLt"},
+      {"libcublas.", "cuBLAS"},           {"libnvrtc", "CUDA's compiler at run time, NVRTC"}, {"libcuda.", "the NVIDIA driver"}};
+  std::string what;
+  for (auto [prefix, name] : names) {
+    if (file.starts_with(prefix) && what.empty()) what = " (" + std::string(name) + ")";
+  }
+  return std::string(file) + what + " was not found";
+}
+
+}  // namespace cnn

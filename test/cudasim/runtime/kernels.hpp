@@ -1,0 +1,33 @@
+// Kernels: which function of the CPU stands for which kernel of the program, and how its launch becomes work.
+#pragma once
+
+#include <vector_types.h>
+
+#include <cstddef>
+
+#include "stream.hpp"
+
+namespace cudasim {
+
+struct Parameter {
+  std::size_t bytes;
+  bool isPointer;
+};
+
+/// A kernel compiled for the CPU, as the library of kernels registers it.
+struct Kernel {
+  const Parameter* parameters;
+  int parameterCount;
+  void (*invoke)(void* const* arguments);  // one thread of it
+};
+
+/// `function` is exported, so that its mangled name, which is the kernel's, can be found.
+bool registerKernel(const void* function, Kernel kernel);
+
+void registerHostFunction(const void* hostFunction, const char* deviceName);
+/// The kernel's mangled name; refuses what was never registered.
+const std::string& kernelName(const void* hostFunction);
+void allowSharedBytes(const void* hostFunction, std::size_t bytes);
+void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes, const StreamPtr& stream);
+
+}  // namespace cudasim
