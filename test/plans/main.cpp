@@ -1,7 +1,12 @@
-// Builds, with the real cuDNN and no device, the plan of every graph that the calls on standard input need: the op, its gradients and
-// the fusions around it. One line a plan on standard output: architecture, type, graph, answer (tab-separated).
+// Builds, with the real cuDNN and no device, the plans of the graphs that the calls on standard input need: the op, its gradients and
+// the fusions around it, each distinct one once. One line a plan on standard output, tab-separated:
+//   architecture, type, graph, call, `plan`, engine, workspace bytes, `tensorCores`, `compiled`, milliseconds of processor time
+//   architecture, type, graph, call, `declined`, reason, , , , milliseconds
 //
-// plans --architectures 80,90 --types float32,tf32,float16,bfloat16 --batch 32 [--fusions] < calls
+// plans --architectures 80,90 --types float32,tf32,float16,bfloat16 --batch 32 --compiled 1 --fusions 1 < calls
+//   --compiled n: of the graphs that are compiled at run time every n-th for each architecture and type, others than for the one before
+//   --fusions n: likewise of the compiled fusions; 0: none
+//   --first i: this run is for the i-th architecture of several
 #include <ctime>
 #include <iostream>
 #include <set>
@@ -42,14 +47,20 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
+struct Sampling {
+  Index compiled = 1, fusions = 1;
+};
+
 // Asks for the plans of one architecture in one type, each distinct one once.
 class Asker {
  public:
-  Asker(int architecture, Mode mode, bool withFusions)
-      : architecture_(architecture), mode_(std::move(mode)), withFusions_(withFusions) {
+  Asker(int architecture, Mode mode, Sampling sampling, Index firstCompiled, Index firstFusion)
+      : architecture_(architecture), mode_(std::move(mode)), compiled_(firstCompiled), fusions_(firstFusion), sampling_(sampling) {
     Switches switches;
     switches.tf32 = mode_.tf32;
     target_ = cuda::graph::describedTarget(architecture, switches);
+    switches.autotune = true;
+    patient_ = cuda::graph::describedTarget(architecture, switches);
   }
 
   void askAll(const Call& call) {
@@ -68,13 +79,12 @@ class Asker {
           .inputSize = x.shape.slice(2)},
          y, weight, x);
     weights(op, x, y, weight);
-    if (!withFusions_) return;
     Unary relu{.function = UnaryFunction::relu}, relu6{.function = UnaryFunction::relu6}, silu{.function = UnaryFunction::silu};
     forward(op, x, weight, y, {.hasBias = true, .activation = relu}, "conv+bias+relu");
-    forward(op, x, weight, y, {.hasBias = true, .activation = relu6}, "conv+bias+relu6");
-    forward(op, x, weight, y, {.hasBias = true, .activation = silu}, "conv+bias+silu");
-    forward(op, x, weight, y, {.hasScale = true, .hasBias = true, .activation = relu}, "conv+scale+bias+relu");
-    forward(op, x, weight, y, {.hasBias = true, .hasResidual = true, .activation = relu}, "conv+bias+residual+relu");
+    fusion(op, x, weight, y, {.hasBias = true, .activation = relu6}, "conv+bias+relu6");
+    fusion(op, x, weight, y, {.hasBias = true, .activation = silu}, "conv+bias+silu");
+    fusion(op, x, weight, y, {.hasScale = true, .hasBias = true, .activation = relu}, "conv+scale+bias+relu");
+    fusion(op, x, weight, y, {.hasBias = true, .hasResidual = true, .activation = relu}, "conv+bias+residual+relu");
   }
 
   void ask(const ConvBackwardData& op, const Call& call) {
@@ -89,26 +99,36 @@ class Asker {
     TensorDesc x = typed(call.inputs[0]), y = typed(call.outputs[0]);
     MaxPoolBackward backward{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .dilation = op.dilation,
                              .ceilMode = op.ceilMode, .returnIndices = op.returnIndices, .inputSize = x.shape.slice(2)};
-    report("maxPool", op, {x}, [&] { return cuda::plans::maxPool(op, x, y, target_); });
-    report("maxPoolBackward", backward, {y}, [&] { return cuda::plans::maxPoolBackward(backward, y, x, target_); });
+    compiled("maxPool", op, {x}, [&] { return cuda::plans::maxPool(op, x, y, patient_); });
+    compiled("maxPoolBackward", backward, {y}, [&] { return cuda::plans::maxPoolBackward(backward, y, x, patient_); });
   }
 
   void ask(const AvgPool& op, const Call& call) {
     TensorDesc x = typed(call.inputs[0]), y = typed(call.outputs[0]);
     AvgPoolBackward backward{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .ceilMode = op.ceilMode,
                              .countIncludePad = op.countIncludePad, .divisor = op.divisor, .inputSize = x.shape.slice(2)};
-    report("avgPool", op, {x}, [&] { return cuda::plans::avgPool(op, x, y, target_); });
-    report("avgPoolBackward", backward, {y}, [&] { return cuda::plans::avgPoolBackward(backward, y, x, target_); });
+    compiled("avgPool", op, {x}, [&] { return cuda::plans::avgPool(op, x, y, patient_); });
+    compiled("avgPoolBackward", backward, {y}, [&] { return cuda::plans::avgPoolBackward(backward, y, x, patient_); });
   }
 
   void ask(const BatchNorm& op, const Call& call) {
-    if (!op.training) return;  // an own kernel: a scale and a shift
+    if (!op.training || call.inputs[0].rank() > 5) return;  // own kernels
     TensorDesc x = typed(call.inputs[0]);
     bool isTracking = call.inputs[3].defined;
-    report(isTracking ? "batchNorm+running" : "batchNorm", op, {x}, [&] { return cuda::plans::batchNorm(x, isTracking, target_); });
-    report("batchNormBackward", op, {x}, [&] { return cuda::plans::batchNormBackward(x, target_); });
+    compiled(isTracking ? "batchNorm+running" : "batchNorm", op, {x}, [&] { return cuda::plans::batchNorm(x, isTracking, target_); });
+    compiled("batchNormBackward", op, {x}, [&] { return cuda::plans::batchNormBackward(x, target_); });
   }
 
+  // Types differ, but not products: TF32 is for those.
+  template <class O, class Make>
+  void compiled(const std::string& graph, const O& op, std::initializer_list<TensorDesc> inputs, Make make) {
+    if (mode_.name == "tf32" || !isNew(graph, op, inputs)) return;
+    if (compiled_++ % sampling_.compiled == 0) answer(graph, make);
+  }
+  void fusion(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue, const char* name) {
+    if (sampling_.fusions == 0 || !isNew(name, op, {x, weight})) return;
+    if (fusions_++ % sampling_.fusions == 0) answer(name, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, patient_); });
+  }
   void forward(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue, const char* name) {
     report(name, op, {x, weight}, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, target_); });
   }
@@ -128,17 +148,28 @@ class Asker {
 
   template <class O, class Make>
   void report(const std::string& graph, const O& op, std::initializer_list<TensorDesc> inputs, Make make) {
+    if (isNew(graph, op, inputs)) answer(graph, make);
+  }
+
+  // Leaves the words of the call for the answer.
+  template <class O>
+  bool isNew(const std::string& graph, const O& op, std::initializer_list<TensorDesc> inputs) {
     std::ostringstream words;
-    for (const TensorDesc& desc : inputs) words << " " << toString(desc.shape);
-    print(op, words);
     for (const TensorDesc& desc : inputs) {
-      if (desc.elements() == 0) return;  // the backend has nothing to do
+      if (desc.elements() == 0) return false;  // the backend has nothing to do
+      words << toString(desc.shape) << " ";
     }
-    if (!asked_.insert(graph + words.str()).second) return;
+    print(op, words);
+    words_ = words.str();
+    return asked_.insert(graph + words_).second;
+  }
+
+  template <class Make>
+  void answer(const std::string& graph, Make make) {
     std::clock_t start = std::clock();  // of this process: what else the machine does is not measured
     Planned planned = make();
     double milliseconds = 1000.0 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    std::cout << architecture_ << '\t' << mode_.name << '\t' << graph << '\t' << words.str().substr(1) << '\t';
+    std::cout << architecture_ << '\t' << mode_.name << '\t' << graph << '\t' << words_ << '\t';
     if (planned) {
       const auto& engine = planned.plan->engine();
       std::cout << "plan\t" << engine.index << '\t' << planned.plan->workspaceBytes() << '\t'
@@ -154,15 +185,21 @@ class Asker {
   // Every parameter, so that calls that differ anywhere stay apart.
   template <class O>
   static void print(const O& op, std::ostringstream& words) {
-    auto put = [&](std::string_view name, const auto& value) { words << " " << name << "=" << text(value); };
+    std::string_view gap;
+    auto put = [&](std::string_view name, const auto& value) {
+      words << gap << name << "=" << text(value);
+      gap = " ";
+    };
     std::apply([&](const auto&... fields) { (put(fields.name, op.*fields.member), ...); }, O::fields());
   }
 
   int architecture_;
   Mode mode_;
-  bool withFusions_;
-  Target target_;
+  Index compiled_, fusions_;  // how many there were
+  Sampling sampling_;
+  Target target_, patient_;  // patient: with autotune, so that compilers may run
   std::set<std::string> asked_;
+  std::string words_;
 };
 
 }  // namespace
@@ -171,27 +208,30 @@ int main(int count, char** arguments) {
   try {
     std::vector<std::string> architectures = {"80", "90", "100", "120"}, types = {"float32", "tf32", "float16", "bfloat16"};
     Index batch = 32;
-    bool withFusions = false;
+    Sampling sampling;
+    Index first = 0;
     for (int i = 1; i < count; i++) {
       std::string name = arguments[i];
-      if (name == "--fusions") {
-        withFusions = true;
-        continue;
-      }
       if (i + 1 == count) fail(ErrorKind::value, name, " has no value");
       std::string value = arguments[++i];
       if (name == "--architectures") architectures = split(value);
       else if (name == "--types") types = split(value);
       else if (name == "--batch") batch = std::stoll(value);
+      else if (name == "--first") first = std::stoll(value);
+      else if (name == "--compiled") sampling.compiled = std::max<Index>(1, std::stoll(value));
+      else if (name == "--fusions") sampling.fusions = std::stoll(value);
       else fail(ErrorKind::value, "unknown option ", name);
     }
     std::vector<Call> calls;
     for (std::string line; std::getline(std::cin, line);) {
       if (!line.empty() && line[0] != '#') calls.push_back(parseCall(line, batch));
     }
+    // Where the samples of the first type begin, in a run that is one of several.
+    Index compiled = first * 3, fusions = first * 4;
     for (const std::string& architecture : architectures) {
       for (const std::string& type : types) {
-        Asker asker(std::stoi(architecture), modeOf(type), withFusions);
+        Asker asker(std::stoi(architecture), modeOf(type), sampling, compiled, fusions++);
+        compiled += type != "tf32";
         for (const Call& call : calls) asker.askAll(call);
       }
     }

@@ -1,5 +1,5 @@
-// Maximum and average pooling. Both sides are bound by memory, so own kernels do it: cuDNN compiles a kernel for each shape, a second
-// or more at every start of the program. With autotune, where the user waits for speed, cuDNN's plans come first.
+// Maximum and average pooling: own kernels, and with autotune cuDNN's plans. cuDNN compiles a kernel for each shape, a second or more at
+// every start of the program, for an op that is bound by memory either way.
 #include "kernels/pool.hpp"
 
 #include "planned.hpp"
@@ -7,12 +7,6 @@
 namespace cnn::cuda {
 
 namespace {
-
-template <class Ask>
-graph::Planned poolPlan(Engine& engine, DType dtype, Ask ask) {
-  if (!engine.switches.autotune) return {nullptr, "pooling plans are made with autotune only"};
-  return planFor(engine, dtype, ask);
-}
 
 template <class Pool>
 MeanOf meanOf(const Pool& op) {
@@ -31,11 +25,11 @@ Prepared prepare(const MaxPool& op, const Signature& signature, Engine& engine) 
     return prepared;
   };
   if (y.elements() == 0) return withState(nothingToDo(signature, inputs, outputs), DType::int32);
-  auto planned = poolPlan(engine, x.dtype, [&](const graph::Target& target) { return plans::maxPool(op, x, y, target); });
+  auto planned = planFor(engine, x.dtype, [&](const graph::Target& target) { return plans::maxPool(op, x, y, target); });
   if (planned) {  // only cuDNN reads its own state, so it must have the gradient too
     MaxPoolBackward backward{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .dilation = op.dilation,
                              .ceilMode = op.ceilMode, .returnIndices = op.returnIndices, .inputSize = x.shape.slice(2)};
-    if (poolPlan(engine, x.dtype, [&](const graph::Target& target) { return plans::maxPoolBackward(backward, y, x, target); })) {
+    if (planFor(engine, x.dtype, [&](const graph::Target& target) { return plans::maxPoolBackward(backward, y, x, target); })) {
       return withState(ready(signature, [&engine, plan = planned.plan](const Run& run) {
         void* pointers[] = {run.inputs[0], run.outputs[0], run.outputs[1]};
         plan->run(engine.cudnn, pointers, run.workspace);
@@ -68,7 +62,7 @@ Prepared prepare(const AvgPool& op, const Signature& signature, Engine& engine) 
   const TensorDesc x = in(signature.inputs[0], channelsLast), y = in(signature.outputs[0], channelsLast);
   const std::vector<Layout> layouts = {channelsLast};
   if (y.elements() == 0) return nothingToDo(signature, layouts, layouts);
-  auto planned = poolPlan(engine, x.dtype, [&](const graph::Target& target) { return plans::avgPool(op, x, y, target); });
+  auto planned = planFor(engine, x.dtype, [&](const graph::Target& target) { return plans::avgPool(op, x, y, target); });
   if (planned) {
     return ready(signature, [&engine, plan = planned.plan](const Run& run) {
       void* pointers[] = {run.inputs[0], run.outputs[0]};
@@ -84,7 +78,7 @@ Prepared prepare(const AvgPoolBackward& op, const Signature& signature, Engine& 
   const TensorDesc dy = in(signature.inputs[0], channelsLast), dx = in(signature.outputs[0], channelsLast);
   const std::vector<Layout> layouts = {channelsLast};
   if (dx.elements() == 0) return nothingToDo(signature, layouts, layouts);
-  auto planned = poolPlan(engine, dy.dtype, [&](const graph::Target& target) { return plans::avgPoolBackward(op, dy, dx, target); });
+  auto planned = planFor(engine, dy.dtype, [&](const graph::Target& target) { return plans::avgPoolBackward(op, dy, dx, target); });
   if (planned) {
     return ready(signature, [&engine, plan = planned.plan](const Run& run) {
       void* pointers[] = {run.inputs[0], run.outputs[0]};

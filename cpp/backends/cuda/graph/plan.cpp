@@ -11,8 +11,8 @@ namespace cnn::cuda::graph {
 
 namespace {
 
-// Configurations of one graph tend to fail alike, and each takes a second: after so many, what needs no compiler is left.
-constexpr int mostFailedCompilations = 2;
+// Each takes a second, and what the compiler refuses once it tends to refuse in every configuration.
+constexpr int mostCompilations = 3;  // of one graph
 
 std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target& target, cudnnBackendHeurMode_t mode) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
@@ -94,7 +94,7 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
   const Descriptor operations = graph.finalize(target);
   std::vector<std::shared_ptr<const Plan>> plans;
   std::optional<Declined> first;  // the reason of the engine that the heuristic likes best
-  int failedCompilations = 0;
+  int compilations = 0;
   auto refuse = [&](const Declined& declined) {
     if (!first) first = declined;
   };
@@ -106,8 +106,7 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
           refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, why));
           continue;
         }
-        bool isCompiled = engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION);
-        if (isCompiled && failedCompilations == mostFailedCompilations) continue;
+        if (engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) && compilations++ >= mostCompilations) continue;
         try {
           auto plan = std::make_shared<const Plan>(std::move(engine), target);
           if (plan->workspaceBytes() <= target.switches.workspaceCap) {
@@ -118,7 +117,6 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
           }
         } catch (const Declined& declined) {
           refuse(declined);
-          failedCompilations += isCompiled;
         }
         if (plans.size() == most) return plans;
       }

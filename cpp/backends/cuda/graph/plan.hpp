@@ -45,8 +45,14 @@ struct Planned {
   explicit operator bool() const { return plan != nullptr; }
 };
 
-/// Whether an engine may be compiled for a graph when its plan is made: half a second and more each time, for kernels that fuse.
+/// Whether engines may be considered that are compiled when a plan is made: half a second to several seconds each time, at every start
+/// of the program.
 enum class Compilation { allowed, avoided };
+
+/// Allowed for those who wait for speed, where there is another way.
+inline Compilation compilationFor(const Target& target) {
+  return target.switches.autotune ? Compilation::allowed : Compilation::avoided;
+}
 
 /// Up to `most` plans that keep to the target's switches, in the order of cuDNN's heuristic: mode A, then what works but may be slow.
 /// Throws Declined where there is none.

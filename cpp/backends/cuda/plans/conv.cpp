@@ -56,6 +56,8 @@ class Steps {
   Tensor current_;
 };
 
+bool usesTensorCores(const graph::Planned& planned) { return planned && planned.plan->engine().has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE); }
+
 }  // namespace
 
 graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue,
@@ -65,9 +67,7 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
     activation = activationOf(*epilogue.activation);
     if (!activation) return {nullptr, "cuDNN has no such activation"};
   }
-  // A bias alone is added by a kernel of its own faster than an engine is compiled for it.
-  bool isWorthCompiling = epilogue.hasScale || epilogue.hasResidual || activation;
-  return graph::makePlan(target, isWorthCompiling ? Compilation::allowed : Compilation::avoided, [&](Graph& graph) {
+  graph::Planned planned = graph::makePlan(target, graph::compilationFor(target), [&](Graph& graph) {
     Tensor xTensor = addTensor(graph, x), weightTensor = addTensor(graph, weight);
     Tensor scale, bias, residual;
     if (epilogue.hasScale) scale = addChannels(graph, y, y.dtype);
@@ -85,6 +85,11 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
     if (epilogue.hasResidual) then({.mode = CUDNN_POINTWISE_ADD}, residual);
     if (activation) then(*activation);
   });
+  bool isFused = epilogue.hasScale || epilogue.hasBias || epilogue.hasResidual || activation;
+  if (!isFused || !planned || usesTensorCores(planned)) return planned;
+  // A pass over y costs less than tensor cores bring.
+  if (usesTensorCores(conv(op, x, weight, y, {}, target))) return {nullptr, "the convolution alone runs on tensor cores, fused it would not"};
+  return planned;
 }
 
 graph::Planned convBackwardData(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx,

@@ -14,7 +14,7 @@ struct Epilogue {
   std::optional<Unary> activation;
 };
 
-/// Pointers: x, weight, scale?, bias?, residual?, y.
+/// Only what is as fast as the convolution alone. Pointers: x, weight, scale?, bias?, residual?, y.
 graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue,
                     const graph::Target& target);
 /// Without the bias of a transposed convolution, for which cuDNN compiles dozens of engines. Pointers: dy, weight, dx.

@@ -51,12 +51,13 @@ Mean<Pool> meanOf(const Pool& op, const Dims& x, const Dims& y) {
 
 graph::Planned maxPool(const MaxPool& op, const TensorDesc& x, const TensorDesc& y, const graph::Target& target) {
   if (std::string refusal = maxRefusal(op); !refusal.empty()) return {nullptr, refusal};
-  return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
+  return graph::makePlan(target, graph::compilationFor(target), [&](Graph& graph) {
     Tensor xTensor = addTensor(graph, x), yTensor = addTensor(graph, y), state = addBytes(graph, y);
     graph.pool(windowOf(CUDNN_RESAMPLE_MAXPOOL, op, x.shape.slice(2), y.shape.slice(2)), xTensor, yTensor, state);
   });
 }
 
+// Who has a state of cuDNN's has no other way.
 graph::Planned maxPoolBackward(const MaxPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx, const graph::Target& target) {
   if (std::string refusal = maxRefusal(op); !refusal.empty()) return {nullptr, refusal};
   return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
@@ -68,7 +69,7 @@ graph::Planned maxPoolBackward(const MaxPoolBackward& op, const TensorDesc& dy, 
 graph::Planned avgPool(const AvgPool& op, const TensorDesc& x, const TensorDesc& y, const graph::Target& target) {
   auto mean = meanOf(op, x.shape.slice(2), y.shape.slice(2));
   if (!mean.refusal.empty()) return {nullptr, mean.refusal};
-  return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
+  return graph::makePlan(target, graph::compilationFor(target), [&](Graph& graph) {
     Tensor xTensor = addTensor(graph, x), yTensor = addTensor(graph, y);
     graph.pool(mean.window, xTensor, yTensor, std::nullopt);
   });
@@ -77,7 +78,7 @@ graph::Planned avgPool(const AvgPool& op, const TensorDesc& x, const TensorDesc&
 graph::Planned avgPoolBackward(const AvgPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx, const graph::Target& target) {
   auto mean = meanOf(op, dx.shape.slice(2), dy.shape.slice(2));
   if (!mean.refusal.empty()) return {nullptr, mean.refusal};
-  return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
+  return graph::makePlan(target, graph::compilationFor(target), [&](Graph& graph) {
     Tensor dyTensor = addTensor(graph, dy), dxTensor = addTensor(graph, dx);
     graph.poolBackward(mean.window, dyTensor, std::nullopt, dxTensor);
   });
