@@ -191,6 +191,7 @@ export interface NativeOps {
   localResponseNorm(x: Handle, size: number, alpha: number, beta: number, k: number): Handle
   localResponseNormBackward(dy: Handle, x: Handle, size: number, alpha: number, beta: number, k: number): Handle
   linear(x: Handle, weight: Handle, bias: OptionalHandle): Handle
+  linearBackwardWeight(x: Handle, dy: Handle, bias: boolean): [dw: Handle, db: Handle]
   matmul(a: Handle, b: Handle, transposeA: boolean, transposeB: boolean): Handle
   unary(x: Handle, kind: UnaryFunction, alpha: number, beta: number): Handle
   unaryBackward(dy: Handle, v: OptionalHandle, kind: UnaryFunction, alpha: number, beta: number): Handle
