@@ -52,7 +52,9 @@ async function prepare(name: string): Promise<Step> {
     optimizer.zeroGrad()
   }
   const infer = (x: Tensor): Tensor => noGrad(() => model.forward(x))
-  const compiled = isEager ? { train, infer } : { train: compile(train), infer: compile(infer) }
+  const compiled = isEager
+    ? { train, infer }
+    : { train: compile(train, { winograd: true }), infer: compile(infer, { winograd: true }) }
   const run = kind === 'train' ? () => compiled.train(x, target) : () => void compiled.infer(x)
   const step = async (): Promise<void> => {
     tidy(run)

@@ -13,7 +13,8 @@ export interface CompileOptions {
   maxPrograms?: number
   /**
    * Whether 3×3 convolutions may run by Winograd's algorithm where that is faster on this machine: it needs fewer multiplications, and
-   * rounds more (relative errors about 1e-5 instead of 1e-7; training does not notice). Default true.
+   * rounds more (relative errors about 1e-5 instead of 1e-7). Which is faster is measured at the first call, which blocks for about as
+   * long as ten runs take, and may come out otherwise another time, so that results repeat to five digits and not bit for bit. Default false.
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)
    */
   winograd?: boolean
@@ -154,7 +155,7 @@ const collected = new FinalizationRegistry<Map<number, Program>>((programs) => {
  */
 export function compile<Args extends readonly unknown[], Result>(
   fn: (...args: Args) => Result,
-  { maxPrograms = 16, winograd = true }: CompileOptions = {},
+  { maxPrograms = 16, winograd = false }: CompileOptions = {},
 ): Compiled<Args, Result> {
   if (typeof fn !== 'function') throw new ValueError(`compile: got ${typeof fn}, expected a function`)
   if (!Number.isInteger(maxPrograms) || maxPrograms < 1) {

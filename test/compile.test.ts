@@ -51,7 +51,7 @@ function compareTraining(
   const run = (isCompiled: boolean) => {
     manualSeed(5)
     const { net, step, between } = make()
-    if (isCompiled) compiled = compile(step, { winograd: false })
+    if (isCompiled) compiled = compile(step)
     const call: Step = isCompiled ? compiled! : (x, y) => tidy(() => step(x, y))
     const losses: number[] = []
     for (let i = 0; i < steps; i++) {
@@ -355,7 +355,7 @@ for (const [channels, filters, size, padding] of [
       return results
     }
     const expected = tidy(() => fn(x).map(values))
-    const actual = tidy(() => compile(fn)(x).map(values))
+    const actual = tidy(() => compile(fn, { winograd: true })(x).map(values))
     for (const [i, each] of actual.entries())
       t.true(relativeError(each, expected[i]!) <= 1e-4, ['y', 'dx', 'dw', 'db'][i])
   })
@@ -378,7 +378,7 @@ for (const [name, { make, size }] of Object.entries(zoo)) {
     const [x, y] = [randn([2, channels, size, size]), randint(0, 10, [2])]
     net.eval()
     const expected = tidy(() => noGrad(() => values(net.forward(x))))
-    const actual = tidy(() => values(net.compile({ winograd: false })(x)))
+    const actual = tidy(() => values(net.compile()(x)))
     t.true(relativeError(actual, expected) <= 1e-5, 'predictions')
     const gradients = (run: (fn: (x: Tensor, y: Tensor) => Tensor[]) => Tensor[]) =>
       tidy(() =>
@@ -389,7 +389,7 @@ for (const [name, { make, size }] of Object.entries(zoo)) {
         }).map(values),
       )
     const eager = gradients((fn) => fn(x, y))
-    const compiled = gradients((fn) => compile(fn, { winograd: false })(x, y))
+    const compiled = gradients((fn) => compile(fn)(x, y))
     const join = (list: Float32Array[]) => Float32Array.from(list.flatMap((each) => [...each]))
     const error = relativeError(join(compiled), join(eager))
     t.true(error <= 1e-5, `gradients: ${error}`)

@@ -88,10 +88,8 @@ export function evaluate(each: Case, dtype: ComputeType, device: DeviceName): Pr
 
 /** `evaluate` as a compiled function: each call of it is another run. */
 export function compileCase(each: Case, dtype: ComputeType, device: DeviceName): () => Promise<Result> {
-  const run = compile(
-    (...inputs: Inputs) =>
-      Object.fromEntries([...partsOf(each, inputs, dtype, device)].map(([part, t]) => [part, t.detach()])),
-    { winograd: false },
+  const run = compile((...inputs: Inputs) =>
+    Object.fromEntries([...partsOf(each, inputs, dtype, device)].map(([part, t]) => [part, t.detach()])),
   )
   return () => evaluateWith(each, dtype, device, (inputs) => new Map(Object.entries(run(...inputs))))
 }
