@@ -29,7 +29,8 @@ export function nativeBuild(root, { sanitize = false, definitions = [], env = pr
   }
 }
 
-function cached(out, name) {
+/** What CMake keeps under a name in the cache of a build folder. */
+export function cached(out, name) {
   const cache = path.join(out, 'CMakeCache.txt')
   if (!existsSync(cache)) return undefined
   return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1]

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cached } from './build-native.mjs'
 import { findCudnn, findNvcc, howToGet, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -53,7 +54,15 @@ function machine() {
   }
 }
 
-/** Trains nothing: opens the package in a child process, since a broken native library may end its process. */
+/** The lines that a module prints, run in a process of its own, since a broken native library may end its process. */
+function ask(script) {
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+  const error = child.stderr.split('\n').find((line) => /^\w*Error\b/.test(line))
+  const failure = child.status === 0 ? undefined : (error ?? `ended with ${child.signal ?? child.status}`)
+  return { lines: child.stdout.trim().split('\n'), failure }
+}
+
+/** Trains nothing: opens the package and adds three numbers. */
 function addon() {
   const file = path.join(root, 'build', 'Release', 'node_cudnn.node')
   const entry = path.join(root, 'dist', 'lib', 'index.js')
@@ -64,11 +73,12 @@ function addon() {
   const script = `import * as cnn from ${JSON.stringify(pathToFileURL(entry).href)}
 console.log(JSON.stringify({ devices: cnn.devices(), whyNoCuda: cnn.whyNoCuda() }))
 console.log(await cnn.tensor([1, 2, 3], { device: 'cpu' }).sum().item())`
-  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
-  const [found, sum] = child.stdout.trim().split('\n')
-  if (child.status !== 0 || sum !== '6') {
-    const reason =
-      child.stderr.split('\n').find((line) => /^\w*Error\b/.test(line)) ?? `ended with ${child.signal ?? child.status}`
+  const {
+    lines: [found, sum],
+    failure,
+  } = ask(script)
+  if (failure || sum !== '6') {
+    const reason = failure ?? `1 + 2 + 3 is ${sum}`
     report(false, 'addon', `${file} does not work: ${reason}; build it again with: ${buildAddon}`, true)
     return false
   }
@@ -76,7 +86,10 @@ console.log(await cnn.tensor([1, 2, 3], { device: 'cpu' }).sum().item())`
   const { devices, whyNoCuda } = JSON.parse(found)
   for (const device of devices) {
     report(true, 'device', `${device.name}: ${device.description}`)
-    if (device.cuda) describeCuda(device.cuda)
+    if (device.cuda) {
+      describeCuda(device.cuda)
+      tryCuda(entry, device.name)
+    }
   }
   if (whyNoCuda) report(false, 'device', `no cuda device: ${whyNoCuda}; docs/cuda.md says what to do`)
   return true
@@ -92,6 +105,18 @@ function describeCuda({ computeCapability, memory, multiprocessors, options, war
       .join(', ')}`,
   )
   if (warning) console.log(`${indent}${warning}`)
+}
+
+/** Adds three numbers on a GPU. */
+function tryCuda(entry, name) {
+  const { lines, failure } = ask(`import { tensor } from ${JSON.stringify(pathToFileURL(entry).href)}
+console.log(await tensor([1, 2, 3], { device: '${name}' }).sum().item())`)
+  if (!failure && lines[0] === '6') return
+  report(
+    false,
+    'device',
+    `${name} does not compute: ${failure ?? `1 + 2 + 3 is ${lines[0]}`}; docs/cuda.md says what to do`,
+  )
 }
 
 /** A shared library in the loader's cache or in CUDA's usual folders. */
@@ -122,7 +147,8 @@ function cuda() {
     'nvcc',
     nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
   )
-  const cudnn = library('libcudnn.so.9') ?? findCudnn()
+  const CUDNN_ROOT = process.env.CUDNN_ROOT ?? cached(path.join(root, 'build'), 'CUDNN_ROOT')
+  const cudnn = library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
   report(
     Boolean(cudnn),
     'cuDNN',

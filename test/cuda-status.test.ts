@@ -1,6 +1,6 @@
 // What a process says of cuda devices that it does not have: in a made-up environment, one sentence names what is missing.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
@@ -25,7 +25,7 @@ interface Status {
 async function status(t: ExecutionContext, env: NodeJS.ProcessEnv): Promise<Status> {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_CUDNN_')))
   const { NODE_CUDNN_ADDON } = process.env
-  const outcome = await runFixture('cuda-status', [], [], 60, {
+  const outcome = await runFixture('cuda-status', [], [], 240, {
     ...clean,
     ...(NODE_CUDNN_ADDON && { NODE_CUDNN_ADDON }),
     ...env,
@@ -187,6 +187,13 @@ if (existsSync(probe)) {
       t.regex(sentence!, says)
     })
   }
+  test('what a library answers when a device is opened crosses from the plugin to an error of its class', async (t) => {
+    const fake = fakePlugin(`printf '${h100}\\n'`)
+    rmSync(fake)
+    symlinkSync(path.join(root, 'build/Release/node_cudnn_cuda.so'), fake)
+    const found = await status(t, { NODE_CUDNN_PLUGIN: fake, CUDA_VISIBLE_DEVICES: '' })
+    t.regex(found.opening, /^BackendError: cudaSetDevice\(ordinal\) failed: .* \(cudaError\w+\)$/)
+  })
   test('the probe names cuBLASLt', (t) => {
     t.regex(runProbe({ FAKE_DEVICES: '1' }, 'libcublasLt.so.13'), /libcublasLt\.so\.13 \(cuBLASLt\) was not found/)
   })

@@ -26,6 +26,7 @@ Tensors vjp(const GroupNorm&, const VjpContext&, Grads dy);
 Tensors vjp(const LayerNorm&, const VjpContext&, Grads dy);
 Tensors vjp(const LocalResponseNorm&, const VjpContext&, Grads dy);
 Tensors vjp(const Linear&, const VjpContext&, Grads dy);
+Tensors vjp(const LinearBackwardWeight&, const VjpContext&, Grads dy);
 Tensors vjp(const MatMul&, const VjpContext&, Grads dy);
 Tensors vjp(const Unary&, const VjpContext&, Grads dy);
 Tensors vjp(const UnaryBackward&, const VjpContext&, Grads dy);

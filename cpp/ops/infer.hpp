@@ -31,6 +31,7 @@ Descs infer(const LayerNormBackward&, Inputs);
 Descs infer(const LocalResponseNorm&, Inputs);
 Descs infer(const LocalResponseNormBackward&, Inputs);
 Descs infer(const Linear&, Inputs);
+Descs infer(const LinearBackwardWeight&, Inputs);
 Descs infer(const MatMul&, Inputs);
 Descs infer(const Unary&, Inputs);
 Descs infer(const UnaryBackward&, Inputs);

@@ -23,6 +23,20 @@ Descs infer(const Linear&, Inputs inputs) {
   return {check::checkedShape(op, x.dtype, shape)};
 }
 
+Descs infer(const LinearBackwardWeight& linear, Inputs inputs) {
+  const TensorDesc &x = inputs[0], &dy = inputs[1];
+  const check::Name op = LinearBackwardWeight::name;
+  if (x.rank() < 1) fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected [..., I]");
+  check::isComputeFloat(op, "x", x);
+  check::sameType(op, "dy", dy, "x", x);
+  if (dy.rank() != x.rank() || dy.shape.slice(0, dy.rank() - 1) != x.shape.slice(0, x.rank() - 1)) {
+    fail(ErrorKind::shape, op, ": x is ", toString(x), " and dy is ", toString(dy), ", expected them to differ in the last dimension alone");
+  }
+  Descs outputs = {check::checkedShape(op, x.dtype, {dy.shape.back(), x.shape.back()})};
+  if (linear.bias) outputs.push_back(check::checkedShape(op, x.dtype, {dy.shape.back()}));
+  return outputs;
+}
+
 Descs infer(const MatMul& matmul, Inputs inputs) {
   const TensorDesc &a = inputs[0], &b = inputs[1];
   const check::Name op = MatMul::name;

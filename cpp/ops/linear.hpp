@@ -10,6 +10,13 @@ struct Linear : OpBase<Linear> {
   static constexpr std::string_view name = "linear", inputs = "x weight bias?", saves = "x weight";
 };
 
+/// The gradient of Linear for the weight (and the bias): x [..., I], dy [..., O] → dw [O, I], db [O] if `bias`.
+struct LinearBackwardWeight : OpBase<LinearBackwardWeight> {
+  static constexpr std::string_view name = "linearBackwardWeight", inputs = "x dy", outputs = "dw db?", saves = "x dy";
+  bool bias = false;
+  FIELDS(LinearBackwardWeight, bias)
+};
+
 /// a [..., M, K] · b [..., K, N] → [..., M, N]; leading (batch) dimensions broadcast. `transposeA`: a is [..., K, M]; `transposeB`: b is [..., N, K].
 struct MatMul : OpBase<MatMul> {
   static constexpr std::string_view name = "matmul", inputs = "a b", saves = "a b";

@@ -22,7 +22,7 @@ using Op = std::variant<
     Conv, ConvBackwardData, ConvBackwardWeight,
     MaxPool, MaxPoolBackward, MaxUnpool, PlaneGather, AvgPool, AvgPoolBackward, AdaptiveAvgPool, AdaptiveAvgPoolBackward, AdaptiveMaxPool,
     BatchNorm, BatchNormBackward, GroupNorm, GroupNormBackward, LayerNorm, LayerNormBackward, LocalResponseNorm, LocalResponseNormBackward,
-    Linear, MatMul,
+    Linear, LinearBackwardWeight, MatMul,
     Unary, UnaryBackward, Binary, Where, Cast,
     Reduce, ArgReduce,
     Softmax, SoftmaxBackward, NllLoss, NllLossBackward,

@@ -33,6 +33,30 @@ KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) {
   });
 }
 
+KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
+  const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
+  Index rows = x.slice(0, x.size() - 1).product(), outputs = dy.back();
+  Gemm gemm{.transposeA = true, .m = outputs, .n = x.back(), .k = rows};
+  if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || !gemm.isSupported()) return nullptr;
+  // the sums of a bias, [O], in double: there may be many rows
+  std::size_t workspace = op.bias ? static_cast<std::size_t>(outputs) * sizeof(double) : 0;
+  return makeKernel(
+      signature,
+      [gemm, bias = op.bias, threads = threadsFor(engine, gemm.multiplyAdds())](const Run& run) {
+        ThreadScope scope(threads);
+        const float* dy = run.in<float>(1);
+        gemm.run(dy, run.in<float>(0), run.out<float>(0));
+        if (!bias) return;
+        auto sums = static_cast<double*>(run.workspace);
+        std::fill_n(sums, gemm.m, 0.0);
+        for (Index row = 0; row < gemm.k; row++) {
+          for (Index o = 0; o < gemm.m; o++) sums[o] += static_cast<double>(dy[row * gemm.m + o]);
+        }
+        for (Index o = 0; o < gemm.m; o++) run.out<float>(1)[o] = static_cast<float>(sums[o]);
+      },
+      workspace);
+}
+
 KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) {
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   int rankA = a.size(), rankB = b.size();

@@ -68,15 +68,16 @@ Gemm::Layout Gemm::makeLayout(DType dtype, Index rows, Index columns, Index batc
 }
 
 Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
-  const auto& [dtype, transposeA, transposeB, m, n, k, batch, strideA, strideB, strideY, bias, accumulate, alignment] = shape;
+  const auto& [dtype, transposeA, transposeB, m, n, k, batch, strideA, strideB, strideY, epilogue, accumulate, alignment] = shape;
   if (batch > INT32_MAX) return;
   cublasLtMatmulDesc_t product = nullptr;
   CHECK(cublasLtMatmulDescCreate(&product, computeType(dtype, engine.switches.tf32), dtype == DType::float64 ? CUDA_R_64F : CUDA_R_32F));
   product_.reset(product);
   set(product, CUBLASLT_MATMUL_DESC_TRANSA, transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(product, CUBLASLT_MATMUL_DESC_TRANSB, transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (bias) {
-    set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  if (epilogue != Epilogue::none) {
+    // its B is our a, as yᵀ = bᵀ·aᵀ
+    set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue == Epilogue::bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_BGRADB);
     // the heuristic wants some device pointer, whose alignment it reads; run sets the true one
     set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(engine.fault));
   }
@@ -92,8 +93,8 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
   isSupported_ = status == CUBLAS_STATUS_SUCCESS && found > 0 && algorithm_.state == CUBLAS_STATUS_SUCCESS;
 }
 
-void Gemm::run(const void* a, const void* b, const void* bias, void* y, void* workspace, const Engine& engine) const {
-  if (shape_.bias) set(product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+void Gemm::run(const void* a, const void* b, const void* vector, void* y, void* workspace, const Engine& engine) const {
+  if (shape_.epilogue != Epilogue::none) set(product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
   double one = 1, zero = 0;
   float oneFloat = 1, zeroFloat = 0;
   bool isDouble = shape_.dtype == DType::float64;

@@ -5,14 +5,21 @@
 
 namespace cnn::cuda {
 
-/// y [m, n] = op(a) · op(b) (+ bias [n]), all row-major; a is [m, k] or, transposed, [k, m]; b is [k, n] or [n, k].
+/// What the product does besides, in the same pass.
+enum class Epilogue {
+  none,
+  bias,          // reads a vector [n] and adds it to each row of y
+  rowGradient,   // writes a vector [m]: the sums of op(a) over k, which is a bias gradient where a is dy
+};
+
+/// y [m, n] = op(a) · op(b), all row-major; a is [m, k] or, transposed, [k, m]; b is [k, n] or [n, k].
 struct GemmShape {
   DType dtype = DType::float32;
   bool transposeA = false, transposeB = false;
   Index m = 0, n = 0, k = 0;
   Index batch = 1, batchStrideA = 0, batchStrideB = 0, batchStrideY = 0;  // elements between neighbours; of a and b also 0: the same for all
-  bool bias = false;         // added in the product's own epilogue
-  bool accumulate = false;   // y += instead of y =
+  Epilogue epilogue = Epilogue::none;
+  bool accumulate = false;      // y += instead of y =
   std::size_t alignment = 256;  // of every pointer that run will be given
 };
 
@@ -24,7 +31,8 @@ class Gemm {
   bool isSupported() const { return isSupported_; }
   std::size_t workspaceBytes() const { return algorithm_.workspaceSize; }
   /// On the queue's thread.
-  void run(const void* a, const void* b, const void* bias, void* y, void* workspace, const Engine& engine) const;
+  /// `vector`: what the epilogue reads or writes.
+  void run(const void* a, const void* b, const void* vector, void* y, void* workspace, const Engine& engine) const;
 
  private:
   struct Deleter {

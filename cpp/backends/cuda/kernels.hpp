@@ -19,6 +19,7 @@ Prepared prepare(const BatchNormBackward&, const Signature&, Engine&);
 
 // linear.cpp: cuBLASLt
 Prepared prepare(const Linear&, const Signature&, Engine&);
+Prepared prepare(const LinearBackwardWeight&, const Signature&, Engine&);
 Prepared prepare(const MatMul&, const Signature&, Engine&);
 
 // own kernels

@@ -105,7 +105,7 @@ Prepared prepare(const Linear&, const Signature& signature, Engine& engine) {
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
   DType dtype = signature.inputs[0].dtype;
   GemmShape shape{.dtype = dtype, .transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1],
-                  .bias = signature.inputs[2].defined};
+                  .epilogue = signature.inputs[2].defined ? Epilogue::bias : Epilogue::none};
   std::size_t rowBytes = static_cast<std::size_t>(shape.n) * sizeOf(dtype);
   if (shape.m == 0 || shape.n == 0) return {makeKernel(signature, [](const Run&) {}), ""};
   if (shape.k == 0) {  // nothing to sum: y is the bias, or zero
@@ -116,8 +116,8 @@ Prepared prepare(const Linear&, const Signature& signature, Engine& engine) {
             ""};
   }
   auto gemm = std::make_shared<Gemm>(shape, engine);
-  if (!gemm->isSupported() && shape.bias) {  // the library lacks that epilogue for some types: y starts as the bias instead
-    shape.bias = false;
+  if (!gemm->isSupported() && shape.epilogue == Epilogue::bias) {  // the library lacks it for some types: y starts as the bias instead
+    shape.epilogue = Epilogue::none;
     shape.accumulate = true;
     gemm = std::make_shared<Gemm>(shape, engine);
   }
@@ -129,6 +129,55 @@ Prepared prepare(const Linear&, const Signature& signature, Engine& engine) {
         gemm->run(run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0], run.workspace, engine);
       },
       gemm->workspaceBytes());
+  return {kernel, ""};
+}
+
+namespace {
+
+const Op sumOverRows = Reduce{.function = ReduceFunction::sum, .axes = {0}, .keepdim = false};
+
+// db [O] where the library can't sum it along: Σ of the columns of dy [rows, O].
+Prepared columnSums(const TensorDesc& dy, const TensorDesc& db, Engine& engine) {
+  TensorDesc rows(dy.dtype, {dy.elements() / dy.shape.back(), dy.shape.back()});
+  Descs outputs{db};
+  return prepare(std::get<Reduce>(sumOverRows), Signature{{&rows, 1}, outputs}, engine);
+}
+
+}  // namespace
+
+Prepared prepare(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
+  const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1];
+  GemmShape shape{.dtype = x.dtype, .transposeA = true, .m = dy.shape.back(), .n = x.shape.back(), .k = x.shape.slice(0, x.rank() - 1).product(),
+                  .epilogue = op.bias ? Epilogue::rowGradient : Epilogue::none};
+  std::shared_ptr<Gemm> gemm;  // none where there is nothing to multiply
+  if (shape.m > 0 && shape.n > 0 && shape.k > 0) gemm = std::make_shared<Gemm>(shape, engine);
+  KernelPtr sums;
+  if (op.bias && shape.m > 0 && shape.k > 0 && !(gemm && gemm->isSupported())) {
+    Prepared prepared = columnSums(dy, signature.outputs[1], engine);
+    if (!prepared.kernel) return prepared;
+    sums = prepared.kernel;
+    shape.epilogue = Epilogue::none;
+    if (gemm) gemm = std::make_shared<Gemm>(shape, engine);
+  }
+  if (gemm && !gemm->isSupported()) return {nullptr, unsupported(shape)};
+  auto clear = [&engine](void* memory, std::size_t bytes) {
+    if (bytes > 0) CHECK(cudaMemsetAsync(memory, 0, bytes, engine.stream));
+  };
+  auto kernel = makeKernel(
+      signature,
+      [gemm, sums, clear, outputs = signature.outputs, bias = op.bias, &engine](const Run& run) {
+        if (gemm) {
+          gemm->run(run.inputs[1], run.inputs[0], bias ? run.outputs[1] : nullptr, run.outputs[0], run.workspace, engine);
+        } else {
+          clear(run.outputs[0], outputs[0].plainBytes());
+        }
+        if (sums) {
+          sums->run(Run{sumOverRows, run.inputs.subspan(1, 1), run.outputs.subspan(1, 1), run.workspace});
+        } else if (bias && !gemm) {
+          clear(run.outputs[1], outputs[1].plainBytes());
+        }
+      },
+      std::max(gemm ? gemm->workspaceBytes() : 0, sums ? sums->workspaceBytes : 0));
   return {kernel, ""};
 }
 

@@ -13,7 +13,7 @@ constexpr std::size_t alignment = 64;
 
 class ReferenceBackend final : public Backend {
  public:
-  std::string description() const override { return "reference: plain loops, one thread"; }
+  std::string description() const override { return "plain loops, one thread"; }
 
   Prepared prepare(const Op& op, const Signature& signature) override {
     return {std::visit([&](const auto& each) { return reference::prepare(each, signature); }, op), {}};

@@ -27,6 +27,7 @@ KernelPtr prepare(const LayerNormBackward&, const Signature&);
 KernelPtr prepare(const LocalResponseNorm&, const Signature&);
 KernelPtr prepare(const LocalResponseNormBackward&, const Signature&);
 KernelPtr prepare(const Linear&, const Signature&);
+KernelPtr prepare(const LinearBackwardWeight&, const Signature&);
 KernelPtr prepare(const MatMul&, const Signature&);
 KernelPtr prepare(const Unary&, const Signature&);
 KernelPtr prepare(const UnaryBackward&, const Signature&);

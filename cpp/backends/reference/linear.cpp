@@ -47,6 +47,24 @@ KernelPtr prepare(const Linear&, const Signature& signature) {
   });
 }
 
+KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature) {
+  const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
+  Index rows = x.slice(0, x.size() - 1).product(), inputs = x.back(), outputs = dy.back();
+  Product product = {outputs, rows, inputs, 1, outputs, inputs, 1};
+  return dispatchFloat(signature.inputs[0].dtype, [&, bias = op.bias]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=](const Run& run) {
+      const T* dy = run.in<T>(1);
+      multiply<T>(product, dy, run.in<T>(0), nullptr, run.out<T>(0), static_cast<double*>(run.workspace));
+      if (!bias) return;
+      for (Index o = 0; o < outputs; o++) {
+        double sum = 0;
+        for (Index i = 0; i < rows; i++) sum += static_cast<double>(dy[i * outputs + o]);
+        run.out<T>(1)[o] = static_cast<T>(sum);
+      }
+    }, doubles(inputs));
+  });
+}
+
 KernelPtr prepare(const MatMul& op, const Signature& signature) {
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   Product product{};

@@ -29,9 +29,9 @@ struct Thread {
   uint3 index{};
   unsigned mask = 0;
   Site site;
-  int parity = 0;
-  unsigned long long value[2] = {};  // what it shows its warp; two, since a fast lane may already show the next
-  unsigned long long exchanges = 0;  // how often it has shown something
+  unsigned long long value = 0;  // what it will show its warp
+  unsigned long long shown = 0;  // what it showed when it was last released
+  long release = 0;              // the number of that release
 };
 
 struct Block {
@@ -39,8 +39,10 @@ struct Block {
   void (*thread)(void* const*) = nullptr;
   void* const* arguments = nullptr;
   std::vector<Thread> threads;
-  int next = 0;     // the first thread that has not begun
+  bool isReverse = false;
+  int next = 0;     // how many threads have begun
   int current = 0;  // the one that runs
+  long releases = 0;  // of warps
   std::string failure;  // what a thread found wrong; the scheduler says it, since no exception leaves a fiber
 };
 
@@ -51,6 +53,9 @@ std::vector<std::unique_ptr<Fiber>>& fibers() {
   static auto& all = *new std::vector<std::unique_ptr<Fiber>>;
   return all;
 }
+
+// Threads take their turns from the first to the last, or, with CUDASIM_REVERSE=1, the other way round, as blocks do.
+int placeOf(int turn) { return block.isReverse ? static_cast<int>(block.threads.size()) - 1 - turn : turn; }
 
 int count() { return static_cast<int>(block.threads.size()); }
 
@@ -64,7 +69,7 @@ Thread& current() { return block.threads[static_cast<std::size_t>(block.current)
 // What every fiber does: threads, one after another. Where one waits, the next fiber goes on with those that are left.
 void loop(void* self) {
   while (block.next < count()) {
-    int number = block.next++;
+    int number = placeOf(block.next++);
     enter(number);
     Thread& thread = current();
     thread.state = State::running;
@@ -144,9 +149,13 @@ bool releaseWarps() {
       }
       if (!isComplete) continue;
       unsigned mask = thread.mask;
+      block.releases++;
       for (int k = begin; k < end; k++) {
         Thread& other = block.threads[static_cast<std::size_t>(k)];
-        if (mask >> (k - begin) & 1 && other.state == State::inWarp) other.state = State::running;
+        if (!(mask >> (k - begin) & 1) || other.state != State::inWarp) continue;
+        other.state = State::running;
+        other.shown = other.value;
+        other.release = block.releases;
       }
       isAny = true;
     }
@@ -167,7 +176,7 @@ std::string whoWaits() {
 }
 
 void runBlock() {
-  for (Thread& each : block.threads) each = {State::unstarted, nullptr, each.index, 0, {}, 0, {}};
+  for (Thread& each : block.threads) each = {.index = each.index};
   block.next = 0;
   std::size_t used = 0;
   while (block.next < count()) {
@@ -181,7 +190,8 @@ void runBlock() {
     if (isDone) return;
     bool isReleased = releaseWarps();
     if (!isReleased && !releaseBarrier()) diverged(whoWaits());
-    for (Thread& each : block.threads) {
+    for (int turn = 0; turn < count(); turn++) {
+      Thread& each = block.threads[static_cast<std::size_t>(placeOf(turn))];
       if (each.state == State::running) resume(*each.fiber);
     }
   }
@@ -190,7 +200,7 @@ void runBlock() {
 }  // namespace
 
 void runGrid(const GridShape& shape, void (*thread)(void* const*), void* const* arguments) {
-  bool isReverse = numberSetting("CUDASIM_REVERSE", 0) != 0;
+  block.isReverse = numberSetting("CUDASIM_REVERSE", 0) != 0;
   dim3 t = shape.threads, g = shape.blocks;
   block.shape = &shape;
   block.thread = thread;
@@ -201,7 +211,7 @@ void runGrid(const GridShape& shape, void (*thread)(void* const*), void* const* 
   lane.gridDim = g;
   auto blocks = std::size_t{g.x} * g.y * g.z;
   for (std::size_t b = 0; b < blocks; b++) {
-    std::size_t number = isReverse ? blocks - 1 - b : b;
+    std::size_t number = block.isReverse ? blocks - 1 - b : b;
     lane.blockIdx = {static_cast<unsigned>(number % g.x), static_cast<unsigned>(number / g.x % g.y), static_cast<unsigned>(number / g.x / g.y)};
     if (shape.sharedBytes) std::memset(shared, 0xFF, shape.sharedBytes);
     runBlock();
@@ -216,19 +226,14 @@ void waitForWarp(unsigned mask, const Site& site) {
 }
 
 unsigned long long exchange(unsigned mask, unsigned long long value, int source, const Site& site) {
-  Thread& mine = current();
-  int slot = mine.parity;
-  mine.value[slot] = value;
-  mine.parity = 1 - slot;
-  mine.exchanges++;
+  current().value = value;
   waitForWarp(mask, site);
-  int first = block.current / warpSize * warpSize;
-  int number = first + source;
+  int number = block.current / warpSize * warpSize + source;
   if (!(mask >> source & 1)) failHere(text("lane ", laneNumber(), " reads lane ", source, ", which is not in the mask, at ", at(site)));
-  // what a lane without a thread shows is undefined: NaN to whoever uses it; one that has ended since did show something
+  // what a lane shows that took no part is undefined: NaN to whoever uses it
   if (number >= count()) return ~0ull;
   const Thread& other = block.threads[static_cast<std::size_t>(number)];
-  return other.exchanges < mine.exchanges ? ~0ull : other.value[slot];
+  return other.release == current().release ? other.shown : ~0ull;
 }
 
 int laneNumber() { return block.current % warpSize; }

@@ -1,4 +1,4 @@
-// What host code beside the kernels refers to, which never runs in this build.
+// What the launches in this library refer to: their checks, where nobody else brings them.
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
@@ -7,8 +7,8 @@
 
 namespace cnn::cuda {
 
-[[noreturn]] void failed(cudaError_t, const char*) { std::abort(); }
-[[noreturn]] void failed(cublasStatus_t, const char*) { std::abort(); }
-[[noreturn]] void failed(cudnnStatus_t, const char*) { std::abort(); }
+[[noreturn, gnu::weak]] void failed(cudaError_t, const char*) { std::abort(); }
+[[noreturn, gnu::weak]] void failed(cublasStatus_t, const char*) { std::abort(); }
+[[noreturn, gnu::weak]] void failed(cudnnStatus_t, const char*) { std::abort(); }
 
 }  // namespace cnn::cuda

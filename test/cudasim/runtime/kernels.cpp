@@ -99,6 +99,7 @@ bool registerKernel(const void* function, Kernel kernel) {
     return false;
   }
   kernels()[info.dli_sname] = kernel;
+  registerHostFunction(function, info.dli_sname);  // for host code that g++ compiled with it
   return true;
 }
 
