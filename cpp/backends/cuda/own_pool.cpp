@@ -55,9 +55,8 @@ Prepared prepare(const MaxUnpool& op, const Signature& signature, Engine& engine
   Layout layout = x.layout;
   UnpoolShape shape = unpoolShape(x, y, layout);
   if (op.accumulate) {
-    return ready(signature, [&engine, shape, dtype = x.dtype](const Run& run) {
-      launchUnpoolSum(engine.stream, dtype, shape, engine.switches.deterministic, run.in<void>(0), run.in<std::int32_t>(1),
-                      run.out<void>(0), engine.fault);
+    return ready(signature, [&engine, shape, dtype = x.dtype, inOrder = engine.switches.deterministic](const Run& run) {
+      launchUnpoolSum(engine.stream, dtype, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), engine.fault);
     }, 0, {layout, layout}, {layout});
   }
   if (shape.count > maxInt32) {

@@ -16,7 +16,7 @@ __global__ void conv(ConvShape s, const T* x, const T* weight, const T* bias, T*
   using C = Compute<T>;
   Index channels = s.groups * s.outputChannels, count = s.samples * channels * s.output.volume();
   for (Index i = gridIndex(); i < count; i += gridStep()) {
-    PlanePlace place = placeOf(i, channels, s.output, s.y);
+    PlanePlace<Index> place = placeOf(i, channels, s.output, s.y);
     Index firstChannel = place.c / s.outputChannels * s.inputChannels;
     Index start[3];  // in x
     for (int axis = 0; axis < 3; axis++) start[axis] = place.at[axis] * s.stride.at[axis] - s.padding.at[axis];
@@ -30,8 +30,8 @@ __global__ void conv(ConvShape s, const T* x, const T* weight, const T* bias, T*
         for (Index kw = 0; kw < s.kernel.at[2]; kw++) {
           Index w = start[2] + kw * s.dilation.at[2];
           if (!isIn(w, s.input.at[2])) continue;
-          const T* from = x + offsetOf({place.n, firstChannel, {d, h, w}}, s.x);
-          const T* factor = weight + offsetOf({place.c, 0, {kd, kh, kw}}, s.weight);
+          const T* from = x + offsetOf<Index>({place.n, firstChannel, {d, h, w}}, s.x);
+          const T* factor = weight + offsetOf<Index>({place.c, 0, {kd, kh, kw}}, s.weight);
           C tap = 0;
           for (Index c = 0; c < s.inputChannels; c++) tap += get(from[c * s.x.c]) * get(factor[c * s.weight.c]);
           sum += tap;
@@ -54,7 +54,7 @@ __global__ void convBackwardData(ConvShape s, const T* dy, const T* weight, cons
   using C = Compute<T>;
   Index channels = s.groups * s.inputChannels, count = s.samples * channels * s.input.volume();
   for (Index i = gridIndex(); i < count; i += gridStep()) {
-    PlanePlace place = placeOf(i, channels, s.input, s.x);
+    PlanePlace<Index> place = placeOf(i, channels, s.input, s.x);
     Index firstFilter = place.c / s.inputChannels * s.outputChannels, channel = place.c % s.inputChannels;
     C sum = bias ? get(bias[place.c]) : C(0);
     for (Index kd = 0; kd < s.kernel.at[0]; kd++) {
@@ -66,8 +66,8 @@ __global__ void convBackwardData(ConvShape s, const T* dy, const T* weight, cons
         for (Index kw = 0; kw < s.kernel.at[2]; kw++) {
           Index w = outputOf(s, 2, place.at[2], kw);
           if (w < 0) continue;
-          const T* from = dy + offsetOf({place.n, firstFilter, {d, h, w}}, s.y);
-          const T* factor = weight + offsetOf({firstFilter, channel, {kd, kh, kw}}, s.weight);
+          const T* from = dy + offsetOf<Index>({place.n, firstFilter, {d, h, w}}, s.y);
+          const T* factor = weight + offsetOf<Index>({firstFilter, channel, {kd, kh, kw}}, s.weight);
           C tap = 0;
           for (Index o = 0; o < s.outputChannels; o++) tap += get(from[o * s.y.c]) * get(factor[o * s.weight.n]);
           sum += tap;
@@ -85,21 +85,19 @@ __global__ void convBackwardWeight(ConvShape s, const T* x, const T* dy, T* dw) 
   Index perBlock = blockDim.x / lanes, lane = threadIdx.x % lanes;
   Index volume = s.output.volume(), count = s.groups * s.outputChannels * s.inputChannels * s.kernel.volume();
   for (Index i = blockIdx.x * perBlock + threadIdx.x / lanes; i < count; i += gridDim.x * perBlock) {
-    PlanePlace place = placeOf(i, s.inputChannels, s.kernel, s.weight);  // n: the filter
+    PlanePlace<Index> place = placeOf(i, s.inputChannels, s.kernel, s.weight);  // n: the filter
     Index channel = place.n / s.outputChannels * s.inputChannels + place.c;
     C sum = 0;
     for (Index j = lane; j < s.samples * volume; j += lanes) {
-      Index p = j % volume, at[3], from[3];
+      Index n = j, at[3], from[3];
+      takeSpatial(n, s.output, at);
       bool isInside = true;
-      for (int axis = 2; axis >= 0; axis--) {
-        at[axis] = p % s.output.at[axis];
-        p /= s.output.at[axis];
+      for (int axis = 0; axis < 3; axis++) {
         from[axis] = at[axis] * s.stride.at[axis] - s.padding.at[axis] + place.at[axis] * s.dilation.at[axis];
         isInside = isInside && isIn(from[axis], s.input.at[axis]);
       }
       if (!isInside) continue;
-      Index n = j / volume;
-      sum += get(x[offsetOf({n, channel, {from[0], from[1], from[2]}}, s.x)]) * get(dy[offsetOf({n, place.n, {at[0], at[1], at[2]}}, s.y)]);
+      sum += get(x[offsetOf<Index>({n, channel, {from[0], from[1], from[2]}}, s.x)]) * get(dy[offsetOf<Index>({n, place.n, {at[0], at[1], at[2]}}, s.y)]);
     }
     sum = rowSum<lanes>(sum);
     if (lane == 0) dw[offsetOf(place, s.weight)] = put<T>(sum);

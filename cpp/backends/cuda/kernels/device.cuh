@@ -76,21 +76,31 @@ __device__ inline T larger(T a, T b) {
   return a < b ? b : a;
 }
 
-// ---- four elements at a time --------------------------------------------------------------------------------------
+// ---- several elements at a time -----------------------------------------------------------------------------------
 
-/// Four neighbours, loaded and stored by one instruction (two for float64).
-template <class T>
-struct alignas(sizeof(T) < 4 ? 4 * sizeof(T) : 16) Pack {
-  T at[4];
+/// n neighbours, loaded and stored by one instruction (two for four float64).
+template <class T, int n = 4>
+struct alignas(n * sizeof(T) < 16 ? n * sizeof(T) : 16) Pack {
+  T at[n];
 };
 
+template <int n, class T>
+__device__ inline Pack<T, n> loadFrom(const T* x) {
+  return *reinterpret_cast<const Pack<T, n>*>(x);
+}
+template <int n, class T>
+__device__ inline void storeTo(T* y, const Pack<T, n>& pack) {
+  *reinterpret_cast<Pack<T, n>*>(y) = pack;
+}
+
+/// The i-th four.
 template <class T>
 __device__ inline Pack<T> loadPack(const T* x, Index i) {
-  return reinterpret_cast<const Pack<T>*>(x)[i];
+  return loadFrom<4>(x + 4 * i);
 }
 template <class T>
 __device__ inline void storePack(T* y, Index i, const Pack<T>& pack) {
-  reinterpret_cast<Pack<T>*>(y)[i] = pack;
+  storeTo(y + 4 * i, pack);
 }
 
 /// Whole packs in `count` elements; none unless every pointer is aligned for them.

@@ -6,23 +6,32 @@
 
 namespace cnn::cuda::kernels {
 
+/// I is int where a tensor has less than 2³¹ elements (32-bit divisions are several times as fast), else Index.
+template <class I>
 struct PlanePlace {
-  Index n, c, at[3];
+  I n, c, at[3];
 };
 
+/// Takes the last spatial axes off i, whose rest is what lies outside.
+template <class I>
+__device__ inline void takeSpatial(I& i, const Triple& size, I (&at)[3]) {
+  for (int axis = 2; axis >= 0; axis--) {
+    I extent = static_cast<I>(size.at[axis]), outer = i / extent;
+    at[axis] = i - outer * extent;
+    i = outer;
+  }
+}
+
 /// The place of the i-th element in memory of a dense tensor in either layout: neighbouring threads have neighbouring elements.
-__device__ inline PlanePlace placeOf(Index i, Index channels, const Triple& size, const PlaneStrides& strides) {
-  PlanePlace place{};
+template <class I>
+__device__ inline PlanePlace<I> placeOf(I i, I channels, const Triple& size, const PlaneStrides& strides) {
+  PlanePlace<I> place{};
   bool channelsAreLast = strides.c == 1;
   if (channelsAreLast) {
     place.c = i % channels;
     i /= channels;
   }
-  for (int axis = 2; axis >= 0; axis--) {
-    if (size.at[axis] == 1) continue;
-    place.at[axis] = i % size.at[axis];
-    i /= size.at[axis];
-  }
+  takeSpatial(i, size, place.at);
   if (!channelsAreLast) {
     place.c = i % channels;
     i /= channels;
@@ -32,14 +41,20 @@ __device__ inline PlanePlace placeOf(Index i, Index channels, const Triple& size
 }
 
 /// The offset of a plane's first element.
-__device__ inline Index planeOffset(const PlanePlace& place, const PlaneStrides& strides) {
+template <class I>
+__device__ inline Index planeOffset(const PlanePlace<I>& place, const PlaneStrides& strides) {
   return place.n * strides.n + place.c * strides.c;
 }
 
-__device__ inline Index offsetOf(const PlanePlace& place, const PlaneStrides& strides) {
-  Index offset = planeOffset(place, strides);
-  for (int axis = 0; axis < 3; axis++) offset += place.at[axis] * strides.spatial.at[axis];
-  return offset;
+/// The offset of a position from a plane's first element.
+template <class I>
+__device__ inline Index spatialOffset(I d, I h, I w, const PlaneStrides& strides) {
+  return d * strides.spatial.at[0] + h * strides.spatial.at[1] + w * strides.spatial.at[2];
+}
+
+template <class I>
+__device__ inline Index offsetOf(const PlanePlace<I>& place, const PlaneStrides& strides) {
+  return planeOffset(place, strides) + spatialOffset(place.at[0], place.at[1], place.at[2], strides);
 }
 
 }  // namespace cnn::cuda::kernels
