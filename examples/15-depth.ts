@@ -24,10 +24,12 @@ interface Budget {
   readonly testPictures: number
   readonly batchSize: number
   readonly epochs: number
+  /** Steps in which the learning rate rises to its full height: at once it would throw deep networks off. */
+  readonly warmUp: number
 }
 
-const full: Budget = { filters: 8, pictures: 7_680, testPictures: 2_000, batchSize: 128, epochs: 3 }
-const short: Budget = { filters: 4, pictures: 640, testPictures: 100, batchSize: 32, epochs: 1 }
+const full: Budget = { filters: 8, pictures: 7_680, testPictures: 2_000, batchSize: 128, epochs: 5, warmUp: 60 }
+const short: Budget = { filters: 4, pictures: 640, testPictures: 100, batchSize: 32, epochs: 1, warmUp: 5 }
 
 interface Result {
   readonly design: Design
@@ -43,19 +45,19 @@ await experiment(
   {
     title: 'Depth',
     question: 'What becomes of a plain network that is made deeper, and what do shortcuts change?',
-    fullMinutes: 4,
+    fullMinutes: 6,
   },
   async (lab) => {
     const budget = lab.isShort ? short : full
-    const { filters, pictures, batchSize, epochs } = budget
+    const { filters, pictures, batchSize, epochs, warmUp } = budget
     countParameters(lab, filters)
     const sets = await loadCifar10(lab)
     const steps = epochs * Math.floor(pictures / batchSize)
     lab.print(
-      `Trained on ${count(pictures)} of them and their mirror images: ${steps} steps of ${batchSize} pictures, SGD 0.1,`,
+      `Trained on ${count(pictures)} of them and their mirror images: ${steps} steps of ${batchSize} pictures, SGD 0.1 after`,
     )
     lab.print(
-      `momentum 0.9, weight decay 0.0001 as in the paper; ${filters} channels in the first stage instead of 16.`,
+      `${warmUp} steps of warm-up, momentum 0.9, weight decay 0.0001; ${filters} channels in the first stage instead of 16.`,
     )
     lab.print()
     const results: Result[] = []
@@ -92,7 +94,7 @@ function parametersByHand(depth: number, filters: number): number {
 }
 
 async function learn(lab: Lab, design: Design, { trainSet, testSet }: Cifar10, budget: Budget): Promise<Result> {
-  const { filters, pictures, testPictures, batchSize, epochs } = budget
+  const { filters, pictures, testPictures, batchSize, epochs, warmUp } = budget
   manualSeed(1)
   const { name, depth, residual } = design
   const net = models.cifarResNet({ depth, residual, filters })
@@ -101,7 +103,8 @@ async function learn(lab: Lab, design: Design, { trainSet, testSet }: Cifar10, b
   const loader = new DataLoader(chosen, { batchSize, shuffle: true, dropLast: true, transform })
   const testLoader = new DataLoader(subset(testSet, Array(testPictures).keys()), { batchSize: 500 })
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 1e-4 })
-  const trainer = new Trainer(net, { optimizer, loss: functional.crossEntropy })
+  const scheduler = new optim.LinearLR(optimizer, { startFactor: 0.05, totalIters: warmUp })
+  const trainer = new Trainer(net, { optimizer, scheduler, schedulerInterval: 'step', loss: functional.crossEntropy })
   const losses: number[] = []
   const history = await trainer.fit(loader, { epochs, onStep: ({ stepLoss }) => void losses.push(stepLoss) })
   const { accuracy = Number.NaN } = await trainer.evaluate(testLoader)

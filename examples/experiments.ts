@@ -1,7 +1,7 @@
 // Runs the numbered experiments, each in a process of its own, and writes one page of what they found.
 //
 //   npm run experiments                                # all, in full: about half an hour on two cores
-//   npm run experiments -- --short                     # all, in a minute or two, without fetching pictures
+//   npm run experiments -- --short                     # all, in a minute or two, with no pictures but Fashion-MNIST's
 //   npm run experiments -- --only 3,7 --data <folder>
 import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
@@ -22,7 +22,7 @@ interface Options {
 const options = new Command()
   .name('experiments')
   .description('Runs the numbered experiments one after another and writes one page of what they found.')
-  .option('--short', 'seconds an experiment, without data of your own', false)
+  .option('--short', 'seconds an experiment, without pictures of your own', false)
   .option('--data <folder>', 'holds cifar-10-batches-bin/ and cats-vs-dogs/; default: fetched into the cache')
   .option('-d, --device <name>', "'auto', 'cpu', 'cuda:0', …", 'auto')
   .option('-o, --out <folder>', 'where records and page go', 'out/experiments')

@@ -11,12 +11,16 @@ import {
   loadSafetensors,
   manualSeed,
   memory,
+  models,
   nn,
   noGrad,
   optim,
+  randint,
+  randn,
   readSafetensors,
   saveSafetensors,
   synchronize,
+  Tensor,
   tensor,
   train,
   ValueError,
@@ -264,6 +268,22 @@ test('own metrics, and none for targets that are no classes', async (t) => {
   t.deepEqual(Object.keys(scores.metrics), ['distance'])
   t.true(scores.metrics.distance! > 0)
   t.is(scores.accuracy, undefined)
+})
+
+test('a network of several outputs: GoogLeNet with its auxiliary classifiers', async (t) => {
+  manualSeed(5)
+  const net = models.googlenet({ numClasses: 2, width: 0.125 })
+  const optimizer = new optim.SGD(net.parameters(), { lr: 0.02, momentum: 0.9 })
+  const trainer = new Trainer(net, { optimizer, loss: models.googlenetLoss })
+  const loader = new DataLoader(new TensorDataset(randn([6, 3, 32, 32]), randint(0, 2, [6])), { batchSize: 6 })
+  const [first] = await trainer.fit(loader, { epochs: 1, validation: loader })
+  t.true(first!.loss > 1, 'the auxiliary losses are a part of it')
+  t.is(typeof first!.accuracy, 'number')
+  t.is(typeof first!.validation!.accuracy, 'number')
+  const output = await trainer.predict(randn([1, 3, 32, 32]))
+  t.true(output instanceof Tensor)
+  const history = await trainer.fit(loader, { epochs: 20 })
+  t.true(history.at(-1)!.loss < first!.loss / 2)
 })
 
 test('a device: the network and batches from elsewhere move there', async (t) => {

@@ -1,4 +1,4 @@
-// The report of example 01: curves, filters, mistakes and the set-up.
+// The report of example 00: curves, filters, mistakes and the set-up.
 import { cpus } from 'node:os'
 import { data, devices, functional, type nn, noGrad, type Tensor, tidy, type train } from '../../lib/index.js'
 import { confusionMatrix, lineChart, shareBars } from './charts.js'

@@ -1,7 +1,7 @@
 // Checkpoints: everything that a run needs to go on as if it had never stopped, in one .safetensors file.
 import { getRandomState, type RandomState, setRandomState } from '../creation.js'
 import { FormatError, ValueError } from '../errors.js'
-import type { Module } from '../nn/index.js'
+import type { AnyModule } from '../nn/index.js'
 import type { LRScheduler, Optimizer, OptimizerState, SchedulerState } from '../optim/index.js'
 import { loadSafetensors, readSafetensorsMetadata, saveSafetensors } from '../safetensors.js'
 import type { Tensor } from '../tensor.js'
@@ -18,7 +18,7 @@ export interface LoopState {
 }
 
 export interface Parts {
-  readonly net: Module
+  readonly net: AnyModule
   readonly optimizer: Pick<Optimizer, 'stateDict' | 'loadStateDict'>
   readonly scheduler: LRScheduler | undefined
 }

@@ -1,14 +1,21 @@
 // Loss and metrics of a batch as one small tensor, and their running means: one read a step.
 import { cat } from '../functional/index.js'
-import type { Tensor } from '../tensor.js'
+import { Tensor } from '../tensor.js'
 import type { Metric, Scores } from './types.js'
 
-/** Whether targets are class numbers: int32 [N, …] for outputs [N, C, …]. */
-function hasClasses(output: Tensor, target: Tensor): boolean {
-  return target.dtype === 'int32' && output.rank === target.rank + 1
+/** The output itself, or its field `logits` where a network has several outputs. */
+function logitsOf(output: unknown): Tensor | undefined {
+  if (output instanceof Tensor) return output
+  const { logits } = (output ?? {}) as { logits?: unknown }
+  return logits instanceof Tensor ? logits : undefined
 }
 
-const accuracy: Metric = (output, target) => output.argmax(1).eq(target).to('float32').mean()
+/** The share of right classes, where targets are class numbers: int32 [N, …] for logits [N, C, …]. */
+function accuracy(output: unknown, target: Tensor): Tensor | undefined {
+  const logits = logitsOf(output)
+  if (!logits || target.dtype !== 'int32' || logits.rank !== target.rank + 1) return undefined
+  return logits.argmax(1).eq(target).to('float32').mean()
+}
 
 /** What is measured of a batch: the loss first, then each metric. */
 export interface Measured {
@@ -18,16 +25,22 @@ export interface Measured {
 }
 
 /** To be called inside `tidy` and `noGrad`. */
-export function measure(
+export function measure<Output>(
   loss: Tensor,
-  output: Tensor,
+  output: Output,
   target: Tensor,
-  metrics: Readonly<Record<string, Metric>> | undefined,
+  metrics: Readonly<Record<string, Metric<Output>>> | undefined,
 ): Measured {
-  const chosen = metrics ?? (hasClasses(output, target) ? { accuracy } : {})
-  const scalars = [loss.detach(), ...Object.values(chosen).map((metric) => metric(output, target))]
+  const measured: Record<string, Tensor> = {}
+  if (metrics) {
+    for (const [name, metric] of Object.entries(metrics)) measured[name] = metric(output, target)
+  } else {
+    const share = accuracy(output, target)
+    if (share) measured.accuracy = share
+  }
+  const scalars = [loss.detach(), ...Object.values(measured)]
   return {
-    names: Object.keys(chosen),
+    names: Object.keys(measured),
     values: cat(
       scalars.map((scalar) => scalar.to('float32').reshape([1])),
       0,

@@ -13,10 +13,11 @@ import { InFlight } from './in-flight.js'
 import { type Measured, measure, RunningScores } from './scores.js'
 import type { BatchSource, EpochRecord, Metric, Scores, StepInfo, TrainerCallback, TrainingBatch } from './types.js'
 
-export interface TrainerOptions {
+/** `Output` is what the network's `forward` gives: a tensor, or several in an object, such as GoogLeNet's. */
+export interface TrainerOptions<Output = Tensor> {
   optimizer: Optimizer
   /** The mean loss of a batch, a scalar: `functional.crossEntropy`, or your own. */
-  loss: (output: Tensor, target: Tensor) => Tensor
+  loss: (output: Output, target: Tensor) => Tensor
   scheduler?: LRScheduler
   /** When the scheduler steps. Default `epoch`, as most in PyTorch do; one-cycle needs `step`. */
   schedulerInterval?: 'epoch' | 'step'
@@ -24,8 +25,8 @@ export interface TrainerOptions {
   clipGradNorm?: number
   /** The network is moved there, and each batch that comes from elsewhere. Default: nothing is moved. */
   device?: DeviceName
-  /** What is measured beside the loss. Default: accuracy, where targets are class numbers. */
-  metrics?: Readonly<Record<string, Metric>>
+  /** What is measured beside the loss. Default: accuracy of the output (or its field `logits`), where targets are class numbers. */
+  metrics?: Readonly<Record<string, Metric<Output>>>
   /** Watch every `fit`. */
   callbacks?: readonly TrainerCallback[]
   /** Steps that may be queued and unread. Default 3. */
@@ -66,11 +67,11 @@ export interface CheckpointOptions {
  * await trainer.fit(trainLoader, { epochs: 5, validation: testLoader, checkpoint: 'net.safetensors' })
  * const { accuracy } = await trainer.evaluate(testLoader)
  */
-export class Trainer {
-  readonly net: Module
+export class Trainer<Output = Tensor> {
+  readonly net: Module<[x: Tensor], Output>
   readonly optimizer: Optimizer
   readonly scheduler: LRScheduler | undefined
-  readonly #options: TrainerOptions
+  readonly #options: TrainerOptions<Output>
   readonly #device: DeviceName | undefined
   readonly #callbacks: readonly TrainerCallback[]
   readonly #stepsInFlight: number
@@ -82,9 +83,9 @@ export class Trainer {
   /** What happens on the device, each compiled unless the caller does not want it. */
   readonly #train: (x: Tensor, target: Tensor) => Measured
   readonly #evaluate: (x: Tensor, target: Tensor) => Measured
-  readonly #forward: (x: Tensor) => Tensor
+  readonly #forward: (x: Tensor) => Output
 
-  constructor(net: Module, options: TrainerOptions) {
+  constructor(net: Module<[x: Tensor], Output>, options: TrainerOptions<Output>) {
     const { optimizer, scheduler, callbacks = [], stepsInFlight = 3 } = options
     if (!Number.isInteger(stepsInFlight) || stepsInFlight < 1) {
       throw new ValueError(`Trainer: stepsInFlight ${stepsInFlight}, expected an integer from 1 on`)
@@ -187,7 +188,7 @@ export class Trainer {
   }
 
   /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
-  async predict(x: Tensor): Promise<Tensor> {
+  async predict(x: Tensor): Promise<Output> {
     return this.#inEvalMode(() => tidy(() => this.#forward(this.#moved(x))))
   }
 

@@ -18,7 +18,7 @@ export interface BatchSource extends AsyncIterable<TrainingBatch> {
 }
 
 /** The mean of something over a batch, as a scalar tensor: the loop weighs batches by their size. */
-export type Metric = (output: Tensor, target: Tensor) => Tensor
+export type Metric<Output = Tensor> = (output: Output, target: Tensor) => Tensor
 
 /** Means over all examples so far. */
 export interface Scores {

@@ -61,7 +61,7 @@ const projections = conv(1, 16, 32) + conv(1, 32, 64)
 
 /**
  * Name, network, parameters (as published, where they are), parameters by formula, layers with weights outside projections and
- * squeezes, multiply-adds at 224×224 (torchvision publishes the same) or 32×32.
+ * squeezes, multiply-adds at 224×224 (in thousand millions those that torchvision states with its weights) or 32×32.
  */
 const counts: [string, () => nn.Module, number, number, number, number][] = [
   ['ResNet-18', () => models.resnet18(), 11_689_512, residual([2, 2, 2, 2], narrow, pair), 18, 1_814_073_344],
