@@ -19,6 +19,7 @@ export const pluginFile = process.env.NODE_CUDNN_PLUGIN ?? path.join(root, 'buil
 
 /** What is missing to run tests on it, in a sentence; undefined where nothing is. */
 export function whyNotSimulated(): string | undefined {
+  if (process.env.LD_PRELOAD?.includes('libasan')) return 'it and AddressSanitizer both catch memory faults'
   if (!existsSync(casesProgram)) return 'the simulated device is not built (node scripts/build-cudasim.mjs)'
   return undefined
 }

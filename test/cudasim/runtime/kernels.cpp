@@ -17,6 +17,7 @@ namespace {
 struct HostFunction {
   std::string name;
   std::size_t sharedLimit = 48 << 10;
+  const Kernel* kernel = nullptr;  // found at the first launch
 };
 
 std::map<std::string, Kernel>& kernels() {
@@ -55,6 +56,19 @@ std::string readable(const std::string& mangled) {
   // "void cnn::cuda::kernels::relu<float>(float const*, …)" → without the parameters
   if (auto open = result.rfind('('); open != std::string::npos) result = result.substr(0, open);
   return result;
+}
+
+// nvcc and g++ spell alias templates among the parameters differently: then the name and its template arguments decide, if only one kernel
+// has them.
+const Kernel* findKernel(const std::string& mangled) {
+  if (auto found = kernels().find(mangled); found != kernels().end()) return &found->second;
+  const Kernel* alike = nullptr;
+  for (const auto& [name, kernel] : kernels()) {
+    if (readable(name) != readable(mangled)) continue;
+    if (alike) return nullptr;
+    alike = &kernel;
+  }
+  return alike;
 }
 
 // The arguments of a launch, as bytes of our own.
@@ -122,12 +136,13 @@ void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** argu
   openKernelLibraries();
   const std::string& mangled = kernelName(hostFunction);
   std::string what = "kernel " + readable(mangled);
-  auto found = kernels().find(mangled);
-  if (found == kernels().end()) {
+  HostFunction& function = hostFunctions()[hostFunction];
+  if (!function.kernel) function.kernel = findKernel(mangled);
+  if (!function.kernel) {
     refuse(cudaErrorInvalidDeviceFunction, what, " is not among the ", kernels().size(), " kernels that were compiled for the CPU (", mangled, ")");
   }
-  const Kernel& kernel = found->second;
-  checkGrid(what, grid, threads, sharedBytes, hostFunctions()[hostFunction].sharedLimit);
+  const Kernel& kernel = *function.kernel;
+  checkGrid(what, grid, threads, sharedBytes, function.sharedLimit);
   if (stream->device != currentDevice()) {
     refuse(cudaErrorInvalidResourceHandle, what, ": the stream is of device ", stream->device, ", this thread uses device ", currentDevice());
   }
