@@ -107,12 +107,11 @@ if (missing) {
   for (const kind of ['allocate', 'launch', 'call', 'execute'] as const) {
     test.serial(`every failure is a typed error and leaves nothing behind: ${kind}`, async (t) => {
       t.timeout(1_200_000)
-      const stride = kind === 'call' ? 7 : 1
       const { calls, outcomes, wrong } = await result<{
         calls: number
         outcomes: Record<string, number>
         wrong: string[]
-      }>(t, 'simulated-faults', [kind, String(stride)])
+      }>(t, 'simulated-faults', [kind])
       t.log(`${calls} calls: ${JSON.stringify(outcomes)}`)
       t.deepEqual(wrong, [])
       t.true(calls > 0)

@@ -47,7 +47,7 @@ const h100 = 'device\\tcuda:0\\tcuDNN 9.24.0\\tNVIDIA H100\\t9.0\\t85899345920\\
 
 const sentences: { name: string; script: string; env?: NodeJS.ProcessEnv; why: RegExp }[] = [
   { name: 'the probe tells what is missing', script: "printf 'missing\\tno driver\\n'", why: /^no driver$/ },
-  { name: 'the driver ends the probe', script: 'kill -SEGV $$', why: /ended with signal 11 \(Segmentation fault\)/ },
+  { name: 'the driver ends the probe', script: 'kill -KILL $$', why: /ended with signal 9 \(Killed\)/ },
   { name: 'the probe fails', script: 'exit 3', why: /ended with status 3/ },
   { name: 'the probe says nothing', script: 'exit 0', why: /gave no answer/ },
   { name: 'the probe prints what nobody understands', script: 'echo hello; seq 100000', why: /gave no answer/ },

@@ -1,10 +1,12 @@
-// Second derivatives: gradients recorded with createGraph are differentiated again and compared with differences in float64.
+// Second derivatives: gradients recorded with createGraph are differentiated again and compared with differences in float64 on `reference`;
+// the other devices, in float32, with those.
 import test from 'ava'
-import { grad, type Tensor, tidy } from '../lib/index.js'
+import { devices, grad, type Tensor, tidy } from '../lib/index.js'
+import type { DeviceName } from '../types/dtype.js'
 import { type Case, caseOf, type Row } from './cases/case.js'
-import { passes, tolerances } from './support/compare.js'
+import { passes, relativeError, tolerances } from './support/compare.js'
 import { generate, type InputSpec, outputGradient } from './support/generator.js'
-import { callCase, inputValues, makeInput, settled } from './support/run-case.js'
+import { type ComputeType, callCase, inputValues, makeInput, settled } from './support/run-case.js'
 
 const rows: Row[] = [
   { fn: 'conv1d', inputs: [[1, 2, 7], [3, 2, 3], [3]], options: { stride: 2, padding: 1 } },
@@ -51,8 +53,18 @@ const specOf = (shape: readonly number[]): InputSpec => ({
   high: 1,
 })
 
+/** Where the derivatives are computed, and in which type. */
+interface Place {
+  readonly dtype: ComputeType
+  readonly device: DeviceName
+}
+const oracle: Place = { dtype: 'float64', device: 'reference' }
+const others: Place[] = devices()
+  .filter(({ name }) => name !== 'reference')
+  .map(({ name: device }) => ({ dtype: 'float32', device }))
+
 /** The gradient of Σ y²·dy/2 for each input: an expression that has a second derivative whatever the function. */
-function gradientsOf(each: Case, inputs: Tensor[], createGraph: boolean): Tensor[] {
+function gradientsOf(each: Case, inputs: Tensor[], createGraph: boolean, { dtype, device }: Place): Tensor[] {
   const wanted = each.grad.map((i) => inputs[i]!)
   const loss = (...leaves: Tensor[]) => {
     const all = inputs.map((x, i) => (each.grad.includes(i) ? leaves[each.grad.indexOf(i)]! : x))
@@ -60,7 +72,7 @@ function gradientsOf(each: Case, inputs: Tensor[], createGraph: boolean): Tensor
     const spec = specOf(y!.shape)
     return y!
       .mul(y!)
-      .mul(makeInput(spec, outputGradient(each.name, 0, spec.shape), 'float64', 'reference'))
+      .mul(makeInput(spec, outputGradient(each.name, 0, spec.shape), dtype, device))
       .sum()
       .mul(0.5)
   }
@@ -68,13 +80,26 @@ function gradientsOf(each: Case, inputs: Tensor[], createGraph: boolean): Tensor
 }
 
 /** Σ over inputs of ⟨gradient, direction⟩. */
-function projection(each: Case, gradients: Tensor[]): Tensor {
+function projection(each: Case, gradients: Tensor[], { dtype, device }: Place): Tensor {
   return gradients
     .map((g, i) => {
       const spec = specOf(g.shape)
-      return g.mul(makeInput(spec, generate(spec, `${each.name}/v${i}`), 'float64', 'reference')).sum()
+      return g.mul(makeInput(spec, generate(spec, `${each.name}/v${i}`), dtype, device)).sum()
     })
     .reduce((a, b) => a.add(b))
+}
+
+const inputsOf = (each: Case, values: number[][], { dtype, device }: Place): Tensor[] =>
+  each.inputs.map((spec, i) => makeInput(spec!, values[i]!, dtype, device))
+
+/** The gradient of the projection, for each input. */
+function secondDerivatives(each: Case, values: number[][], place: Place): number[][] {
+  return tidy(() => {
+    const inputs = inputsOf(each, values, place)
+    for (const i of each.grad) inputs[i]!.requiresGrad_()
+    projection(each, gradientsOf(each, inputs, true, place), place).backward()
+    return each.grad.map((i) => [...(inputs[i]!.grad?.dataSync() ?? values[i]!.map(() => 0))])
+  })
 }
 
 for (const row of rows) {
@@ -82,30 +107,34 @@ for (const row of rows) {
   test.serial(each.name, async (t) => {
     const before = await settled('reference')
     const values = inputValues(each) as number[][]
-    const make = (all: number[][]) => each.inputs.map((spec, i) => makeInput(spec!, all[i]!, 'float64', 'reference'))
-    const second = tidy(() => {
-      const inputs = make(values)
-      for (const i of each.grad) inputs[i]!.requiresGrad_()
-      projection(each, gradientsOf(each, inputs, true)).backward()
-      return each.grad.map((i) => [...(inputs[i]!.grad?.dataSync() ?? values[i]!.map(() => 0))])
-    })
+    const second = secondDerivatives(each, values, oracle)
     const step = 1e-5
     each.grad.forEach((input, k) => {
-      let difference = 0
-      let norm = 0
-      values[input]!.forEach((_, j) => {
+      const differences = values[input]!.map((_, j) => {
         const at = (by: number) =>
           tidy(() => {
             const moved = values.map((list, i) => (i === input ? list.map((x, n) => (n === j ? x + by : x)) : list))
-            return projection(each, gradientsOf(each, make(moved), false)).itemSync()
+            return projection(each, gradientsOf(each, inputsOf(each, moved, oracle), false, oracle), oracle).itemSync()
           })
-        const expected = (at(step) - at(-step)) / (2 * step)
-        difference += (second[k]![j]! - expected) ** 2
-        norm += expected ** 2
+        return (at(step) - at(-step)) / (2 * step)
       })
-      const error = Math.sqrt(difference / (norm || 1))
+      const error = relativeError(second[k]!, differences)
       t.true(passes(error, tolerances.differences), `input ${input}: relative error ${error}`)
     })
     t.deepEqual(await settled('reference'), before)
   })
+
+  for (const place of others) {
+    test.serial(`${each.name} on ${place.device}`, async (t) => {
+      const before = await settled(place.device)
+      const values = inputValues(each) as number[][]
+      const expected = secondDerivatives(each, values, oracle)
+      for (const [k, actual] of secondDerivatives(each, values, place).entries()) {
+        const error = relativeError(actual, expected[k]!)
+        const tolerance = place.device === 'cpu' ? tolerances.devices.cpu : tolerances.devices.cuda
+        t.true(passes(error, tolerance), `input ${each.grad[k]}: relative error ${error}`)
+      }
+      t.deepEqual(await settled(place.device), before)
+    })
+  }
 }

@@ -25,7 +25,11 @@ void* Memory::allocate(std::size_t bytes) {
     return nullptr;
   }
   check(status, "cudaMallocAsync");
-  if (pool_) CHECK(cudaStreamSynchronize(stream_.get()));
+  if (!pool_) return memory;
+  if (status = cudaStreamSynchronize(stream_.get()); status != cudaSuccess) {
+    cudaFreeAsync(memory, stream_.get());
+    check(status, "cudaStreamSynchronize");
+  }
   return memory;
 }
 

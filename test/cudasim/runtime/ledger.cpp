@@ -50,13 +50,6 @@ int kindOf(std::string_view name) {
   }
 }
 
-// CUDASIM_REPORT=file (%p: the process's number): what was alive when the process ended, after those who use this library were unloaded.
-[[gnu::destructor]] void writeReport() {
-  std::string file = setting("CUDASIM_REPORT", "");
-  if (auto at = file.find("%p"); at != std::string::npos) file.replace(at, 2, std::to_string(getpid()));
-  if (!file.empty()) std::ofstream(file) << cudasim_report() << '\n';
-}
-
 std::string quoted(const std::string& raw) {
   std::string out = "\"";
   for (char c : raw) {
@@ -72,6 +65,28 @@ std::string joined(const Items& items, Print print) {
   std::string out;
   for (const auto& item : items) out += (out.empty() ? "" : ", ") + print(item);
   return out;
+}
+
+std::string reportText() {
+  std::lock_guard lock(machineLock());
+  Ledger& l = ledger();
+  std::map<std::string, long> alive;
+  for (const auto& [key, what] : l.objects) alive[key.first]++;
+  std::vector<std::string> calls;
+  for (int i = 0; i < kindCount; i++) calls.push_back(text(quoted(kindNames[i]), ": ", l.calls[i]));
+  return text("{\"violations\": [", joined(l.violations, quoted), "],\n \"alive\": {",
+              joined(alive, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"objects\": [",
+              joined(l.objects, [](auto& each) { return quoted(each.first.first + ": " + each.second); }), "],\n \"bytes\": {",
+              joined(l.bytes, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"calls\": {",
+              joined(calls, [](auto& each) { return each; }), "}}");
+}
+
+
+// CUDASIM_REPORT=file (%p: the process's number): what was alive when the process ended, after those who use this library were unloaded.
+[[gnu::destructor]] void writeReport() {
+  std::string file = setting("CUDASIM_REPORT", "");
+  if (auto at = file.find("%p"); at != std::string::npos) file.replace(at, 2, std::to_string(getpid()));
+  if (!file.empty()) std::ofstream(file) << reportText() << '\n';
 }
 
 }  // namespace
@@ -148,18 +163,8 @@ using namespace cudasim;
 extern "C" {
 
 const char* cudasim_report(void) {
-  std::lock_guard lock(machineLock());
-  Ledger& l = ledger();
-  std::map<std::string, long> alive;
-  for (const auto& [key, what] : l.objects) alive[key.first]++;
-  std::vector<std::string> calls;
-  for (int i = 0; i < kindCount; i++) calls.push_back(text(quoted(kindNames[i]), ": ", l.calls[i]));
   thread_local std::string report;
-  report = text("{\"violations\": [", joined(l.violations, quoted), "],\n \"alive\": {",
-                joined(alive, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"objects\": [",
-                joined(l.objects, [](auto& each) { return quoted(each.first.first + ": " + each.second); }), "],\n \"bytes\": {",
-                joined(l.bytes, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"calls\": {",
-                joined(calls, [](auto& each) { return each; }), "}}");
+  report = reportText();
   return report.c_str();
 }
 
