@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cudaLibraries } from './cuda-libraries.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
 import { processorFlags } from './support/processor.mjs'
 import { run } from './support/run.mjs'
@@ -24,6 +25,7 @@ export const world = {
   print: (text) => process.stdout.write(text),
   run,
   missing,
+  cudaLibraries,
   isForTests: false,
 }
 
@@ -105,6 +107,17 @@ async function systemPackages(w, declined) {
   return absent.length > 0 ? { at: w.now(), packages: absent.map((want) => want.apt) } : undefined
 }
 
+/**
+ * Where cuDNN's wheels are, for a machine that has nvcc and no cuDNN. Tests fetch them: the plugin is then compiled, linked and run on the
+ * simulated device.
+ */
+async function fetchedCudnn(w) {
+  if (w.env.CUDNN_ROOT || w.env.WITH_CUDA === 'OFF' || !findNvcc(w.env) || findCudnn(w.env)) return undefined
+  const { root, missing } = await w.cudaLibraries({ install: w.isForTests === true, env: w.env, print: w.print })
+  if (!root && w.isForTests) w.print(`setup: the CUDA plugin is neither built nor tested: ${missing}\n`)
+  return root
+}
+
 /** True if node_modules holds what the lock file says, whoever installed it. */
 function modulesMatchLock(root) {
   const read = (file) => JSON.parse(readFileSync(path.join(root, file), 'utf8')).packages
@@ -152,12 +165,17 @@ export async function setup(w = world) {
     save({ modules: fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) })
   }
 
+  const wheels = await fetchedCudnn(w)
+  const env = wheels ? { ...w.env, CUDNN_ROOT: wheels } : w.env
+  // Without a GPU the plugin is for tests alone, and one architecture is enough.
+  const options = wheels && !existsSync('/proc/driver/nvidia/version') ? ['CUDA_ARCHITECTURES=90'] : []
+
   // The addon depends on the machine, too: another processor, or oneDNN or CUDA that has come or gone.
   const machine = [
     process.arch,
     processorFlags().join(' '),
     String(w.missing(w.env).some((want) => want.name === 'oneDNN')),
-    `${findNvcc(w.env)} ${findCudnn(w.env)}`,
+    `${findNvcc(env)} ${findCudnn(env)}`,
   ]
   const native = fingerprint(
     w.root,
@@ -166,7 +184,7 @@ export async function setup(w = world) {
   )
   if (stamp.native !== native || !has('build/Release/node_cudnn.node')) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
-    await mustStep(w, title, process.execPath, ['scripts/build-native.mjs'])
+    await mustStep({ ...w, env }, title, process.execPath, ['scripts/build-native.mjs', ...options])
     save({ native })
   }
 

@@ -20,6 +20,7 @@ interface World {
   print(text: string): void
   run(command: string, args: string[]): Promise<{ status: number; output: string }>
   missing(): Want[]
+  cudaLibraries(options: { install: boolean }): Promise<{ root?: string; missing?: string }>
   isForTests?: boolean
 }
 
@@ -63,6 +64,7 @@ function make(
       state.printed += text
     },
     missing: () => state.absent,
+    cudaLibraries: async () => ({ missing: 'nobody has them' }),
     run: async (command, args) => {
       const line = [path.basename(command), ...args].join(' ').replace(/^node /, '')
       state.ran.push(line)
@@ -122,6 +124,23 @@ test('the simulated device is built for tests only, and where there is a plugin 
   t.deepEqual(state.ran, ['scripts/build-cudasim.mjs'])
   await start({ isForTests: true })
   t.deepEqual(state.ran, [])
+})
+
+test("cuDNN's wheels are fetched for tests only, and where there is nvcc", async (t) => {
+  const asked: boolean[] = []
+  const cudaLibraries = async ({ install }: { install: boolean }) => {
+    asked.push(install)
+    return install ? { root: '/wheels' } : { missing: 'not fetched' }
+  }
+  const { start, state, world } = make(t, { programs: ['nvcc'] })
+  await start({ cudaLibraries })
+  t.false(state.printed.includes('CUDA'))
+  await start({ cudaLibraries, isForTests: true })
+  t.deepEqual(asked, [false, true])
+  await start({ isForTests: true })
+  t.true(state.printed.includes('the CUDA plugin is neither built nor tested: nobody has them'))
+  await start({ cudaLibraries, isForTests: true, env: { ...world.env, WITH_CUDA: 'OFF' } })
+  t.is(asked.length, 2)
 })
 
 test('packages that npm itself installed are not installed again', async (t) => {
