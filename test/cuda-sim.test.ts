@@ -1,7 +1,8 @@
 // The plugin that users get, on the simulated CUDA device: the suites that run on every device, a hundred training steps against the CPU,
 // several devices, memory that runs out, and failures at every call. The simulator must find no rule broken and nothing left behind.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -75,13 +76,32 @@ if (missing) {
   )
 
   test.serial("a hundred steps of the demo's network give the losses of the CPU", async (t) => {
-    const losses = await result<Record<string, number[]>>(t, 'simulated-training', ['cuda:0', 'cpu'])
+    const losses = await result<Record<string, number[]>>(t, 'training-losses', ['cuda:0', 'cpu'])
     const differences = losses['cuda:0']!.map((loss, i) => Math.abs(loss - losses.cpu![i]!))
     t.is(differences.length, 100)
     t.true(losses.cpu![99]! < losses.cpu![0]! / 2, `it learns: ${losses.cpu}`)
     t.true(
       differences.every((difference) => difference <= 1e-4),
       `the largest difference is ${Math.max(...differences)}`,
+    )
+  })
+
+  test.serial('the run for real GPUs writes its report', async (t) => {
+    t.timeout(600_000)
+    const file = path.join(makeFolder(), 'report.json')
+    const args = ['scripts/test-gpu.mjs', '--no-setup', '--quick', '--out', file]
+    const { code, stdout, stderr } = await runSimulated(args, makeFolder())
+    t.is(code, 0, stdout + stderr)
+    const report = JSON.parse(readFileSync(file, 'utf8'))
+    t.is(report.device.cuda.product, 'simulated GPU')
+    t.true(report.suites[0].passed > 10)
+    t.true(report.training.furthest <= 1e-4)
+    t.deepEqual(
+      report.benchmarks.map((row: { mode: string; steps: number }) => [row.mode, row.steps > 0]),
+      [
+        ['compiled', true],
+        ['eager', true],
+      ],
     )
   })
 

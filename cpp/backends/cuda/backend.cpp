@@ -43,6 +43,8 @@ class CudaBackend final : public Backend {
         op);
   }
 
+  bool fuses(const Op& op) const override { return std::holds_alternative<ConvActivation>(op); }
+
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
     std::lock_guard lock(engine_.preparing);
     engine_.enter();
@@ -74,6 +76,7 @@ class CudaBackend final : public Backend {
   // What goes wrong here goes wrong again at the first kernel, where it can be told.
   void startThread(int) override { cudaSetDevice(engine_.ordinal); }
 
+  bool captures() const override { return true; }
   std::unique_ptr<Captured> capture(const std::function<void()>& enqueueAll) override { return cuda::capture(engine_, enqueueAll); }
 
   void configure(const Switches& switches) override {
