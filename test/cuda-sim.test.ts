@@ -61,7 +61,7 @@ if (missing) {
   console.log(`skipped: the plugin on the simulated CUDA device, since ${missing}`)
   test.skip('the plugin on the simulated CUDA device', (t) => t.fail(missing))
 } else {
-  for (const word of ['ops', 'update', 'training-parity', 'random', 'second-order']) {
+  for (const word of ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order']) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))
   }
   // what depends on the order of blocks and threads, and the kernels that stand in for cuDNN
@@ -115,6 +115,32 @@ if (missing) {
     t.is(signal, null, stderr)
     t.is(status, 0, stdout + stderr)
     t.deepEqual(complaints(readReports(folder)), [])
+  })
+
+  test.serial('a compiled training step is one graph launch, and its losses are those of eager steps', async (t) => {
+    t.timeout(1_200_000)
+    interface Run {
+      eager: number[]
+      compiled: number[]
+      eagerCalls: Record<string, number>
+      calls: Record<string, number>
+      steps: number
+    }
+    const { resnet, dropout } = await result<{ resnet: Run; dropout: Run }>(t, 'simulated-replay', [])
+    t.deepEqual(resnet.compiled, resnet.eager)
+    // A new learning rate is recorded anew; dropout's counter and Adam's step count run outside the recording.
+    t.deepEqual(dropout.compiled, dropout.eager)
+
+    const { calls, eagerCalls, steps } = resnet
+    t.is(calls.cudaGraphLaunch, 1)
+    t.is(calls.cudaStreamSynchronize, 1, "the test's own")
+    for (const name of Object.keys(calls)) t.notRegex(name, /Malloc|Free|Event|Capture|Instantiate/)
+    // The batch goes in and the loss comes out; one more copy reads the device's faults while the test waits.
+    const copies = (calls.cudaMemcpyAsync ?? 0) + (calls.cudaLaunchKernel ?? 0)
+    t.true(copies <= 4, JSON.stringify(calls))
+    t.log(
+      `ResNet-34: ${steps} kernels and library calls in one graph; op by op the host makes ${JSON.stringify(eagerCalls)}`,
+    )
   })
 
   test.serial('several devices, moves between them, and memory that runs out', async (t) => {
