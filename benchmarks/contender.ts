@@ -8,6 +8,8 @@ export interface Answer {
   wall?: number
   cpu?: number
   steps?: number
+  /** Bytes by which the process has grown at its highest since it was asked. */
+  grown?: number
   error?: string
 }
 

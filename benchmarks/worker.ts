@@ -1,8 +1,9 @@
 // One contender of a race, as a process. It reads lines and answers each with one line of JSON:
-//   prep NET:train|infer:BATCH   builds the network and runs it twice   → {"ok": 1} or {"error": "…"}
+//   prep NET:train|infer:BATCH   builds the network and runs it twice   → {"ok": 1, "grown": bytes at the peak} or {"error": "…"}
 //   go NET:train|infer:BATCH T   steps for T seconds                    → {"wall": median ms, "cpu": median process-CPU ms, "steps": n}
 // Functions are compiled; with --eager they run op by op.
 // Training is SGD without momentum on cross-entropy with one fixed random batch; inference runs without gradients.
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import {
   compile,
@@ -80,13 +81,21 @@ async function measure(step: Step, seconds: number): Promise<{ wall: number; cpu
   return { wall: median(wall), cpu: median(cpu), steps: wall.length }
 }
 
+/** A figure of /proc/self/status in bytes: `VmRSS`, what is resident now, or `VmHWM`, the most so far. */
+function resident(name: string): number {
+  const [, kibibytes = 'NaN'] =
+    new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return Number(kibibytes) * 1024
+}
+
 let step: Step | undefined
 for await (const line of createInterface({ input: process.stdin })) {
   const [verb, workload = '', seconds = '1'] = line.trim().split(/\s+/)
   try {
     if (verb === 'prep') {
+      const before = resident('VmRSS')
       step = await prepare(workload)
-      console.log(JSON.stringify({ ok: 1 }))
+      console.log(JSON.stringify({ ok: 1, grown: resident('VmHWM') - before }))
     } else if (verb === 'go' && step) {
       console.log(JSON.stringify(await measure(step, Number(seconds))))
     } else {

@@ -31,8 +31,9 @@ function counts() {
       maxBuffer: 1 << 30,
     })
     for (const text of stdout.split('\n').filter(Boolean)) {
-      for (const file of JSON.parse(text).files) {
-        const name = path.relative(root, path.resolve(path.dirname(data), file.file))
+      const { current_working_directory: folderOfBuild, files } = JSON.parse(text)
+      for (const file of files) {
+        const name = path.relative(root, path.resolve(folderOfBuild, file.file))
         if (!name.startsWith(folder)) continue
         const known = lines.get(name) ?? new Map()
         for (const { line_number: line, count } of file.lines) known.set(line, (known.get(line) ?? 0) + count)

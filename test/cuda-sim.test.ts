@@ -61,7 +61,7 @@ if (missing) {
   console.log(`skipped: the plugin on the simulated CUDA device, since ${missing}`)
   test.skip('the plugin on the simulated CUDA device', (t) => t.fail(missing))
 } else {
-  for (const word of ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order']) {
+  for (const word of ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order', 'bad-input']) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))
   }
   // what depends on the order of blocks and threads, and the kernels that stand in for cuDNN
@@ -73,6 +73,10 @@ if (missing) {
   )
   test.serial("the suite 'ops' where cuDNN fuses nothing and every engine must give the same bits", (t) =>
     runSuite(t, 'ops', { CUDASIM_DECLINE: 'fusion', NODE_CUDNN_DETERMINISTIC: '1', NODE_CUDNN_ALLOW_TF32: '0' }),
+  )
+
+  test.serial("the suite 'ops' where cuDNN's candidates are timed", (t) =>
+    runSuite(t, 'ops', { NODE_CUDNN_BENCHMARK: '1' }),
   )
 
   test.serial("a hundred steps of the demo's network give the losses of the CPU", async (t) => {

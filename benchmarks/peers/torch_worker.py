@@ -49,13 +49,19 @@ def measure(step, seconds):
     return {"wall": statistics.median(wall), "cpu": statistics.median(cpu), "steps": len(wall)}
 
 
+def resident(name):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))
+
+
 step = None
 for line in sys.stdin:
     verb, *words = line.split()
     try:
         if verb == "prep":
+            before = resident("VmRSS")
             step = prepare(words[0])
-            answer = {"ok": 1, "version": torch.__version__}
+            answer = {"ok": 1, "version": torch.__version__, "grown": resident("VmHWM") - before}
         else:
             answer = measure(step, float(words[1]))
     except Exception as error:  # the race goes on without this workload

@@ -69,9 +69,9 @@ EngineConfig::EngineConfig(Descriptor made) : descriptor(std::move(made)) {
 bool EngineConfig::has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(numericalNotes, note) != numericalNotes.end(); }
 bool EngineConfig::has(cudnnBackendBehaviorNote_t note) const { return std::ranges::find(behaviorNotes, note) != behaviorNotes.end(); }
 
-Plan::Plan(EngineConfig engine, const Target& target) : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
+Plan::Plan(std::shared_ptr<const EngineConfig> engine, const Target& target) : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
   if (target.handle) plan_.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, target.handle);
-  plan_.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_.descriptor).finalize();
+  plan_.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_->descriptor).finalize();
   workspaceBytes_ = static_cast<std::size_t>(plan_.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
 }
 
@@ -86,7 +86,7 @@ void Plan::run(cudnnHandle_t handle, std::span<void* const> pointers, void* work
         .finalize();
     accept(cudnnBackendExecute(handle, plan_.raw(), memory.raw()));
   } catch (const Declined& error) {
-    fail(ErrorKind::backend, "cudnnBackendExecute of engine ", engine_.index, ": ", error.what());
+    fail(ErrorKind::backend, "cudnnBackendExecute of engine ", engine_->index, ": ", error.what());
   }
 }
 
@@ -101,12 +101,12 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
   for (auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     try {
       for (Descriptor& config : engineConfigs(operations, target, mode)) {
-        EngineConfig engine(std::move(config));
-        if (const char* why = objection(engine, graph, target.switches, compilation)) {
+        auto engine = std::make_shared<const EngineConfig>(std::move(config));
+        if (const char* why = objection(*engine, graph, target.switches, compilation)) {
           refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, why));
           continue;
         }
-        if (engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) && compilations++ >= mostCompilations) continue;
+        if (engine->has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) && compilations++ >= mostCompilations) continue;
         try {
           auto plan = std::make_shared<const Plan>(std::move(engine), target);
           if (plan->workspaceBytes() <= target.switches.workspaceCap) {
@@ -132,7 +132,8 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
 std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation) {
   constexpr std::size_t timed = 8;
   if (!target.switches.autotune || !target.handle) return findPlans(graph, target, compilation, 1).front();
-  return fastest(findPlans(graph, target, compilation, timed), graph, target);
+  auto plans = findPlans(graph, target, compilation, timed);
+  return plans.size() == 1 ? plans.front() : fastest(plans, graph, target)->again(target);
 }
 
 }  // namespace cnn::cuda::graph

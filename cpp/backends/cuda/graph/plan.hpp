@@ -1,6 +1,7 @@
 // Plan: a graph made ready for one device by one of cuDNN's engines.
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include "graph.hpp"
@@ -22,9 +23,11 @@ struct EngineConfig {
 class Plan {
  public:
   /// Compiles where the engine wants it. Throws Declined where the engine can't do it after all.
-  Plan(EngineConfig engine, const Target& target);
+  Plan(std::shared_ptr<const EngineConfig> engine, const Target& target);
+  /// A plan of the same engine: one that has run in some thread is better not run in another.
+  std::shared_ptr<const Plan> again(const Target& target) const { return std::make_shared<const Plan>(engine_, target); }
 
-  const EngineConfig& engine() const { return engine_; }
+  const EngineConfig& engine() const { return *engine_; }
   std::size_t workspaceBytes() const { return workspaceBytes_; }
 
   /// Enqueues the work onto the handle's stream. `pointers` stand in the order in which the graph's tensors were added; scalars are
@@ -32,7 +35,7 @@ class Plan {
   void run(cudnnHandle_t handle, std::span<void* const> pointers, void* workspace) const;
 
  private:
-  EngineConfig engine_;
+  std::shared_ptr<const EngineConfig> engine_;
   Descriptor plan_;
   std::size_t workspaceBytes_ = 0;
 };
