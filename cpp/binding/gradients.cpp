@@ -30,8 +30,8 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
     Arguments<2> arguments(env, info);
     Tensor tensor = tensorAt(env, arguments[0], "requiresGrad_", "tensor");
     bool wanted = boolAt(env, arguments[1], "requiresGrad_", "requiresGrad");
-    if (wanted && !isComputeFloat(tensor.dtype())) {
-      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected float32 or float64: other types have no gradient");
+    if (wanted && !isFloat(tensor.dtype())) {
+      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected a floating-point type: others have no gradient");
     }
     if (!wanted && tensor->node) fail(ErrorKind::gradient, "requiresGrad_: only a leaf can stop to require a gradient; use detach()");
     tensor->requiresGrad = wanted;
