@@ -1,0 +1,40 @@
+// Half types on every device: each case of the op suite in bfloat16 and float16, outputs and gradients, against the float32 results that
+// `reference` has for the same rounded inputs; on poisoned memory, without a leaked byte.
+import test from 'ava'
+import { devices } from '../lib/index.js'
+import { cases } from './ops.cases.js'
+import { passes, relativeError, tolerances, worst } from './support/compare.js'
+import { evaluate, poison, settled } from './support/run-case.js'
+
+for (const half of ['bfloat16', 'float16'] as const) {
+  for (const each of cases) {
+    test.serial(`${half}: ${each.family}: ${each.name}`, async (t) => {
+      const failures: string[] = []
+      const expected = await evaluate(each, 'float32', 'reference', { rounded: half })
+      for (const { name: device } of devices()) {
+        const before = await settled(device)
+        poison(expected, device)
+        const result = await evaluate(each, half, device)
+        const after = await settled(device)
+        if (after.live !== before.live || after.tensors !== before.tensors) {
+          failures.push(`memory(${device}): ${after.live - before.live} bytes leaked`)
+        }
+        for (const [part, wanted] of expected) {
+          const made = result.get(part)!
+          const isFloat = wanted.dtype === 'float32'
+          const dtype = isFloat ? half : wanted.dtype
+          if (`${made.dtype}[${made.shape}]` !== `${dtype}[${wanted.shape}]`) {
+            failures.push(`${device} ${part}: is ${made.dtype}[${made.shape}], expected ${dtype}[${wanted.shape}]`)
+            continue
+          }
+          const error = relativeError(made.data, wanted.data)
+          const allowed = isFloat ? tolerances.half[half] : 0
+          if (!passes(error, allowed)) {
+            failures.push(`${device} ${part}: relative error ${error} > ${allowed}, worst at ${worst(made.data, wanted.data)}`)
+          }
+        }
+      }
+      t.deepEqual(failures, [])
+    })
+  }
+}
