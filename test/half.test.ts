@@ -6,6 +6,14 @@ import { cases } from './ops.cases.js'
 import { passes, relativeError, tolerances, worst } from './support/compare.js'
 import { evaluate, poison, settled } from './support/run-case.js'
 
+/**
+ * Below 2^-14 float16 has steps of 2^-24 however small the number: values that differ by no more than half of one are the same there.
+ * bfloat16 has no such steps within the range of these cases.
+ */
+function ignoringSubnormals(made: ArrayLike<number>, wanted: ArrayLike<number>): ArrayLike<number> {
+  return Array.from(made, (value, i) => (Math.abs(value - wanted[i]!) <= 2 ** -25 ? wanted[i]! : value))
+}
+
 for (const half of ['bfloat16', 'float16'] as const) {
   for (const each of cases) {
     test.serial(`${half}: ${each.family}: ${each.name}`, async (t) => {
@@ -27,10 +35,13 @@ for (const half of ['bfloat16', 'float16'] as const) {
             failures.push(`${device} ${part}: is ${made.dtype}[${made.shape}], expected ${dtype}[${wanted.shape}]`)
             continue
           }
-          const error = relativeError(made.data, wanted.data)
+          const values = half === 'float16' && isFloat ? ignoringSubnormals(made.data, wanted.data) : made.data
+          const error = relativeError(values, wanted.data)
           const allowed = isFloat ? tolerances.half[half] : 0
           if (!passes(error, allowed)) {
-            failures.push(`${device} ${part}: relative error ${error} > ${allowed}, worst at ${worst(made.data, wanted.data)}`)
+            failures.push(
+              `${device} ${part}: relative error ${error} > ${allowed}, worst at ${worst(made.data, wanted.data)}`,
+            )
           }
         }
       }

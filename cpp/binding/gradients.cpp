@@ -1,4 +1,4 @@
-// Autograd across the border: which tensors want a gradient, backward, grad, and the gradient mode.
+// Autograd across the border: which tensors want a gradient, backward, grad, the gradient mode and autocast.
 #include "arguments.hpp"
 #include "core/tape.hpp"
 #include "core/trace.hpp"
@@ -103,6 +103,22 @@ napi_value setGradEnabled(napi_env env, napi_callback_info info) {
   });
 }
 
+// autocast() → the type in which products compute: float32 where autocast is off
+napi_value autocastType(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, toString(Environment::of(env).session.autocast.value_or(DType::float32))); });
+}
+napi_value setAutocast(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Session& session = Environment::of(env).session;
+    DType dtype = DType::float32;
+    readField(env, Arguments<1>(env, info)[0], dtype, {"autocast", "dtype"});
+    if (wide(dtype) != DType::float32) fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
+    session.autocast = isHalf(dtype) ? std::optional(dtype) : std::nullopt;
+    if (!session.autocast) session.casts.reset();
+    return undefined(env);
+  });
+}
+
 }  // namespace
 
 void exportGradients(Napi::Env env, Napi::Object exports) {
@@ -115,6 +131,8 @@ void exportGradients(Napi::Env env, Napi::Object exports) {
   define(env, exports, "gradients", gradients);
   define(env, exports, "gradEnabled", gradEnabled);
   define(env, exports, "setGradEnabled", setGradEnabled);
+  define(env, exports, "autocast", autocastType);
+  define(env, exports, "setAutocast", setAutocast);
 }
 
 }  // namespace cnn

@@ -103,12 +103,7 @@ function partsOf(
 }
 
 /** Outputs, gradients and overwritten inputs of a case. */
-export function evaluate(
-  each: Case,
-  dtype: ComputeType,
-  device: DeviceName,
-  how: Evaluation = {},
-): Promise<Result> {
+export function evaluate(each: Case, dtype: ComputeType, device: DeviceName, how: Evaluation = {}): Promise<Result> {
   return evaluateWith(each, dtype, device, (inputs) => partsOf(each, inputs, dtype, device, how), how)
 }
 
