@@ -1,4 +1,7 @@
 // compile(): what is recorded, what is read anew at each run, what makes another program, and what is refused.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
   type Compiled,
@@ -22,6 +25,9 @@ import {
   ValueError,
 } from '../lib/index.js'
 import { relativeError } from './support/compare.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const inFolder = temporaryFolder()
 
 type Step = (x: Tensor, y: Tensor) => Tensor
 
@@ -360,6 +366,29 @@ for (const [channels, filters, size, padding] of [
       t.true(relativeError(each, expected[i]!) <= 1e-4, ['y', 'dx', 'dw', 'db'][i])
   })
 }
+
+test.serial('which algorithm is faster is measured once on a machine, and then stays', (t) => {
+  const file = inFolder('below', 'choices')
+  const run = () => {
+    const script = fileURLToPath(new URL('fixtures/winograd-choice.js', import.meta.url))
+    return execFileSync(process.execPath, [script], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_CUDNN_CHOICES: file },
+    })
+  }
+  const first = run()
+  if (!existsSync(file)) return t.log('this processor has no Winograd: there is nothing to choose')
+  const choices = readFileSync(file, 'utf8')
+  t.regex(choices, /^(.+: forward \[2, 32, 28, 28\] to .+\t[01]\n)/m)
+  t.is(run(), first)
+  t.is(readFileSync(file, 'utf8'), choices)
+
+  // The other choice is obeyed, whatever is slower; lines that are cut off or strange are passed over.
+  const other = choices.replace(/[01]$/gm, (digit) => (digit === '1' ? '0' : '1'))
+  writeFileSync(file, `nonsense\n${other}cut off`)
+  t.not(run(), first)
+  t.is(readFileSync(file, 'utf8'), `nonsense\n${other}cut off`)
+})
 
 const zoo: Record<string, { make: () => nn.Module; size: number }> = {
   lenet5: { make: () => models.lenet5(), size: 32 },

@@ -1,7 +1,8 @@
 // The plugin that users get, on the simulated CUDA device: the suites that run on every device, a hundred training steps against the CPU,
 // several devices, memory that runs out, and failures at every call. The simulator must find no rule broken and nothing left behind.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -60,7 +61,7 @@ if (missing) {
   console.log(`skipped: the plugin on the simulated CUDA device, since ${missing}`)
   test.skip('the plugin on the simulated CUDA device', (t) => t.fail(missing))
 } else {
-  for (const word of ['ops', 'update', 'training-parity', 'random', 'second-order']) {
+  for (const word of ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order']) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))
   }
   // what depends on the order of blocks and threads, and the kernels that stand in for cuDNN
@@ -75,13 +76,32 @@ if (missing) {
   )
 
   test.serial("a hundred steps of the demo's network give the losses of the CPU", async (t) => {
-    const losses = await result<Record<string, number[]>>(t, 'simulated-training', ['cuda:0', 'cpu'])
+    const losses = await result<Record<string, number[]>>(t, 'training-losses', ['cuda:0', 'cpu'])
     const differences = losses['cuda:0']!.map((loss, i) => Math.abs(loss - losses.cpu![i]!))
     t.is(differences.length, 100)
     t.true(losses.cpu![99]! < losses.cpu![0]! / 2, `it learns: ${losses.cpu}`)
     t.true(
       differences.every((difference) => difference <= 1e-4),
       `the largest difference is ${Math.max(...differences)}`,
+    )
+  })
+
+  test.serial('the run for real GPUs writes its report', async (t) => {
+    t.timeout(600_000)
+    const file = path.join(makeFolder(), 'report.json')
+    const args = ['scripts/test-gpu.mjs', '--no-setup', '--quick', '--out', file]
+    const { code, stdout, stderr } = await runSimulated(args, makeFolder())
+    t.is(code, 0, stdout + stderr)
+    const report = JSON.parse(readFileSync(file, 'utf8'))
+    t.is(report.device.cuda.product, 'simulated GPU')
+    t.true(report.suites[0].passed > 10)
+    t.true(report.training.furthest <= 1e-4)
+    t.deepEqual(
+      report.benchmarks.map((row: { mode: string; steps: number }) => [row.mode, row.steps > 0]),
+      [
+        ['compiled', true],
+        ['eager', true],
+      ],
     )
   })
 
@@ -95,6 +115,32 @@ if (missing) {
     t.is(signal, null, stderr)
     t.is(status, 0, stdout + stderr)
     t.deepEqual(complaints(readReports(folder)), [])
+  })
+
+  test.serial('a compiled training step is one graph launch, and its losses are those of eager steps', async (t) => {
+    t.timeout(1_200_000)
+    interface Run {
+      eager: number[]
+      compiled: number[]
+      eagerCalls: Record<string, number>
+      calls: Record<string, number>
+      steps: number
+    }
+    const { resnet, dropout } = await result<{ resnet: Run; dropout: Run }>(t, 'simulated-replay', [])
+    t.deepEqual(resnet.compiled, resnet.eager)
+    // A new learning rate is recorded anew; dropout's counter and Adam's step count run outside the recording.
+    t.deepEqual(dropout.compiled, dropout.eager)
+
+    const { calls, eagerCalls, steps } = resnet
+    t.is(calls.cudaGraphLaunch, 1)
+    t.is(calls.cudaStreamSynchronize, 1, "the test's own")
+    for (const name of Object.keys(calls)) t.notRegex(name, /Malloc|Free|Event|Capture|Instantiate/)
+    // The batch goes in and the loss comes out; one more copy reads the device's faults while the test waits.
+    const copies = (calls.cudaMemcpyAsync ?? 0) + (calls.cudaLaunchKernel ?? 0)
+    t.true(copies <= 4, JSON.stringify(calls))
+    t.log(
+      `ResNet-34: ${steps} kernels and library calls in one graph; op by op the host makes ${JSON.stringify(eagerCalls)}`,
+    )
   })
 
   test.serial('several devices, moves between them, and memory that runs out', async (t) => {

@@ -46,4 +46,20 @@ class Allocator {
   MemoryFigures figures_;
 };
 
+/// A block that goes back to its allocator, which lives longer.
+class Lease {
+ public:
+  Lease(Allocator& allocator, std::size_t bytes) : allocator_(allocator), block_(allocator.allocate(bytes, false)) {}
+  ~Lease() { allocator_.release(block_, false); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  void* memory() const { return block_.memory; }
+  std::size_t bytes() const { return block_.bytes; }
+
+ private:
+  Allocator& allocator_;
+  Allocator::Block block_;
+};
+
 }  // namespace cnn

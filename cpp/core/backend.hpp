@@ -136,6 +136,8 @@ class Backend {
   /// Called on the queue's thread before its first kernel (threads to use: 0 = the machine's).
   virtual void startThread(int /*threads*/) {}
 
+  /// Whether `capture` gives something.
+  virtual bool captures() const { return false; }
   /// Records what `enqueueAll` runs (kernels that have run before, on memory that stays) without running it; null for
   /// backends that can't. On the queue's thread. Throws what `enqueueAll` throws.
   virtual std::unique_ptr<Captured> capture(const std::function<void()>& /*enqueueAll*/) { return nullptr; }

@@ -66,6 +66,13 @@ KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
   });
 }
 
+std::shared_ptr<Lease> Device::sharedArena(std::size_t bytes) {
+  std::lock_guard lock(arenaMutex_);
+  std::shared_ptr<Lease> arena = sharedArena_.lock();
+  if (!arena || arena->bytes() < bytes) sharedArena_ = arena = std::make_shared<Lease>(*allocator_, bytes);
+  return arena;
+}
+
 void Device::configure(const Switches& switches) {
   backend_->configure(switches);
   std::lock_guard lock(kernelMutex_);

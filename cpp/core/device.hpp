@@ -23,6 +23,9 @@ class Device {
   KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort = Effort::eager);
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
+  /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after another. A greater wish
+  /// makes a greater one; it lives as long as somebody holds it.
+  std::shared_ptr<Lease> sharedArena(std::size_t bytes);
   /// Kernels that are prepared from now on follow these switches; those that were are forgotten.
   void configure(const Switches& switches);
 
@@ -37,6 +40,8 @@ class Device {
   std::unique_ptr<Allocator> allocator_;
   mutable std::mutex kernelMutex_;
   std::unordered_map<std::string, KernelPtr> kernels_;
+  std::mutex arenaMutex_;
+  std::weak_ptr<Lease> sharedArena_;
 };
 
 using DevicePtr = std::shared_ptr<Device>;

@@ -6,6 +6,11 @@
 
 namespace cnn::graph {
 
+namespace {
+constexpr std::size_t alignment = 256;
+std::size_t padded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+}  // namespace
+
 Arena packArena(std::span<const Lifetime> lifetimes) {
   Arena arena;
   arena.offsets.resize(lifetimes.size());
@@ -15,11 +20,11 @@ Arena packArena(std::span<const Lifetime> lifetimes) {
   std::vector<std::size_t> placed;  // by offset
   for (std::size_t i : order) {
     const Lifetime& own = lifetimes[i];
-    std::size_t bytes = (own.bytes + 63) / 64 * 64, offset = 0;
+    std::size_t bytes = padded(own.bytes), offset = 0;
     for (std::size_t other : placed) {
       const Lifetime& that = lifetimes[other];
       if (that.last < own.first || own.last < that.first) continue;
-      std::size_t begin = arena.offsets[other], end = begin + (that.bytes + 63) / 64 * 64;
+      std::size_t begin = arena.offsets[other], end = begin + padded(that.bytes);
       if (offset + bytes <= begin) break;
       offset = std::max(offset, end);
     }

@@ -14,7 +14,7 @@ struct Lifetime {
 };
 
 struct Arena {
-  std::vector<std::size_t> offsets;  // one a lifetime; multiples of 64
+  std::vector<std::size_t> offsets;  // one a lifetime; multiples of 256: cuBLASLt and cuDNN count on what cudaMalloc gives
   std::size_t bytes = 0;
 };
 

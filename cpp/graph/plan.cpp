@@ -37,19 +37,25 @@ struct Planned {
   bool isConstant = false;
 };
 
-// Inputs that an element-wise kernel may overwrite with its output 0: every element is read before its place is written.
+// Inputs that a kernel may overwrite with its output 0: every element is read before its place is written.
 std::vector<int> overwritable(const Unary&) { return {0}; }
 std::vector<int> overwritable(const UnaryBackward&) { return {0, 1}; }
 std::vector<int> overwritable(const Binary&) { return {0, 1}; }
 std::vector<int> overwritable(const Dropout&) { return {0}; }
-std::vector<int> overwritable(const BatchNorm&) { return {0}; }
-std::vector<int> overwritable(const ConvActivation&) { return {3}; }
-std::vector<int> overwritable(const BatchNormActivation&) { return {0, 5}; }
-std::vector<int> overwritable(const BatchNormBackward&) { return {0}; }
-std::vector<int> overwritable(const BatchNormActivationBackward&) { return {0}; }
 template <class O>
 std::vector<int> overwritable(const O&) {
   return {};
+}
+
+// The same of kernels that are the host's own or oneDNN's; cuDNN wants its tensors apart.
+std::vector<int> overwritableOnHost(const BatchNorm&) { return {0}; }
+std::vector<int> overwritableOnHost(const ConvActivation&) { return {3}; }
+std::vector<int> overwritableOnHost(const BatchNormActivation&) { return {0, 5}; }
+std::vector<int> overwritableOnHost(const BatchNormBackward&) { return {0}; }
+std::vector<int> overwritableOnHost(const BatchNormActivationBackward&) { return {0}; }
+template <class O>
+std::vector<int> overwritableOnHost(const O& op) {
+  return overwritable(op);
 }
 
 class Planner {
@@ -216,7 +222,8 @@ class Planner {
       if (step.isConstant || step.node < 0 || step.outputs.empty()) continue;
       Buffer& output = buffers_[static_cast<std::size_t>(step.outputs[0])];
       if (output.kind != Place::Kind::arena) continue;
-      for (int i : std::visit([](const auto& op) { return overwritable(op); }, step.op)) {
+      bool isHost = device_.backend().isHostMemory();
+      for (int i : std::visit([&](const auto& op) { return isHost ? overwritableOnHost(op) : overwritable(op); }, step.op)) {
         if (i >= static_cast<int>(step.inputs.size())) continue;
         int id = step.inputs[static_cast<std::size_t>(i)];
         if (id < 0) continue;

@@ -2,12 +2,10 @@
 #include "program.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/apply.hpp"
-#include "ops/names.hpp"
-#include "ops/print.hpp"
-#include "work.hpp"
+#include "dynamics.hpp"
+#include "replay.hpp"
 
 namespace cnn::graph {
 
@@ -23,80 +21,11 @@ Graph optimised(const Recording& recording, std::size_t count) {
   return graph;
 }
 
-template <class O>
-constexpr std::size_t dynamicCount(const O&) {
-  return std::tuple_size_v<decltype(O::dynamicFields())>;
-}
-
-std::size_t dynamicCount(const Op& op) {
-  return std::visit([](const auto& each) { return dynamicCount(each); }, op);
-}
-
-void setField(double& field, double value) { field = value; }
-void setField(Index& field, double value) { field = static_cast<Index>(value); }
-
-void setDynamicFields(Op& op, std::span<const double> values) {
-  std::visit(
-      [&](auto& each) {
-        std::size_t i = 0;
-        std::apply([&](const auto&... fields) { (setField(each.*fields.member, values[i++]), ...); }, each.dynamicFields());
-      },
-      op);
-}
-
 std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inputs) {
   return leaf.input < 0 ? leaf.tensor.lock() : inputs[static_cast<std::size_t>(leaf.input)].impl();
 }
 
 }  // namespace
-
-/// The pointers of one run, and the steps that they are for.
-struct Program::Launch {
-  std::shared_ptr<const Plan> plan;
-  std::vector<void*> inputs, externals, constants, results;
-  std::byte* arena = nullptr;
-  std::vector<std::pair<std::size_t, Op>> bound;  // steps whose ops have fields of this very run
-  std::function<void(std::vector<StepProfile>)> profiled;
-
-  void* pointer(const Place& place) const {
-    switch (place.kind) {
-      case Place::Kind::none: return nullptr;
-      case Place::Kind::input: return inputs[place.at];
-      case Place::Kind::external: return externals[place.at];
-      case Place::Kind::constant: return constants[place.at];
-      case Place::Kind::result: return results[place.at];
-      case Place::Kind::arena: return arena + place.at;
-    }
-    return nullptr;
-  }
-
-  void run(const std::vector<Step>& steps) const {
-    std::vector<void*> pointers;
-    std::vector<StepProfile> profile;
-    auto next = bound.begin();
-    for (std::size_t s = 0; s < steps.size(); s++) {
-      const Step& step = steps[s];
-      const Op* op = &step.op;
-      if (next != bound.end() && next->first == s) op = &(next++)->second;
-      pointers.clear();
-      for (const Place& place : step.inputs) pointers.push_back(pointer(place));
-      for (const Place& place : step.outputs) pointers.push_back(pointer(place));
-      std::span<void* const> all(pointers);
-      auto start = std::chrono::steady_clock::now();
-      try {
-        step.kernel->run(Run{*op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
-      } catch (const Error& error) {
-        throw Error(error.kind, cnn::text(error.what(), " — in ", describe(*op, step.inputDescs), " of a compiled function"));
-      }
-      if (profiled) {
-        std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-        profile.push_back({step.node < 0 ? "reorder" : std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
-                           step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.inputDescs, step.kernel->outputs)});
-      }
-    }
-    if (profiled) profiled(std::move(profile));
-  }
-};
 
 Program::Program(Recording recording, Effort effort)
     : recording_(std::move(recording)), effort_(effort), graph_(optimised(recording_, passes().size())) {
@@ -111,6 +40,7 @@ Program::Program(Recording recording, Effort effort)
   shapes_.resize(recording_.externals.size());
   for (std::size_t id = 0; id < graph_.values.size(); id++) {
     const Value& value = graph_.values[id];
+    if (value.origin == Value::Origin::input && uses.isMutated(static_cast<ValueId>(id))) overwritesInputs_ = true;
     if (value.origin != Value::Origin::external) continue;
     isMutated_[static_cast<std::size_t>(value.index)] = uses.isMutated(static_cast<ValueId>(id));
     shapes_[static_cast<std::size_t>(value.index)] = value.desc.shape;
@@ -194,7 +124,7 @@ void Program::computeConstants(Session& session) {
   if (hasConstants_ && version == constantsVersion_) return;
   Allocator& allocator = recording_.device->allocator();
   constants_.clear();
-  Launch launch{plan_, {}, {}, {}, {}, nullptr, {}, {}};
+  Launch launch{.plan = plan_};
   for (std::size_t bytes : plan_->constantBytes) {
     constants_.push_back(Tensor::ofBytes(recording_.device, bytes));
     launch.constants.push_back(constants_.back()->storage->data());
@@ -227,13 +157,10 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   computeConstants(session);
   const Plan& plan = *plan_;
   Device& device = *recording_.device;
-  Launch launch{plan_, {}, {}, {}, {}, nullptr, {}, std::move(done)};
+  Launch launch{.plan = plan_};
 
   Tensors given;
-  for (std::size_t i = 0; i < inputs.size(); i++) {
-    given.push_back(withLayout(session, inputs[i], plan.inputLayouts[i]));
-    launch.inputs.push_back(given.back()->storage->data());
-  }
+  for (std::size_t i = 0; i < inputs.size(); i++) given.push_back(withLayout(session, inputs[i], plan.inputLayouts[i]));
   for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
   for (const Tensor& constant : constants_) launch.constants.push_back(constant->storage->data());
 
@@ -248,8 +175,7 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   Index shift = session.offset() - recording_.firstOffset, seed = session.seed();
   for (std::size_t s = 0; s < plan.steps.size(); s++) {
     const Step& step = plan.steps[s];
-    bool isRandom = std::visit([](const auto& each) { return requires { each.seed; }; }, step.op);
-    if (step.provider < 0 && !isRandom) continue;
+    if (step.provider < 0 && !isRandom(step.op)) continue;
     Op op = step.op;
     if (step.provider >= 0) setDynamicFields(op, dynamics.subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
     std::visit(
@@ -264,15 +190,23 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   }
 
   Tensors results;  // memory of what comes out
-  for (std::size_t bytes : plan.resultBytes) {
-    results.push_back(Tensor::ofBytes(recording_.device, bytes));
-    launch.results.push_back(results.back()->storage->data());
+  for (std::size_t bytes : plan.resultBytes) results.push_back(Tensor::ofBytes(recording_.device, bytes));
+  bool isReplayed = device.backend().captures() && !overwritesInputs_ && !done && ++runs_ > 1;
+  if (isReplayed) {
+    enqueueReplay(session, std::move(launch), given, results);
+  } else {
+    for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
+    for (const Tensor& each : results) launch.results.push_back(each->storage->data());
+    Allocator::Block arena;
+    if (plan.arenaBytes) arena = device.allocator().allocate(plan.arenaBytes, false);
+    launch.arena = static_cast<std::byte*>(arena.memory);
+    auto run = [launch = std::move(launch), done = std::move(done)] {
+      if (done) return done(launch.profile(launch.plan->steps));
+      launch.run(launch.plan->steps);
+    };
+    device.queue().push(std::move(run), session.failures());
+    device.allocator().release(arena, false);
   }
-  Allocator::Block arena;
-  if (plan.arenaBytes) arena = device.allocator().allocate(plan.arenaBytes, false);
-  launch.arena = static_cast<std::byte*>(arena.memory);
-  device.queue().push([launch = std::move(launch)] { launch.run(launch.plan->steps); }, session.failures());
-  device.allocator().release(arena, false);
 
   Tensors outputs;
   for (const Plan::Output& output : plan.outputs) {
@@ -294,6 +228,55 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   outputs.resize(recording_.resultCount);
   return outputs;
 }
+
+// The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied out.
+void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results) {
+  Device& device = *recording_.device;
+  const Plan& plan = *plan_;
+  if (!resident_ || resident_->plan != plan_) {
+    auto fresh = std::make_shared<Resident>(device.backend(), plan_);
+    for (const Tensor& each : given) fresh->inputs.push_back(Tensor::ofBytes(recording_.device, each->storage->bytes()));
+    for (std::size_t bytes : plan.resultBytes) fresh->results.push_back(Tensor::ofBytes(recording_.device, bytes));
+    retire();
+    resident_ = std::move(fresh);
+  }
+  Resident& resident = *resident_;
+  if (plan.arenaBytes) resident.arena = device.sharedArena(plan.arenaBytes);
+  launch.arena = resident.arena ? static_cast<std::byte*>(resident.arena->memory()) : nullptr;
+
+  struct Transfer {
+    KernelPtr kernel;
+    void *from, *to;
+  };
+  std::vector<Transfer> before, after;
+  for (std::size_t i = 0; i < given.size(); i++) {
+    void* to = resident.inputs[i]->storage->data();
+    launch.inputs.push_back(to);
+    before.push_back({device.reorder(given[i].desc(), given[i].desc()), given[i]->storage->data(), to});
+  }
+  for (const Tensor& each : resident.results) launch.results.push_back(each->storage->data());
+  for (const Plan::Output& output : plan.outputs) {
+    if (output.place.kind != Place::Kind::result) continue;
+    after.push_back({device.reorder(output.desc, output.desc), launch.results[output.place.at], results[output.place.at]->storage->data()});
+  }
+  auto transfer = [](const std::vector<Transfer>& list) {
+    const Op copy = Reshape{};
+    for (const Transfer& each : list) each.kernel->run(Run{copy, std::span(&each.from, 1), std::span(&each.to, 1)});
+  };
+  auto run = [launch = std::move(launch), resident = resident_, before = std::move(before), after = std::move(after), transfer] {
+    transfer(before);
+    resident->replay.run(launch);
+    transfer(after);
+  };
+  device.queue().push(std::move(run), session.failures());
+}
+
+// Recordings end on the queue's thread, behind the runs that use them.
+void Program::retire() {
+  if (resident_) recording_.device->queue().push([resident = std::move(resident_)] {}, nullptr);
+}
+
+Program::~Program() { retire(); }
 
 std::string Program::textAfter(std::size_t count) const {
   return toString(optimised(recording_, std::min(count, passes().size())));

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "passes/passes.hpp"
-#include "plan.hpp"
+#include "replay.hpp"
 
 namespace cnn::graph {
 
@@ -13,15 +13,10 @@ struct ProgramFigures {
   std::size_t arenaBytes = 0, constantBytes = 0, resultBytes = 0;
 };
 
-/// What one step took in a profiled run.
-struct StepProfile {
-  std::string name, detail;
-  double seconds = 0, multiplyAdds = 0, bytes = 0;
-};
-
 class Program {
  public:
   explicit Program(Recording recording, Effort effort = Effort::compiled);
+  ~Program();
 
   /// Whether all that the recording took for granted still holds; false: record again.
   bool holds(std::span<const Tensor> inputs) const;
@@ -39,7 +34,16 @@ class Program {
   ProgramFigures figures() const;
 
  private:
-  struct Launch;
+  /// What stays in place so that a device can repeat its recording.
+  struct Resident {
+    Resident(Backend& backend, std::shared_ptr<const Plan> plan) : plan(std::move(plan)), replay(backend) {}
+    std::shared_ptr<const Plan> plan;
+    Tensors inputs, results;
+    std::shared_ptr<Lease> arena;
+    Replay replay;  // goes first
+  };
+  void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
+  void retire();
   void prepare(Session& session, std::span<const Tensor> inputs);
   void computeConstants(Session& session);
   Tensor external(std::size_t i) const;
@@ -56,6 +60,9 @@ class Program {
   std::vector<Tensor> constants_;
   std::uint64_t constantsVersion_ = 0;  // of the externals when the constants were computed
   bool hasConstants_ = false;
+  bool overwritesInputs_ = false;
+  int runs_ = 0;
+  std::shared_ptr<Resident> resident_;
 };
 
 }  // namespace cnn::graph

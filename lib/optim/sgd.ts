@@ -52,6 +52,7 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected override dynamicFields({ lr, momentum, dampening, weightDecay }: SGDOptions, step: number) {
-    return [lr, momentum, dampening, weightDecay, step] as const
+    // Only the first step differs from all others: what stays the same can be recorded.
+    return [lr, momentum, dampening, weightDecay, Math.min(step, 2)] as const
   }
 }

@@ -6,7 +6,8 @@
 extern "C" {
 #endif
 
-/* JSON: {"violations": [...], "alive": {kind: count}, "objects": [...], "bytes": {where: count}, "calls": {kind: count}}.
+/* JSON: {"violations": [...], "alive": {kind: count}, "objects": [...], "bytes": {where: count}, "calls": {kind: count},
+   "functions": {name: count}}, the latter of the runtime alone.
    Valid until this thread's next call. */
 const char* cudasim_report(void);
 /* Forgets violations, counts of calls and the errors that devices have fallen into, and takes back a failure that was ordered.

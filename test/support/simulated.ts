@@ -37,6 +37,8 @@ export interface Report {
   objects: string[]
   bytes: Record<string, number>
   calls: { call: number; allocate: number; launch: number; execute: number }
+  /** Calls of the runtime by function. */
+  functions: Record<string, number>
 }
 
 /** The environment in which the plugin meets the simulator; each process writes its report into `reports` as it ends. */

@@ -176,16 +176,24 @@ double secondsOf(const Engine& engine, const Desc& desc, const std::vector<Primi
   return least;
 }
 
-// Winograd's algorithm in place of the direct one, where it exists for the same layouts and is faster. `make(how)` makes the desc,
+// Winograd's algorithm in place of the direct one, where it exists for the same layouts and was found faster here. `make(how)` makes the desc,
 // `argumentsOf(desc)` names its memory.
 template <class AnyConv, class Desc, class Make, class ArgumentsOf>
-Desc fastest(const Engine& engine, const Signature& signature, const Geometry& g, const Desc& direct, int threads, Make make, ArgumentsOf argumentsOf) {
+Desc fastest(Engine& engine, std::string_view kind, const Signature& signature, const Geometry& g, const Desc& direct, int threads, Make make, ArgumentsOf argumentsOf) {
   bool isCandidate = signature.effort == Effort::winograd && g.canTransform();
   if (!direct || !isCandidate) return direct;
   Desc transformed = make(algorithm::convolution_winograd);
   if (!transformed || implementation(transformed).find("wino") == std::string::npos) return direct;
-  double gain = secondsOf<AnyConv>(engine, direct, argumentsOf(direct), threads) / secondsOf<AnyConv>(engine, transformed, argumentsOf(transformed), threads);
-  return gain > 1.05 ? transformed : direct;
+  const dnnl_version_t& version = *dnnl_version();
+  std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
+                         kind, " ", g.x, " to ", g.y, ", ", implementation(transformed), " or ", implementation(direct));
+  std::optional<bool> known = engine.choices.find(key);
+  if (!known) {
+    double gain = secondsOf<AnyConv>(engine, direct, argumentsOf(direct), threads) / secondsOf<AnyConv>(engine, transformed, argumentsOf(transformed), threads);
+    known = gain > 1.05;
+    engine.choices.keep(key, *known);
+  }
+  return *known ? transformed : direct;
 }
 
 // A convolution primitive and, where its weights have an order of oneDNN's own, the reorder between that and the plain one.
@@ -240,7 +248,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
     return arguments;
   };
   desc = fastest<Forward>(
-      engine, signature, g, desc, threads,
+      engine, "forward", signature, g, desc, threads,
       [&](algorithm how) { return makeForward(engine, g, hasBias, desc.src_desc(), desc.dst_desc(), how, attributes); }, argumentsOf);
   if (!isWanted(desc, g.dtype)) return nullptr;
 
@@ -293,7 +301,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
         {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   };
   desc = fastest<Backward>(
-      engine, signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.diff_dst_desc(), desc.diff_src_desc()); }, argumentsOf);
+      engine, "backward data", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.diff_dst_desc(), desc.diff_src_desc()); }, argumentsOf);
   if (!isWanted(desc, g.dtype)) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
@@ -349,7 +357,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     return arguments;
   };
   desc = fastest<Backward>(
-      engine, signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.src_desc(), desc.diff_dst_desc()); }, argumentsOf);
+      engine, "backward weights", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.src_desc(), desc.diff_dst_desc()); }, argumentsOf);
   if (!isWanted(desc, g.dtype)) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape, Effort::eager);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "choices.hpp"
 #include "layout.hpp"
 
 #ifdef CNN_WITH_ONEDNN
@@ -16,6 +17,7 @@ namespace cnn::cpu {
 struct Engine {
   LayoutTable layouts;
   std::atomic<int> threads;    // of large kernels
+  Choices choices;             // of algorithms, by timing
   Index convolutionLanes = 1;  // of the blocked layout that convolutions like here
 #ifdef CNN_WITH_ONEDNN
   dnnl::engine dnnl{dnnl::engine::kind::cpu, 0};

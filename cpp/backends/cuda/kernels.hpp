@@ -17,6 +17,9 @@ Prepared prepare(const AvgPoolBackward&, const Signature&, Engine&);
 Prepared prepare(const BatchNorm&, const Signature&, Engine&);
 Prepared prepare(const BatchNormBackward&, const Signature&, Engine&);
 
+// fused.cpp: cuDNN alone, for compiled functions; declined where it has no plan, and the ops stay apart
+Prepared prepare(const ConvActivation&, const Signature&, Engine&);
+
 // linear.cpp: cuBLASLt
 Prepared prepare(const Linear&, const Signature&, Engine&);
 Prepared prepare(const LinearBackwardWeight&, const Signature&, Engine&);

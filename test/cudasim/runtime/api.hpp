@@ -15,6 +15,7 @@ cudaError_t lastError();
 template <class Body>
 cudaError_t api(const char* name, CallKind kind, Body body) {
   std::lock_guard lock(machineLock());
+  noteFunction(name);
   auto allocation = static_cast<int>(cudaErrorMemoryAllocation), failure = static_cast<int>(cudaErrorLaunchFailure);
   if (int status = injected(kind, cudaErrorUnknown, allocation, failure)) return keepError(static_cast<cudaError_t>(status));
   if (kind != CallKind::never) {

@@ -152,7 +152,10 @@ void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** argu
   Arguments values(kernel, arguments);
   values.eachAddress([&](std::size_t i, std::uint64_t word) {
     auto address = reinterpret_cast<void*>(word);
-    if (Block* block = blockAt(address)) {
+    Block* block = blockAt(address);
+    // A word of a structure may be anything, numbers and the gaps between them too: it is an address only if it lies in a block.
+    if (block && !kernel.parameters[i].isPointer && (word < block->address || word > block->address + block->bytes)) block = nullptr;
+    if (block) {
       // one past the end is a fine address for an empty range
       std::size_t bytes = word == block->address + block->bytes ? 0 : 1;
       work.uses.push_back({address, bytes, text(what, ": argument ", i + 1)});

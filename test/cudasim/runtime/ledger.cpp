@@ -22,6 +22,7 @@ struct Ledger {
   std::vector<std::string> violations;
   std::map<std::pair<std::string, const void*>, std::string> objects;
   std::map<std::string, std::size_t> bytes;
+  std::map<std::string, long> functions;
   long calls[kindCount] = {};
   long failAt[kindCount] = {};  // counts down; 0: no failure ordered
   int failWith[kindCount] = {};
@@ -78,7 +79,8 @@ std::string reportText() {
               joined(alive, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"objects\": [",
               joined(l.objects, [](auto& each) { return quoted(each.first.first + ": " + each.second); }), "],\n \"bytes\": {",
               joined(l.bytes, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"calls\": {",
-              joined(calls, [](auto& each) { return each; }), "}}");
+              joined(calls, [](auto& each) { return each; }), "},\n \"functions\": {",
+              joined(l.functions, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "}}");
 }
 
 
@@ -151,6 +153,11 @@ int injected(CallKind kind, int ordinaryStatus, int allocateStatus, int launchSt
   return status;
 }
 
+void noteFunction(const char* name) {
+  std::lock_guard lock(machineLock());
+  ledger().functions[name]++;
+}
+
 void setBytes(const std::string& where, std::size_t bytes) {
   std::lock_guard lock(machineLock());
   ledger().bytes[where] = bytes;
@@ -173,6 +180,7 @@ void cudasim_reset(void) {
   Ledger& l = ledger();
   l.violations.clear();
   for (int i = 0; i < kindCount; i++) l.calls[i] = l.failAt[i] = l.failWith[i] = 0;
+  l.functions.clear();
   for (int device = 0; device < deviceCount(); device++) clearStickyError(device);
 }
 

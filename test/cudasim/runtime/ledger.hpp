@@ -62,6 +62,9 @@ enum class CallKind { call, allocate, launch, execute, never };
 /// Counts a call of that kind; the status that it must fail with, or 0.
 int injected(CallKind kind, int ordinaryStatus, int allocateStatus, int launchStatus);
 
+/// Counts a function of the runtime by its name.
+void noteFunction(const char* name);
+
 /// Bytes in use, by device or "pinned", for the report.
 void setBytes(const std::string& where, std::size_t bytes);
 

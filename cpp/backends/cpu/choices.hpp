@@ -1,0 +1,33 @@
+// Choices: what was found faster by timing, kept in a file of the user's cache folder so that a machine measures once and then gives the same digits.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace cnn::cpu {
+
+/// Lines `key<tab>0|1`. A file that can't be read or written is done without.
+class Choices {
+ public:
+  /// NODE_CUDNN_CHOICES, or node-cudnn/choices in the user's cache folder; an empty one keeps choices for this process alone.
+  static std::string defaultFile();
+
+  explicit Choices(std::string file = defaultFile()) : file_(std::move(file)) {}
+  std::optional<bool> find(const std::string& key);
+  void keep(const std::string& key, bool choice);
+
+ private:
+  void read();
+
+  std::string file_;
+  std::mutex mutex_;
+  std::map<std::string, bool> known_;
+  bool isRead_ = false;
+};
+
+/// The processor's name, which a choice belongs to.
+std::string processorName();
+
+}  // namespace cnn::cpu

@@ -1,0 +1,61 @@
+// Places become pointers, and kernels run.
+#include "launch.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.hpp"
+#include "ops/names.hpp"
+#include "ops/print.hpp"
+#include "work.hpp"
+
+namespace cnn::graph {
+
+void* Launch::pointer(const Place& place) const {
+  switch (place.kind) {
+    case Place::Kind::none: return nullptr;
+    case Place::Kind::input: return inputs[place.at];
+    case Place::Kind::external: return externals[place.at];
+    case Place::Kind::constant: return constants[place.at];
+    case Place::Kind::result: return results[place.at];
+    case Place::Kind::arena: return arena + place.at;
+  }
+  return nullptr;
+}
+
+const Op& Launch::opOf(const std::vector<Step>& steps, std::size_t s) const {
+  auto found = std::lower_bound(bound.begin(), bound.end(), s, [](const auto& each, std::size_t step) { return each.first < step; });
+  return found != bound.end() && found->first == s ? found->second : steps[s].op;
+}
+
+void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t to) const {
+  std::vector<void*> pointers;
+  for (std::size_t s = from; s < to; s++) {
+    const Step& step = steps[s];
+    const Op& op = opOf(steps, s);
+    pointers.clear();
+    for (const Place& place : step.inputs) pointers.push_back(pointer(place));
+    for (const Place& place : step.outputs) pointers.push_back(pointer(place));
+    std::span<void* const> all(pointers);
+    try {
+      step.kernel->run(Run{op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
+    } catch (const Error& error) {
+      throw Error(error.kind, cnn::text(error.what(), " — in ", describe(op, step.inputDescs), " of a compiled function"));
+    }
+  }
+}
+
+std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps) const {
+  std::vector<StepProfile> profile;
+  for (std::size_t s = 0; s < steps.size(); s++) {
+    const Step& step = steps[s];
+    auto start = std::chrono::steady_clock::now();
+    run(steps, s, s + 1);
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    profile.push_back({step.node < 0 ? "reorder" : std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
+                       step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.inputDescs, step.kernel->outputs)});
+  }
+  return profile;
+}
+
+}  // namespace cnn::graph
