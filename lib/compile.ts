@@ -1,5 +1,6 @@
 // compile(): a function of tensors is recorded once, made into a program, and from then on runs in one native call.
 import type { Handle } from '../types/native.js'
+import { autocastType } from './autocast.js'
 import { defaultDevice } from './devices.js'
 import { ValueError } from './errors.js'
 import { native } from './native.js'
@@ -202,7 +203,8 @@ export function compile<Args extends readonly unknown[], Result>(
   const find = (args: Args): { program: Program; inputs: Handle[] } => {
     const tensors: Tensor[] = []
     const key = args.map((arg) => keyOf(arg, tensors)).join(', ')
-    const full = `${key}${isGradEnabled() ? '' : ', without gradients'}, ${defaultDevice()}`
+    const half = autocastType()
+    const full = `${key}${isGradEnabled() ? '' : ', without gradients'}${half ? `, autocast to ${half}` : ''}, ${defaultDevice()}`
     const inputs = tensors.map((tensor) => tensor.handle)
     for (const program of [...programs.values()].reverse()) {
       if (program.key !== full) continue

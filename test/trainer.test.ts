@@ -5,9 +5,11 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import ava, { type ExecutionContext } from 'ava'
 import {
+  DTypeError,
   data,
   FormatError,
   functional,
+  type HalfType,
   loadSafetensors,
   manualSeed,
   memory,
@@ -18,6 +20,7 @@ import {
   randint,
   randn,
   readSafetensors,
+  readSafetensorsMetadata,
   saveSafetensors,
   synchronize,
   Tensor,
@@ -51,7 +54,7 @@ function rings(count: number): data.TensorDataset {
 }
 
 /** Everything of a run on the rings: dropout draws random numbers, the loader shuffles, one epoch has 7 steps. */
-function ringRun(epochs = 6) {
+function ringRun(epochs = 6, autocast?: HalfType) {
   manualSeed(11)
   const dataset = rings(100)
   const loader = new DataLoader(dataset, { batchSize: 16, shuffle: true })
@@ -64,6 +67,7 @@ function ringRun(epochs = 6) {
     schedulerInterval: 'step',
     loss: functional.crossEntropy,
     clipGradNorm: 5,
+    ...(autocast && { autocast }),
   })
   return { dataset, loader, net, optimizer, scheduler, trainer }
 }
@@ -392,6 +396,10 @@ test('wrong arguments', async (t) => {
   t.throws(() => new Trainer(net, { optimizer, loss: functional.crossEntropy, stepsInFlight: 0 }), {
     instanceOf: ValueError,
   })
+  t.throws(() => new Trainer(net, { optimizer, loss: functional.crossEntropy, autocast: 'float64' as never }), {
+    instanceOf: DTypeError,
+    message: /autocast is float64/,
+  })
   const first = trainer.fit(loader, { epochs: 1 })
   await t.throwsAsync(trainer.fit(loader, { epochs: 1 }), { instanceOf: ValueError, message: /is fitting already/ })
   await first
@@ -423,6 +431,49 @@ test('a resumed run equals one that never stopped, bit for bit', async (t) => {
     history.map(({ loss, accuracy, learningRate }) => [loss, accuracy, learningRate])
   t.deepEqual(losses(second.trainer.history), losses(whole.trainer.history))
   t.deepEqual(await second.trainer.fit(second.loader, { epochs: 6 }), second.trainer.history, 'nothing is left to do')
+})
+
+for (const half of ['bfloat16', 'float16'] as const) {
+  test(`mixed precision in ${half}: learns as in float32, keeps float32 parameters, and resumes bit for bit`, async (t) => {
+    const plain = ringRun(12)
+    const wanted = (await plain.trainer.fit(plain.loader, { epochs: 12 })).at(-1)!
+    const whole = ringRun(12, half)
+    const history = await whole.trainer.fit(whole.loader, { epochs: 12 })
+    t.true(
+      Math.abs(history.at(-1)!.loss - wanted.loss) < 0.05 * history[0]!.loss,
+      `${history.at(-1)!.loss}, ${wanted.loss}`,
+    )
+    t.true([...whole.net.parameters()].every(({ dtype }) => dtype === 'float32'))
+    t.is((await whole.trainer.predict(randn([3, 2]))).dtype, half)
+
+    const file = inFolder(`${half}.safetensors`)
+    const first = ringRun(12, half)
+    await first.trainer.fit(first.loader, { epochs: 5, checkpoint: file })
+    const second = ringRun(12, half)
+    await second.trainer.loadCheckpoint(file)
+    await second.trainer.fit(second.loader, { epochs: 12 })
+    t.deepEqual(await valuesOf(second.net), await valuesOf(whole.net))
+  })
+}
+
+test('float16: a step whose gradients overflow is left out, and the scale is kept by checkpoints', async (t) => {
+  // The first scale, 2 ** 16, times a slope of 2 ** 6 is beyond float16; the eighth, 2 ** 9, is not.
+  const net = new nn.Sequential(new nn.Linear(2, 2))
+  const before = await valuesOf(net)
+  const optimizer = new optim.SGD(net.parameters(), { lr: 2 ** -6 })
+  const loss = (y: Tensor) => y.sum().mul(2 ** 6)
+  const trainer = new Trainer(net, { optimizer, loss, autocast: 'float16', metrics: {} })
+  const batch = async function* () {
+    yield { x: tensor([[1, 1]]), y: tensor([0]) }
+  }
+  const source = { [Symbol.asyncIterator]: batch }
+  const file = inFolder('scaled.safetensors')
+  await trainer.fit(source, { epochs: 3, checkpoint: file })
+  t.deepEqual(await valuesOf(net), before)
+  const { state } = await readSafetensorsMetadata(file)
+  t.like(JSON.parse(state!), { loop: { gradScaler: { scale: 2 ** 13, growthTracker: 0 } } })
+  await trainer.fit(source, { epochs: 12 })
+  t.notDeepEqual(await valuesOf(net), before)
 })
 
 test('the best epoch has a checkpoint of its own', async (t) => {

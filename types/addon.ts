@@ -64,6 +64,9 @@ export interface Native {
   ): Handle[]
   gradEnabled(): boolean
   setGradEnabled(enabled: boolean): void
+  /** The type in which products compute: `float32` where autocast is off. */
+  autocast(): 'float32' | 'bfloat16' | 'float16'
+  setAutocast(dtype: DType): void
 
   beginTrace(inputs: readonly Handle[]): void
   /** Passes, plan and all: the id of a program. */

@@ -1,8 +1,8 @@
 // Element types and the JavaScript arrays that hold them.
 
 /**
- * The element types. `float32` computes everywhere, `float64` on the `reference` device; `bfloat16` and `float16` store
- * (cast to compute); `int32` holds indices and labels, `uint8` pictures, `bool` conditions.
+ * The element types. `float32` computes everywhere, `float64` on the `reference` device, `bfloat16` and
+ * `float16` everywhere, with sums in float32 and every result rounded to nearest even (optimizers take float32 and float64 alone); `int32` holds indices and labels, `uint8` pictures, `bool` conditions.
  */
 export type DType = 'float32' | 'float64' | 'bfloat16' | 'float16' | 'int32' | 'uint8' | 'bool'
 

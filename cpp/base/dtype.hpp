@@ -28,13 +28,17 @@ constexpr std::size_t sizeOf(DType dtype) {
   return 0;
 }
 
-/// The types that compute: float32 everywhere, float64 on the reference backend.
+/// The types of two bytes: results are rounded to them, sums are made in float32.
+constexpr bool isHalf(DType dtype) { return dtype == DType::bfloat16 || dtype == DType::float16; }
+/// The types that a chain of sums may stay in: float32 everywhere, float64 on the reference backend.
 constexpr bool isComputeFloat(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
+constexpr bool isFloat(DType dtype) { return isComputeFloat(dtype) || isHalf(dtype); }
+/// The type in which values of this type are added up, and in which statistics of them are kept.
+constexpr DType wide(DType dtype) { return isHalf(dtype) ? DType::float32 : dtype; }
 /// The types with arithmetic: int32 adds, subtracts, multiplies and compares, wrapping on overflow.
-constexpr bool isNumber(DType dtype) { return isComputeFloat(dtype) || dtype == DType::int32; }
+constexpr bool isNumber(DType dtype) { return isFloat(dtype) || dtype == DType::int32; }
 /// The types that compare with each other and mean true or false.
 constexpr bool isComparable(DType dtype) { return isNumber(dtype) || dtype == DType::uint8 || dtype == DType::boolean; }
-constexpr bool isFloat(DType dtype) { return isComputeFloat(dtype) || dtype == DType::bfloat16 || dtype == DType::float16; }
 
 /// bfloat16: the upper half of a float32, rounded to nearest even.
 struct BFloat16 {
@@ -104,7 +108,7 @@ decltype(auto) dispatch(DType dtype, F&& f) {
   return f(Type<float>{});
 }
 
-/// Calls `f(Type<float>{})` or `f(Type<double>{})`; shape rules let no other type come here.
+/// Calls `f(Type<float>{})` or `f(Type<double>{})`; halves are widened before they come here.
 template <class F>
 decltype(auto) dispatchFloat(DType dtype, F&& f) {
   return dtype == DType::float64 ? f(Type<double>{}) : f(Type<float>{});

@@ -1,4 +1,4 @@
-// Autograd across the border: which tensors want a gradient, backward, grad, and the gradient mode.
+// Autograd across the border: which tensors want a gradient, backward, grad, the gradient mode and autocast.
 #include "arguments.hpp"
 #include "core/tape.hpp"
 #include "core/trace.hpp"
@@ -30,8 +30,8 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
     Arguments<2> arguments(env, info);
     Tensor tensor = tensorAt(env, arguments[0], "requiresGrad_", "tensor");
     bool wanted = boolAt(env, arguments[1], "requiresGrad_", "requiresGrad");
-    if (wanted && !isComputeFloat(tensor.dtype())) {
-      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected float32 or float64: other types have no gradient");
+    if (wanted && !isFloat(tensor.dtype())) {
+      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected a floating-point type: others have no gradient");
     }
     if (!wanted && tensor->node) fail(ErrorKind::gradient, "requiresGrad_: only a leaf can stop to require a gradient; use detach()");
     tensor->requiresGrad = wanted;
@@ -103,6 +103,22 @@ napi_value setGradEnabled(napi_env env, napi_callback_info info) {
   });
 }
 
+// autocast() → the type in which products compute: float32 where autocast is off
+napi_value autocastType(napi_env env, napi_callback_info) {
+  return guarded(env, [&] { return toJs(env, toString(Environment::of(env).session.autocast.value_or(DType::float32))); });
+}
+napi_value setAutocast(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Session& session = Environment::of(env).session;
+    DType dtype = DType::float32;
+    readField(env, Arguments<1>(env, info)[0], dtype, {"autocast", "dtype"});
+    if (wide(dtype) != DType::float32) fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
+    session.autocast = isHalf(dtype) ? std::optional(dtype) : std::nullopt;
+    if (!session.autocast) session.casts.reset();
+    return undefined(env);
+  });
+}
+
 }  // namespace
 
 void exportGradients(Napi::Env env, Napi::Object exports) {
@@ -115,6 +131,8 @@ void exportGradients(Napi::Env env, Napi::Object exports) {
   define(env, exports, "gradients", gradients);
   define(env, exports, "gradEnabled", gradEnabled);
   define(env, exports, "setGradEnabled", setGradEnabled);
+  define(env, exports, "autocast", autocastType);
+  define(env, exports, "setAutocast", setAutocast);
 }
 
 }  // namespace cnn

@@ -1,5 +1,6 @@
 // One JavaScript function for each op, all made from one template: inputs first, then fields, then dynamic fields.
 #include "arguments.hpp"
+#include "core/autocast.hpp"
 #include "exports.hpp"
 #include "ops/names.hpp"
 
@@ -54,6 +55,7 @@ napi_value call(napi_env env, napi_callback_info info) {
     auto read = [&](const auto& field) { readField(env, *next++, op.*field.member, {O::name, field.name}); };
     std::apply([&](const auto&... fields) { (read(fields), ...); }, O::fields());
     std::apply([&](const auto&... fields) { (read(fields), ...); }, O::dynamicFields());
+    if (environment.session.autocast) inputs = autocast(environment.session, op, std::move(inputs));
     Tensors outputs = apply(environment.session, op, inputs, device);
     if constexpr (countWords(O::outputs) == 0) return undefined(env);
     if constexpr (countWords(O::outputs) == 1) return toJs(env, environment.add(std::move(outputs[0])));

@@ -1,6 +1,7 @@
 // A device's kernel cache.
 #include "device.hpp"
 
+#include "half.hpp"
 #include "ops/key.hpp"
 #include "ops/print.hpp"
 
@@ -43,7 +44,11 @@ KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const
   key.push_back(static_cast<char>(effort));
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
-    Prepared prepared = backend_->prepare(op, Signature{inputs, outputs, effort});
+    const Signature signature{inputs, outputs, effort};
+    Prepared prepared = backend_->prepare(op, signature);
+    if (!prepared.kernel && involvesHalf(signature)) {
+      if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) return widened.kernel;
+    }
     if (!prepared.kernel) fail(ErrorKind::backend, describe(op, inputs), ": ", name_, " declines: ", prepared.declined);
     return prepared.kernel;
   });
@@ -55,6 +60,7 @@ KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
   append(key, to);
   return cached(key, [&] {
     KernelPtr kernel = backend_->prepareReorder(from, to);
+    if (!kernel && isHalf(from.dtype)) kernel = reorderWidened(*backend_, from, to);
     if (!kernel) fail(ErrorKind::backend, name_, " can't reorder ", toString(from), " from layout ", from.layout.id, " to ", to.layout.id);
     return kernel;
   });

@@ -1,10 +1,14 @@
-// Session: the state of one user (one Node environment): gradient mode, random counter, failures. Nothing here is global.
+// Session: the state of one user (one Node environment): gradient mode, autocast, random counter, failures. Nothing here is global.
 #pragma once
 
+#include <optional>
+
+#include "base/dtype.hpp"
 #include "queue.hpp"
 
 namespace cnn {
 
+class CastCache;
 class Trace;
 
 class Session {
@@ -12,6 +16,9 @@ class Session {
   bool gradEnabled = true;
   /// Where ops are recorded instead of run; null: they run.
   Trace* trace = nullptr;
+  /// The half type in which products compute, while autocast is on.
+  std::optional<DType> autocast;
+  std::shared_ptr<CastCache> casts;
 
   /// Failures of this session's ops on any queue.
   const std::shared_ptr<Failures>& failures() const { return failures_; }

@@ -31,6 +31,7 @@ Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : session_(sess
   }
   recording_.firstOffset = session.offset();
   session.trace = this;
+  session.casts.reset();  // what was cast before is no part of this function, and what is cast now none of another
 }
 
 Recorder::~Recorder() { restore(); }
@@ -39,6 +40,7 @@ void Recorder::restore() {
   if (!isRecording_) return;
   isRecording_ = false;
   session_.trace = nullptr;
+  session_.casts.reset();
   session_.setOffset(recording_.firstOffset);
   for (Touched& touched : touched_) touched.leaf->grad = touched.before;
 }

@@ -36,12 +36,16 @@ TensorDesc checkedShape(Name op, DType dtype, const Dims& shape) {
   return {dtype, shape};
 }
 
+void isFloat(Name op, Name what, const TensorDesc& x) {
+  if (!cnn::isFloat(x.dtype)) wrongType(op, what, x, "float32, float64, bfloat16 or float16");
+}
+
 void isComputeFloat(Name op, Name what, const TensorDesc& x) {
   if (!cnn::isComputeFloat(x.dtype)) wrongType(op, what, x, "float32 or float64");
 }
 
 void isNumber(Name op, Name what, const TensorDesc& x) {
-  if (!cnn::isNumber(x.dtype)) wrongType(op, what, x, "float32, float64 or int32");
+  if (!cnn::isNumber(x.dtype)) wrongType(op, what, x, "float32, float64, bfloat16, float16 or int32");
 }
 
 void isInt32(Name op, Name what, const TensorDesc& x) {
@@ -144,7 +148,7 @@ void fraction(Name op, Name what, double value) {
 }
 
 void representable(Name op, Name what, double value, DType dtype) {
-  if (isFloat(dtype)) return;
+  if (cnn::isFloat(dtype)) return;
   double least = 0, most = dtype == DType::uint8 ? 255 : 1;
   if (dtype == DType::int32) {
     least = -2147483648.0;
@@ -164,7 +168,7 @@ void planes(Name op, Name what, const TensorDesc& x, int spatial) {
   if (spatial < 1 || spatial > 3 || x.rank() != spatial + 2) {
     fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), " of ", dimensions(x.rank()), ", expected ", planesText(spatial));
   }
-  isComputeFloat(op, what, x);
+  isFloat(op, what, x);
   for (int i = 1; i < x.rank(); i++) {
     if (x.shape[i] == 0) fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", expected no empty dimension except the batch");
   }

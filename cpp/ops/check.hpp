@@ -20,9 +20,11 @@ TensorDesc checkedShape(Name op, DType dtype, const Dims& shape);
 
 // ---- types ----
 
-/// float32 or float64; other types must be cast first.
+/// A floating-point type; others must be cast first.
+void isFloat(Name op, Name what, const TensorDesc& x);
+/// float32 or float64: what is updated in place keeps more digits than a half type has.
 void isComputeFloat(Name op, Name what, const TensorDesc& x);
-/// float32, float64 or int32.
+/// A floating-point type or int32.
 void isNumber(Name op, Name what, const TensorDesc& x);
 void isInt32(Name op, Name what, const TensorDesc& x);
 /// The type of `other`, which is called `otherName`.
@@ -65,7 +67,7 @@ inline Name named(const Names& names, int spatial) {
 }
 /// "[N, C, H, W]" for 2.
 Name planesText(int spatial);
-/// A compute float [N, C, …] with `spatial` (1 to 3) spatial dimensions, of which only N may be 0.
+/// A float [N, C, …] with `spatial` (1 to 3) spatial dimensions, of which only N may be 0.
 void planes(Name op, Name what, const TensorDesc& x, int spatial);
 /// [N, C] of x, followed by `spatial`.
 Dims withSpatial(const TensorDesc& x, const Dims& spatial);

@@ -26,7 +26,7 @@ bool takesInt32(BinaryFunction f) { return f != BinaryFunction::div && f != Bina
 
 void isComparable(check::Name op, check::Name what, const TensorDesc& x) {
   if (!isComparable(x.dtype)) {
-    fail(ErrorKind::dtype, op, ": ", what, " is ", toString(x), ", expected float32, float64, int32, uint8 or bool; cast it first");
+    fail(ErrorKind::dtype, op, ": ", what, " is ", toString(x), ", expected a number or bool; cast it first");
   }
 }
 
@@ -70,7 +70,7 @@ Descs infer(const Unary& unary, Inputs inputs) {
   } else if (takesInt32(unary.function)) {
     check::isNumber(op, "x", x);
   } else {
-    check::isComputeFloat(op, "x", x);
+    check::isFloat(op, "x", x);
   }
   checkParameters(op, unary, x.dtype);
   const bool givesBool = unary.function == UnaryFunction::isnan || unary.function == UnaryFunction::logicalNot;
@@ -80,7 +80,7 @@ Descs infer(const Unary& unary, Inputs inputs) {
 Descs infer(const UnaryBackward& unary, Inputs inputs) {
   const TensorDesc &dy = inputs[0], &v = inputs[1];
   const check::Name op = UnaryBackward::name;
-  check::isComputeFloat(op, "dy", dy);
+  check::isFloat(op, "dy", dy);
   if (v.defined) {
     check::sameDesc(op, "v", v, "dy", dy);
   } else if (!gradientFromNothing(unary.function)) {
@@ -101,7 +101,7 @@ Descs infer(const Binary& binary, Inputs inputs) {
   } else if (takesInt32(binary.function)) {
     check::isNumber(op, "a", a);
   } else {
-    check::isComputeFloat(op, "a", a);
+    check::isFloat(op, "a", a);
   }
   check::sameType(op, "b", b, "a", a);
   const DType dtype = isComparison(binary.function) ? DType::boolean : a.dtype;

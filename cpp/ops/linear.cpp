@@ -7,7 +7,7 @@ Descs infer(const Linear&, Inputs inputs) {
   const TensorDesc &x = inputs[0], &weight = inputs[1], &bias = inputs[2];
   const check::Name op = Linear::name;
   if (x.rank() < 1) fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected [..., I]");
-  check::isComputeFloat(op, "x", x);
+  check::isFloat(op, "x", x);
   check::sameType(op, "weight", weight, "x", x);
   check::rankIs(op, "weight", weight, 2, "[O, I]");
   if (weight.shape[1] != x.shape.back()) {
@@ -27,7 +27,7 @@ Descs infer(const LinearBackwardWeight& linear, Inputs inputs) {
   const TensorDesc &x = inputs[0], &dy = inputs[1];
   const check::Name op = LinearBackwardWeight::name;
   if (x.rank() < 1) fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected [..., I]");
-  check::isComputeFloat(op, "x", x);
+  check::isFloat(op, "x", x);
   check::sameType(op, "dy", dy, "x", x);
   if (dy.rank() != x.rank() || dy.shape.slice(0, dy.rank() - 1) != x.shape.slice(0, x.rank() - 1)) {
     fail(ErrorKind::shape, op, ": x is ", toString(x), " and dy is ", toString(dy), ", expected them to differ in the last dimension alone");
@@ -42,7 +42,7 @@ Descs infer(const MatMul& matmul, Inputs inputs) {
   const check::Name op = MatMul::name;
   if (a.rank() < 2) fail(ErrorKind::shape, op, ": a is ", toString(a), ", expected at least 2 dimensions");
   if (b.rank() < 2) fail(ErrorKind::shape, op, ": b is ", toString(b), ", expected at least 2 dimensions");
-  check::isComputeFloat(op, "a", a);
+  check::isFloat(op, "a", a);
   check::sameType(op, "b", b, "a", a);
   Dims left = a.shape.slice(a.rank() - 2), right = b.shape.slice(b.rank() - 2);
   if (matmul.transposeA) std::swap(left[0], left[1]);

@@ -17,7 +17,7 @@ Dims withoutClasses(const TensorDesc& logp) {
 Descs infer(const Softmax& softmax, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = softmax.log ? "logSoftmax" : "softmax";
-  check::isComputeFloat(op, "x", x);
+  check::isFloat(op, "x", x);
   check::axis(op, "axis", softmax.axis, x.rank());
   return {check::checkedShape(op, x.dtype, x.shape)};
 }
@@ -25,7 +25,7 @@ Descs infer(const Softmax& softmax, Inputs inputs) {
 Descs infer(const SoftmaxBackward& softmax, Inputs inputs) {
   const TensorDesc &dy = inputs[0], &y = inputs[1];
   const check::Name op = SoftmaxBackward::name;
-  check::isComputeFloat(op, "dy", dy);
+  check::isFloat(op, "dy", dy);
   check::sameDesc(op, "y", y, "dy", dy);
   check::axis(op, "axis", softmax.axis, dy.rank());
   return {check::checkedShape(op, dy.dtype, dy.shape)};
@@ -35,7 +35,7 @@ Descs infer(const NllLoss& loss, Inputs inputs) {
   const TensorDesc &logp = inputs[0], &target = inputs[1], &weight = inputs[2];
   const check::Name op = NllLoss::name;
   if (logp.rank() < 2) fail(ErrorKind::shape, op, ": logp is ", toString(logp), ", expected [N, C, …]");
-  check::isComputeFloat(op, "logp", logp);
+  check::isFloat(op, "logp", logp);
   if (logp.shape[1] == 0) fail(ErrorKind::shape, op, ": logp is ", toString(logp), ", expected at least one class");
   check::inRange(op, "number of classes", logp.shape[1], 1, check::maxInt32);
   check::isInt32(op, "target", target);
@@ -52,7 +52,7 @@ Descs infer(const NllLoss& loss, Inputs inputs) {
 Descs infer(const NllLossBackward& loss, Inputs inputs) {
   const TensorDesc &dy = inputs[0], &target = inputs[1], &weight = inputs[2], &totalWeight = inputs[3];
   const check::Name op = NllLossBackward::name;
-  check::isComputeFloat(op, "dy", dy);
+  check::isFloat(op, "dy", dy);
   check::inRange(op, "classes", loss.classes, 1, check::maxInt32);
   check::isInt32(op, "target", target);
   if (target.rank() < 1 || target.rank() >= maxRank) {

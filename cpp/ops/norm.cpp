@@ -7,10 +7,15 @@ namespace {
 
 void atLeastChannels(check::Name op, check::Name what, const TensorDesc& x, int rank, check::Name expected) {
   if (x.rank() < rank) fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", expected ", expected);
-  check::isComputeFloat(op, what, x);
+  check::isFloat(op, what, x);
 }
 
-/// Optional [shape] tensors of the type of x that come both or not at all.
+/// Parameters and running statistics have the type of x, or float32 beside a half x: there they keep their digits.
+void parameterType(check::Name op, check::Name what, const TensorDesc& parameter, const TensorDesc& x) {
+  if (parameter.dtype != wide(x.dtype)) check::sameType(op, what, parameter, "x", x);
+}
+
+/// Optional [shape] tensors of one type that come both or not at all.
 void checkPair(check::Name op, const TensorDesc& x, check::Name firstName, const TensorDesc& first, check::Name secondName,
                const TensorDesc& second, const Dims& shape, check::Name expected) {
   if (first.defined != second.defined) {
@@ -18,9 +23,9 @@ void checkPair(check::Name op, const TensorDesc& x, check::Name firstName, const
          " or neither");
   }
   if (!first.defined) return;
-  check::sameType(op, firstName, first, "x", x);
+  parameterType(op, firstName, first, x);
   check::shapeIs(op, firstName, first, shape, expected);
-  check::sameType(op, secondName, second, "x", x);
+  check::sameType(op, secondName, second, firstName, first);
   check::shapeIs(op, secondName, second, shape, expected);
 }
 
@@ -29,14 +34,14 @@ Descs inferBackward(check::Name op, Inputs inputs, const Dims& weightShape, cons
   const TensorDesc &dy = inputs[0], &x = inputs[1], &weight = inputs[2], &mean = inputs[3], &invStd = inputs[4];
   check::sameDesc(op, "dy", dy, "x", x);
   if (weight.defined) {
-    check::sameType(op, "weight", weight, "x", x);
+    parameterType(op, "weight", weight, x);
     check::shapeIs(op, "weight", weight, weightShape, "as in the forward pass");
   }
-  check::sameType(op, "mean", mean, "x", x);
+  if (mean.dtype != wide(x.dtype)) fail(ErrorKind::dtype, op, ": mean is ", toString(mean), ", expected ", wide(x.dtype));
   check::shapeIs(op, "mean", mean, statisticsShape, "as the forward pass made it");
   check::sameDesc(op, "invStd", invStd, "mean", mean);
-  return {check::checkedShape(op, x.dtype, x.shape), check::checkedShape(op, x.dtype, weightShape),
-          check::checkedShape(op, x.dtype, weightShape)};
+  const TensorDesc dw = check::checkedShape(op, weight.defined ? weight.dtype : wide(x.dtype), weightShape);
+  return {check::checkedShape(op, x.dtype, x.shape), dw, dw};
 }
 
 /// [N, groups], after a look at the channels.
@@ -83,7 +88,7 @@ Descs infer(const BatchNorm& norm, Inputs inputs) {
   } else if (!inputs[3].defined) {
     fail(ErrorKind::value, op, ": runningMean and runningVar are missing, expected both when not training");
   }
-  const TensorDesc statistics = check::checkedShape(op, x.dtype, channels);
+  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), channels);
   return {check::checkedShape(op, x.dtype, x.shape), statistics, statistics};
 }
 
@@ -97,7 +102,7 @@ Descs infer(const BatchNormBackward&, Inputs inputs) {
 Descs infer(const GroupNorm& norm, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = GroupNorm::name;
-  const TensorDesc statistics = check::checkedShape(op, x.dtype, groupShape(op, x, norm.groups));
+  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), groupShape(op, x, norm.groups));
   checkPair(op, x, "weight", inputs[1], "bias", inputs[2], {x.shape[1]}, "one number a channel of x");
   check::atLeast(op, "eps", norm.eps, 0);
   if (x.shape[0] == 1 && x.shape[1] == norm.groups && x.shape.slice(2).product() == 1) {
@@ -118,7 +123,7 @@ Descs infer(const LayerNorm& norm, Inputs inputs) {
   const Dims outer = outerShape(op, x, norm.axes);
   checkPair(op, x, "weight", inputs[1], "bias", inputs[2], x.shape.slice(outer.size()), "the normalised shape");
   check::atLeast(op, "eps", norm.eps, 0);
-  const TensorDesc statistics = check::checkedShape(op, x.dtype, outer);
+  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), outer);
   return {check::checkedShape(op, x.dtype, x.shape), statistics, statistics};
 }
 

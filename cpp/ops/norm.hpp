@@ -1,4 +1,5 @@
-// Normalisation. x is [N, C, spatial…]; weight and bias (both or neither) scale and shift after normalising.
+// Normalisation. x is [N, C, spatial…]; weight and bias (both or neither) scale and shift after normalising. Beside a half x the statistics
+// are float32; parameters and running statistics may be.
 #pragma once
 
 #include "field.hpp"

@@ -42,7 +42,7 @@ Descs infer(const Permutation& permutation, Inputs) {
 Descs infer(const Dropout& dropout, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = dropout.channelwise ? "dropout2d" : "dropout";
-  check::isComputeFloat(op, "x", x);
+  check::isFloat(op, "x", x);
   if (!(dropout.p >= 0 && dropout.p <= 1)) fail(ErrorKind::value, op, ": p is ", dropout.p, ", expected a probability in [0, 1]");
   if (dropout.channelwise && x.rank() < 2) fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected [N, C, …]");
   return {check::checkedShape(op, x.dtype, x.shape)};

@@ -39,7 +39,7 @@ Descs infer(const Reduce& reduce, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = enumName(reduce.function);
   if (reduce.function == ReduceFunction::mean) {
-    check::isComputeFloat(op, "x", x);
+    check::isFloat(op, "x", x);
   } else {
     check::isNumber(op, "x", x);
   }
@@ -53,7 +53,7 @@ Descs infer(const ArgReduce& reduce, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = reduce.max ? "argmax" : "argmin";
   if (!isNumber(x.dtype) && x.dtype != DType::uint8) {
-    fail(ErrorKind::dtype, op, ": x is ", toString(x), ", expected float32, float64, int32 or uint8; cast it first");
+    fail(ErrorKind::dtype, op, ": x is ", toString(x), ", expected float32, float64, bfloat16, float16, int32 or uint8; cast it first");
   }
   const bool flattens = reduce.axis == -1;
   if (!flattens) check::axis(op, "axis", reduce.axis, x.rank());

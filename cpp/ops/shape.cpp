@@ -141,7 +141,7 @@ Descs infer(const Pad& pad, Inputs inputs) {
 Descs infer(const PadBackward& pad, Inputs inputs) {
   const TensorDesc& dy = inputs[0];
   const check::Name op = PadBackward::name;
-  check::isComputeFloat(op, "dy", dy);
+  check::isFloat(op, "dy", dy);
   const TensorDesc dx = check::checkedShape(op, dy.dtype, pad.inputShape);
   check::shapeIs(op, "dy", dy, paddedShape(op, pad.low, pad.high, pad.mode, pad.inputShape), "the padded inputShape");
   return {dx};

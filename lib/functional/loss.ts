@@ -1,4 +1,5 @@
 // Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
+import { autocastType } from '../autocast.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrapAll } from '../tensor.js'
@@ -50,17 +51,23 @@ function sameShape(op: string, x: Tensor, target: Tensor): void {
   }
 }
 
+/** What a loss computes with: under autocast, float32 instead of a half type. */
+function precise(x: Tensor): Tensor {
+  const isHalf = x.dtype === 'bfloat16' || x.dtype === 'float16'
+  return isHalf && autocastType() ? cast(x, 'float32') : x
+}
+
 /** A loss of each pair of elements, reduced; intermediates are freed. */
 function elementwise(
   op: string,
   x: Tensor,
   target: Tensor,
   reduction: ReductionName | undefined,
-  loss: () => Tensor,
+  loss: (x: Tensor, target: Tensor) => Tensor,
 ): Tensor {
   const how = reductionOf(op, reduction) as ReductionName
   sameShape(op, x, target)
-  return tidy(() => reduced(loss(), how))
+  return tidy(() => reduced(loss(precise(x), precise(target)), how))
 }
 
 /**
@@ -69,7 +76,7 @@ function elementwise(
  * @example const loss = functional.mseLoss(prediction, target)
  */
 export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
-  return elementwise('mseLoss', x, target, reduction, () => square(sub(x, target)))
+  return elementwise('mseLoss', x, target, reduction, (x, target) => square(sub(x, target)))
 }
 
 /**
@@ -78,7 +85,7 @@ export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = 
  * @example const loss = functional.l1Loss(prediction, target)
  */
 export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
-  return elementwise('l1Loss', x, target, reduction, () => abs(sub(x, target)))
+  return elementwise('l1Loss', x, target, reduction, (x, target) => abs(sub(x, target)))
 }
 
 /**
@@ -94,7 +101,7 @@ export function smoothL1Loss(
 ): Tensor {
   if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta is ${beta}, expected 0 or more`)
   if (beta === 0) return l1Loss(x, target, { reduction })
-  return elementwise('smoothL1Loss', x, target, reduction, () => {
+  return elementwise('smoothL1Loss', x, target, reduction, (x, target) => {
     const difference = sub(x, target)
     const distance = abs(difference)
     return where(lt(distance, beta), mul(square(difference), 0.5 / beta), sub(distance, 0.5 * beta))
@@ -118,7 +125,7 @@ export function binaryCrossEntropy(
   target: Tensor,
   { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
 ): Tensor {
-  return elementwise('binaryCrossEntropy', x, target, reduction, () => {
+  return elementwise('binaryCrossEntropy', x, target, reduction, (x, target) => {
     const loss = neg(add(mul(target, boundedLog(x)), mul(sub(1, target), boundedLog(sub(1, x)))))
     return weight ? mul(loss, weight) : loss
   })
@@ -139,7 +146,7 @@ export function binaryCrossEntropyWithLogits(
     reduction,
   }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
 ): Tensor {
-  return elementwise('binaryCrossEntropyWithLogits', x, target, reduction, () => {
+  return elementwise('binaryCrossEntropyWithLogits', x, target, reduction, (x, target) => {
     // Above 40, log(1 + e^v) is v in every type, and e^40 overflows in none.
     const softplus = unary(neg(x), 'softplus', 1, 40)
     const positive = posWeight ? mul(add(mul(sub(posWeight, 1), target), 1), softplus) : softplus
@@ -157,7 +164,7 @@ export function binaryCrossEntropyWithLogits(
 export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
   oneOf('klDiv', 'reduction', reduction, ['none', 'mean', 'sum', 'batchmean'])
   return tidy(() => {
-    const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, () => {
+    const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, (x, target) => {
       if (logTarget) return mul(exp(target), sub(target, x))
       // 0·log 0 is 0.
       const information = mul(target, log(where(gt(target, 0), target, 1)))

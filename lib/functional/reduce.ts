@@ -1,10 +1,11 @@
 // Reductions over dimensions, and what is composed of them.
 import type { ReduceFunction } from '../../types/native.js'
+import { autocastType } from '../autocast.js'
 import { native } from '../native.js'
-import { type Tensor, wrap } from '../tensor.js'
+import { Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { axesOf, axis, type Dim, handleOf } from './arguments.js'
-import { sub, unary } from './math.js'
+import { cast, sub, unary } from './math.js'
 
 export interface ReduceOptions {
   /** Keep the reduced dimensions with size 1. Default false. */
@@ -96,6 +97,14 @@ export function argmin(x: Tensor, dim?: number, { keepdim = false }: ReduceOptio
  * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
  */
 export function variance(x: Tensor, dim?: Dim, { correction = 1, keepdim = false }: VarianceOptions = {}): Tensor {
+  const isHalf = x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')
+  if (isHalf) {
+    // Deviations from a mean of so few digits would be those of its rounding.
+    return tidy(() => {
+      const y = variance(cast(x, 'float32'), dim, { correction, keepdim })
+      return autocastType() ? y : cast(y, x.dtype)
+    })
+  }
   return tidy(() => {
     const axes = axesOf('variance', dim, x)
     const deviations = unary(sub(x, wrap(native.ops.reduce(x.handle, 'mean', axes, true))), 'square')

@@ -1,6 +1,7 @@
 // Checkpoints: everything that a run needs to go on as if it had never stopped, in one .safetensors file.
 import { getRandomState, type RandomState, setRandomState } from '../creation.js'
 import { FormatError, ValueError } from '../errors.js'
+import type { GradScalerState } from '../grad-scaler.js'
 import type { AnyModule } from '../nn/index.js'
 import type { LRScheduler, Optimizer, OptimizerState, SchedulerState } from '../optim/index.js'
 import { loadSafetensors, readSafetensorsMetadata, saveSafetensors } from '../safetensors.js'
@@ -15,6 +16,8 @@ export interface LoopState {
   readonly step: number
   readonly history: readonly EpochRecord[]
   readonly best?: { readonly epoch: number; readonly value: number }
+  /** Of a run in float16. */
+  readonly gradScaler?: GradScalerState
 }
 
 export interface Parts {

@@ -1,7 +1,9 @@
 // Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
 import type { DeviceName } from '../../types/dtype.js'
+import { autocast, type HalfType } from '../autocast.js'
 import { type CompileOptions, compile } from '../compile.js'
-import { ValueError } from '../errors.js'
+import { DTypeError, ValueError } from '../errors.js'
+import { GradScaler, type GradScalerState } from '../grad-scaler.js'
 import { native } from '../native.js'
 import type { Module } from '../nn/index.js'
 import { clipGradNorm, type LRScheduler, type Optimizer } from '../optim/index.js'
@@ -23,6 +25,11 @@ export interface TrainerOptions<Output = Tensor> {
   schedulerInterval?: 'epoch' | 'step'
   /** The gradients' norm is cut to this. Default: it is not. */
   clipGradNorm?: number
+  /**
+   * Forward passes and losses run under `autocast` to this type; parameters, gradients and the optimizer stay float32. With `'float16'` the
+   * loss is scaled by a `GradScaler` that checkpoints keep; steps then wait for each other. Default: float32 throughout.
+   */
+  autocast?: HalfType
   /** The network is moved there, and each batch that comes from elsewhere. Default: nothing is moved. */
   device?: DeviceName
   /** What is measured beside the loss. Default: accuracy of the output (or its field `logits`), where targets are class numbers. */
@@ -75,6 +82,8 @@ export class Trainer<Output = Tensor> {
   readonly #device: DeviceName | undefined
   readonly #callbacks: readonly TrainerCallback[]
   readonly #stepsInFlight: number
+  /** Only for float16: bfloat16 has the range of float32. */
+  readonly #scaler: GradScaler | undefined
   #isFitting = false
   #epoch = 0
   #step = 0
@@ -98,25 +107,43 @@ export class Trainer<Output = Tensor> {
     this.#options = options
     this.#callbacks = callbacks
     this.#stepsInFlight = stepsInFlight
-    const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true } = options
+    const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true, autocast: half = null } = options
+    if (half !== null && half !== 'bfloat16' && half !== 'float16') {
+      throw new DTypeError(`Trainer: autocast is ${String(half)}, expected bfloat16 or float16`)
+    }
+    const scaler = half === 'float16' ? new GradScaler() : undefined
+    this.#scaler = scaler
+    // Outside of `half` nothing is said, so that a Trainer may run within an autocast of the caller's.
+    const mixed = <Result>(fn: () => Result): Result => (half ? autocast(half, fn) : fn())
+    const forward = (x: Tensor, target: Tensor) =>
+      mixed(() => {
+        const output = this.net.forward(x)
+        return { output, loss: lossOf(output, target) }
+      })
+    const measured = (loss: Tensor, output: Output, target: Tensor) =>
+      noGrad(() => mixed(() => measure(loss, output, target, metrics)))
     const compiled = <Args extends readonly unknown[], Result>(
       fn: (...args: Args) => Result,
     ): ((...args: Args) => Result) =>
       isCompiled ? compile(fn, isCompiled === true ? {} : isCompiled) : (...args) => tidy(() => fn(...args))
     this.#train = compiled((x: Tensor, target: Tensor) => {
-      const output = this.net.forward(x)
-      const loss = lossOf(output, target)
+      const { output, loss } = forward(x, target)
+      if (scaler) {
+        // Whether there is a step is known when the gradients are: it happens outside.
+        scaler.scale(loss).backward()
+        return measured(loss, output, target)
+      }
       loss.backward()
       if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
       this.optimizer.step()
       this.optimizer.zeroGrad()
-      return noGrad(() => measure(loss, output, target, metrics))
+      return measured(loss, output, target)
     })
     this.#evaluate = compiled((x: Tensor, target: Tensor) => {
-      const output = this.net.forward(x)
-      return measure(lossOf(output, target), output, target, metrics)
+      const { output, loss } = forward(x, target)
+      return measured(loss, output, target)
     })
-    this.#forward = compiled((x: Tensor) => this.net.forward(x))
+    this.#forward = compiled((x: Tensor) => mixed(() => this.net.forward(x)))
   }
 
   /** Epochs that are finished. */
@@ -199,6 +226,7 @@ export class Trainer<Output = Tensor> {
       step: this.#step,
       history: this.#history,
       ...(this.#best && { best: this.#best }),
+      ...(this.#scaler && { gradScaler: this.#scaler.stateDict() as GradScalerState }),
     }
     await saveCheckpoint(file, this, state)
   }
@@ -208,7 +236,8 @@ export class Trainer<Output = Tensor> {
    * @throws FormatError if the file is no checkpoint; ShapeError or ValueError if it is one of another network.
    */
   async loadCheckpoint(file: string): Promise<void> {
-    const { epoch, step, history, best } = await loadCheckpoint(file, this)
+    const { epoch, step, history, best, gradScaler } = await loadCheckpoint(file, this)
+    if (gradScaler) this.#scaler?.loadStateDict(gradScaler)
     this.#epoch = epoch
     this.#step = step
     this.#history = [...history]
@@ -234,7 +263,7 @@ export class Trainer<Output = Tensor> {
       await eachBatch(loader, signal, async ({ x, y }) => {
         const examples = x.shape[0] ?? 1
         learningRate = this.optimizer.lr
-        const { names, values } = this.#trainStep({ x, y })
+        const { names, values } = await this.#trainStep({ x, y })
         const at = {
           epoch: this.#epoch,
           epochs,
@@ -258,10 +287,21 @@ export class Trainer<Output = Tensor> {
     return { scores: running.scores, seconds: secondsSince(), examples: running.examples, learningRate }
   }
 
-  #trainStep({ x, y }: TrainingBatch): Measured {
+  async #trainStep({ x, y }: TrainingBatch): Promise<Measured> {
     const measured = tidy(() => this.#train(this.#moved(x), this.#moved(y)))
+    if (this.#scaler) await this.#scaledStep(this.#scaler)
     if (this.#options.schedulerInterval === 'step') this.scheduler?.step()
     return measured
+  }
+
+  /** Unscales, clips and steps where the gradients are finite. */
+  async #scaledStep(scaler: GradScaler): Promise<void> {
+    const { clipGradNorm: maxNorm } = this.#options
+    scaler.unscale(this.optimizer)
+    if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm).dispose()
+    await scaler.step(this.optimizer)
+    scaler.update()
+    this.optimizer.zeroGrad()
   }
 
   #moved(tensor: Tensor): Tensor {

@@ -10,6 +10,11 @@ export const tolerances = {
   },
   /** float32 results of a device against those of `reference`. */
   devices: { cpu: 2e-5, cuda: 1e-4 },
+  /**
+   * Results in a half type against the float32 results of the same (rounded) inputs, in units of the type's roundoff: one rounding
+   * for each op that a function is made of, as many again for its gradient, and the rounding of what it hands on.
+   */
+  half: { bfloat16: 5 * 2 ** -8, float16: 5 * 2 ** -11 },
   /** Gradients in float64 against central differences. */
   differences: 1e-6,
   /** The losses of a training of 100 steps against PyTorch's: the largest single relative difference. */

@@ -19,7 +19,13 @@ import type { Values } from './golden.js'
 /** The seed of every case with random numbers; make.py knows it too. */
 const seed = 7
 
-export type ComputeType = 'float32' | 'float64'
+export type HalfType = 'bfloat16' | 'float16'
+export type ComputeType = 'float32' | 'float64' | HalfType
+
+/** How a case is run; `rounded` values are those that the half type holds, whatever type computes with them. */
+export interface Evaluation {
+  rounded?: HalfType
+}
 
 export interface Part {
   dtype: string
@@ -31,8 +37,17 @@ export type Result = Map<string, Part>
 
 type Inputs = (Tensor | null)[]
 
-export function makeInput(spec: InputSpec, values: ArrayLike<number>, dtype: ComputeType, device: DeviceName): Tensor {
+export function makeInput(
+  spec: InputSpec,
+  values: ArrayLike<number>,
+  dtype: ComputeType,
+  device: DeviceName,
+  { rounded }: Evaluation = {},
+): Tensor {
   const type = spec.dtype === 'float32' ? dtype : spec.dtype
+  if (rounded !== undefined && type === dtype && dtype !== rounded) {
+    return tensor(Float32Array.from(values), { shape: spec.shape, dtype: rounded, device }).to(dtype)
+  }
   const data = type === 'float64' ? Float64Array.from(values) : Float32Array.from(values)
   return tensor(data, { shape: spec.shape, dtype: type, device })
 }
@@ -59,7 +74,13 @@ export function inputValues(each: Case): (number[] | null)[] {
 }
 
 /** Outputs, gradients and overwritten inputs of a call, by part. */
-function partsOf(each: Case, inputs: Inputs, dtype: ComputeType, device: DeviceName): Map<string, Tensor> {
+function partsOf(
+  each: Case,
+  inputs: Inputs,
+  dtype: ComputeType,
+  device: DeviceName,
+  how: Evaluation = {},
+): Map<string, Tensor> {
   const outputs = callCase(each, inputs)
   const found = new Map<string, Tensor>()
   outputs.forEach((y, i) => {
@@ -70,7 +91,7 @@ function partsOf(each: Case, inputs: Inputs, dtype: ComputeType, device: DeviceN
     if (roots.length === 0) throw new Error(`no output of ${each.fn} has a gradient`)
     for (const { y, i } of roots) {
       const spec: InputSpec = { shape: [...y.shape], dtype: 'float32', kind: 'uniform', low: -1, high: 1 }
-      const gradient = makeInput(spec, outputGradient(each.name, i, spec.shape), dtype, device)
+      const gradient = makeInput(spec, outputGradient(each.name, i, spec.shape), y.dtype as ComputeType, device, how)
       y.backward({ gradient, retainGraph: y !== roots.at(-1)!.y })
     }
     for (const i of each.grad) {
@@ -82,8 +103,8 @@ function partsOf(each: Case, inputs: Inputs, dtype: ComputeType, device: DeviceN
 }
 
 /** Outputs, gradients and overwritten inputs of a case. */
-export function evaluate(each: Case, dtype: ComputeType, device: DeviceName): Promise<Result> {
-  return evaluateWith(each, dtype, device, (inputs) => partsOf(each, inputs, dtype, device))
+export function evaluate(each: Case, dtype: ComputeType, device: DeviceName, how: Evaluation = {}): Promise<Result> {
+  return evaluateWith(each, dtype, device, (inputs) => partsOf(each, inputs, dtype, device, how), how)
 }
 
 /** `evaluate` as a compiled function: each call of it is another run. */
@@ -99,10 +120,11 @@ async function evaluateWith(
   dtype: ComputeType,
   device: DeviceName,
   call: (inputs: Inputs) => Map<string, Tensor>,
+  how: Evaluation = {},
 ): Promise<Result> {
   const values = inputValues(each)
   const parts = tidy(() => {
-    const inputs = each.inputs.map((spec, i) => spec && makeInput(spec, values[i]!, dtype, device))
+    const inputs = each.inputs.map((spec, i) => spec && makeInput(spec, values[i]!, dtype, device, how))
     for (const i of each.grad) inputs[i]!.requiresGrad_()
     manualSeed(seed)
     return call(inputs)

@@ -7,6 +7,7 @@
 
 #include "backends/reference/kernels.hpp"
 #include "base/error.hpp"
+#include "core/half.hpp"
 #include "kernels.hpp"
 #include "reorder.hpp"
 
@@ -31,6 +32,7 @@ class CpuBackend final : public Backend {
           if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
             if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {kernel, ""};
           }
+          if (needsWidening(op, signature)) return {nullptr, "no kernel of the cpu backend computes it in a half type"};
           return {reference::prepare(each, signature), ""};
         },
         op);

@@ -17,20 +17,24 @@ void forLanes(Index lanes, F&& f) {
 }
 
 /// y += bias, a number for each channel; padded lanes stay as they are.
-inline void addBias(const ChannelView& view, const float* bias, float* y) {
+template <class T>
+void addBias(const ChannelView& view, const T* bias, T* y) {
   parallelRows(view.batch * view.blocks, view.positions * view.lanes, [&](Index from, Index to) {
     for (Index row = from; row < to; row++) {
       Index first = row % view.blocks * view.lanes, lanes = std::min(view.lanes, view.channels - first);
-      float* target = y + row * view.positions * view.lanes;
+      T* target = y + row * view.positions * view.lanes;
       if (view.lanes == 1) {
-        float value = bias[first];
+        const float value = static_cast<float>(bias[first]);
 #pragma omp simd
-        for (Index p = 0; p < view.positions; p++) target[p] += value;
+        for (Index p = 0; p < view.positions; p++) target[p] = static_cast<T>(static_cast<float>(target[p]) + value);
         continue;
       }
       for (Index p = 0; p < view.positions; p++) {
 #pragma omp simd
-        for (Index lane = 0; lane < lanes; lane++) target[p * view.lanes + lane] += bias[first + lane];
+        for (Index lane = 0; lane < lanes; lane++) {
+          T& each = target[p * view.lanes + lane];
+          each = static_cast<T>(static_cast<float>(each) + static_cast<float>(bias[first + lane]));
+        }
       }
     }
   });

@@ -21,11 +21,12 @@ struct Geometry {
   Dims x, weight, y, bias;
   DnnlDims stride, dilation, low, high;
   Index groups = 1;
+  DType dtype;
 
   template <class AnyConv>
-  Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y)
+  Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y, DType dtype)
       : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(dnnlDims(op.stride)), dilation(dnnlDims(op.dilation)),
-        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups) {
+        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups), dtype(dtype) {
     for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
     if (groups > 1) {
       weight[0] /= groups;
@@ -45,7 +46,7 @@ struct Geometry {
   // Whether Winograd's algorithm is worth a try: 3×3 windows at every position, channels enough.
   bool canTransform() const {
     int spatial = static_cast<int>(stride.size());
-    if (groups != 1 || spatial != 2 || x[1] < 16 || y[1] < 16) return false;
+    if (dtype != DType::float32 || groups != 1 || spatial != 2 || x[1] < 16 || y[1] < 16) return false;
     for (std::size_t i = 0; i < stride.size(); i++) {
       if (stride[i] != 1 || dilation[i] != 0 || weight[2 + static_cast<int>(i)] != 3) return false;
     }
@@ -93,7 +94,7 @@ struct WeightPlan {
 WeightPlan planWeight(Engine& engine, const MemoryDesc& desc, const Geometry& geometry, const Dims& shape, Effort effort) {
   if (auto format = weightFormat(desc, geometry)) return {engine.layouts.intern(*format, shape), false};
   // A compiled function can transform weights ahead of its runs, where they stay.
-  if (effort != Effort::eager && geometry.groups == 1) return {engine.internOpaque(desc), false};
+  if (effort != Effort::eager && geometry.groups == 1 && geometry.dtype == DType::float32) return {engine.internOpaque(desc), false};
   return {Layout{}, true};
 }
 
@@ -105,6 +106,12 @@ Layout layoutOf(Engine& engine, const MemoryDesc& desc, const Dims& shape) {
 
 bool isFast(const std::string& implementation) {
   return implementation.starts_with("jit") || implementation.starts_with("brg");
+}
+
+// Whether the primitive is worth having: bfloat16 only where the processor multiplies it itself, else float32 is faster.
+template <class Desc>
+bool isWanted(const Desc& desc, DType dtype) {
+  return desc && (dtype == DType::float32 || computesInHalf(desc));
 }
 
 // Makes a primitive desc with the activations as they lie, or in the layouts that oneDNN likes best where that is another
@@ -119,8 +126,10 @@ auto choose(const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& anyA, co
 }
 
 bool isSupported(const Signature& signature) {
+  const DType dtype = signature.inputs[0].dtype;
+  if (dtype != DType::float32 && dtype != DType::bfloat16) return false;
   for (const TensorDesc& desc : signature.inputs) {
-    if (desc.defined && (desc.dtype != DType::float32 || desc.elements() == 0)) return false;
+    if (desc.defined && (desc.dtype != dtype || desc.elements() == 0)) return false;
   }
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
 }
@@ -139,8 +148,8 @@ dnnl::primitive_attr attributesOf(Activation activation, bool hasResidual) {
 auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
                  algorithm how = algorithm::convolution_direct, const dnnl::primitive_attr& attributes = userScratchpad()) {
   using Forward = dnnl::convolution_forward;
-  MemoryDesc weight = anyDesc(g.weight);
-  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, how, x, weight, plainDesc(g.bias), y, g.stride, g.dilation, g.low, g.high)
+  MemoryDesc weight = anyDesc(g.weight, g.dtype);
+  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, how, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
                       : Forward::desc(prop_kind::forward_training, how, x, weight, y, g.stride, g.dilation, g.low, g.high);
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
@@ -220,7 +229,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
-  Geometry g(op, x.shape, weight.shape, y.shape);
+  Geometry g(op, x.shape, weight.shape, y.shape, x.dtype);
   g.fitEndPadding();
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
@@ -229,8 +238,8 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return makeForward(engine, g, hasBias, xDesc, yDesc, algorithm::convolution_direct, attributes);
   };
-  MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape);
-  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape), anyDesc(y.shape), make);
+  MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
+  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), make);
   using Forward = dnnl::convolution_forward;
   auto argumentsOf = [hasBias](const Forward::primitive_desc& desc) {
     std::vector<Primitive::Argument> arguments = {
@@ -241,16 +250,16 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   desc = fastest<Forward>(
       engine, "forward", signature, g, desc, threads,
       [&](algorithm how) { return makeForward(engine, g, hasBias, desc.src_desc(), desc.dst_desc(), how, attributes); }, argumentsOf);
-  if (!desc) return nullptr;
+  if (!isWanted(desc, g.dtype)) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
   auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Forward(desc), argumentsOf(desc), threads), plan.reorders,
-                                         plainDesc(g.weight), desc.weights_desc(), desc.weights_desc().get_size(), threads);
-  auto elements = static_cast<Index>(desc.dst_desc().get_size() / sizeof(float));
-  auto run = [launch, hasResidual, elements](const Run& run) {
+                                         plainDesc(g.weight, g.dtype), desc.weights_desc(), desc.weights_desc().get_size(), threads);
+  auto bytes = static_cast<Index>(desc.dst_desc().get_size());
+  auto run = [launch, hasResidual, bytes](const Run& run) {
     // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
-    if (hasResidual && run.out<float>(0) != run.in<float>(3)) {
-      parallelFor(elements, grainElements, [&](Index from, Index to) { std::copy(run.in<float>(3) + from, run.in<float>(3) + to, run.out<float>(0) + from); });
+    if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
+      parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
     }
     launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)}, launch->scratch(run));
   };
@@ -272,7 +281,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined;
-  Geometry g(op, dx.shape, weight.shape, dy.shape);
+  Geometry g(op, dx.shape, weight.shape, dy.shape, dy.dtype);
   g.fitEndPadding();
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
@@ -280,20 +289,20 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   auto makeWith = [&](algorithm how, const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
     auto forward = makeForward(engine, g, false, dxDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    Backward::desc desc(how, dxDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    Backward::desc desc(how, dxDesc, anyDesc(g.weight, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
   auto make = [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
     return makeWith(algorithm::convolution_direct, dyDesc, dxDesc);
   };
-  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape), anyDesc(dy.shape), anyDesc(dx.shape), make);
+  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype), make);
   auto argumentsOf = [](const Backward::primitive_desc& desc) {
     return std::vector<Primitive::Argument>{
         {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   };
   desc = fastest<Backward>(
       engine, "backward data", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.diff_dst_desc(), desc.diff_src_desc()); }, argumentsOf);
-  if (!desc) return nullptr;
+  if (!isWanted(desc, g.dtype)) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
   Layout dxLayout = layoutOf(engine, desc.diff_src_desc(), dx.shape);
@@ -302,11 +311,16 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   auto view = engine.view(result);
   if (hasBias && !view) return nullptr;
   Primitive conv(engine, desc, Backward(desc), argumentsOf(desc), threads);
-  auto launch = std::make_shared<Launch>(engine, std::move(conv), plan.reorders, plainDesc(g.weight), desc.weights_desc(),
+  auto launch = std::make_shared<Launch>(engine, std::move(conv), plan.reorders, plainDesc(g.weight, g.dtype), desc.weights_desc(),
                                          desc.weights_desc().get_size(), threads);
-  auto run = [launch, hasBias, view](const Run& run) {
+  auto run = [launch, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
     launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0)}, launch->scratch(run));
-    if (hasBias) addBias(*view, run.in<float>(2), run.out<float>(0));
+    if (!hasBias) return;
+    if (isHalf) {
+      addBias(*view, run.in<BFloat16>(2), run.out<BFloat16>(0));
+    } else {
+      addBias(*view, run.in<float>(2), run.out<float>(0));
+    }
   };
   auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
   kernel->inputLayouts = {layoutOf(engine, desc.diff_dst_desc(), dy.shape), plan.layout, Layout{}};
@@ -319,7 +333,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
   bool hasBias = op.bias;
-  Geometry g(op, x.shape, dw.shape, dy.shape);
+  Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
   g.fitEndPadding();
   int threads = threadsForWork(engine, g.multiplyAdds());
   ThreadScope scope(threads);
@@ -327,14 +341,14 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   auto makeWith = [&](algorithm how, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
     auto forward = makeForward(engine, g, hasBias, xDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    auto desc = hasBias ? Backward::desc(how, xDesc, anyDesc(g.weight), plainDesc(g.bias), dyDesc, g.stride, g.dilation, g.low, g.high)
-                        : Backward::desc(how, xDesc, anyDesc(g.weight), dyDesc, g.stride, g.dilation, g.low, g.high);
+    auto desc = hasBias ? Backward::desc(how, xDesc, anyDesc(g.weight, g.dtype), plainDesc(g.bias, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high)
+                        : Backward::desc(how, xDesc, anyDesc(g.weight, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
   auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
     return makeWith(algorithm::convolution_direct, xDesc, dyDesc);
   };
-  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape), anyDesc(dy.shape), make);
+  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype), make);
   auto argumentsOf = [hasBias](const Backward::primitive_desc& desc) {
     std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
                                                   {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
@@ -344,11 +358,11 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   };
   desc = fastest<Backward>(
       engine, "backward weights", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.src_desc(), desc.diff_dst_desc()); }, argumentsOf);
-  if (!desc) return nullptr;
+  if (!isWanted(desc, g.dtype)) return nullptr;
 
   WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape, Effort::eager);
   auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Backward(desc), argumentsOf(desc), threads), plan.reorders,
-                                         desc.diff_weights_desc(), plainDesc(g.weight), desc.diff_weights_desc().get_size(), threads);
+                                         desc.diff_weights_desc(), plainDesc(g.weight, g.dtype), desc.diff_weights_desc().get_size(), threads);
   auto run = [launch, hasBias](const Run& run) {
     void* dw = launch->reorder ? run.workspace : run.out<void>(0);
     launch->conv.run({run.in<void>(0), run.in<void>(1), dw, hasBias ? run.out<void>(1) : nullptr}, launch->scratch(run));

@@ -44,12 +44,12 @@ Format canonical(const Format& format, const Dims& shape) {
       steps.push_back({format[i].axis, extents[i]});
     }
   }
-  // The first step of an axis takes what is left where the axis is not padded.
+  // The first step of an axis takes what is left where the axis is padded no further than its other steps ask for.
   std::vector<bool> seen(static_cast<std::size_t>(shape.size()));
   for (Step& step : steps) {
     auto axis = static_cast<std::size_t>(step.axis);
-    bool isOnly = step.block == padded[step.axis];
-    if (!seen[axis] && (!isOnly || padded[step.axis] == shape[step.axis])) step.block = 0;
+    Index rest = padded[step.axis] / step.block;
+    if (!seen[axis] && (shape[step.axis] + rest - 1) / rest == step.block) step.block = 0;
     seen[axis] = true;
   }
   bool isRowMajor = true;

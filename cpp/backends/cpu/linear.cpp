@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "gemm.hpp"
+#include "half_linear.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "sweep.hpp"
@@ -19,7 +20,8 @@ int threadsFor(const Engine& engine, double multiplyAdds) {
 
 }  // namespace
 
-KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) {
+KernelPtr prepare(const Linear& op, const Signature& signature, Engine& engine) {
+  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
   Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || !gemm.isSupported()) return nullptr;
@@ -34,6 +36,7 @@ KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) {
 }
 
 KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
+  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
   const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
   Index rows = x.slice(0, x.size() - 1).product(), outputs = dy.back();
   Gemm gemm{.transposeA = true, .m = outputs, .n = x.back(), .k = rows};
@@ -58,6 +61,7 @@ KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, En
 }
 
 KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) {
+  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   int rankA = a.size(), rankB = b.size();
   Gemm gemm{.transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),

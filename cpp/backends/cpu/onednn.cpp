@@ -105,6 +105,11 @@ std::string implementation(const dnnl::primitive_desc_base& desc) {
   return name ? name : "";
 }
 
+bool computesInHalf(const dnnl::primitive_desc_base& desc) {
+  std::string name = implementation(desc);
+  return name.find("core_bf16") != std::string::npos || name.find("amx") != std::string::npos;
+}
+
 dnnl::primitive_attr userScratchpad() {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

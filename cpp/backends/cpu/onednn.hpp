@@ -24,6 +24,8 @@ std::optional<Format> formatOf(const MemoryDesc& desc);
 
 /// The first word of the name that oneDNN gives to the implementation it chose, "jit:avx2".
 std::string implementation(const dnnl::primitive_desc_base& desc);
+/// Whether the implementation multiplies bfloat16 by instructions of this processor, rather than by way of float32.
+bool computesInHalf(const dnnl::primitive_desc_base& desc);
 /// Attributes that make a primitive take its scratch memory from us: the library's own would be shared between threads.
 dnnl::primitive_attr userScratchpad();
 

@@ -1,4 +1,4 @@
-// Ops that move elements: concatenation and slices (also of blocked channels), permutation, expansion, selection, type conversion.
+// Ops that move elements: concatenation and slices (also of blocked channels), permutation, expansion, selection.
 #include <cstring>
 
 #include "channels.hpp"
@@ -260,23 +260,6 @@ KernelPtr prepare(const Where&, const Signature& signature, Engine&) {
       });
     });
   });
-}
-
-KernelPtr prepare(const Cast& op, const Signature& signature, Engine&) {
-  DType from = signature.inputs[0].dtype;
-  if (op.dtype != DType::float32 || (from != DType::boolean && from != DType::uint8 && from != DType::int32)) return nullptr;
-  Index count = signature.outputs[0].elements();
-  auto make = [&]<class T>(T) -> KernelPtr {
-    return makeKernel(signature, [count](const Run& run) {
-      const T* x = run.in<T>(0);
-      float* y = run.out<float>(0);
-      parallelFor(count, grainElements, [=](Index begin, Index end) {
-#pragma omp simd
-        for (Index i = begin; i < end; i++) y[i] = static_cast<float>(x[i]);
-      });
-    });
-  };
-  return from == DType::int32 ? make(std::int32_t{}) : make(std::uint8_t{});
 }
 
 }  // namespace cnn::cpu

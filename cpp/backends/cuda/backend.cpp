@@ -1,6 +1,8 @@
 // CudaBackend: finds the kernel of each op, owns the device's memory, and brings back what kernels found wrong.
 #include "backend.hpp"
 
+#include <algorithm>
+
 #include "capture.hpp"
 #include "check.hpp"
 #include "kernels.hpp"
@@ -19,6 +21,28 @@ std::string describe(const cudaDeviceProp& properties) {
               runtime / 1000, ".", runtime % 1000 / 10, " on ", properties.name);
 }
 
+bool isHalfTensor(const TensorDesc& desc) { return desc.defined && isHalf(desc.dtype); }
+
+bool anyHalf(std::span<const TensorDesc> descs) { return std::any_of(descs.begin(), descs.end(), isHalfTensor); }
+
+// Where kernels that read halves would take a half tensor for a float32 one: norms keep parameters and running statistics in float32,
+// and what adds up at positions adds in float32 or wider. The core then widens.
+bool expectsFloat(const Op& op, std::span<const TensorDesc> inputs) {
+  return std::visit(
+      [&]<class O>(const O&) {
+        auto isOneOf = []<class... Some>(std::variant<Some...>*) { return (std::is_same_v<O, Some> || ...); };
+        if constexpr (isOneOf(static_cast<std::variant<ScatterAdd, IndexAdd, MaxUnpool>*>(nullptr))) return anyHalf(inputs);
+        if constexpr (isOneOf(static_cast<std::variant<BatchNorm, BatchNormActivation>*>(nullptr))) return anyHalf(inputs.subspan(1, 4));
+        if constexpr (isOneOf(static_cast<std::variant<GroupNorm, LayerNorm>*>(nullptr))) return anyHalf(inputs.subspan(1));
+        if constexpr (isOneOf(static_cast<std::variant<BatchNormBackward, GroupNormBackward, LayerNormBackward>*>(nullptr))) {
+          return anyHalf(inputs.subspan(2));
+        }
+        if constexpr (std::is_same_v<O, BatchNormActivationBackward>) return anyHalf(inputs.subspan(2, 4));
+        return false;
+      },
+      op);
+}
+
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int ordinal, const Switches& switches) : engine_(ordinal, switches), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
@@ -30,6 +54,7 @@ class CudaBackend final : public Backend {
   std::string description() const override { return describe(engine_.properties); }
 
   Prepared prepare(const Op& op, const Signature& signature) override {
+    if (expectsFloat(op, signature.inputs)) return {nullptr, "its kernels take this tensor in float32 alone"};
     std::lock_guard lock(engine_.preparing);
     engine_.enter();
     return std::visit(

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/error.hpp"
+#include "core/half.hpp"
 #include "loops.hpp"
 
 namespace cnn {
@@ -16,6 +17,7 @@ class ReferenceBackend final : public Backend {
   std::string description() const override { return "plain loops, one thread"; }
 
   Prepared prepare(const Op& op, const Signature& signature) override {
+    if (needsWidening(op, signature)) return {nullptr, "the plain loops compute in float32 and float64"};
     return {std::visit([&](const auto& each) { return reference::prepare(each, signature); }, op), {}};
   }
 

@@ -10,6 +10,8 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     const Conv* conv = rewrite.as<Conv>(n);
     if (!conv) continue;
     const Node node = rewrite.node(n);
+    // A half weight would be rounded once more by what is folded into it.
+    if (isHalf(rewrite.graph[node.inputs[1]].desc.dtype)) continue;
     int next = rewrite.onlyReader(node.outputs[0]);
     const BatchNorm* norm = rewrite.as<BatchNorm>(next);
     if (!norm || norm->training || rewrite.node(next).inputs[0] != node.outputs[0]) continue;
