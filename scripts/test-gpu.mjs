@@ -21,7 +21,20 @@ const { values: options } = parseArgs({
 
 const suites = options.quick
   ? ['update']
-  : ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order', 'event-loop', 'trainer']
+  : [
+      'ops',
+      'compile-ops',
+      'half',
+      'update',
+      'training-parity',
+      'random',
+      'second-order',
+      'bad-input',
+      'autocast',
+      'grad-scaler',
+      'event-loop',
+      'trainer',
+    ]
 const workloads = options.quick
   ? ['lenet:train:1']
   : ['cifar', 'resnet34', 'mobilenetv2'].flatMap((net) => [`${net}:train:16`, `${net}:infer:16`, `${net}:train:64`])

@@ -61,7 +61,19 @@ if (missing) {
   console.log(`skipped: the plugin on the simulated CUDA device, since ${missing}`)
   test.skip('the plugin on the simulated CUDA device', (t) => t.fail(missing))
 } else {
-  for (const word of ['ops', 'compile-ops', 'update', 'training-parity', 'random', 'second-order', 'bad-input']) {
+  for (const word of [
+    'ops',
+    'compile-ops',
+    'update',
+    'training-parity',
+    'random',
+    'second-order',
+    'bad-input',
+    'half',
+    'autocast',
+    'grad-scaler',
+    'trainer',
+  ]) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))
   }
   // what depends on the order of blocks and threads, and the kernels that stand in for cuDNN

@@ -235,8 +235,9 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
   const Plan& plan = *plan_;
   if (!resident_ || resident_->plan != plan_) {
     auto fresh = std::make_shared<Resident>(device.backend(), plan_);
-    for (const Tensor& each : given) fresh->inputs.push_back(Tensor::ofBytes(recording_.device, each->storage->bytes()));
-    for (std::size_t bytes : plan.resultBytes) fresh->results.push_back(Tensor::ofBytes(recording_.device, bytes));
+    auto lease = [&](std::size_t bytes) { return std::make_unique<Lease>(device.allocator(), bytes); };
+    for (const Tensor& each : given) fresh->inputs.push_back(lease(each->storage->bytes()));
+    for (std::size_t bytes : plan.resultBytes) fresh->results.push_back(lease(bytes));
     retire();
     resident_ = std::move(fresh);
   }
@@ -250,11 +251,11 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
   };
   std::vector<Transfer> before, after;
   for (std::size_t i = 0; i < given.size(); i++) {
-    void* to = resident.inputs[i]->storage->data();
+    void* to = resident.inputs[i]->memory();
     launch.inputs.push_back(to);
     before.push_back({device.reorder(given[i].desc(), given[i].desc()), given[i]->storage->data(), to});
   }
-  for (const Tensor& each : resident.results) launch.results.push_back(each->storage->data());
+  for (const auto& each : resident.results) launch.results.push_back(each->memory());
   for (const Plan::Output& output : plan.outputs) {
     if (output.place.kind != Place::Kind::result) continue;
     after.push_back({device.reorder(output.desc, output.desc), launch.results[output.place.at], results[output.place.at]->storage->data()});

@@ -38,7 +38,7 @@ class Program {
   struct Resident {
     Resident(Backend& backend, std::shared_ptr<const Plan> plan) : plan(std::move(plan)), replay(backend) {}
     std::shared_ptr<const Plan> plan;
-    Tensors inputs, results;
+    std::vector<std::unique_ptr<Lease>> inputs, results;  // no tensors: the queue must not be the last to hold its device
     std::shared_ptr<Lease> arena;
     Replay replay;  // goes first
   };

@@ -31,7 +31,7 @@ bool expectsFloat(const Op& op, std::span<const TensorDesc> inputs) {
   return std::visit(
       [&]<class O>(const O&) {
         auto isOneOf = []<class... Some>(std::variant<Some...>*) { return (std::is_same_v<O, Some> || ...); };
-        if constexpr (isOneOf(static_cast<std::variant<ScatterAdd, IndexAdd, MaxUnpool>*>(nullptr))) return anyHalf(inputs);
+        if constexpr (isOneOf(static_cast<std::variant<ArgReduce, ScatterAdd, IndexAdd, MaxUnpool>*>(nullptr))) return anyHalf(inputs);
         if constexpr (isOneOf(static_cast<std::variant<BatchNorm, BatchNormActivation>*>(nullptr))) return anyHalf(inputs.subspan(1, 4));
         if constexpr (isOneOf(static_cast<std::variant<GroupNorm, LayerNorm>*>(nullptr))) return anyHalf(inputs.subspan(1));
         if constexpr (isOneOf(static_cast<std::variant<BatchNormBackward, GroupNormBackward, LayerNormBackward>*>(nullptr))) {
