@@ -49,7 +49,7 @@ export async function cudaLibraries({ install = false, env = process.env, print 
   mkdirSync(path.dirname(root), { recursive: true })
   const { status, output } = await run(
     python,
-    ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', unfinished, ...wheels],
+    ['-m', 'pip', 'install', '--quiet', '--retries', '1', '--no-deps', '--target', unfinished, ...wheels],
     { env },
   )
   if (status === 0 && !isComplete(root)) {
