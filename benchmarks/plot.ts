@@ -24,6 +24,9 @@ const least = rows.map(({ workload }) => {
   return { workload, ratio: Math.min(...ratios) }
 })
 
+const peers = [...new Set(points.map(({ peer }) => peer))].sort()
+const colors = ['#0072b2', '#56b4e9', '#d55e00', '#009e73', '#cc79a7']
+
 const chart = Plot.plot({
   document,
   width: 760,
@@ -31,10 +34,17 @@ const chart = Plot.plot({
   marginLeft: 150,
   marginRight: 40,
   style: { fontSize: '12px', fontFamily: 'sans-serif', background: 'white' } as unknown as string,
-  x: { type: 'log', label: 'our speed over theirs', grid: true, ticks: [0.5, 1, 2, 4, 8], tickFormat: '~g' },
+  x: {
+    type: 'log',
+    domain: [0.4, Math.max(8, ...points.map(({ ratio }) => ratio))],
+    label: 'our speed over theirs',
+    grid: true,
+    ticks: [0.5, 1, 2, 4, 8],
+    tickFormat: (ratio: number) => String(ratio),
+  },
   y: { label: null, domain: rows.map(({ workload }) => workload) },
-  color: { legend: false, range: ['#0072b2', '#56b4e9', '#d55e00', '#009e73', '#cc79a7'] },
-  symbol: { legend: false },
+  color: { legend: false, domain: peers, range: colors },
+  symbol: { legend: false, domain: peers },
   marks: [
     Plot.ruleX([1], { strokeWidth: 1.5 }),
     Plot.dot(points, { x: 'ratio', y: 'workload', stroke: 'peer', symbol: 'peer', r: 4 }),
@@ -42,10 +52,8 @@ const chart = Plot.plot({
   ],
 })
 // The legend as text: a picture by itself has no page to stand beside it.
-const peers = [...new Set(points.map(({ peer }) => peer))]
-const colors = ['#0072b2', '#56b4e9', '#d55e00', '#009e73', '#cc79a7']
 chart.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
 const key = peers
-  .map((peer, i) => `<text x="${160 + 130 * i}" y="14" fill="${colors[i]}" font-weight="bold">${peer}</text>`)
+  .map((peer, i) => `<text x="${180 + 130 * i}" y="14" fill="${colors[i]}" font-weight="bold">${peer}</text>`)
   .join('')
 writeFileSync(target, `${chart.outerHTML.replace('</svg>', `${key}</svg>`)}\n`)

@@ -31,3 +31,13 @@ def lenet():
 
 # name: constructor, (C, H, W), classes
 NETS = {"cifar": (cifar, (3, 32, 32), 10), "lenet": (lenet, (1, 32, 32), 10)}
+
+# The larger ones are torchvision's, where it is installed.
+try:
+    from torchvision import models
+
+    NETS["resnet34"] = (models.resnet34, (3, 224, 224), 1000)
+    NETS["mobilenetv2"] = (lambda: models.mobilenet_v2(dropout=0), (3, 224, 224), 1000)
+    NETS["vgg16"] = (models.vgg16, (3, 224, 224), 1000)
+except (ImportError, RuntimeError):  # absent, or made for another torch
+    pass
