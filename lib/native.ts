@@ -21,10 +21,6 @@ function missingInstructions(): string[] {
   return flags.filter((flag) => !present.has(flag))
 }
 
-// OpenMP's threads spin at every barrier. Where another process keeps a core busy, each then waits for a scheduler tick (4 ms),
-// so they spin but briefly. libgomp reads this once, when the addon brings it in.
-if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '1000'
-
 function open(): Native {
   const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
   if (!existsSync(file)) throw new Error(`node-cudnn: the native addon is not built (${file}); ${again}`)

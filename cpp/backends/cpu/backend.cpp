@@ -1,13 +1,13 @@
 // CpuBackend: finds the kernel of each op and owns aligned memory.
 #include "backend.hpp"
 
-#include <omp.h>
-
 #include <new>
+#include <optional>
 
 #include "backends/reference/kernels.hpp"
 #include "base/error.hpp"
 #include "core/half.hpp"
+#include "crew.hpp"
 #include "kernels.hpp"
 #include "reorder.hpp"
 
@@ -59,12 +59,15 @@ class CpuBackend final : public Backend {
 
   void startThread(int threads) override {
     if (threads > 0) engine_.threads = threads;
-    omp_set_num_threads(engine_.threads);
+    cpu::setThreadLimit(engine_.threads);
+    crew_.emplace(engine_.threads);
+    cpu::Crew::setCurrent(&*crew_);
   }
 
  private:
   static constexpr std::align_val_t alignment{64};
-  cpu::Engine engine_{omp_get_max_threads()};  // OMP_NUM_THREADS, or the number of cores
+  cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores
+  std::optional<cpu::Crew> crew_;              // the queue's thread and its helpers
 };
 
 }  // namespace

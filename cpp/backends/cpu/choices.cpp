@@ -29,12 +29,12 @@ void Choices::read() {
   std::ifstream in(file_);
   for (std::string line; std::getline(in, line);) {
     std::size_t tab = line.rfind('\t');
-    if (tab == std::string::npos || tab + 2 != line.size() || (line[tab + 1] != '0' && line[tab + 1] != '1')) continue;  // cut off, or not ours
-    known_.try_emplace(line.substr(0, tab), line[tab + 1] == '1');
+    if (tab == std::string::npos || tab + 2 != line.size() || line[tab + 1] < '0' || line[tab + 1] > '9') continue;  // cut off, or not ours
+    known_.try_emplace(line.substr(0, tab), line[tab + 1] - '0');
   }
 }
 
-std::optional<bool> Choices::find(const std::string& key) {
+std::optional<int> Choices::find(const std::string& key) {
   std::lock_guard lock(mutex_);
   read();
   auto found = known_.find(key);
@@ -42,13 +42,13 @@ std::optional<bool> Choices::find(const std::string& key) {
 }
 
 // One write of less than a page, at the end: processes that do so at once don't mix their lines.
-void Choices::keep(const std::string& key, bool choice) {
+void Choices::keep(const std::string& key, int choice) {
   std::lock_guard lock(mutex_);
   known_.insert_or_assign(key, choice);
   if (file_.empty()) return;
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(file_).parent_path(), ignored);
-  std::ofstream(file_, std::ios::app) << (key + (choice ? "\t1\n" : "\t0\n"));
+  std::ofstream(file_, std::ios::app) << key << '\t' << choice << '\n';
 }
 
 std::string processorName() {

@@ -8,22 +8,22 @@
 
 namespace cnn::cpu {
 
-/// Lines `key<tab>0|1`. A file that can't be read or written is done without.
+/// Lines `key<tab>number`, the number one digit. A file that can't be read or written is done without.
 class Choices {
  public:
   /// NODE_CUDNN_CHOICES, or node-cudnn/choices in the user's cache folder; an empty one keeps choices for this process alone.
   static std::string defaultFile();
 
   explicit Choices(std::string file = defaultFile()) : file_(std::move(file)) {}
-  std::optional<bool> find(const std::string& key);
-  void keep(const std::string& key, bool choice);
+  std::optional<int> find(const std::string& key);
+  void keep(const std::string& key, int choice);
 
  private:
   void read();
 
   std::string file_;
   std::mutex mutex_;
-  std::map<std::string, bool> known_;
+  std::map<std::string, int> known_;
   bool isRead_ = false;
 };
 

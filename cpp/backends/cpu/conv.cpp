@@ -5,9 +5,10 @@
 
 #include "base/error.hpp"
 #include "channels.hpp"
+#include "conv_geometry.hpp"
 #include "kernels.hpp"
-#include "onednn.hpp"
 #include "parallel.hpp"
+#include "team.hpp"
 
 namespace cnn::cpu {
 
@@ -15,75 +16,6 @@ namespace {
 
 using dnnl::algorithm;
 using dnnl::prop_kind;
-
-// The sizes of a convolution in oneDNN's terms: grouped weights have an axis more, [G, O/G, C/G, kernel…].
-struct Geometry {
-  Dims x, weight, y, bias;
-  DnnlDims stride, dilation, low, high;
-  Index groups = 1;
-  DType dtype;
-
-  template <class AnyConv>
-  Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y, DType dtype)
-      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(dnnlDims(op.stride)), dilation(dnnlDims(op.dilation)),
-        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups), dtype(dtype) {
-    for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
-    if (groups > 1) {
-      weight[0] /= groups;
-      weight.insert(0, groups);
-    }
-  }
-
-  // What lies beyond the last window is not read: the end padding that makes the sizes fit exactly.
-  void fitEndPadding() {
-    for (std::size_t i = 0; i < stride.size(); i++) {
-      int axis = static_cast<int>(i) + 2;
-      Index kernel = (weight[weight.size() - static_cast<int>(stride.size()) + static_cast<int>(i)] - 1) * (dilation[i] + 1) + 1;
-      high[i] = (y[axis] - 1) * stride[i] + kernel - x[axis] - low[i];
-    }
-  }
-
-  // Whether Winograd's algorithm is worth a try: 3×3 windows at every position, channels enough.
-  bool canTransform() const {
-    int spatial = static_cast<int>(stride.size());
-    if (dtype != DType::float32 || groups != 1 || spatial != 2 || x[1] < 16 || y[1] < 16) return false;
-    for (std::size_t i = 0; i < stride.size(); i++) {
-      if (stride[i] != 1 || dilation[i] != 0 || weight[2 + static_cast<int>(i)] != 3) return false;
-    }
-    return true;
-  }
-
-  double multiplyAdds() const {
-    return static_cast<double>(y.product()) * static_cast<double>(weight.product()) / static_cast<double>(y[1]);
-  }
-};
-
-// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
-std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry) {
-  auto format = formatOf(desc);
-  if (!format || geometry.groups == 1) return format;
-  Index outputs = geometry.weight[1];
-  std::vector<Index> extents = extentsOf(*format, geometry.weight);
-  bool blocksGroups = false, seenOutput = false;
-  Index paddedOutputs = 1;
-  Format joined;
-  for (std::size_t i = 0; i < format->size(); i++) {
-    Step step = (*format)[i];
-    if (step.axis == 0) {
-      blocksGroups = blocksGroups || step.block != 0;
-      if (seenOutput) return std::nullopt;  // the output axis would be the slower one
-      joined.push_back({0, step.block});
-    } else if (step.axis == 1) {
-      seenOutput = true;
-      paddedOutputs *= extents[i];
-      joined.push_back({0, extents[i]});
-    } else {
-      joined.push_back({step.axis - 1, step.block});
-    }
-  }
-  if (seenOutput && (blocksGroups || paddedOutputs != outputs)) return std::nullopt;
-  return joined;
-}
 
 // How a tensor of the door's is handed to a primitive: in a layout of its own, or plain and reordered inside the kernel.
 struct WeightPlan {
@@ -154,60 +86,12 @@ auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const Me
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
-// Seconds that a primitive takes, the least of three runs, on memory of its own.
-template <class AnyConv, class Desc>
-double secondsOf(const Engine& engine, const Desc& desc, const std::vector<Primitive::Argument>& arguments, int threads) {
-  Primitive primitive(engine, desc, AnyConv(desc), arguments, threads);
-  std::vector<std::vector<float>> memory;
-  for (const auto& argument : arguments) memory.emplace_back(argument.desc.get_size() / sizeof(float) + 16, 0.5f);
-  memory.emplace_back(primitive.scratchBytes() / sizeof(float) + 16);
-  auto aligned64 = [](std::vector<float>& each) {
-    auto address = reinterpret_cast<std::uintptr_t>(each.data());
-    return reinterpret_cast<void*>((address + 63) / 64 * 64);
-  };
-  double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 4; i++) {  // the first warms up
-    auto start = std::chrono::steady_clock::now();
-    primitive.run({aligned64(memory[0]), aligned64(memory[1]), aligned64(memory[2]), memory.size() > 4 ? aligned64(memory[3]) : nullptr},
-                  aligned64(memory.back()));
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    if (i > 0) least = std::min(least, seconds.count());
-  }
-  return least;
-}
-
-// Winograd's algorithm in place of the direct one, where it exists for the same layouts and was found faster here. `make(how)` makes the desc,
-// `argumentsOf(desc)` names its memory.
-template <class AnyConv, class Desc, class Make, class ArgumentsOf>
-Desc fastest(Engine& engine, std::string_view kind, const Signature& signature, const Geometry& g, const Desc& direct, int threads, Make make, ArgumentsOf argumentsOf) {
-  bool isCandidate = signature.effort == Effort::winograd && g.canTransform();
-  if (!direct || !isCandidate) return direct;
-  Desc transformed = make(algorithm::convolution_winograd);
-  if (!transformed || implementation(transformed).find("wino") == std::string::npos) return direct;
-  const dnnl_version_t& version = *dnnl_version();
-  std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
-                         kind, " ", g.x, " to ", g.y, ", ", implementation(transformed), " or ", implementation(direct));
-  std::optional<bool> known = engine.choices.find(key);
-  if (!known) {
-    double gain = secondsOf<AnyConv>(engine, direct, argumentsOf(direct), threads) / secondsOf<AnyConv>(engine, transformed, argumentsOf(transformed), threads);
-    known = gain > 1.05;
-    engine.choices.keep(key, *known);
-  }
-  return *known ? transformed : direct;
-}
-
-// A convolution primitive and, where its weights have an order of oneDNN's own, the reorder between that and the plain one.
-// It runs in a workspace of [reordered weights | scratch memory].
+// A convolution made ready: its primitives and, where the weights have an order of oneDNN's own, the reorder between that and the plain
+// one. It runs in a workspace of [reordered weights | scratch memory].
 struct Launch {
-  Primitive conv, reorder;
+  Team conv;
+  Primitive reorder;
   std::size_t scratchAt = 0;
-
-  Launch(const Engine& engine, Primitive made, bool reorders, const MemoryDesc& from, const MemoryDesc& to, std::size_t weightBytes, int threads)
-      : conv(std::move(made)) {
-    if (!reorders) return;
-    reorder = makeReorder(engine, from, to, threads);
-    scratchAt = aligned(weightBytes);
-  }
 
   std::size_t workspaceBytes() const { return scratchAt + std::max(conv.scratchBytes(), reorder.scratchBytes()); }
   void* scratch(const Run& run) const { return run.workspace ? static_cast<char*>(run.workspace) + scratchAt : nullptr; }
@@ -219,9 +103,187 @@ struct Launch {
   }
 };
 
-}  // namespace
+// One way to compute a convolution.
+struct Candidate {
+  std::string name;
+  std::shared_ptr<Launch> launch;
+  Layout weight;
+  std::array<std::size_t, 4> bytes{};  // of each argument
+};
 
-namespace {
+// Seconds that a candidate takes, the least of three runs, on memory of its own.
+double secondsOf(const Candidate& candidate) {
+  std::vector<std::vector<float>> memory;
+  auto aligned64 = [&](std::size_t bytes) {
+    memory.emplace_back(bytes / sizeof(float) + 16, 0.5f);
+    auto address = reinterpret_cast<std::uintptr_t>(memory.back().data());
+    return reinterpret_cast<void*>((address + 63) / 64 * 64);
+  };
+  std::array<const void*, 4> pointers{};
+  for (std::size_t i = 0; i < pointers.size(); i++) pointers[i] = aligned64(candidate.bytes[i]);
+  void* scratch = aligned64(candidate.launch->conv.scratchBytes());
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 4; i++) {  // the first warms up
+    auto start = std::chrono::steady_clock::now();
+    candidate.launch->conv.run(pointers, scratch);
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (i > 0) least = std::min(least, seconds.count());
+  }
+  return least;
+}
+
+// The fastest here, as timed once on this machine; the earlier of two that are level.
+const Candidate& fastest(Engine& engine, std::string_view kind, const Geometry& g, const std::vector<Candidate>& candidates, int threads) {
+  if (candidates.size() == 1) return candidates[0];
+  const dnnl_version_t& version = *dnnl_version();
+  std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
+                         kind, " ", g.x, " to ", g.y, ":");
+  for (const Candidate& each : candidates) key += " " + each.name;
+  std::optional<int> known = engine.choices.find(key);
+  if (!known || *known >= static_cast<int>(candidates.size())) {
+    Crew crew(threads);
+    Crew* before = Crew::setCurrent(&crew);
+    std::size_t best = 0;
+    double least = secondsOf(candidates[0]);
+    for (std::size_t i = 1; i < candidates.size(); i++) {
+      double seconds = secondsOf(candidates[i]);
+      if (seconds * 1.05 >= least) continue;
+      least = seconds;
+      best = i;
+    }
+    Crew::setCurrent(before);
+    known = static_cast<int>(best);
+    engine.choices.keep(key, *known);
+  }
+  return candidates[static_cast<std::size_t>(*known)];
+}
+
+// The format of weights whose outermost step goes over the output channels, so that those of some channels lie in one run; nothing for others.
+std::optional<Format> outputsFirst(const MemoryDesc& desc, const Geometry& geometry) {
+  auto format = weightFormat(desc, geometry);
+  if (!format) return std::nullopt;
+  bool hasStep = std::any_of(format->begin(), format->end(), [](Step step) { return step.axis == 0 && step.block == 0; });
+  if (!hasStep) format->insert(format->begin(), {0, 0});  // a single block
+  return format->front().axis == 0 ? format : std::nullopt;
+}
+
+enum class Direction { forward, backwardData, backwardWeight };
+
+constexpr std::string_view nameOf(Direction direction) {
+  return direction == Direction::forward ? "forward" : direction == Direction::backwardData ? "backward data" : "backward weights";
+}
+
+// Makes the candidates for one convolution whose activations lie in known layouts.
+template <class AnyConv>
+class Maker {
+ public:
+  using Desc = typename AnyConv::primitive_desc;
+  // The desc of a convolution of this geometry, its activations in those descs; empty where oneDNN has nothing.
+  using Describe = std::function<Desc(const Geometry&, const MemoryDesc& x, const MemoryDesc& y, algorithm)>;
+  // The arguments of the primitive in the order in which pointers come, and the places of x, weight, y and bias among them (-1: none).
+  using ArgumentsOf = std::function<std::vector<Primitive::Argument>(const Desc&)>;
+  struct Order {
+    int x, weight, y, bias;
+  };
+
+  Maker(Engine& engine, const Signature& signature, Direction direction, const Geometry& whole, const Dims& plainWeight, Layout x, Layout y, int threads, Order order,
+        Describe describe, ArgumentsOf argumentsOf)
+      : engine_(engine), signature_(signature), direction_(direction), whole_(whole), plainWeight_(plainWeight), x_(x), y_(y), threads_(threads), order_(order),
+        describe_(std::move(describe)), argumentsOf_(std::move(argumentsOf)) {}
+
+  // Nothing where oneDNN has no such implementation, or would do the pieces by another one than the whole, which `direct` describes.
+  std::optional<Candidate> make(const std::vector<Part>& parts, algorithm how, const Desc& direct) const {
+    bool isWhole = parts.size() == 1, sharesWeights = parts.back().output == 0;
+    int threads = isWhole ? threads_ : 1;
+    ThreadScope scope(threads);
+    auto launch = std::make_shared<Launch>();
+    std::vector<Desc> descs;
+    for (const Part& part : parts) {
+      const Geometry& g = part.geometry;
+      auto descOf = [&](int argument, const Dims& shape) { return runOf(argumentsOf_(direct)[static_cast<std::size_t>(argument)].desc, shape); };
+      Desc desc = describe_(g, descOf(order_.x, g.x), descOf(order_.y, g.y), how);
+      if (!desc) return std::nullopt;
+      bool isTransformed = implementation(desc).find("wino") != std::string::npos;
+      if (how == algorithm::convolution_winograd ? !isTransformed : implementation(desc) != implementation(direct)) return std::nullopt;
+      descs.push_back(std::move(desc));
+    }
+    auto weightDesc = [&](std::size_t i) { return argumentsOf_(descs[i])[static_cast<std::size_t>(order_.weight)].desc; };
+    bool isGradient = direction_ == Direction::backwardWeight;  // which others read: in an order that they know
+    WeightPlan plan = planWeight(engine_, weightDesc(0), whole_, plainWeight_, isGradient ? Effort::eager : signature_.effort);
+    std::size_t weightBytes = weightDesc(0).get_size();
+    if (sharesWeights) {
+      for (std::size_t i = 1; i < parts.size(); i++) {
+        if (weightDesc(i) != weightDesc(0)) return std::nullopt;
+      }
+    } else {  // each part's weights are a run of the whole ones
+      auto format = outputsFirst(weightDesc(0), parts[0].geometry);
+      if (!format) return std::nullopt;
+      for (std::size_t i = 1; i < parts.size(); i++) {
+        if (outputsFirst(weightDesc(i), parts[i].geometry) != format) return std::nullopt;
+        weightBytes += weightDesc(i).get_size();
+      }
+      plan = {engine_.layouts.intern(*format, plainWeight_), false};
+      if (weightBytes != static_cast<std::size_t>(paddedElements(*format, plainWeight_)) * sizeOf(whole_.dtype)) return std::nullopt;
+    }
+    Candidate candidate{text(implementation(descs[0]), isWhole ? "" : sharesWeights ? "/samples" : "/channels"), launch, plan.layout};
+    std::size_t weightAt = 0, size = sizeOf(whole_.dtype);
+    for (std::size_t i = 0; i < parts.size(); i++) {
+      std::vector<Primitive::Argument> arguments = argumentsOf_(descs[i]);
+      std::vector<std::size_t> offsets(arguments.size());
+      auto place = [&](int at, Index elements) {
+        if (at >= 0) offsets[static_cast<std::size_t>(at)] = static_cast<std::size_t>(elements) * size;
+      };
+      place(order_.x, parts[i].x);
+      place(order_.y, parts[i].y);
+      place(order_.bias, parts[i].output);
+      offsets[static_cast<std::size_t>(order_.weight)] = weightAt;
+      if (!sharesWeights) weightAt += weightDesc(i).get_size();
+      for (std::size_t a = 0; a < arguments.size(); a++) {
+        candidate.bytes[a] = std::max(candidate.bytes[a], offsets[a] + arguments[a].desc.get_size());
+      }
+      launch->conv.add(Primitive(engine_, descs[i], AnyConv(descs[i]), arguments, threads), std::move(offsets));
+    }
+    if (plan.reorders) {
+      MemoryDesc plain = plainDesc(whole_.weight, whole_.dtype);
+      launch->reorder = isGradient ? makeReorder(engine_, weightDesc(0), plain, threads) : makeReorder(engine_, plain, weightDesc(0), threads);
+      launch->scratchAt = aligned(weightBytes);
+    }
+    return candidate;
+  }
+
+  // In parts where it falls into some, else whole, as `direct` describes it; or, where time may be spent on it, what is found fastest here, Winograd's
+  // algorithm included.
+  std::optional<Candidate> best(const Desc& direct) const {
+    std::vector<std::vector<Part>> cuts;
+    auto parts = partsOf(engine_, whole_, x_, y_, threads_);
+    // Each element of dx is a sum over all output channels, but for depthwise ones; one of dw is a sum over all samples.
+    bool isSummed = direction_ == Direction::backwardWeight || (direction_ == Direction::backwardData && whole_.groups == 1 && whole_.x[0] == 1);
+    if (parts && !isSummed) cuts.push_back(std::move(*parts));
+    cuts.push_back({Part{whole_}});
+    bool isTimed = signature_.effort == Effort::winograd && whole_.canTransform();
+    std::vector<Candidate> candidates;
+    for (algorithm how : {algorithm::convolution_direct, algorithm::convolution_winograd}) {
+      std::optional<Candidate> candidate;
+      for (auto cut = cuts.begin(); cut != cuts.end() && !candidate; cut++) candidate = make(*cut, how, direct);
+      if (candidate) candidates.push_back(std::move(*candidate));
+      if (!isTimed) break;
+    }
+    if (candidates.empty()) return std::nullopt;
+    return fastest(engine_, nameOf(direction_), whole_, candidates, threads_);
+  }
+
+ private:
+  Engine& engine_;
+  const Signature& signature_;
+  Direction direction_;
+  const Geometry& whole_;
+  const Dims& plainWeight_;
+  Layout x_, y_;
+  int threads_;
+  Order order_;
+  Describe describe_;
+  ArgumentsOf argumentsOf_;
+};
 
 // Inputs: x weight bias? residual?
 template <class AnyConv>
@@ -230,43 +292,43 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   Geometry g(op, x.shape, weight.shape, y.shape, x.dtype);
-  g.fitEndPadding();
-  int threads = threadsForWork(engine, g.multiplyAdds());
+  int threads = threadsForWork(engine, g.work());
   ThreadScope scope(threads);
 
+  using Forward = dnnl::convolution_forward;
   dnnl::primitive_attr attributes = attributesOf(activation, hasResidual);
-  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
-    return makeForward(engine, g, hasBias, xDesc, yDesc, algorithm::convolution_direct, attributes);
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc, algorithm how) {
+    return makeForward(engine, part, hasBias, xDesc, yDesc, how, attributes);
   };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
-  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), make);
-  using Forward = dnnl::convolution_forward;
+  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
+    return describe(g, xDesc, yDesc, algorithm::convolution_direct);
+  });
+  if (!isWanted(desc, g.dtype)) return nullptr;
+  Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), yLayout = layoutOf(engine, desc.dst_desc(), y.shape);
   auto argumentsOf = [hasBias](const Forward::primitive_desc& desc) {
     std::vector<Primitive::Argument> arguments = {
         {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
     if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
     return arguments;
   };
-  desc = fastest<Forward>(
-      engine, "forward", signature, g, desc, threads,
-      [&](algorithm how) { return makeForward(engine, g, hasBias, desc.src_desc(), desc.dst_desc(), how, attributes); }, argumentsOf);
-  if (!isWanted(desc, g.dtype)) return nullptr;
+  Maker<Forward> maker(engine, signature, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
+  std::optional<Candidate> best = maker.best(desc);
+  if (!best) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
-  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Forward(desc), argumentsOf(desc), threads), plan.reorders,
-                                         plainDesc(g.weight, g.dtype), desc.weights_desc(), desc.weights_desc().get_size(), threads);
   auto bytes = static_cast<Index>(desc.dst_desc().get_size());
-  auto run = [launch, hasResidual, bytes](const Run& run) {
+  auto run = [launch = best->launch, hasResidual, bytes](const Run& run) {
     // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
     if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
       parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
     }
-    launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)}, launch->scratch(run));
+    const void* pointers[] = {run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)};
+    launch->conv.run(pointers, launch->scratch(run));
   };
-  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
-  kernel->outputs[0].layout = layoutOf(engine, desc.dst_desc(), y.shape);
-  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), plan.layout, Layout{}};
-  if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? kernel->outputs[0].layout : Layout{});
+  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  kernel->outputs[0].layout = yLayout;
+  kernel->inputLayouts = {xLayout, best->weight, Layout{}};
+  if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? yLayout : Layout{});
   return kernel;
 }
 
@@ -282,39 +344,34 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined;
   Geometry g(op, dx.shape, weight.shape, dy.shape, dy.dtype);
-  g.fitEndPadding();
-  int threads = threadsForWork(engine, g.multiplyAdds());
+  int threads = threadsForWork(engine, g.work());
   ThreadScope scope(threads);
 
-  auto makeWith = [&](algorithm how, const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
-    auto forward = makeForward(engine, g, false, dxDesc, dyDesc, how);
+  auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc, algorithm how) {
+    auto forward = makeForward(engine, part, false, dxDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    Backward::desc desc(how, dxDesc, anyDesc(g.weight, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high);
+    Backward::desc desc(how, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
-  auto make = [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) {
-    return makeWith(algorithm::convolution_direct, dyDesc, dxDesc);
-  };
-  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype), make);
+  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype),
+                     [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc, algorithm::convolution_direct); });
+  if (!isWanted(desc, g.dtype)) return nullptr;
+  TensorDesc result(dx.dtype, dx.shape, layoutOf(engine, desc.diff_src_desc(), dx.shape));
+  auto view = engine.view(result);
+  if (hasBias && !view) return nullptr;
+  Layout dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
   auto argumentsOf = [](const Backward::primitive_desc& desc) {
     return std::vector<Primitive::Argument>{
         {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   };
-  desc = fastest<Backward>(
-      engine, "backward data", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.diff_dst_desc(), desc.diff_src_desc()); }, argumentsOf);
-  if (!isWanted(desc, g.dtype)) return nullptr;
+  Maker<Backward> maker(engine, signature, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
+                        {.x = 2, .weight = 1, .y = 0, .bias = -1}, describe, argumentsOf);
+  std::optional<Candidate> best = maker.best(desc);
+  if (!best) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.weights_desc(), g, weight.shape, signature.effort);
-  Layout dxLayout = layoutOf(engine, desc.diff_src_desc(), dx.shape);
-  TensorDesc result = dx;
-  result.layout = dxLayout;
-  auto view = engine.view(result);
-  if (hasBias && !view) return nullptr;
-  Primitive conv(engine, desc, Backward(desc), argumentsOf(desc), threads);
-  auto launch = std::make_shared<Launch>(engine, std::move(conv), plan.reorders, plainDesc(g.weight, g.dtype), desc.weights_desc(),
-                                         desc.weights_desc().get_size(), threads);
-  auto run = [launch, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
-    launch->conv.run({run.in<void>(0), launch->weight(run, 1), run.out<void>(0)}, launch->scratch(run));
+  auto run = [launch = best->launch, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
+    const void* pointers[] = {run.in<void>(0), launch->weight(run, 1), run.out<void>(0)};
+    launch->conv.run(pointers, launch->scratch(run));
     if (!hasBias) return;
     if (isHalf) {
       addBias(*view, run.in<BFloat16>(2), run.out<BFloat16>(0));
@@ -322,9 +379,9 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
       addBias(*view, run.in<float>(2), run.out<float>(0));
     }
   };
-  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
-  kernel->inputLayouts = {layoutOf(engine, desc.diff_dst_desc(), dy.shape), plan.layout, Layout{}};
-  kernel->outputs[0].layout = dxLayout;
+  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  kernel->inputLayouts = {dyLayout, best->weight, Layout{}};
+  kernel->outputs[0].layout = result.layout;
   return kernel;
 }
 
@@ -334,21 +391,21 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
   bool hasBias = op.bias;
   Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
-  g.fitEndPadding();
-  int threads = threadsForWork(engine, g.multiplyAdds());
+  int threads = threadsForWork(engine, g.work());
   ThreadScope scope(threads);
 
-  auto makeWith = [&](algorithm how, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
-    auto forward = makeForward(engine, g, hasBias, xDesc, dyDesc, how);
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc, algorithm how) {
+    auto forward = makeForward(engine, part, hasBias, xDesc, dyDesc, how);
     if (!forward) return Backward::primitive_desc();
-    auto desc = hasBias ? Backward::desc(how, xDesc, anyDesc(g.weight, g.dtype), plainDesc(g.bias, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high)
-                        : Backward::desc(how, xDesc, anyDesc(g.weight, g.dtype), dyDesc, g.stride, g.dilation, g.low, g.high);
+    MemoryDesc weight = anyDesc(part.weight, part.dtype);
+    auto desc = hasBias ? Backward::desc(how, xDesc, weight, plainDesc(part.bias, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high)
+                        : Backward::desc(how, xDesc, weight, dyDesc, part.stride, part.dilation, part.low, part.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
-  auto make = [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
-    return makeWith(algorithm::convolution_direct, xDesc, dyDesc);
-  };
-  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype), make);
+  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype),
+                     [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc, algorithm::convolution_direct); });
+  if (!isWanted(desc, g.dtype)) return nullptr;
+  Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
   auto argumentsOf = [hasBias](const Backward::primitive_desc& desc) {
     std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
                                                   {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
@@ -356,21 +413,20 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
     return arguments;
   };
-  desc = fastest<Backward>(
-      engine, "backward weights", signature, g, desc, threads, [&](algorithm how) { return makeWith(how, desc.src_desc(), desc.diff_dst_desc()); }, argumentsOf);
-  if (!isWanted(desc, g.dtype)) return nullptr;
+  Maker<Backward> maker(engine, signature, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
+                        {.x = 0, .weight = 2, .y = 1, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
+  std::optional<Candidate> best = maker.best(desc);
+  if (!best) return nullptr;
 
-  WeightPlan plan = planWeight(engine, desc.diff_weights_desc(), g, dw.shape, Effort::eager);
-  auto launch = std::make_shared<Launch>(engine, Primitive(engine, desc, Backward(desc), argumentsOf(desc), threads), plan.reorders,
-                                         desc.diff_weights_desc(), plainDesc(g.weight, g.dtype), desc.diff_weights_desc().get_size(), threads);
-  auto run = [launch, hasBias](const Run& run) {
+  auto run = [launch = best->launch, hasBias](const Run& run) {
     void* dw = launch->reorder ? run.workspace : run.out<void>(0);
-    launch->conv.run({run.in<void>(0), run.in<void>(1), dw, hasBias ? run.out<void>(1) : nullptr}, launch->scratch(run));
+    const void* pointers[] = {run.in<void>(0), run.in<void>(1), dw, hasBias ? run.out<void>(1) : nullptr};
+    launch->conv.run(pointers, launch->scratch(run));
     if (launch->reorder) launch->reorder.run({dw, run.out<void>(0)}, launch->scratch(run));
   };
-  auto kernel = makeKernel(signature, std::move(run), launch->workspaceBytes());
-  kernel->inputLayouts = {layoutOf(engine, desc.src_desc(), x.shape), layoutOf(engine, desc.diff_dst_desc(), dy.shape)};
-  kernel->outputs[0].layout = plan.layout;
+  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  kernel->inputLayouts = {xLayout, dyLayout};
+  kernel->outputs[0].layout = best->weight;
   return kernel;
 }
 

@@ -12,7 +12,7 @@ namespace cnn::cpu {
 namespace {
 
 // Below this many multiply-adds one thread is faster.
-constexpr double parallelWork = 1e6;
+constexpr double parallelWork = 5e5;
 
 int threadsFor(const Engine& engine, double multiplyAdds) {
   return multiplyAdds < parallelWork ? 1 : engine.threads.load(std::memory_order_relaxed);

@@ -18,13 +18,13 @@ struct Maps {
   Index tiles() const { return (spatial + tile - 1) / tile; }
 };
 
-/// Calls f(offset of the tile's first element in the tensor, its positions) for all tiles, on several threads.
+/// Calls f(offset of the tile's first element in the tensor, its positions, which thread) for all tiles, on several threads.
 template <class F>
 void forTiles(const Maps& maps, Index work, F&& f) {
-  parallelRows(maps.samples * maps.tiles(), work * maps.channels * std::min(tile, maps.spatial), [&](Index from, Index to) {
+  parallelRows(maps.samples * maps.tiles(), work * maps.channels * std::min(tile, maps.spatial), [&](Index from, Index to, int member) {
     for (Index i = from; i < to; i++) {
       Index first = i % maps.tiles() * tile;
-      f(i / maps.tiles() * maps.channels * maps.spatial + first, std::min(tile, maps.spatial - first));
+      f(i / maps.tiles() * maps.channels * maps.spatial + first, std::min(tile, maps.spatial - first), member);
     }
   });
 }
@@ -57,7 +57,7 @@ KernelPtr prepare(const LocalResponseNorm& op, const Signature& signature, Engin
   if (!isSupported(signature)) return nullptr;
   auto alpha = static_cast<float>(op.alpha / static_cast<double>(op.size)), beta = static_cast<float>(op.beta), k = static_cast<float>(op.k);
   return makeKernel(signature, [maps = Maps(signature.inputs[0].shape), size = op.size, alpha, beta, k](const Run& run) {
-    forTiles(maps, 8 + size, [&](Index offset, Index count) {
+    forTiles(maps, 8 + size, [&](Index offset, Index count, int) {
       const float* x = run.in<float>(0) + offset;
       float* y = run.out<float>(0) + offset;
       float base[tile];
@@ -77,16 +77,16 @@ KernelPtr prepare(const LocalResponseNormBackward& op, const Signature& signatur
   if (!isSupported(signature)) return nullptr;
   auto alpha = static_cast<float>(op.alpha / static_cast<double>(op.size)), beta = static_cast<float>(op.beta), k = static_cast<float>(op.k);
   Maps maps(signature.inputs[0].shape);
-  Index slot = maps.channels * tile, slots = std::max(engine.threads.load(), omp_get_max_threads());
+  Index slot = maps.channels * tile, slots = engine.threads.load();
   return makeKernel(
       signature,
       [maps, slot, slots, size = op.size, alpha, beta, k](const Run& run) {
         float factor = 2 * alpha * beta;
-        ThreadScope scope(static_cast<int>(std::min<Index>(slots, omp_get_max_threads())));
-        forTiles(maps, 16 + 2 * size, [&](Index offset, Index count) {
+        ThreadScope scope(static_cast<int>(std::min<Index>(slots, availableThreads())));
+        forTiles(maps, 16 + 2 * size, [&](Index offset, Index count, int member) {
           const float *dy = run.in<float>(0) + offset, *x = run.in<float>(1) + offset;
           float* dx = run.out<float>(0) + offset;
-          float* through = static_cast<float*>(run.workspace) + omp_get_thread_num() * slot;  // dy·x·d^(−beta−1) [C, tile]
+          float* through = static_cast<float*>(run.workspace) + member * slot;  // dy·x·d^(−beta−1) [C, tile]
           float base[tile];
           for (Index c = 0; c < maps.channels; c++) {
             logBase(x, maps, windowOf(c, size, maps.channels), alpha, k, count, base);

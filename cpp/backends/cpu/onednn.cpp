@@ -73,6 +73,21 @@ MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& tensor) {
   return desc;
 }
 
+MemoryDesc runOf(MemoryDesc desc, const Dims& shape) {
+  auto& data = desc.data;
+  auto& blocking = data.format_desc.blocking;
+  if (data.dims[0] != shape[0]) data.dims[0] = data.padded_dims[0] = shape[0];
+  if (data.dims[1] != shape[1]) {
+    Index lanes = 1;
+    for (int i = 0; i < blocking.inner_nblks; i++) lanes *= blocking.inner_idxs[i] == 1 ? blocking.inner_blks[i] : 1;
+    Index padded = (shape[1] + lanes - 1) / lanes * lanes;
+    blocking.strides[0] = blocking.strides[0] / data.padded_dims[1] * padded;
+    data.dims[1] = shape[1];
+    data.padded_dims[1] = padded;
+  }
+  return desc;
+}
+
 std::optional<Format> formatOf(const MemoryDesc& desc) {
   const auto& data = desc.data;
   if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return std::nullopt;
@@ -132,9 +147,9 @@ Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc
   }
 }
 
-void Primitive::run(std::initializer_list<const void*> pointers, void* scratch) const {
+void Primitive::run(std::span<const void* const> pointers, void* scratch) const {
   std::size_t count = memories_.size() - (scratchBytes_ ? 1 : 0);
-  for (std::size_t i = 0; i < count; i++) memories_[i].set_data_handle(const_cast<void*>(pointers.begin()[i]), engine_->stream);
+  for (std::size_t i = 0; i < count; i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]), engine_->stream);
   if (scratchBytes_) memories_.back().set_data_handle(scratch, engine_->stream);
   ThreadScope scope(threads_);
   check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()), arguments_.data()),
@@ -148,7 +163,7 @@ Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const Memory
 }
 
 int threadsForWork(const Engine& engine, double multiplyAdds) {
-  return multiplyAdds < 1.5e6 ? 1 : engine.threads.load(std::memory_order_relaxed);
+  return multiplyAdds < 5e5 ? 1 : engine.threads.load(std::memory_order_relaxed);
 }
 
 }  // namespace cnn::cpu

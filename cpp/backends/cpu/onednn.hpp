@@ -2,6 +2,8 @@
 // that differ between oneDNN's versions.
 #pragma once
 
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,8 @@ MemoryDesc anyDesc(const Dims& shape, DType dtype = DType::float32);
 MemoryDesc plainDesc(const Dims& shape, DType dtype = DType::float32);
 /// The memory of a tensor as it lies.
 MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& desc);
+/// The desc of a run of a tensor, of another shape: some of its samples, or, of a single sample, some blocks of its channels.
+MemoryDesc runOf(MemoryDesc desc, const Dims& shape);
 /// The order in memory that `desc` describes, or nothing where it is none of blocks (Winograd's weights).
 std::optional<Format> formatOf(const MemoryDesc& desc);
 
@@ -46,7 +50,8 @@ class Primitive {
   explicit operator bool() const { return engine_ != nullptr; }
   std::size_t scratchBytes() const { return scratchBytes_; }
   /// Runs on the threads it was made for; pointers past the last argument are not looked at. `scratch` may be null where scratchBytes() is 0.
-  void run(std::initializer_list<const void*> pointers, void* scratch) const;
+  void run(std::span<const void* const> pointers, void* scratch) const;
+  void run(std::initializer_list<const void*> pointers, void* scratch) const { run(std::span(pointers.begin(), pointers.size()), scratch); }
 
  private:
   const Engine* engine_ = nullptr;

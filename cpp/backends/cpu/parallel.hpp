@@ -1,32 +1,44 @@
 // Loops over many elements on several threads, and only where the work pays for waking them.
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "base/dims.hpp"
+#include "crew.hpp"
 
 namespace cnn::cpu {
 
-/// Elements of light work that one thread does alone: a parallel region costs some microseconds, and far more beside a busy neighbour.
-inline constexpr Index grainElements = 32768;
+/// Elements of light work that one thread does alone: sharing costs about a microsecond, and more beside a busy neighbour.
+inline constexpr Index grainElements = 16384;
 
-/// Calls f(from, to) on pieces of [0, count); `grain` is how many one thread should at least have.
+/// Threads that this thread's parallel work gets: those of its crew, or fewer within a ThreadScope.
+inline int availableThreads() {
+  Crew* crew = Crew::current();
+  return crew ? std::min(crew->size(), threadLimit()) : 1;
+}
+
+/// Calls f(from, to) or f(from, to, member) on pieces of [0, count); `grain` is how many one thread should at least have.
 template <class F>
 void parallelFor(Index count, Index grain, F&& f) {
   if (count <= 0) return;
-  Index threads = std::min<Index>(omp_get_max_threads(), count / std::max<Index>(grain, 1));
-  if (threads <= 1) return f(Index{0}, count);
-#pragma omp parallel num_threads(static_cast<int>(threads))
-  {
-    Index team = omp_get_num_threads(), me = omp_get_thread_num();
+  auto call = [&](Index from, Index to, int member) {
+    if constexpr (requires { f(from, to, member); }) {
+      f(from, to, member);
+    } else {
+      f(from, to);
+    }
+  };
+  Index threads = count / std::max<Index>(grain, 1);
+  if (threads > 1) threads = std::min<Index>(availableThreads(), threads);
+  if (threads <= 1) return call(0, count, 0);
+  auto share = [&](int member, int members) {
     // Pieces start at multiples of 16, so that no two threads write one cache line of floats.
-    Index piece = (count + team - 1) / team;
-    if (count >= 64 * team) piece = (piece + 15) / 16 * 16;
-    Index from = std::min(me * piece, count), to = std::min(from + piece, count);
-    if (from < to) f(from, to);
-  }
+    Index piece = (count + members - 1) / members;
+    if (count >= Index{64} * members) piece = (piece + 15) / 16 * 16;
+    Index from = std::min(member * piece, count), to = std::min(from + piece, count);
+    if (from < to) call(from, to, member);
+  };
+  Crew::current()->run(static_cast<int>(threads), share);
 }
 
 /// As parallelFor, over `rows` of `rowElements` light elements each.
@@ -35,13 +47,11 @@ void parallelRows(Index rows, Index rowElements, F&& f) {
   parallelFor(rows, std::max<Index>(1, grainElements / std::max<Index>(rowElements, 1)), f);
 }
 
-/// Sets how many threads this thread's parallel regions get, for a scope.
+/// Sets how many threads this thread's parallel work gets, oneDNN's included, for a scope.
 class ThreadScope {
  public:
-  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) {
-    if (threads != before_) omp_set_num_threads(threads);
-  }
-  ~ThreadScope() { omp_set_num_threads(before_); }
+  explicit ThreadScope(int threads) : before_(threadLimit()) { setThreadLimit(threads); }
+  ~ThreadScope() { setThreadLimit(before_); }
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;
 

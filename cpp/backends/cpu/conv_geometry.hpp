@@ -1,0 +1,54 @@
+// What a convolution is to oneDNN: its sizes, the order of its weights, and the pieces it falls into.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "onednn.hpp"
+
+namespace cnn::cpu {
+
+/// The sizes of a convolution in oneDNN's terms: grouped weights have an axis more, [G, O/G, C/G, kernel…].
+struct Geometry {
+  Dims x, weight, y, bias;
+  DnnlDims stride, dilation, low, high;
+  Index groups = 1;
+  DType dtype;
+
+  template <class AnyConv>
+  Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y, DType dtype)
+      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(dnnlDims(op.stride)), dilation(dnnlDims(op.dilation)),
+        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups), dtype(dtype) {
+    for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
+    if (groups > 1) {
+      weight[0] /= groups;
+      weight.insert(0, groups);
+    }
+    fitEndPadding();
+  }
+
+  /// Whether Winograd's algorithm is worth a try: 3×3 windows at every position, channels enough.
+  bool canTransform() const;
+  /// Multiply-adds, or what takes as long: depthwise convolutions are bound by memory.
+  double work() const;
+
+ private:
+  void fitEndPadding();
+};
+
+/// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
+std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry);
+
+/// A piece of a convolution that is a convolution itself, and where its memory begins, in elements.
+struct Part {
+  Geometry geometry;
+  Index x = 0, y = 0;
+  Index output = 0;  // its first output channel: where its bias begins
+};
+
+/// A convolution as pieces of about equal work, one a thread, each of which writes one run of y: some samples each, or, of a single sample, some
+/// output channels each. A thread then reads in one op what it wrote in the op before, out of its own cache, where oneDNN's own way to share the work
+/// differs from primitive to primitive. Nothing where it does not fall apart well.
+std::optional<std::vector<Part>> partsOf(const Engine& engine, const Geometry& whole, Layout x, Layout y, int threads);
+
+}  // namespace cnn::cpu

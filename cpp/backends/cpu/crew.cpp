@@ -1,0 +1,148 @@
+// Waiting, and who waits for how long.
+#include "crew.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace cnn::cpu {
+
+namespace {
+
+constexpr int mostThreads = 255;  // the lowest byte of a ticket
+// A pause between the steps of a program, or between two small programs, is shorter than the first; where a neighbour has taken a core, each
+// microsecond of spinning keeps it from the thread that is waited for.
+constexpr std::chrono::microseconds quiet(200), crowded(5);
+constexpr int crowdedRuns = 200;
+
+thread_local Crew* ofThisThread = nullptr;
+thread_local Crew::Membership ownMembership;
+
+int defaultThreads() {
+  const char* wanted = std::getenv("OMP_NUM_THREADS");
+  if (int threads = wanted ? std::atoi(wanted) : 0; threads > 0) return threads;
+#if defined(__linux__)
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+thread_local int ownLimit = 0;  // 0: the default
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+// Spins until `isDone`, for so long at most, then sleeps until the value changes.
+template <class F>
+void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duration patience, F isDone) {
+  constexpr int between = 64;  // looks at the clock, which costs as much as some pauses
+  auto end = std::chrono::steady_clock::time_point();
+  for (int i = 0;; i++) {
+    if (isDone(value.load(std::memory_order_acquire))) return;
+    pause();
+    if (i % between != between - 1) continue;
+    auto now = std::chrono::steady_clock::now();
+    if (i == between - 1) end = now + patience;
+    if (now > end) break;
+    if (i >= 2 * between) std::this_thread::yield();
+  }
+  for (std::uint32_t now = value.load(std::memory_order_acquire); !isDone(now); now = value.load(std::memory_order_acquire)) value.wait(now);
+}
+
+}  // namespace
+
+int threadLimit() {
+  static const int atFirst = defaultThreads();
+  return ownLimit > 0 ? ownLimit : atFirst;
+}
+void setThreadLimit(int threads) { ownLimit = threads; }
+
+Crew* Crew::current() { return ofThisThread; }
+Crew::Membership Crew::membership() { return ownMembership; }
+Crew* Crew::setCurrent(Crew* crew) { return std::exchange(ofThisThread, crew); }
+
+Crew::~Crew() {
+  ticket_.store((ticket_.load() + 256) & ~0xffu);
+  ticket_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void Crew::start() {
+  for (int member = 1; member < std::min(size_, mostThreads); member++) workers_.emplace_back([this, member] { loop(member); });
+}
+
+Crew::Clock::duration Crew::patience() const { return isCrowded_.load(std::memory_order_relaxed) ? crowded : quiet; }
+
+void Crew::call(int member, int members) {
+  Crew* before = setCurrent(nullptr);  // within the work, threads work alone
+  ownMembership = {member, members, this};
+  try {
+    work_(context_, member, members);
+  } catch (...) {
+    if (!hasFailed_.test_and_set()) failure_ = std::current_exception();
+  }
+  ownMembership = {};
+  setCurrent(before);
+}
+
+void Crew::meet(int members) {
+  std::uint32_t meeting = meetings_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<std::uint32_t>(members)) {
+    arrived_.store(0, std::memory_order_relaxed);
+    meetings_.store(meeting + 1, std::memory_order_release);
+    meetings_.notify_all();
+    return;
+  }
+  await(meetings_, patience(), [&](std::uint32_t now) { return now != meeting; });
+}
+
+void Crew::loop(int member) {
+  // A first ticket may have been drawn before this thread came to look: it starts from the one that the crew began with.
+  for (std::uint32_t seen = 1;;) {
+    await(ticket_, patience(), [&](std::uint32_t now) { return now != seen; });
+    seen = ticket_.load(std::memory_order_acquire);
+    auto members = static_cast<int>(seen & 0xff);
+    if (members == 0) return;
+    if (member >= members) continue;
+    call(member, members);
+    if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) remaining_.notify_one();
+  }
+}
+
+void Crew::runAll(int members, Work work, void* context) {
+  members = std::min({members, size_, mostThreads});
+  if (members <= 1) return work(context, 0, 1);
+  if (workers_.empty()) start();
+  work_ = work;
+  context_ = context;
+  remaining_.store(static_cast<std::uint32_t>(members) - 1, std::memory_order_relaxed);
+  std::uint32_t ticket = ((ticket_.load(std::memory_order_relaxed) + 256) & ~0xffu) | static_cast<std::uint32_t>(members);
+  ticket_.store(ticket);
+  ticket_.notify_all();
+  auto start = Clock::now();
+  call(0, members);
+  auto own = Clock::now();
+  await(remaining_, patience(), [](std::uint32_t left) { return left == 0; });
+  auto end = Clock::now();
+  // Equal shares take equally long: who lets the others wait for twice that was put off its core.
+  bool isLate = end - own > std::max<Clock::duration>(quiet, own - start);
+  crowded_ = isLate ? crowdedRuns : std::max(0, crowded_ - 1);
+  isCrowded_.store(crowded_ > 0, std::memory_order_relaxed);
+  if (!failure_) return;
+  hasFailed_.clear();
+  std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+}  // namespace cnn::cpu
