@@ -42,6 +42,7 @@ set(CUDA_OP_SOURCES  # the prepare functions, and what they share
   cpp/backends/cuda/resample.cpp
   cpp/backends/cuda/shape.cpp
   cpp/backends/cuda/update.cpp
+  cpp/ops/print.cpp
 )
 set(CUDA_KERNEL_SOURCES  # own kernels
   cpp/backends/cuda/kernels/arg_reduce.cu

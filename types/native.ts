@@ -348,4 +348,21 @@ export interface NativeOps {
     activation: Activation,
     residual: boolean,
   ): [dx: Handle, dw: Handle, db: Handle, dr: Handle]
+  crossEntropy(
+    logits: Handle,
+    target: Handle,
+    weight: OptionalHandle,
+    reduction: Reduction,
+    ignoreIndex: number,
+  ): [loss: Handle, totalWeight: Handle, logSums: Handle]
+  crossEntropyBackward(
+    dy: Handle,
+    logits: Handle,
+    target: Handle,
+    weight: OptionalHandle,
+    totalWeight: Handle,
+    logSums: Handle,
+    reduction: Reduction,
+    ignoreIndex: number,
+  ): Handle
 }

@@ -44,6 +44,10 @@ class Kernel {
   /// What `run` writes: the inferred descs, with the layouts this kernel chose.
   Descs outputs;
   std::size_t workspaceBytes = 0;
+  /// Outputs that `run` does without where nobody wants them: it then finds null.
+  std::vector<int> optionalOutputs;
+  /// Of a kernel that does no more than to copy each input to a run of bytes of output 0: where those begin. A plan lets the inputs be made there.
+  std::vector<std::size_t> pieces;
 };
 
 using KernelPtr = std::shared_ptr<const Kernel>;

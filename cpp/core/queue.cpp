@@ -62,7 +62,7 @@ void Queue::run(Entry& entry) {
 void Queue::loop() {
   start_();
   using Clock = std::chrono::steady_clock;
-  constexpr auto spin = std::chrono::microseconds(50);
+  constexpr auto spin = std::chrono::microseconds(200);
   std::unique_lock lock(mutex_);
   while (true) {
     if (entries_.empty() && !stopping_) {

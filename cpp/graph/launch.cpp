@@ -12,13 +12,14 @@
 namespace cnn::graph {
 
 void* Launch::pointer(const Place& place) const {
+  auto within = [&](void* memory) -> void* { return static_cast<std::byte*>(memory) + place.offset; };
   switch (place.kind) {
     case Place::Kind::none: return nullptr;
     case Place::Kind::input: return inputs[place.at];
     case Place::Kind::external: return externals[place.at];
     case Place::Kind::constant: return constants[place.at];
-    case Place::Kind::result: return results[place.at];
-    case Place::Kind::arena: return arena + place.at;
+    case Place::Kind::result: return within(results[place.at]);
+    case Place::Kind::arena: return within(arena + place.at);
   }
   return nullptr;
 }

@@ -20,6 +20,8 @@ struct Buffer {
   std::size_t bytes = 0;
   int first = 0, last = -1;  // steps
   int sharedWith = -1;       // lies in the memory of that buffer
+  std::size_t offset = 0;    // so many bytes behind its beginning
+  bool isMutated = false;    // by an op, after it was made
 };
 
 /// A value in memory: a buffer, read in some shape and layout.
@@ -34,7 +36,7 @@ struct Planned {
   KernelPtr kernel;
   std::vector<int> inputs, outputs;  // buffers; -1: none
   Descs inputDescs;
-  bool isConstant = false;
+  bool isConstant = false, isDone = false;  // done: what it would make is there already
 };
 
 // Inputs that a kernel may overwrite with its output 0: every element is read before its place is written.
@@ -76,6 +78,7 @@ class Planner {
     for (std::size_t n = 0; n < graph_.nodes.size(); n++) addNode(static_cast<int>(n));
     findLifetimes();
     placeResults();
+    gatherInPlace();
     shareInPlace();
     return finish();
   }
@@ -160,11 +163,18 @@ class Planner {
           input = converted(id, layout);
         }
       }
+      if (isOverwritten) buffers_[static_cast<std::size_t>(input.buffer)].isMutated = true;
       step.inputs.push_back(input.buffer);
       step.inputDescs.push_back(input.desc);
     }
     for (std::size_t i = 0; i < step.kernel->outputs.size(); i++) {
       const TensorDesc& desc = step.kernel->outputs[i];
+      bool isOptional = std::count(step.kernel->optionalOutputs.begin(), step.kernel->optionalOutputs.end(), static_cast<int>(i)) > 0;
+      bool isWanted = i < node.outputs.size() && (uses_.isResult(node.outputs[i]) || !uses_.consumers(node.outputs[i]).empty());
+      if (isOptional && !isWanted) {
+        step.outputs.push_back(-1);
+        continue;
+      }
       int buffer = newBuffer(desc, isConstant);
       step.outputs.push_back(buffer);
       if (i < node.outputs.size()) at(node.outputs[i]) = {buffer, desc};
@@ -189,6 +199,7 @@ class Planner {
   void findLifetimes() {
     for (std::size_t s = 0; s < steps_.size(); s++) {
       for (int id : steps_[s].outputs) {
+        if (id < 0) continue;
         Buffer& buffer = buffers_[static_cast<std::size_t>(id)];
         if (buffer.last < 0) buffer.first = static_cast<int>(s);
         buffer.last = static_cast<int>(s);
@@ -215,13 +226,45 @@ class Planner {
     return id;
   }
 
+  // Bytes from where its root begins.
+  std::size_t offsetOf(int id) const {
+    std::size_t offset = 0;
+    for (; id >= 0; id = buffers_[static_cast<std::size_t>(id)].sharedWith) offset += buffers_[static_cast<std::size_t>(id)].offset;
+    return offset;
+  }
+
+  // What is only put side by side is made at its place, and need not be copied there.
+  void gatherInPlace() {
+    for (Planned& step : steps_) {
+      const std::vector<std::size_t>& pieces = step.kernel->pieces;
+      if (pieces.empty() || step.isConstant) continue;
+      int whole = step.outputs[0];
+      bool isPossible = !buffers_[static_cast<std::size_t>(whole)].isMutated;
+      for (std::size_t i = 0; i < step.inputs.size(); i++) {
+        const Buffer& part = buffers_[static_cast<std::size_t>(step.inputs[i])];
+        bool isOnce = std::count(step.inputs.begin(), step.inputs.end(), step.inputs[i]) == 1;
+        isPossible = isPossible && isOnce && part.kind == Place::Kind::arena && part.sharedWith < 0 && !part.isMutated;
+      }
+      if (!isPossible) continue;
+      Buffer& output = buffers_[static_cast<std::size_t>(whole)];
+      for (std::size_t i = 0; i < step.inputs.size(); i++) {
+        Buffer& part = buffers_[static_cast<std::size_t>(step.inputs[i])];
+        part.sharedWith = whole;
+        part.offset = pieces[i];
+        output.first = std::min(output.first, part.first);
+        output.last = std::max(output.last, part.last);
+      }
+      step.isDone = true;
+    }
+  }
+
   // An input that is read for the last time gives its memory to the output.
   void shareInPlace() {
     for (std::size_t s = 0; s < steps_.size(); s++) {
       Planned& step = steps_[s];
-      if (step.isConstant || step.node < 0 || step.outputs.empty()) continue;
+      if (step.isConstant || step.isDone || step.node < 0 || step.outputs.empty()) continue;
       Buffer& output = buffers_[static_cast<std::size_t>(step.outputs[0])];
-      if (output.kind != Place::Kind::arena) continue;
+      if (output.kind != Place::Kind::arena || output.sharedWith >= 0) continue;
       bool isHost = device_.backend().isHostMemory();
       for (int i : std::visit([&](const auto& op) { return isHost ? overwritableOnHost(op) : overwritable(op); }, step.op)) {
         if (i >= static_cast<int>(step.inputs.size())) continue;
@@ -233,8 +276,9 @@ class Planner {
         const TensorDesc &from = step.inputDescs[static_cast<std::size_t>(i)], &to = step.kernel->outputs[0];
         bool isAlike = from.layout == to.layout && from.shape == to.shape && from.dtype == to.dtype;
         bool isRepeated = std::count_if(step.inputs.begin(), step.inputs.end(), [&](int other) { return other >= 0 && rootOf(other) == root; }) > 1;
-        if (input.kind != Place::Kind::arena || input.last != static_cast<int>(s) || !isAlike || isRepeated || input.bytes < output.bytes) continue;
+        if (input.kind != Place::Kind::arena || input.last != static_cast<int>(s) || !isAlike || isRepeated || buffers_[static_cast<std::size_t>(id)].bytes < output.bytes) continue;
         output.sharedWith = root;
+        output.offset = offsetOf(id);
         input.last = std::max(input.last, output.last);
         break;
       }
@@ -270,10 +314,11 @@ class Planner {
       if (id < 0) return {};
       auto root = static_cast<std::size_t>(rootOf(id));
       const Buffer& buffer = buffers_[root];
-      return {buffer.kind, buffer.kind == Place::Kind::arena ? arena.offsets[slot[root]] : buffer.index};
+      return {buffer.kind, buffer.kind == Place::Kind::arena ? arena.offsets[slot[root]] : buffer.index, offsetOf(id)};
     };
     for (std::size_t s = 0; s < steps_.size(); s++) {
       Planned& planned = steps_[s];
+      if (planned.isDone) continue;
       Step step{std::move(planned.op), planned.node, planned.provider, planned.kernel, {}, {}, {}, std::move(planned.inputDescs)};
       for (int id : planned.inputs) step.inputs.push_back(placeOf(id));
       for (int id : planned.outputs) step.outputs.push_back(placeOf(id));

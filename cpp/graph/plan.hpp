@@ -9,7 +9,8 @@ namespace cnn::graph {
 struct Place {
   enum class Kind : std::uint8_t { none, input, external, constant, result, arena };
   Kind kind = Kind::none;
-  std::size_t at = 0;  // its number, or its offset in the arena
+  std::size_t at = 0;      // its number, or its offset in the arena
+  std::size_t offset = 0;  // bytes from there
 };
 
 struct Step {

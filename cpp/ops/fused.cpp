@@ -38,4 +38,22 @@ Descs infer(const BatchNormActivationBackward& op, Inputs inputs) {
   return outputs;
 }
 
+Descs infer(const CrossEntropy& op, Inputs inputs) {
+  const TensorDesc& logits = inputs[0];
+  check::rankIs(CrossEntropy::name, "logits", logits, 2, "[N, C]");
+  Descs outputs = infer(op.loss(), inputs);
+  outputs.push_back(TensorDesc(logits.dtype == DType::float64 ? DType::float64 : DType::float32, {logits.shape[0]}));
+  return outputs;
+}
+
+Descs infer(const CrossEntropyBackward& op, Inputs inputs) {
+  const TensorDesc& logits = inputs[1];
+  check::rankIs(CrossEntropyBackward::name, "logits", logits, 2, "[N, C]");
+  const TensorDesc parts[] = {inputs[0], inputs[2], inputs[3], inputs[4]};
+  Descs outputs = infer(NllLossBackward{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = logits.shape[1]}, parts);
+  checkLike(CrossEntropyBackward::name, "logits", logits, outputs[0]);
+  check::shapeIs(CrossEntropyBackward::name, "logSums", inputs[5], {logits.shape[0]}, "one number a row");
+  return outputs;
+}
+
 }  // namespace cnn

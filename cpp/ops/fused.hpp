@@ -3,6 +3,7 @@
 #pragma once
 
 #include "conv.hpp"
+#include "loss.hpp"
 #include "norm.hpp"
 
 namespace cnn {
@@ -46,6 +47,25 @@ struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
   Activation activation = Activation::identity;
   bool residual = false;
   FIELDS(BatchNormActivationBackward, training, eps, activation, residual)
+};
+
+/// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N] (float64 of float64, else float32), log Σ exp(logits) of each row, is for the gradient.
+struct CrossEntropy : OpBase<CrossEntropy> {
+  static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?", outputs = "loss totalWeight logSums";
+  static constexpr Gradient gradient = Gradient::missing;
+  Reduction reduction = Reduction::mean;
+  Index ignoreIndex = -100;
+  FIELDS(CrossEntropy, reduction, ignoreIndex)
+  NllLoss loss() const { return {.reduction = reduction, .ignoreIndex = ignoreIndex}; }
+};
+
+/// dlogits = (softmax(logits) − one-hot) · weight[target] · dy, over totalWeight where the reduction is mean.
+struct CrossEntropyBackward : OpBase<CrossEntropyBackward> {
+  static constexpr std::string_view name = "crossEntropyBackward", inputs = "dy logits target weight? totalWeight logSums", outputs = "dlogits";
+  static constexpr Gradient gradient = Gradient::missing;
+  Reduction reduction = Reduction::mean;
+  Index ignoreIndex = -100;
+  FIELDS(CrossEntropyBackward, reduction, ignoreIndex)
 };
 
 }  // namespace cnn

@@ -16,6 +16,8 @@ Descs infer(const ConvBackwardWeight&, Inputs);
 Descs infer(const ConvActivation&, Inputs);
 Descs infer(const BatchNormActivation&, Inputs);
 Descs infer(const BatchNormActivationBackward&, Inputs);
+Descs infer(const CrossEntropy&, Inputs);
+Descs infer(const CrossEntropyBackward&, Inputs);
 Descs infer(const MaxPool&, Inputs);
 Descs infer(const MaxPoolBackward&, Inputs);
 Descs infer(const MaxUnpool&, Inputs);

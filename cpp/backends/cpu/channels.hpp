@@ -12,6 +12,7 @@ namespace cnn::cpu {
 template <class F>
 void forLanes(Index lanes, F&& f) {
   Index lane = 0;
+  for (; lane + 16 <= lanes; lane += 16) f(std::integral_constant<int, 16>{}, lane);
   for (; lane + 8 <= lanes; lane += 8) f(std::integral_constant<int, 8>{}, lane);
   for (; lane < lanes; lane++) f(std::integral_constant<int, 1>{}, lane);
 }

@@ -38,6 +38,8 @@ KernelPtr prepare(const Softmax&, const Signature&, Engine&);
 KernelPtr prepare(const SoftmaxBackward&, const Signature&, Engine&);
 KernelPtr prepare(const NllLoss&, const Signature&, Engine&);
 KernelPtr prepare(const NllLossBackward&, const Signature&, Engine&);
+KernelPtr prepare(const CrossEntropy&, const Signature&, Engine&);
+KernelPtr prepare(const CrossEntropyBackward&, const Signature&, Engine&);
 KernelPtr prepare(const Reduce&, const Signature&, Engine&);
 KernelPtr prepare(const Sgd&, const Signature&, Engine&);
 KernelPtr prepare(const Adam&, const Signature&, Engine&);

@@ -63,6 +63,17 @@ void softmaxRow(const float* x, float* y, Index size, bool log) {
   }
 }
 
+// log Σ exp(x)
+float logSumOf(const float* x, Index size) {
+  float greatest = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : greatest)
+  for (Index i = 0; i < size; i++) greatest = x[i] > greatest ? x[i] : greatest;
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < size; i++) sum += fastExp(x[i] - greatest);
+  return greatest + fastLog(sum);
+}
+
 void softmaxColumns(const float* x, float* y, Index size, Index stride, Index columns, bool log) {
   float greatest[width], sum[width] = {};
   for (Index c = 0; c < columns; c++) greatest[c] = x[c];
@@ -194,6 +205,55 @@ KernelPtr prepare(const NllLossBackward& op, const Signature& signature, Engine&
         dlogp[(n * split.size + c) * split.inner + s] = static_cast<float>(-w * g / divisor);
       }
     }
+  });
+}
+
+KernelPtr prepare(const CrossEntropy& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  Index rows = signature.inputs[0].shape[0], classes = signature.inputs[0].shape[1];
+  return makeKernel(signature, [rows, classes, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
+    const float *logits = run.in<float>(0), *weight = run.in<float>(2);
+    const auto* target = run.in<std::int32_t>(1);
+    float *loss = run.out<float>(0), *logSums = run.out<float>(2);
+    parallelRows(rows, 12 * classes, [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) logSums[row] = logSumOf(logits + row * classes, classes);
+    });
+    double sum = 0, total = 0;
+    for (Index row = 0; row < rows; row++) {
+      Index c = classOf("crossEntropy", target[row], ignoreIndex, classes, row);
+      double w = c < 0 ? 0 : weight ? static_cast<double>(weight[c]) : 1;
+      double term = c < 0 ? 0 : w * static_cast<double>(logSums[row] - logits[row * classes + c]);
+      sum += term;
+      total += w;
+      if (reduction == Reduction::none) loss[row] = static_cast<float>(term);
+    }
+    if (reduction != Reduction::none) *loss = static_cast<float>(reduction == Reduction::mean ? sum / total : sum);
+    *run.out<float>(1) = static_cast<float>(total);
+  });
+}
+
+KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  Index rows = signature.inputs[1].shape[0], classes = signature.inputs[1].shape[1];
+  return makeKernel(signature, [rows, classes, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
+    const float *dy = run.in<float>(0), *logits = run.in<float>(1), *weight = run.in<float>(3), *logSums = run.in<float>(5);
+    const auto* target = run.in<std::int32_t>(2);
+    float divisor = reduction == Reduction::mean ? *run.in<float>(4) : 1.0f;
+    parallelRows(rows, 12 * classes, [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        const float* x = logits + row * classes;
+        float* dx = run.out<float>(0) + row * classes;
+        std::int32_t wanted = target[row];  // within the classes: the forward pass has looked
+        if (wanted == ignoreIndex) {
+          std::fill_n(dx, classes, 0.0f);
+          continue;
+        }
+        float scale = (weight ? weight[wanted] : 1.0f) * dy[reduction == Reduction::none ? row : 0] / divisor, logSum = logSums[row];
+#pragma omp simd
+        for (Index c = 0; c < classes; c++) dx[c] = fastExp(x[c] - logSum) * scale;
+        dx[wanted] -= scale;
+      }
+    });
   });
 }
 

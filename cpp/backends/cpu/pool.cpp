@@ -114,21 +114,49 @@ void forWindow(const Plan& plan, const Window& d, const Window& h, const Window&
   }
 }
 
-template <int width>
+// The maximum of a window, and which of its elements it is where `state` wants that. A NaN stays.
+template <int width, bool keepsState>
+struct Greatest {
+  Floats<width> value = Floats<width>{} - std::numeric_limits<float>::infinity();
+  Ints<width> at{};
+
+  void look(Floats<width> other, std::int32_t element) {
+    auto isBetter = (other > value) | (other != other);
+    value = isBetter ? other : value;
+    if constexpr (keepsState) at = isBetter ? Ints<width>{} + element : at;
+  }
+};
+
+// Windows of `size` × `size` in a plane, none of which reaches over the edge: the usual ones, without a loop inside.
+template <int width, bool keepsState, int size>
+void maxOfSquares(const Plan& plan, const float* x, const Window& h, const Window& w, Index position, float* y, std::uint8_t* state) {
+  Index lanes = plan.view.lanes;
+  Greatest<width, keepsState> greatest;
+  const float* corner = x + (h.from * plan.in[2] + w.from) * lanes;
+  for (int j = 0; j < size; j++) {
+    for (int k = 0; k < size; k++) greatest.look(load<Floats<width>>(corner + (j * plan.in[2] + k) * lanes), j * size + k);
+  }
+  store(y + position * lanes, greatest.value);
+  if constexpr (keepsState) storeBytes<width>(state + position * lanes, greatest.at);
+}
+
+template <int width, bool keepsState>
 void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
   Index lanes = plan.view.lanes;
+  bool isPlane = plan.kernel[0] == 1 && plan.kernel[1] == plan.kernel[2] && plan.dilation[1] == 1 && plan.dilation[2] == 1;
+  Index square = isPlane && plan.in[0] == 1 ? plan.kernel[1] : 0;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
-    auto first = static_cast<std::int32_t>((d.first * plan.kernel[1] + h.first) * plan.kernel[2] + w.first);
-    Floats<width> best = Floats<width>{} - std::numeric_limits<float>::infinity();
-    Ints<width> at = Ints<width>{} + first;
+    if (h.count == square && w.count == square && (square == 2 || square == 3)) {
+      return square == 2 ? maxOfSquares<width, keepsState, 2>(plan, x, h, w, position, y, state)
+                         : maxOfSquares<width, keepsState, 3>(plan, x, h, w, position, y, state);
+    }
+    Greatest<width, keepsState> greatest;
+    greatest.at += static_cast<std::int32_t>((d.first * plan.kernel[1] + h.first) * plan.kernel[2] + w.first);
     forWindow(plan, d, h, w, [&](Index from, Index element) {
-      auto value = load<Floats<width>>(x + from * lanes);
-      auto isBetter = (value > best) | (value != value);  // a NaN stays
-      best = isBetter ? value : best;
-      at = isBetter ? Ints<width>{} + static_cast<std::int32_t>(element) : at;
+      greatest.look(load<Floats<width>>(x + from * lanes), static_cast<std::int32_t>(element));
     });
-    store(y + position * lanes, best);
-    storeBytes<width>(state + position * lanes, at);
+    store(y + position * lanes, greatest.value);
+    if constexpr (keepsState) storeBytes<width>(state + position * lanes, greatest.at);
   });
 }
 
@@ -247,8 +275,14 @@ KernelPtr prepare(const MaxPool& op, const Signature& signature, Engine& engine)
       for (Index row = from; row < to; row++) {
         const float* x = run.in<float>(0) + row * plan.inPositions() * plan.view.lanes;
         Index target = row * plan.outPositions() * plan.view.lanes;
+        float* y = run.out<float>(0) + target;
+        std::uint8_t* state = run.out<std::uint8_t>(1);
         forLanes(plan.view.lanes, [&](auto width, Index lane) {
-          maxRow<width()>(plan, x + lane, run.out<float>(0) + target + lane, run.out<std::uint8_t>(1) + target + lane);
+          if (state) {
+            maxRow<width(), true>(plan, x + lane, y + lane, state + target + lane);
+          } else {
+            maxRow<width(), false>(plan, x + lane, y + lane, nullptr);
+          }
         });
       }
     });
@@ -258,6 +292,7 @@ KernelPtr prepare(const MaxPool& op, const Signature& signature, Engine& engine)
   kernel->inputLayouts = {x.layout};
   kernel->outputs[0].layout = layout;
   kernel->outputs[1] = TensorDesc(DType::uint8, signature.outputs[0].shape, layout);
+  kernel->optionalOutputs = {1};
   return kernel;
 }
 

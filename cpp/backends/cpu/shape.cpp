@@ -109,6 +109,10 @@ KernelPtr prepare(const Concat& op, const Signature& signature, Engine& engine) 
   });
   kernel->inputLayouts = layouts;
   kernel->outputs[0].layout = engine.layoutWithLanes(y.shape, lanes);
+  bool isAlignedToLines = std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.at % 64 == 0; });
+  if (outer == 1 && isAlignedToLines) {
+    for (const Piece& piece : pieces) kernel->pieces.push_back(piece.at);
+  }
   return kernel;
 }
 

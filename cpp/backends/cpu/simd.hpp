@@ -1,11 +1,11 @@
-// Eight floats (or one) as one value, for loops whose running results must stay in registers.
+// Sixteen floats (or eight, or one) as one value, for loops whose running results must stay in registers.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 
-// Where the processor's vectors are shorter than eight floats, passing them between functions would differ between compilers;
+// Where the processor's vectors are shorter, passing them between functions would differ between compilers;
 // all functions here are inlined.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -16,12 +16,17 @@ namespace cnn::cpu {
 using Floats8 = float __attribute__((vector_size(32)));
 using Ints8 = std::int32_t __attribute__((vector_size(32)));
 using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
+using Floats16 = float __attribute__((vector_size(64)));
+using Ints16 = std::int32_t __attribute__((vector_size(64)));
+using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 
-/// `width` is 8 or 1.
+/// `width` is 16, 8 or 1.
 template <int width>
-using Floats = std::conditional_t<width == 8, Floats8, float>;
+using Floats = std::conditional_t<width == 16, Floats16, std::conditional_t<width == 8, Floats8, float>>;
 template <int width>
-using Ints = std::conditional_t<width == 8, Ints8, std::int32_t>;
+using Ints = std::conditional_t<width == 16, Ints16, std::conditional_t<width == 8, Ints8, std::int32_t>>;
+template <int width>
+using Bytes = std::conditional_t<width == 16, Bytes16, Bytes8>;
 
 template <class Vector, class T>
 inline Vector load(const T* from) {
@@ -40,7 +45,7 @@ inline Ints<width> loadBytes(const std::uint8_t* from) {
   if constexpr (width == 1) {
     return *from;
   } else {
-    return __builtin_convertvector(load<Bytes8>(from), Ints8);
+    return __builtin_convertvector(load<Bytes<width>>(from), Ints<width>);
   }
 }
 
@@ -49,7 +54,7 @@ inline void storeBytes(std::uint8_t* to, Ints<width> values) {
   if constexpr (width == 1) {
     *to = static_cast<std::uint8_t>(values);
   } else {
-    store(to, __builtin_convertvector(values, Bytes8));
+    store(to, __builtin_convertvector(values, Bytes<width>));
   }
 }
 

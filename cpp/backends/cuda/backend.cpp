@@ -68,7 +68,9 @@ class CudaBackend final : public Backend {
         op);
   }
 
-  bool fuses(const Op& op) const override { return std::holds_alternative<ConvActivation>(op); }
+  bool fuses(const Op& op) const override {
+    return std::holds_alternative<ConvActivation>(op) || std::holds_alternative<CrossEntropy>(op) || std::holds_alternative<CrossEntropyBackward>(op);
+  }
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
     std::lock_guard lock(engine_.preparing);
@@ -117,7 +119,7 @@ class CudaBackend final : public Backend {
     Fault fault = *static_cast<const Fault*>(mirror_.get());
     if (fault.kind == FaultKind::none) return;
     CHECK(cudaMemsetAsync(engine_.fault, 0, sizeof(Fault), engine_.stream));
-    throwFault(fault);
+    throwFault(fault, engine_.sites);
   }
 
   Engine engine_;

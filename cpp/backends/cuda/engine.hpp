@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/backend.hpp"
-#include "fault.hpp"
+#include "fault_sites.hpp"
 #include "handles.hpp"
 #include "layout.hpp"
 
@@ -22,6 +22,7 @@ struct Engine {
   cudnnHandle_t planner = nullptr;  // for prepare: a handle must not serve two threads at once
   cublasLtHandle_t blas = nullptr;  // for both: it may
   Fault* fault = nullptr;           // on the device
+  FaultSites sites;
 
   std::mutex preparing;  // held around every prepare
   std::mutex capturing;  // held while `stream` records instead of running

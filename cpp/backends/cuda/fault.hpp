@@ -6,7 +6,7 @@ namespace cnn::cuda {
 /// The op whose data was wrong.
 enum class FaultKind : int {
   none,
-  nllLoss, nllLossBackward,                   // a target; place is its position
+  nllLoss, nllLossBackward, crossEntropy,     // a target; place is its position
   oneHot,                                     // an index
   gather, scatterAdd, indexSelect, indexAdd,  // an index; place is the axis
   maxPoolBackward, maxUnpool, planeGather,    // an index into a plane
@@ -14,11 +14,15 @@ enum class FaultKind : int {
 
 struct Fault {
   FaultKind kind = FaultKind::none;
+  int site = 0;                    // the kernel, as FaultSites numbers them
   long long value = 0, bound = 0;  // the value, which should have been in [0, bound)
   long long place = 0;             // where it was found, or along which axis
 };
 
-/// Throws the ValueError of the reference backend's wording; nothing for `none`.
-void throwFault(const Fault& fault);
+/// Where a kernel reports, and as whom: one of its parameters. Without a fault, nothing is reported.
+struct FaultSink {
+  Fault* fault = nullptr;
+  int site = 0;
+};
 
 }  // namespace cnn::cuda

@@ -50,9 +50,9 @@ Prepared prepare(const NllLoss& op, const Signature& signature, Engine& engine) 
   bool classesAreLast = logp.layout == channelsLast;
   NllView view = {logp.shape[0] * inner, classes, inner, sample, classesAreLast ? 1 : inner, classesAreLast ? classes : 1};
   NllRule rule = {op.reduction, op.ignoreIndex};
-  return ready(signature, [&engine, view, rule, dtype = logp.dtype](const Run& run) {
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), view, rule, dtype = logp.dtype](const Run& run) {
     launchNllLoss(engine.stream, dtype, view, rule, run.in<void>(0), run.in<std::int32_t>(1), run.in<void>(2), run.out<void>(0),
-                  run.out<void>(1), run.workspace, engine.fault);
+                  run.out<void>(1), run.workspace, reporter.sink());
   }, nllLossWorkspace(view), {logp.layout, Layout{}, Layout{}});
 }
 
@@ -60,9 +60,29 @@ Prepared prepare(const NllLossBackward& op, const Signature& signature, Engine& 
   const TensorDesc& dlogp = signature.outputs[0];
   Index samples = dlogp.shape[0], classes = dlogp.shape[1], inner = dlogp.shape.slice(2).product();
   NllRule rule = {op.reduction, op.ignoreIndex};
-  return ready(signature, [&engine, samples, classes, inner, rule, dtype = dlogp.dtype](const Run& run) {
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), samples, classes, inner, rule, dtype = dlogp.dtype](const Run& run) {
     launchNllLossBackward(engine.stream, dtype, samples, classes, inner, rule, run.in<void>(0), run.in<std::int32_t>(1),
-                          run.in<void>(2), run.in<void>(3), run.out<void>(0), engine.fault);
+                          run.in<void>(2), run.in<void>(3), run.out<void>(0), reporter.sink());
+  });
+}
+
+Prepared prepare(const CrossEntropy& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& logits = signature.inputs[0];
+  Index rows = logits.shape[0], classes = logits.shape[1];
+  NllRule rule = {op.reduction, op.ignoreIndex};
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), rows, classes, rule, dtype = logits.dtype](const Run& run) {
+    launchCrossEntropy(engine.stream, dtype, rows, classes, rule, run.in<void>(0), run.in<std::int32_t>(1), run.in<void>(2), run.out<void>(0),
+                       run.out<void>(1), run.out<void>(2), run.workspace, reporter.sink());
+  }, crossEntropyWorkspace(rows, classes));
+}
+
+Prepared prepare(const CrossEntropyBackward& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& logits = signature.inputs[1];
+  Index rows = logits.shape[0], classes = logits.shape[1];
+  NllRule rule = {op.reduction, op.ignoreIndex};
+  return ready(signature, [&engine, rows, classes, rule, dtype = logits.dtype](const Run& run) {
+    launchCrossEntropyBackward(engine.stream, dtype, rows, classes, rule, run.in<void>(0), run.in<void>(1), run.in<std::int32_t>(2),
+                               run.in<void>(3), run.in<void>(4), run.in<void>(5), run.out<void>(0));
   });
 }
 

@@ -55,23 +55,23 @@ Prepared prepare(const MaxUnpool& op, const Signature& signature, Engine& engine
   Layout layout = x.layout;
   UnpoolShape shape = unpoolShape(x, y, layout);
   if (op.accumulate) {
-    return ready(signature, [&engine, shape, dtype = x.dtype, inOrder = engine.switches.deterministic](const Run& run) {
-      launchUnpoolSum(engine.stream, dtype, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), engine.fault);
+    return ready(signature, [&engine, reporter = Reporter(op, signature, engine), shape, dtype = x.dtype, inOrder = engine.switches.deterministic](const Run& run) {
+      launchUnpoolSum(engine.stream, dtype, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), reporter.sink());
     }, 0, {layout, layout}, {layout});
   }
   if (shape.count > maxInt32) {
     return {nullptr, text("a plane of x has ", shape.count, " elements, of which the last at each position can't be told beyond ", maxInt32)};
   }
-  return ready(signature, [&engine, shape, bytes = sizeOf(x.dtype)](const Run& run) {
-    launchUnpool(engine.stream, bytes, shape, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), run.workspace, engine.fault);
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), shape, bytes = sizeOf(x.dtype)](const Run& run) {
+    launchUnpool(engine.stream, bytes, shape, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), run.workspace, reporter.sink());
   }, unpoolWorkspace(shape), {layout, layout}, {layout});
 }
 
-Prepared prepare(const PlaneGather&, const Signature& signature, Engine& engine) {
+Prepared prepare(const PlaneGather& op, const Signature& signature, Engine& engine) {
   const TensorDesc &x = signature.inputs[0], &y = signature.outputs[0];
   Layout layout = x.layout;
-  return ready(signature, [&engine, shape = unpoolShape(y, x, layout), bytes = sizeOf(x.dtype)](const Run& run) {
-    launchPlaneGather(engine.stream, bytes, shape, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), engine.fault);
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), shape = unpoolShape(y, x, layout), bytes = sizeOf(x.dtype)](const Run& run) {
+    launchPlaneGather(engine.stream, bytes, shape, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), reporter.sink());
   }, 0, {layout, layout}, {layout});
 }
 

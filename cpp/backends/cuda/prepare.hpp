@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "kernels.hpp"
 #include "kernels/walk.hpp"
+#include "ops/print.hpp"
 
 namespace cnn::cuda {
 
@@ -16,6 +17,17 @@ Prepared ready(const Signature& signature, F function, std::size_t workspaceByte
   for (std::size_t i = 0; i < outputs.size(); i++) kernel->outputs[i].layout = outputs[i];
   return {kernel, {}};
 }
+
+/// What a kernel that may find its data wrong holds.
+class Reporter {
+ public:
+  Reporter(const Op& op, const Signature& signature, Engine& engine) : fault_(engine.fault), site_(engine.sites.add(describe(op, signature.inputs))) {}
+  FaultSink sink() const { return {fault_, site_->number()}; }
+
+ private:
+  Fault* fault_;
+  std::shared_ptr<const FaultSites::Site> site_;
+};
 
 /// The layout in which an element-wise op runs: channels-last where a tensor of the result's shape already is.
 inline Layout commonLayout(const Signature& signature, const Dims& shape) {

@@ -106,11 +106,19 @@ Prepared prepare(const Concat& op, const Signature& signature, Engine& engine) {
     parts.push_back({nullptr, start, blockBytes(x)});
     start += parts.back().bytes;
   }
-  return ready(signature, [&engine, outer, rowBytes, parts](const Run& run) {
+  auto kernel = makeKernel(signature, [&engine, outer, rowBytes, parts](const Run& run) {
     std::vector<ConcatPart> given = parts;
     for (std::size_t i = 0; i < given.size(); i++) given[i].x = run.inputs[i];
     launchConcat(engine.stream, outer, rowBytes, given, run.out<void>(0));
-  }, 0, std::vector<Layout>(signature.inputs.size(), layout), {layout});
+  });
+  kernel->inputLayouts.assign(signature.inputs.size(), layout);
+  kernel->outputs[0].layout = layout;
+  // As cudaMalloc aligns memory, which the libraries count on.
+  bool isAligned = std::all_of(parts.begin(), parts.end(), [](const ConcatPart& part) { return part.start % 256 == 0; });
+  if (outer == 1 && isAligned) {
+    for (const ConcatPart& part : parts) kernel->pieces.push_back(static_cast<std::size_t>(part.start));
+  }
+  return {kernel, {}};
 }
 
 Prepared prepare(const Slice& op, const Signature& signature, Engine& engine) {

@@ -1,5 +1,6 @@
 // Fused ops by definition: their parts one after another, in a workspace.
 #include <algorithm>
+#include <cmath>
 
 #include "loops.hpp"
 
@@ -69,6 +70,58 @@ KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signat
       part->run({backward, parts, run.outputs.first(3), static_cast<std::byte*>(run.workspace) + (masked + 63) / 64 * 64});
     };
     return makeKernel(signature, run, (masked + 63) / 64 * 64 + part->workspaceBytes);
+  });
+}
+
+KernelPtr prepare(const CrossEntropy& op, const Signature& signature) {
+  const TensorDesc& logits = signature.inputs[0];
+  Softmax softmax{.axis = 1, .log = true};
+  Descs logpDescs = {logits}, lossDescs(signature.outputs.begin(), signature.outputs.begin() + 2);
+  KernelPtr first = prepare(softmax, {signature.inputs.first(1), logpDescs}), second = prepare(op.loss(), {signature.inputs, lossDescs});
+  Index rows = logits.shape[0], classes = logits.shape[1];
+  return dispatchFloat(logits.dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=, softmax = Op(softmax), loss = Op(op.loss())](const Run& run) {
+      void* logp = run.workspace;
+      first->run({softmax, run.inputs.first(1), std::span(&logp, 1)});
+      void* inputs[] = {logp, run.inputs[1], run.inputs[2]};
+      second->run({loss, inputs, run.outputs.first(2)});
+      for (Index row = 0; row < rows; row++) {  // x − log softmax(x), of whichever class
+        auto sum = static_cast<double>(run.in<T>(0)[row * classes]) - static_cast<double>(static_cast<const T*>(logp)[row * classes]);
+        if constexpr (std::is_same_v<T, double>) {
+          run.out<double>(2)[row] = sum;
+        } else {
+          run.out<float>(2)[row] = static_cast<float>(sum);
+        }
+      }
+    }, logits.plainBytes());
+  });
+}
+
+KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature) {
+  const TensorDesc& logits = signature.inputs[1];
+  Index rows = logits.shape[0], classes = logits.shape[1];
+  return dispatchFloat(logits.dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
+      const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(3);
+      const auto* target = run.in<std::int32_t>(2);
+      T* dx = run.out<T>(0);
+      double divisor = reduction == Reduction::mean ? static_cast<double>(*run.in<T>(4)) : 1;
+      for (Index row = 0; row < rows; row++) {
+        double logSum;
+        if constexpr (std::is_same_v<T, double>) {
+          logSum = run.in<double>(5)[row];
+        } else {
+          logSum = static_cast<double>(run.in<float>(5)[row]);
+        }
+        std::int32_t wanted = target[row];  // looked at by the forward pass
+        double w = wanted == ignoreIndex ? 0 : weight ? static_cast<double>(weight[wanted]) : 1;
+        double scale = w * static_cast<double>(dy[reduction == Reduction::none ? row : 0]) / divisor;
+        for (Index c = 0; c < classes; c++) {
+          double g = std::exp(static_cast<double>(x[row * classes + c]) - logSum) - (c == wanted ? 1 : 0);
+          dx[row * classes + c] = static_cast<T>(wanted == ignoreIndex ? 0 : g * scale);
+        }
+      }
+    });
   });
 }
 

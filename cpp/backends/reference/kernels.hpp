@@ -70,5 +70,7 @@ KernelPtr prepare(const Copy&, const Signature&);
 KernelPtr prepare(const ConvActivation&, const Signature&);
 KernelPtr prepare(const BatchNormActivation&, const Signature&);
 KernelPtr prepare(const BatchNormActivationBackward&, const Signature&);
+KernelPtr prepare(const CrossEntropy&, const Signature&);
+KernelPtr prepare(const CrossEntropyBackward&, const Signature&);
 
 }  // namespace cnn::reference

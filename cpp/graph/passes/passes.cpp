@@ -36,6 +36,7 @@ std::span<const NamedPass> passes() {
       {"fuseConv", fuseConv},
       {"fuseBatchNorm", fuseBatchNorm},
       {"fuseBatchNormBackward", fuseBatchNormBackward},
+      {"fuseCrossEntropy", fuseCrossEntropy},
       {"removeDeadCode", removeDeadCode},
   };
   return list;

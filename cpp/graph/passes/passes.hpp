@@ -24,6 +24,8 @@ Graph fuseConv(const Graph&, const Target&);
 Graph fuseBatchNorm(const Graph&, const Target&);
 /// The activation's gradient within the normalisation's.
 Graph fuseBatchNormBackward(const Graph&, const Target&);
+/// logSoftmax → nllLoss, and their gradients, as one op each.
+Graph fuseCrossEntropy(const Graph&, const Target&);
 
 struct NamedPass {
   std::string_view name;

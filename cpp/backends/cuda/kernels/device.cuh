@@ -113,11 +113,13 @@ inline Index packsOf(Index count, const Pointers*... pointers) {
 // ---- faults -------------------------------------------------------------------------------------------------------
 
 /// Keeps the first fault of all threads.
-__device__ inline void report(Fault* fault, FaultKind kind, Index value, Index bound, Index place = 0) {
-  if (atomicCAS(reinterpret_cast<int*>(&fault->kind), static_cast<int>(FaultKind::none), static_cast<int>(kind)) != 0) return;
-  fault->value = value;
-  fault->bound = bound;
-  fault->place = place;
+__device__ inline void report(FaultSink sink, FaultKind kind, Index value, Index bound, Index place = 0) {
+  if (!sink.fault) return;
+  if (atomicCAS(reinterpret_cast<int*>(&sink.fault->kind), static_cast<int>(FaultKind::none), static_cast<int>(kind)) != 0) return;
+  sink.fault->site = sink.site;
+  sink.fault->value = value;
+  sink.fault->bound = bound;
+  sink.fault->place = place;
 }
 
 // ---- from a type's name to the type, on the host --------------------------------------------------------------------

@@ -10,10 +10,10 @@ namespace kernels {
 /// −weight[target]·logp[target], a thread a position.
 template <class T>
 __global__ void nllLoss(NllView view, NllRule rule, const T* logp, const std::int32_t* target, const T* weight, LossSums* parts, T* loss,
-                        T* totalWeight, Fault* fault) {
+                        T* totalWeight, FaultSink sink) {
   LossSums sums{0, 0};
   for (Index p = gridIndex(); p < view.positions; p += gridStep()) {
-    Index c = classOf(target, p, view.classes, rule.ignoreIndex, FaultKind::nllLoss, fault);
+    Index c = classOf(target, p, view.classes, rule.ignoreIndex, FaultKind::nllLoss, sink);
     Compute<T> w = c < 0 ? 0 : weight ? get(weight[c]) : 1, term = 0;
     if (c >= 0) {
       term = -w * get(logp[p / view.inner * view.sampleStride + c * view.classStride + p % view.inner * view.placeStride]);
@@ -39,11 +39,11 @@ __global__ void sumLoss(Reduction reduction, const LossSums* parts, int count, T
 /// dlogp [N, classes, inner], a thread an element: zero but at the target.
 template <class T>
 __global__ void nllLossBackward(Index count, Index classes, Index inner, NllRule rule, const T* dy, const std::int32_t* target,
-                                const T* weight, const T* totalWeight, T* dlogp, Fault* fault) {
+                                const T* weight, const T* totalWeight, T* dlogp, FaultSink sink) {
   using C = Compute<T>;
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     Index c = i / inner % classes, p = i / (inner * classes) * inner + i % inner;
-    Index wanted = classOf(target, p, classes, rule.ignoreIndex, FaultKind::nllLossBackward, c == 0 ? fault : nullptr);
+    Index wanted = classOf(target, p, classes, rule.ignoreIndex, FaultKind::nllLossBackward, c == 0 ? sink : FaultSink{});
     C g = 0;
     if (c == wanted) {
       g = -(weight ? get(weight[c]) : C(1)) * get(dy[rule.reduction == Reduction::none ? p : 0]);
@@ -56,7 +56,7 @@ __global__ void nllLossBackward(Index count, Index classes, Index inner, NllRule
 /// logits [rows, classes], `lanes` threads a row: the greatest logit, the sum of the exponentials, the loss of the target.
 template <class T, int lanes>
 __global__ void crossEntropy(Index rows, Index classes, NllRule rule, const T* logits, const std::int32_t* target, const T* weight,
-                             LossSums* parts, T* loss, T* totalWeight, Compute<T>* logSums, Fault* fault) {
+                             LossSums* parts, T* loss, T* totalWeight, Compute<T>* logSums, FaultSink sink) {
   using C = Compute<T>;
   LossSums sums{0, 0};
   Index perBlock = blockDim.x / lanes, lane = threadIdx.x % lanes;
@@ -69,7 +69,7 @@ __global__ void crossEntropy(Index rows, Index classes, NllRule rule, const T* l
     C logSum = greatest + log(rowSum<lanes>(sum));
     if (lane != 0) continue;
     logSums[row] = logSum;
-    Index c = classOf(target, row, classes, rule.ignoreIndex, FaultKind::nllLoss, fault);
+    Index c = classOf(target, row, classes, rule.ignoreIndex, FaultKind::crossEntropy, sink);
     C w = c < 0 ? 0 : weight ? get(weight[c]) : 1, term = c < 0 ? 0 : w * (logSum - get(x[c]));
     sums.loss += static_cast<double>(term);
     sums.weight += static_cast<double>(w);
@@ -85,7 +85,7 @@ __global__ void crossEntropyBackward(Index rows, Index classes, NllRule rule, co
   using C = Compute<T>;
   for (Index i = gridIndex(); i < rows * classes; i += gridStep()) {
     Index row = i / classes, c = i % classes;
-    Index wanted = classOf(target, row, classes, rule.ignoreIndex, FaultKind::nllLossBackward, nullptr);
+    Index wanted = classOf(target, row, classes, rule.ignoreIndex, FaultKind::crossEntropy, FaultSink{});
     C g = 0;
     if (wanted >= 0) {
       C scale = (weight ? get(weight[wanted]) : C(1)) * get(dy[rule.reduction == Reduction::none ? row : 0]);
@@ -123,24 +123,24 @@ void launchSum(cudaStream_t stream, const Grid& grid, Reduction reduction, const
 std::size_t nllLossWorkspace(const NllView& view) { return partBytes(gridOfParts(view.positions, 1)); }
 
 void launchNllLoss(cudaStream_t stream, DType dtype, const NllView& view, NllRule rule, const void* logp, const std::int32_t* target,
-                   const void* weight, void* loss, void* totalWeight, void* workspace, Fault* fault) {
+                   const void* weight, void* loss, void* totalWeight, void* workspace, FaultSink sink) {
   Grid grid = gridOfParts(view.positions, 1);  // never empty: a loss of nothing has a value too
   auto* parts = static_cast<kernels::LossSums*>(workspace);
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     T *result = static_cast<T*>(loss), *total = static_cast<T*>(totalWeight);
     launch<kernels::nllLoss<T>>(stream, grid, view, rule, static_cast<const T*>(logp), target, static_cast<const T*>(weight), parts,
-                                result, total, fault);
+                                result, total, sink);
     launchSum(stream, grid, rule.reduction, parts, result, total);
   });
 }
 
 void launchNllLossBackward(cudaStream_t stream, DType dtype, Index samples, Index classes, Index inner, NllRule rule, const void* dy,
-                           const std::int32_t* target, const void* weight, const void* totalWeight, void* dlogp, Fault* fault) {
+                           const std::int32_t* target, const void* weight, const void* totalWeight, void* dlogp, FaultSink sink) {
   Index count = samples * classes * inner;
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     launch<kernels::nllLossBackward<T>>(stream, gridFor(count), count, classes, inner, rule, static_cast<const T*>(dy), target,
-                                        static_cast<const T*>(weight), static_cast<const T*>(totalWeight), static_cast<T*>(dlogp), fault);
+                                        static_cast<const T*>(weight), static_cast<const T*>(totalWeight), static_cast<T*>(dlogp), sink);
   });
 }
 
@@ -148,7 +148,7 @@ std::size_t crossEntropyWorkspace(Index rows, Index classes) { return partBytes(
 
 void launchCrossEntropy(cudaStream_t stream, DType dtype, Index rows, Index classes, NllRule rule, const void* logits,
                         const std::int32_t* target, const void* weight, void* loss, void* totalWeight, void* logSums, void* workspace,
-                        Fault* fault) {
+                        FaultSink sink) {
   Grid grid = gridOfParts(rows, lanesOf(classes));
   auto* parts = static_cast<kernels::LossSums*>(workspace);
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
@@ -156,7 +156,7 @@ void launchCrossEntropy(cudaStream_t stream, DType dtype, Index rows, Index clas
     auto launchWith = [&]<int lanes>(std::integral_constant<int, lanes>) {
       launch<kernels::crossEntropy<T, lanes>>(stream, grid, rows, classes, rule, static_cast<const T*>(logits), target,
                                               static_cast<const T*>(weight), parts, result, total,
-                                              static_cast<kernels::Compute<T>*>(logSums), fault);
+                                              static_cast<kernels::Compute<T>*>(logSums), sink);
     };
     if (lanesOf(classes) == 32) {
       launchWith(std::integral_constant<int, 32>{});

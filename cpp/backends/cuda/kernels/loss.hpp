@@ -30,16 +30,16 @@ struct NllRule {
 /// loss: [positions] where the reduction is none, else a scalar. Sums are made in float64, in a fixed order.
 std::size_t nllLossWorkspace(const NllView&);
 void launchNllLoss(cudaStream_t, DType, const NllView&, NllRule, const void* logp, const std::int32_t* target, const void* weight,
-                   void* loss, void* totalWeight, void* workspace, Fault*);
+                   void* loss, void* totalWeight, void* workspace, FaultSink);
 /// dlogp is plain [N, classes, inner].
 void launchNllLossBackward(cudaStream_t, DType, Index samples, Index classes, Index inner, NllRule, const void* dy,
-                           const std::int32_t* target, const void* weight, const void* totalWeight, void* dlogp, Fault*);
+                           const std::int32_t* target, const void* weight, const void* totalWeight, void* dlogp, FaultSink);
 
 /// nllLoss(logSoftmax(logits)) of logits [rows, classes] in one pass; logSums [rows] (float64 for float64, else float32) is what the
 /// backward pass needs: log Σ e^logit of each row.
 std::size_t crossEntropyWorkspace(Index rows, Index classes);
 void launchCrossEntropy(cudaStream_t, DType, Index rows, Index classes, NllRule, const void* logits, const std::int32_t* target,
-                        const void* weight, void* loss, void* totalWeight, void* logSums, void* workspace, Fault*);
+                        const void* weight, void* loss, void* totalWeight, void* logSums, void* workspace, FaultSink);
 /// dlogits = (softmax − one-hot) · weight · dy, over the total weight where the reduction is mean.
 void launchCrossEntropyBackward(cudaStream_t, DType, Index rows, Index classes, NllRule, const void* dy, const void* logits,
                                 const std::int32_t* target, const void* weight, const void* totalWeight, const void* logSums,

@@ -19,13 +19,13 @@ struct UnpoolShape {
 /// y, the large tensor, is zero but at the positions, where the last element that has it goes.
 std::size_t unpoolWorkspace(const UnpoolShape&);
 void launchUnpool(cudaStream_t, std::size_t elementBytes, const UnpoolShape&, const void* x, const std::int32_t* positions, void* y,
-                  void* workspace, Fault*);
+                  void* workspace, FaultSink);
 
 /// Elements that meet are added, by atomics, or `inOrder` by one thread a plane. Position −1 is nowhere. float32 and float64.
-void launchUnpoolSum(cudaStream_t, DType, const UnpoolShape&, bool inOrder, const void* x, const std::int32_t* positions, void* y, Fault*);
+void launchUnpoolSum(cudaStream_t, DType, const UnpoolShape&, bool inOrder, const void* x, const std::int32_t* positions, void* y, FaultSink);
 
 /// y, the small tensor, is x at the positions; 0 at −1.
 void launchPlaneGather(cudaStream_t, std::size_t elementBytes, const UnpoolShape&, const void* x, const std::int32_t* positions, void* y,
-                       Fault*);
+                       FaultSink);
 
 }  // namespace cnn::cuda
