@@ -14,9 +14,10 @@ export interface CompileOptions {
   maxPrograms?: number
   /**
    * Whether 3×3 convolutions may run by Winograd's algorithm where that is faster on this machine: it needs fewer multiplications, and
-   * rounds more (relative errors about 1e-5 instead of 1e-7). Which is faster is measured when a convolution is first met, which blocks for
-   * about as long as ten runs take, and kept in `~/.cache/node-cudnn/choices` (NODE_CUDNN_CHOICES names another file, an empty one none), so
-   * that this machine gives the same digits from then on. Default false.
+   * rounds more (relative errors about 1e-5 instead of 1e-7). Which is faster is measured when a convolution is first met, on the thread that
+   * computes, ahead of the first run; runs that are called before that is known still take the other. It is kept in
+   * `~/.cache/node-cudnn/choices` (NODE_CUDNN_CHOICES names another file, an empty one none), so that this machine gives the same digits from
+   * then on. Default false.
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)
    */
   winograd?: boolean

@@ -48,6 +48,8 @@ class Kernel {
   std::vector<int> optionalOutputs;
   /// Of a kernel that does no more than to copy each input to a run of bytes of output 0: where those begin. A plan lets the inputs be made there.
   std::vector<std::size_t> pieces;
+  /// Where set, time would tell whether there is a faster one: after this ran on the queue's thread, `prepare` knows.
+  std::function<void()> tune;
 };
 
 using KernelPtr = std::shared_ptr<const Kernel>;
@@ -72,6 +74,8 @@ struct Signature {
   std::span<const TensorDesc> inputs;
   const Descs& outputs;
   Effort effort = Effort::eager;
+  std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
+  bool isStable(std::size_t i) const { return (stable >> i & 1) != 0; }
 };
 
 /// A kernel that reads plain inputs and writes plain outputs.

@@ -34,17 +34,19 @@ KernelPtr Device::cached(const std::string& key, Make make) {
     if (auto found = kernels_.find(key); found != kernels_.end()) return found->second;
   }
   KernelPtr kernel = make();
+  if (kernel->tune) return kernel;  // there will be a better one
   std::lock_guard lock(kernelMutex_);
   if (kernels_.size() >= cacheCapacity) kernels_.clear();
   return kernels_.try_emplace(key, std::move(kernel)).first->second;
 }
 
-KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort) {
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort, std::uint64_t stable) {
   std::string key = keyOf(op);
   key.push_back(static_cast<char>(effort));
+  key.append(reinterpret_cast<const char*>(&stable), sizeof stable);
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
-    const Signature signature{inputs, outputs, effort};
+    const Signature signature{inputs, outputs, effort, stable};
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
       if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) return widened.kernel;

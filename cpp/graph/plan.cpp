@@ -134,14 +134,16 @@ class Planner {
     if (std::holds_alternative<Reshape>(node.op)) return addView(node);
     Descs descs;
     bool isConstant = isPure(node);
+    std::uint64_t stable = 0;
     for (ValueId id : node.inputs) {
+      if (descs.size() < 64 && id != noValue && uses_.isStable(id)) stable |= std::uint64_t{1} << descs.size();
       descs.push_back(id == noValue ? TensorDesc() : at(id).desc);
       isConstant = isConstant && (id == noValue || uses_.isStable(id));
     }
     for (ValueId id : node.outputs) isConstant = isConstant && uses_.isStable(id);
     Planned step{node.op, n, node.provider};
     step.isConstant = isConstant;
-    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_);
+    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_, stable);
     int count = static_cast<int>(node.inputs.size());
     std::vector<std::pair<ValueId, Located>> writeBack;
     for (int i = 0; i < count; i++) {

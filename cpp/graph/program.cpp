@@ -77,6 +77,10 @@ bool Program::holds(std::span<const Tensor> inputs) const {
 // Makes the plan for the layouts in which the tensors lie now. Parameters that are trained move to the layouts that their
 // convolutions like, if nobody else holds their memory.
 void Program::prepare(Session& session, std::span<const Tensor> inputs) {
+  if (isTuned_ && isTuned_->load(std::memory_order_acquire)) {
+    plan_ = nullptr;
+    isTuned_ = nullptr;
+  }
   auto layoutsHold = [&] {
     if (!plan_) return false;
     for (std::size_t i = 0; i < recording_.externals.size(); i++) {
@@ -97,6 +101,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
     }
     plan_ = std::make_shared<const Plan>(makePlan(*recording_.device, graph_, inputDescs, externalDescs, effort_));
     hasMoved = false;
+    if (startTuning()) break;  // what it finds may want other layouts
     for (const auto& [i, layout] : plan_->wishes) {
       Tensor tensor = external(static_cast<std::size_t>(i));
       TensorDesc wished = tensor.desc();
@@ -112,6 +117,24 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
       hasMoved = true;
     }
   }
+}
+
+// Has the queue find out which kernels are faster, before this run; a later run makes a plan of those. Whether there is anything to find out.
+bool Program::startTuning() {
+  std::vector<KernelPtr> kernels;
+  for (const auto* steps : {&plan_->constants, &plan_->steps}) {
+    for (const Step& step : *steps) {
+      if (step.kernel->tune) kernels.push_back(step.kernel);
+    }
+  }
+  if (kernels.empty()) return false;
+  isTuned_ = std::make_shared<std::atomic<bool>>(false);
+  auto tune = [kernels = std::move(kernels), isTuned = isTuned_] {
+    for (const KernelPtr& kernel : kernels) kernel->tune();
+    isTuned->store(true, std::memory_order_release);
+  };
+  recording_.device->queue().push(std::move(tune), nullptr);
+  return true;
 }
 
 // Constants are computed again when somebody has overwritten what they were computed from.

@@ -1,6 +1,7 @@
 // Program: a recorded function that runs in one call: passes, plan, and what ties it to the tensors that were there before.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "passes/passes.hpp"
@@ -44,6 +45,7 @@ class Program {
   };
   void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
   void retire();
+  bool startTuning();
   void prepare(Session& session, std::span<const Tensor> inputs);
   void computeConstants(Session& session);
   Tensor external(std::size_t i) const;
@@ -55,6 +57,7 @@ class Program {
   Graph graph_;  // after all passes
   std::size_t providedFields_ = 0;
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<std::atomic<bool>> isTuned_;  // while kernels of the plan are being timed
   std::vector<bool> isMutated_, hasMoved_;  // externals
   std::vector<Dims> shapes_;     // in which the externals were first used
   std::vector<Tensor> constants_;

@@ -1,6 +1,7 @@
 // Convolution and its gradients by oneDNN, in the layouts that it likes best.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <limits>
 
 #include "base/error.hpp"
@@ -78,11 +79,12 @@ dnnl::primitive_attr attributesOf(Activation activation, bool hasResidual) {
 }
 
 auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
-                 algorithm how = algorithm::convolution_direct, const dnnl::primitive_attr& attributes = userScratchpad()) {
+                 algorithm how = algorithm::convolution_direct, const dnnl::primitive_attr& attributes = userScratchpad(),
+                 prop_kind kind = prop_kind::forward_training) {
   using Forward = dnnl::convolution_forward;
   MemoryDesc weight = anyDesc(g.weight, g.dtype);
-  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, how, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
-                      : Forward::desc(prop_kind::forward_training, how, x, weight, y, g.stride, g.dilation, g.low, g.high);
+  auto desc = hasBias ? Forward::desc(kind, how, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
+                      : Forward::desc(kind, how, x, weight, y, g.stride, g.dilation, g.low, g.high);
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
@@ -109,6 +111,7 @@ struct Candidate {
   std::shared_ptr<Launch> launch;
   Layout weight;
   std::array<std::size_t, 4> bytes{};  // of each argument
+  std::function<void()> tune;          // finds out whether another is faster
 };
 
 // Seconds that a candidate takes, the least of three runs, on memory of its own.
@@ -132,17 +135,19 @@ double secondsOf(const Candidate& candidate) {
   return least;
 }
 
-// The fastest here, as timed once on this machine; the earlier of two that are level.
-const Candidate& fastest(Engine& engine, std::string_view kind, const Geometry& g, const std::vector<Candidate>& candidates, int threads) {
-  if (candidates.size() == 1) return candidates[0];
+// The fastest here, as timed once on this machine, the earlier of two that are level. While that is not known: the first, and how to find out.
+std::pair<Candidate, std::function<void()>> fastest(Engine& engine, std::string_view kind, const Geometry& g, const std::vector<Candidate>& candidates,
+                                                    int threads) {
+  if (candidates.size() == 1) return {candidates[0], nullptr};
   const dnnl_version_t& version = *dnnl_version();
   std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
                          kind, " ", g.x, " to ", g.y, ":");
   for (const Candidate& each : candidates) key += " " + each.name;
-  std::optional<int> known = engine.choices.find(key);
-  if (!known || *known >= static_cast<int>(candidates.size())) {
-    Crew crew(threads);
-    Crew* before = Crew::setCurrent(&crew);
+  if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {
+    return {candidates[static_cast<std::size_t>(*known)], nullptr};
+  }
+  auto tune = [&engine, candidates, key] {
+    if (engine.choices.find(key)) return;  // another kernel of this kind was first
     std::size_t best = 0;
     double least = secondsOf(candidates[0]);
     for (std::size_t i = 1; i < candidates.size(); i++) {
@@ -151,11 +156,9 @@ const Candidate& fastest(Engine& engine, std::string_view kind, const Geometry& 
       least = seconds;
       best = i;
     }
-    Crew::setCurrent(before);
-    known = static_cast<int>(best);
-    engine.choices.keep(key, *known);
-  }
-  return candidates[static_cast<std::size_t>(*known)];
+    engine.choices.keep(key, static_cast<int>(best));
+  };
+  return {candidates[0], tune};
 }
 
 // The format of weights whose outermost step goes over the output channels, so that those of some channels lie in one run; nothing for others.
@@ -225,7 +228,7 @@ class Maker {
       plan = {engine_.layouts.intern(*format, plainWeight_), false};
       if (weightBytes != static_cast<std::size_t>(paddedElements(*format, plainWeight_)) * sizeOf(whole_.dtype)) return std::nullopt;
     }
-    Candidate candidate{text(implementation(descs[0]), isWhole ? "" : sharesWeights ? "/samples" : "/channels"), launch, plan.layout};
+    Candidate candidate{text(implementation(descs[0]), isWhole ? "" : sharesWeights ? "/samples" : "/channels", engine_.isOpaque(plan.layout) ? "/transformed" : ""), launch, plan.layout};
     std::size_t weightAt = 0, size = sizeOf(whole_.dtype);
     for (std::size_t i = 0; i < parts.size(); i++) {
       std::vector<Primitive::Argument> arguments = argumentsOf_(descs[i]);
@@ -262,14 +265,17 @@ class Maker {
     cuts.push_back({Part{whole_}});
     bool isTimed = signature_.effort == Effort::winograd && whole_.canTransform();
     std::vector<Candidate> candidates;
-    for (algorithm how : {algorithm::convolution_direct, algorithm::convolution_winograd}) {
+    auto consider = [&](algorithm how) {
       std::optional<Candidate> candidate;
       for (auto cut = cuts.begin(); cut != cuts.end() && !candidate; cut++) candidate = make(*cut, how, direct);
       if (candidate) candidates.push_back(std::move(*candidate));
-      if (!isTimed) break;
-    }
+    };
+    consider(algorithm::convolution_direct);
+    if (isTimed) consider(algorithm::convolution_winograd);
     if (candidates.empty()) return std::nullopt;
-    return fastest(engine_, nameOf(direction_), whole_, candidates, threads_);
+    auto [best, tune] = fastest(engine_, nameOf(direction_), whole_, candidates, threads_);
+    best.tune = std::move(tune);
+    return std::move(best);
   }
 
  private:
@@ -298,7 +304,9 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   using Forward = dnnl::convolution_forward;
   dnnl::primitive_attr attributes = attributesOf(activation, hasResidual);
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc, algorithm how) {
-    return makeForward(engine, part, hasBias, xDesc, yDesc, how, attributes);
+    // In inference Winograd's algorithm takes weights that were transformed before.
+    bool areKept = how == algorithm::convolution_winograd && signature.isStable(1);
+    return makeForward(engine, part, hasBias, xDesc, yDesc, how, attributes, areKept ? prop_kind::forward_inference : prop_kind::forward_training);
   };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
@@ -327,6 +335,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   };
   auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
   kernel->outputs[0].layout = yLayout;
+  kernel->tune = best->tune;
   kernel->inputLayouts = {xLayout, best->weight, Layout{}};
   if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? yLayout : Layout{});
   return kernel;
@@ -380,6 +389,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
     }
   };
   auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  kernel->tune = best->tune;
   kernel->inputLayouts = {dyLayout, best->weight, Layout{}};
   kernel->outputs[0].layout = result.layout;
   return kernel;
@@ -425,6 +435,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     if (launch->reorder) launch->reorder.run({dw, run.out<void>(0)}, launch->scratch(run));
   };
   auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  kernel->tune = best->tune;
   kernel->inputLayouts = {xLayout, dyLayout};
   kernel->outputs[0].layout = best->weight;
   return kernel;
