@@ -1,0 +1,131 @@
+// compile(): what its passes and its plan leave out, beside the equality with eager that test/compile-ops.test.ts shows for each op.
+import test from 'ava'
+import {
+  compile,
+  functional as F,
+  manualSeed,
+  nn,
+  noGrad,
+  randint,
+  randn,
+  type Tensor,
+  tensor,
+  tidy,
+} from '../lib/index.js'
+import { relativeError } from './support/compare.js'
+
+const values = (t: Tensor) => [...(t.dataSync() as Float32Array)]
+
+/** Three convolutions, each of all that came before, and the concatenation of all: a dense block, which a later op reads in two ways. */
+function denseBlock(): (x: Tensor) => Tensor[] {
+  const convs = [16, 32, 48].map((channels) => new nn.Conv2d(channels, 16, 3, { padding: 1 }))
+  return (x) => {
+    let y = F.relu(F.avgPool2d(x, 1))
+    for (const conv of convs) y = F.cat([y, conv.forward(y).relu()], 1)
+    return [y.add(1).relu(), y.mul(2), y]
+  }
+}
+
+for (const [batch, isInPlace] of [
+  [1, true],
+  [2, false], // the parts of a sample do not lie one behind the other
+] as const) {
+  test.serial(
+    `concatenation of batch ${batch}: ${isInPlace ? 'in place' : 'copied'}, with the same result`,
+    async (t) => {
+      manualSeed(3)
+      const forward = denseBlock()
+      const x = randn([batch, 16, 9, 7], { device: 'cpu' })
+      const expected = tidy(() => noGrad(() => forward(x).map(values)))
+      const compiled = compile((x: Tensor) => noGrad(() => forward(x)))
+      for (const run of [1, 2]) {
+        const actual = tidy(() => compiled(x).map(values))
+        for (const [i, each] of actual.entries())
+          t.true(relativeError(each, expected[i]!) <= 1e-5, `run ${run}, result ${i}`)
+      }
+      const { steps } = await compiled.profile(x)
+      t.is(steps.filter(({ name }) => name === 'concat').length, isInPlace ? 0 : 3)
+    },
+  )
+}
+
+test.serial('a part that is overwritten later, or twice in a concatenation, is copied', async (t) => {
+  manualSeed(4)
+  const x = randn([1, 16, 5, 5], { device: 'cpu' })
+  const overwritten = (x: Tensor) => {
+    const [a, b] = [F.relu(x), F.sigmoid(x)]
+    const both = F.cat([a, b], 1)
+    a.copy_(b)
+    return [both.mul(1), a.mul(1)]
+  }
+  const twice = (x: Tensor) => {
+    const a = F.relu(x)
+    return [F.cat([a, a], 1).mul(1)]
+  }
+  for (const fn of [overwritten, twice]) {
+    const expected = tidy(() => noGrad(() => fn(x).map(values)))
+    const compiled = compile((x: Tensor) => noGrad(() => fn(x)))
+    t.deepEqual(
+      tidy(() => compiled(x).map(values)),
+      expected,
+    )
+    const { steps } = await compiled.profile(x)
+    t.is(steps.filter(({ name }) => name === 'concat').length, 1)
+  }
+})
+
+test.serial('log-softmax and the negative log-likelihood are one op, unless the log-probabilities are wanted', (t) => {
+  manualSeed(5)
+  const [logits, target] = [randn([6, 5], { device: 'cpu' }), randint(0, 5, [6], { device: 'cpu' })]
+  const weight = tensor([1, 2, 0.5, 3, 1], { device: 'cpu' })
+  const loss = (x: Tensor) => {
+    const leaf = x.detach().requiresGrad_()
+    const loss = F.crossEntropy(leaf, target, { weight, ignoreIndex: 2 })
+    loss.backward()
+    return [loss.detach(), leaf.grad!.detach()]
+  }
+  const fused = compile(loss)
+  const actual = tidy(() => fused(logits).map(values))
+  const expected = tidy(() => loss(logits).map(values))
+  for (const [i, each] of actual.entries()) t.true(relativeError(each, expected[i]!) <= 1e-5)
+  t.regex(fused.toString(), /crossEntropy\(.*crossEntropyBackward\(/s)
+  t.notRegex(fused.toString(), /softmax|nllLoss/)
+
+  const withLogits = compile((x: Tensor) => {
+    const logp = F.logSoftmax(x, 1)
+    return [F.nllLoss(logp, target), logp]
+  })
+  const [, logp] = tidy(() => withLogits(logits).map(values))
+  t.true(
+    relativeError(
+      logp!,
+      tidy(() => values(F.logSoftmax(logits, 1))),
+    ) <= 1e-5,
+  )
+  t.regex(withLogits.toString(), /softmax\(.*nllLoss\(/s)
+})
+
+test.serial('max pooling without a gradient keeps no positions, and NaN and infinities stay', (t) => {
+  const [nan, infinity] = [Number.NaN, Number.POSITIVE_INFINITY]
+  const plane = [nan, 1, 2, -infinity, 3, 4, -infinity, -infinity, infinity, 5, -infinity, -infinity, 1, 1, 7, nan]
+  for (const channels of [1, 16, 24]) {
+    const data = Float32Array.from({ length: channels * 16 }, (_, i) => plane[(i + Math.floor(i / 16)) % 16]!)
+    const x = tensor(data, { device: 'cpu' }).reshape([1, channels, 4, 4])
+    for (const options of [
+      { kernelSize: 2, stride: 2, padding: 0 },
+      { kernelSize: 3, stride: 1, padding: 1 },
+    ]) {
+      const pool = (x: Tensor) => F.maxPool2d(x, options.kernelSize, options)
+      const predict = compile((x: Tensor) => noGrad(() => pool(x)))
+      t.deepEqual(
+        tidy(() => values(predict(x))),
+        tidy(() => values(pool(x))),
+        `${channels} channels, ${options.kernelSize}`,
+      )
+      t.deepEqual(
+        tidy(() => values(predict(x))),
+        tidy(() => values(pool(x.to('reference')))),
+      )
+    }
+  }
+})
