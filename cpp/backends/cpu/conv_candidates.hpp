@@ -147,8 +147,10 @@ class Maker {
     bool isTimed = signature_.effort == Effort::winograd && whole_.canTransform();
     std::vector<Candidate> candidates;
     auto consider = [&](algorithm how) {
+      // Winograd's algorithm transforms the weights at each run unless they stay the same: once, not in each piece.
+      bool isOnce = how == algorithm::convolution_winograd && !signature_.isStable(1);
       std::optional<Candidate> candidate;
-      for (auto cut = cuts.begin(); cut != cuts.end() && !candidate; cut++) candidate = make(*cut, how, direct);
+      for (auto cut = isOnce ? cuts.end() - 1 : cuts.begin(); cut != cuts.end() && !candidate; cut++) candidate = make(*cut, how, direct);
       if (candidate) candidates.push_back(std::move(*candidate));
     };
     consider(algorithm::convolution_direct);

@@ -18,9 +18,11 @@ namespace cnn::cpu {
 namespace {
 
 constexpr int mostThreads = 255;  // the lowest byte of a ticket
-// A pause between the steps of a program, or between two small programs, is shorter than the first; where a neighbour has taken a core, each
-// microsecond of spinning keeps it from the thread that is waited for.
-constexpr std::chrono::microseconds quiet(200), crowded(5);
+// How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are spun through, and the shares of
+// large work may differ by a millisecond; but where a neighbour has taken a core, each microsecond of spinning keeps it from the thread that is waited for.
+constexpr std::chrono::microseconds quiet(2000), crowded(5);
+// Who lets others wait for so long, and for longer than they worked, was put off its core.
+constexpr std::chrono::microseconds late(200);
 constexpr int crowdedRuns = 200;
 
 thread_local Crew* ofThisThread = nullptr;
@@ -44,9 +46,10 @@ void pause() {
 #endif
 }
 
-// Spins until `isDone`, for so long at most, then sleeps until the value changes.
+// Spins until `isDone`, for so long at most, then sleeps until the value changes. Who is `idle` lets others have the core meanwhile: between two programs the
+// JavaScript thread wants one.
 template <class F>
-void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duration patience, F isDone) {
+void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duration patience, bool isIdle, F isDone) {
   constexpr int between = 64;  // looks at the clock, which costs as much as some pauses
   auto end = std::chrono::steady_clock::time_point();
   for (int i = 0;; i++) {
@@ -56,7 +59,7 @@ void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duratio
     auto now = std::chrono::steady_clock::now();
     if (i == between - 1) end = now + patience;
     if (now > end) break;
-    if (i >= 2 * between) std::this_thread::yield();
+    if (isIdle && i >= 2 * between) std::this_thread::yield();
   }
   for (std::uint32_t now = value.load(std::memory_order_acquire); !isDone(now); now = value.load(std::memory_order_acquire)) value.wait(now);
 }
@@ -105,13 +108,13 @@ void Crew::meet(int members) {
     meetings_.notify_all();
     return;
   }
-  await(meetings_, patience(), [&](std::uint32_t now) { return now != meeting; });
+  await(meetings_, patience(), false, [&](std::uint32_t now) { return now != meeting; });
 }
 
 void Crew::loop(int member) {
   // A first ticket may have been drawn before this thread came to look: it starts from the one that the crew began with.
   for (std::uint32_t seen = 1;;) {
-    await(ticket_, patience(), [&](std::uint32_t now) { return now != seen; });
+    await(ticket_, patience(), true, [&](std::uint32_t now) { return now != seen; });
     seen = ticket_.load(std::memory_order_acquire);
     auto members = static_cast<int>(seen & 0xff);
     if (members == 0) return;
@@ -134,10 +137,10 @@ void Crew::runAll(int members, Work work, void* context) {
   auto start = Clock::now();
   call(0, members);
   auto own = Clock::now();
-  await(remaining_, patience(), [](std::uint32_t left) { return left == 0; });
+  await(remaining_, patience(), false, [](std::uint32_t left) { return left == 0; });
   auto end = Clock::now();
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
-  bool isLate = end - own > std::max<Clock::duration>(quiet, own - start);
+  bool isLate = end - own > std::max<Clock::duration>(late, own - start);
   crowded_ = isLate ? crowdedRuns : std::max(0, crowded_ - 1);
   isCrowded_.store(crowded_ > 0, std::memory_order_relaxed);
   if (!failure_) return;
