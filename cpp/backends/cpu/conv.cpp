@@ -11,7 +11,6 @@ namespace cnn::cpu {
 
 namespace {
 
-using dnnl::algorithm;
 using dnnl::prop_kind;
 
 Layout layoutOf(Engine& engine, const MemoryDesc& desc, const Dims& shape) {

@@ -76,14 +76,24 @@ Crew* Crew::current() { return ofThisThread; }
 Crew::Membership Crew::membership() { return ownMembership; }
 Crew* Crew::setCurrent(Crew* crew) { return std::exchange(ofThisThread, crew); }
 
-Crew::~Crew() {
+Crew::~Crew() { dismiss(); }
+
+void Crew::dismiss() {
   ticket_.store((ticket_.load() + 256) & ~0xffu);
   ticket_.notify_all();
   for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  ticket_.store(1);
 }
 
+// All or none: work is shared out to as many as there should be.
 void Crew::start() {
-  for (int member = 1; member < std::min(size_, mostThreads); member++) workers_.emplace_back([this, member] { loop(member); });
+  try {
+    for (int member = 1; member < std::min(size_, mostThreads); member++) workers_.emplace_back([this, member] { loop(member); });
+  } catch (...) {
+    dismiss();
+    throw;
+  }
 }
 
 Crew::Clock::duration Crew::patience() const { return isCrowded_.load(std::memory_order_relaxed) ? crowded : quiet; }

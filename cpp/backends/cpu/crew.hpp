@@ -47,6 +47,7 @@ class Crew {
 
   void runAll(int members, Work work, void* context);
   void start();
+  void dismiss();
   void loop(int member);
   void call(int member, int members);
   Clock::duration patience() const;
