@@ -1,7 +1,4 @@
 // compile(): what is recorded, what is read anew at each run, what makes another program, and what is refused.
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
   type Compiled,
@@ -25,9 +22,6 @@ import {
   ValueError,
 } from '../lib/index.js'
 import { relativeError } from './support/compare.js'
-import { temporaryFolder } from './support/temporary.js'
-
-const inFolder = temporaryFolder()
 
 type Step = (x: Tensor, y: Tensor) => Tensor
 
@@ -340,57 +334,6 @@ test.serial('profile() tells time, work and bytes of each step, as a table and a
   t.regex(profile.toString(), /convActivation/)
   const { traceEvents } = JSON.parse(profile.toChromeTrace()) as { traceEvents: { name: string; dur: number }[] }
   t.is(traceEvents.length, profile.steps.length)
-})
-
-for (const [channels, filters, size, padding] of [
-  [16, 16, 14, 1],
-  [64, 32, 28, 1],
-  [48, 64, 9, 0],
-  [17, 20, 12, 1],
-] as const) {
-  test.serial(`Winograd: 3×3, ${channels} → ${filters} channels, ${size}×${size}, padding ${padding}`, async (t) => {
-    manualSeed(8)
-    const conv = new nn.Conv2d(channels, filters, 3, { padding })
-    const x = randn([4, channels, size, size])
-    const fn = (x: Tensor) => {
-      const input = x.detach().requiresGrad_()
-      const y = conv.forward(input).relu()
-      y.square().sum().backward()
-      const results = [y, input.grad!, conv.weight.grad!, conv.bias!.grad!].map((each) => each.detach())
-      conv.zeroGrad()
-      return results
-    }
-    const expected = tidy(() => fn(x).map(values))
-    const compiled = compile(fn, { winograd: true })
-    tidy(() => void compiled(x))
-    await synchronize() // by now it is known which algorithm is faster
-    const actual = tidy(() => compiled(x).map(values))
-    for (const [i, each] of actual.entries())
-      t.true(relativeError(each, expected[i]!) <= 1e-4, ['y', 'dx', 'dw', 'db'][i])
-  })
-}
-
-test.serial('which algorithm is faster is measured once on a machine, and then stays', (t) => {
-  const file = inFolder('below', 'choices')
-  const run = () => {
-    const script = fileURLToPath(new URL('fixtures/winograd-choice.js', import.meta.url))
-    return execFileSync(process.execPath, [script], {
-      encoding: 'utf8',
-      env: { ...process.env, NODE_CUDNN_CHOICES: file },
-    })
-  }
-  const first = run()
-  if (!existsSync(file)) return t.log('this processor has no Winograd: there is nothing to choose')
-  const choices = readFileSync(file, 'utf8')
-  t.regex(choices, /^(.+: forward \[2, 32, 28, 28\] to .+\t\d\n)/m)
-  t.is(run(), first)
-  t.is(readFileSync(file, 'utf8'), choices)
-
-  // The other choice is obeyed, whatever is slower; lines that are cut off or strange are passed over.
-  const other = choices.replace(/\d$/gm, (digit) => (digit === '0' ? '1' : '0'))
-  writeFileSync(file, `nonsense\n${other}cut off`)
-  t.not(run(), first)
-  t.is(readFileSync(file, 'utf8'), `nonsense\n${other}cut off`)
 })
 
 const zoo: Record<string, { make: () => nn.Module; size: number }> = {

@@ -48,9 +48,7 @@ class CpuBackend final : public Backend {
 
   std::size_t bytes(const TensorDesc& desc) const override {
     if (desc.layout.isPlain()) return desc.plainBytes();
-#ifdef CNN_WITH_ONEDNN
-    if (engine_.isOpaque(desc.layout)) return engine_.opaque(desc.layout).get_size();
-#endif
+    if (engine_.isTransformed(desc.layout)) return static_cast<std::size_t>(engine_.transformed(desc.layout).elements()) * sizeof(float);
     return static_cast<std::size_t>(cpu::paddedElements(engine_.format(desc), desc.shape)) * sizeOf(desc.dtype);
   }
 

@@ -3,7 +3,8 @@
 
 #include "base/error.hpp"
 #include "channels.hpp"
-#include "conv_candidates.hpp"
+#include "conv_direct.hpp"
+#include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 
@@ -11,7 +12,9 @@ namespace cnn::cpu {
 
 namespace {
 
+using dnnl::algorithm;
 using dnnl::prop_kind;
+constexpr algorithm direct = algorithm::convolution_direct;
 
 Layout layoutOf(Engine& engine, const MemoryDesc& desc, const Dims& shape) {
   auto format = formatOf(desc);
@@ -60,13 +63,19 @@ dnnl::primitive_attr attributesOf(Activation activation, bool hasResidual) {
   return attributes;
 }
 
+// The best of all ways, where it is known; nothing where there is no first one.
+std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const std::optional<Candidate>& first, std::vector<Candidate> others) {
+  if (!first) return std::nullopt;
+  others.insert(others.begin(), *first);
+  return fastest(engine, direction, g, others, threads);
+}
+
 auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
-                 algorithm how = algorithm::convolution_direct, const dnnl::primitive_attr& attributes = userScratchpad(),
-                 prop_kind kind = prop_kind::forward_training) {
+                 const dnnl::primitive_attr& attributes = userScratchpad()) {
   using Forward = dnnl::convolution_forward;
   MemoryDesc weight = anyDesc(g.weight, g.dtype);
-  auto desc = hasBias ? Forward::desc(kind, how, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
-                      : Forward::desc(kind, how, x, weight, y, g.stride, g.dilation, g.low, g.high);
+  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, direct, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
+                      : Forward::desc(prop_kind::forward_training, direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
@@ -82,14 +91,10 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
 
   using Forward = dnnl::convolution_forward;
   dnnl::primitive_attr attributes = attributesOf(activation, hasResidual);
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc, algorithm how) {
-    // In inference Winograd's algorithm takes weights that were transformed before.
-    bool areKept = how == algorithm::convolution_winograd && signature.isStable(1);
-    return makeForward(engine, part, hasBias, xDesc, yDesc, how, attributes, areKept ? prop_kind::forward_inference : prop_kind::forward_training);
-  };
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, hasBias, xDesc, yDesc, attributes); };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
-    return describe(g, xDesc, yDesc, algorithm::convolution_direct);
+    return describe(g, xDesc, yDesc);
   });
   if (!isWanted(desc, g.dtype)) return nullptr;
   Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), yLayout = layoutOf(engine, desc.dst_desc(), y.shape);
@@ -99,23 +104,24 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
     if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
     return arguments;
   };
-  Maker<Forward> maker(engine, signature, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
-  std::optional<Candidate> best = maker.best(desc);
-  if (!best) return nullptr;
+  DirectMaker<Forward> maker(engine, signature, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
+  WinogradCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
+  std::optional<Choice> choice = fastestOf(engine, Direction::forward, g, threads, maker.make(desc), winogradForward(winograd, hasResidual, activation));
+  if (!choice) return nullptr;
 
   auto bytes = static_cast<Index>(desc.dst_desc().get_size());
-  auto run = [launch = best->launch, hasResidual, bytes](const Run& run) {
+  auto run = [compute = choice->best.run, hasResidual, bytes](const Run& run) {
     // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
     if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
       parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
     }
-    const void* pointers[] = {run.in<void>(0), launch->weight(run, 1), run.out<void>(0), run.in<void>(2)};
-    launch->conv.run(pointers, launch->scratch(run));
+    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), run.in<void>(2)};
+    compute(pointers, run.workspace);
   };
-  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
+  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
   kernel->outputs[0].layout = yLayout;
-  kernel->tune = best->tune;
-  kernel->inputLayouts = {xLayout, best->weight, Layout{}};
+  kernel->tune = choice->tune;
+  kernel->inputLayouts = {xLayout, choice->best.weight, Layout{}};
   if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? yLayout : Layout{});
   return kernel;
 }
@@ -135,14 +141,14 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   int threads = threadsForWork(engine, g.work());
   ThreadScope scope(threads);
 
-  auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc, algorithm how) {
-    auto forward = makeForward(engine, part, false, dxDesc, dyDesc, how);
+  auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
+    auto forward = makeForward(engine, part, false, dxDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
-    Backward::desc desc(how, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high);
+    Backward::desc desc(direct, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
   auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype),
-                     [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc, algorithm::convolution_direct); });
+                     [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc); });
   if (!isWanted(desc, g.dtype)) return nullptr;
   TensorDesc result(dx.dtype, dx.shape, layoutOf(engine, desc.diff_src_desc(), dx.shape));
   auto view = engine.view(result);
@@ -152,14 +158,15 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
     return std::vector<Primitive::Argument>{
         {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   };
-  Maker<Backward> maker(engine, signature, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
+  DirectMaker<Backward> maker(engine, signature, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
                         {.x = 2, .weight = 1, .y = 0, .bias = -1}, describe, argumentsOf);
-  std::optional<Candidate> best = maker.best(desc);
-  if (!best) return nullptr;
+  std::optional<Choice> choice = fastestOf(engine, Direction::backwardData, g, threads, maker.make(desc),
+                                          winogradBackwardData({engine, signature, g, result.layout, dyLayout, threads, false}));
+  if (!choice) return nullptr;
 
-  auto run = [launch = best->launch, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
-    const void* pointers[] = {run.in<void>(0), launch->weight(run, 1), run.out<void>(0)};
-    launch->conv.run(pointers, launch->scratch(run));
+  auto run = [compute = choice->best.run, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
+    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0)};
+    compute(pointers, run.workspace);
     if (!hasBias) return;
     if (isHalf) {
       addBias(*view, run.in<BFloat16>(2), run.out<BFloat16>(0));
@@ -167,9 +174,9 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
       addBias(*view, run.in<float>(2), run.out<float>(0));
     }
   };
-  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
-  kernel->tune = best->tune;
-  kernel->inputLayouts = {dyLayout, best->weight, Layout{}};
+  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
+  kernel->tune = choice->tune;
+  kernel->inputLayouts = {dyLayout, choice->best.weight, Layout{}};
   kernel->outputs[0].layout = result.layout;
   return kernel;
 }
@@ -183,16 +190,16 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   int threads = threadsForWork(engine, g.work());
   ThreadScope scope(threads);
 
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc, algorithm how) {
-    auto forward = makeForward(engine, part, hasBias, xDesc, dyDesc, how);
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
+    auto forward = makeForward(engine, part, hasBias, xDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
     MemoryDesc weight = anyDesc(part.weight, part.dtype);
-    auto desc = hasBias ? Backward::desc(how, xDesc, weight, plainDesc(part.bias, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high)
-                        : Backward::desc(how, xDesc, weight, dyDesc, part.stride, part.dilation, part.low, part.high);
+    auto desc = hasBias ? Backward::desc(direct, xDesc, weight, plainDesc(part.bias, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high)
+                        : Backward::desc(direct, xDesc, weight, dyDesc, part.stride, part.dilation, part.low, part.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
   };
   auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype),
-                     [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc, algorithm::convolution_direct); });
+                     [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc); });
   if (!isWanted(desc, g.dtype)) return nullptr;
   Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
   auto argumentsOf = [hasBias](const Backward::primitive_desc& desc) {
@@ -202,21 +209,20 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
     return arguments;
   };
-  Maker<Backward> maker(engine, signature, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
+  DirectMaker<Backward> maker(engine, signature, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
                         {.x = 0, .weight = 2, .y = 1, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
-  std::optional<Candidate> best = maker.best(desc);
-  if (!best) return nullptr;
+  std::optional<Choice> choice = fastestOf(engine, Direction::backwardWeight, g, threads, maker.make(desc),
+                                          winogradBackwardWeight({engine, signature, g, xLayout, dyLayout, threads, hasBias}));
+  if (!choice) return nullptr;
 
-  auto run = [launch = best->launch, hasBias](const Run& run) {
-    void* dw = launch->reorder ? run.workspace : run.out<void>(0);
-    const void* pointers[] = {run.in<void>(0), run.in<void>(1), dw, hasBias ? run.out<void>(1) : nullptr};
-    launch->conv.run(pointers, launch->scratch(run));
-    if (launch->reorder) launch->reorder.run({dw, run.out<void>(0)}, launch->scratch(run));
+  auto run = [compute = choice->best.run, hasBias](const Run& run) {
+    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), hasBias ? run.out<void>(1) : nullptr};
+    compute(pointers, run.workspace);
   };
-  auto kernel = makeKernel(signature, std::move(run), best->launch->workspaceBytes());
-  kernel->tune = best->tune;
+  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
+  kernel->tune = choice->tune;
   kernel->inputLayouts = {xLayout, dyLayout};
-  kernel->outputs[0].layout = best->weight;
+  kernel->outputs[0].layout = choice->best.weight;
   return kernel;
 }
 

@@ -1,7 +1,6 @@
-// Timing candidates, and what they ask of the order of weights.
+// Timing candidates.
 #include "conv_candidates.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -10,6 +9,10 @@
 namespace cnn::cpu {
 
 namespace {
+
+std::string_view nameOf(Direction direction) {
+  return direction == Direction::forward ? "forward" : direction == Direction::backwardData ? "backward data" : "backward weights";
+}
 
 // Seconds that a candidate takes, the least of three runs, on memory of its own.
 double secondsOf(const Candidate& candidate) {
@@ -20,12 +23,12 @@ double secondsOf(const Candidate& candidate) {
     return reinterpret_cast<void*>((address + 63) / 64 * 64);
   };
   std::array<const void*, 4> pointers{};
-  for (std::size_t i = 0; i < pointers.size(); i++) pointers[i] = aligned64(candidate.bytes[i]);
-  void* scratch = aligned64(candidate.launch->conv.scratchBytes());
+  for (std::size_t i = 0; i < pointers.size(); i++) pointers[i] = candidate.bytes[i] ? aligned64(candidate.bytes[i]) : nullptr;
+  void* workspace = aligned64(candidate.workspaceBytes);
   double least = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 4; i++) {  // the first warms up
     auto start = std::chrono::steady_clock::now();
-    candidate.launch->conv.run(pointers, scratch);
+    candidate.run(pointers, workspace);
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (i > 0) least = std::min(least, seconds.count());
   }
@@ -34,19 +37,11 @@ double secondsOf(const Candidate& candidate) {
 
 }  // namespace
 
-WeightPlan planWeight(Engine& engine, const MemoryDesc& desc, const Geometry& geometry, const Dims& shape, Effort effort) {
-  if (auto format = weightFormat(desc, geometry)) return {engine.layouts.intern(*format, shape), false};
-  // A compiled function can transform weights ahead of its runs, where they stay.
-  if (effort != Effort::eager && geometry.groups == 1 && geometry.dtype == DType::float32) return {engine.internOpaque(desc), false};
-  return {Layout{}, true};
-}
-
-std::pair<Candidate, std::function<void()>> fastest(Engine& engine, std::string_view kind, const Geometry& g, const std::vector<Candidate>& candidates,
-                                                    int threads) {
+Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads) {
   if (candidates.size() == 1) return {candidates[0], nullptr};
   const dnnl_version_t& version = *dnnl_version();
   std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
-                         kind, " ", g.x, " to ", g.y, ":");
+                         nameOf(direction), " ", g.x, " to ", g.y, ":");
   for (const Candidate& each : candidates) key += " " + each.name;
   if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {
     return {candidates[static_cast<std::size_t>(*known)], nullptr};
@@ -64,18 +59,6 @@ std::pair<Candidate, std::function<void()>> fastest(Engine& engine, std::string_
     engine.choices.keep(key, static_cast<int>(best));
   };
   return {candidates[0], tune};
-}
-
-std::optional<Format> outputsFirst(const MemoryDesc& desc, const Geometry& geometry) {
-  auto format = weightFormat(desc, geometry);
-  if (!format) return std::nullopt;
-  bool hasStep = std::any_of(format->begin(), format->end(), [](Step step) { return step.axis == 0 && step.block == 0; });
-  if (!hasStep) format->insert(format->begin(), {0, 0});  // a single block
-  return format->front().axis == 0 ? format : std::nullopt;
-}
-
-std::string_view nameOf(Direction direction) {
-  return direction == Direction::forward ? "forward" : direction == Direction::backwardData ? "backward data" : "backward weights";
 }
 
 }  // namespace cnn::cpu

@@ -12,15 +12,6 @@ void Geometry::fitEndPadding() {
   }
 }
 
-bool Geometry::canTransform() const {
-  int spatial = static_cast<int>(stride.size());
-  if (dtype != DType::float32 || groups != 1 || spatial != 2 || x[1] < 16 || y[1] < 16) return false;
-  for (std::size_t i = 0; i < stride.size(); i++) {
-    if (stride[i] != 1 || dilation[i] != 0 || weight[2 + static_cast<int>(i)] != 3) return false;
-  }
-  return true;
-}
-
 double Geometry::work() const {
   double multiplyAdds = static_cast<double>(y.product()) * static_cast<double>(weight.product()) / static_cast<double>(y[1]);
   return groups > 1 && groups == x[1] ? 4 * multiplyAdds : multiplyAdds;

@@ -27,8 +27,6 @@ struct Geometry {
     fitEndPadding();
   }
 
-  /// Whether Winograd's algorithm is worth a try: 3×3 windows at every position, channels enough.
-  bool canTransform() const;
   /// Multiply-adds, or what takes as long: depthwise convolutions are bound by memory.
   double work() const;
 

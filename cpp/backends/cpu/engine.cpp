@@ -1,6 +1,8 @@
 // What the engine finds out once: the block of channels that this processor's convolutions like.
 #include "engine.hpp"
 
+#include <algorithm>
+
 #ifdef CNN_WITH_ONEDNN
 #include "onednn.hpp"
 #endif
@@ -21,20 +23,18 @@ Engine::Engine(int threads) : threads(threads) {
 #endif
 }
 
-#ifdef CNN_WITH_ONEDNN
-Layout Engine::internOpaque(const dnnl::memory::desc& desc) {
-  std::scoped_lock lock(opaqueMutex_);
-  std::size_t i = 0;
-  while (i < opaque_.size() && opaque_[i] != desc) i++;
-  if (i == opaque_.size()) opaque_.push_back(desc);
-  return {firstOpaque + static_cast<std::uint32_t>(i)};
+Layout Engine::internTransformed(const winograd::Weights& weights) {
+  std::scoped_lock lock(transformedMutex_);
+  auto found = std::find(transformed_.begin(), transformed_.end(), weights);
+  auto index = static_cast<std::uint32_t>(found - transformed_.begin());
+  if (found == transformed_.end()) transformed_.push_back(weights);
+  return {firstTransformed + index};
 }
 
-dnnl::memory::desc Engine::opaque(Layout layout) const {
-  std::scoped_lock lock(opaqueMutex_);
-  return opaque_.at(layout.id - firstOpaque);
+winograd::Weights Engine::transformed(Layout layout) const {
+  std::scoped_lock lock(transformedMutex_);
+  return transformed_.at(layout.id - firstTransformed);
 }
-#endif
 
 Layout Engine::layoutWithLanes(const Dims& shape, Index lanes) {
   if (lanes == 1) return {};

@@ -7,6 +7,7 @@
 
 #include "choices.hpp"
 #include "layout.hpp"
+#include "winograd.hpp"
 
 #ifdef CNN_WITH_ONEDNN
 #include <oneapi/dnnl/dnnl.hpp>
@@ -24,13 +25,11 @@ struct Engine {
   dnnl::stream stream{dnnl};
 #endif
 
-#ifdef CNN_WITH_ONEDNN
-  /// Orders in memory of oneDNN's own that are no blocks (Winograd's weights) get numbers from here on.
-  static constexpr std::uint32_t firstOpaque = 1u << 31;
-  Layout internOpaque(const dnnl::memory::desc& desc);
-  dnnl::memory::desc opaque(Layout layout) const;
-#endif
-  bool isOpaque(Layout layout) const { return layout.id >> 31 != 0; }
+  /// Layouts of weights that Winograd's algorithm has transformed, which are no order of their elements, get numbers from here on.
+  static constexpr std::uint32_t firstTransformed = 1u << 31;
+  Layout internTransformed(const winograd::Weights& weights);
+  bool isTransformed(Layout layout) const { return layout.id >= firstTransformed; }
+  winograd::Weights transformed(Layout layout) const;
 
   explicit Engine(int threads);
   Format format(const TensorDesc& desc) const { return layouts.format(desc); }
@@ -42,14 +41,12 @@ struct Engine {
     return layoutWithLanes(shape, convolutionLanes > 1 && shape[1] % convolutionLanes == 0 ? convolutionLanes : 1);
   }
   bool isPadded(const TensorDesc& desc) const {
-    return isOpaque(desc.layout) || (!desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements());
+    return isTransformed(desc.layout) || (!desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements());
   }
 
-#ifdef CNN_WITH_ONEDNN
  private:
-  mutable std::mutex opaqueMutex_;
-  std::vector<dnnl::memory::desc> opaque_;
-#endif
+  mutable std::mutex transformedMutex_;
+  std::vector<winograd::Weights> transformed_;
 };
 
 }  // namespace cnn::cpu

@@ -44,7 +44,6 @@ MemoryDesc plainDesc(const Dims& shape, DType dtype) {
 }
 
 MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& tensor) {
-  if (engine.isOpaque(tensor.layout)) return engine.opaque(tensor.layout);
   MemoryDesc desc = plainDesc(tensor.shape, tensor.dtype);
   if (tensor.layout.isPlain()) return desc;
   Format format = engine.format(tensor);

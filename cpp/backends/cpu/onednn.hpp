@@ -23,7 +23,7 @@ MemoryDesc plainDesc(const Dims& shape, DType dtype = DType::float32);
 MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& desc);
 /// The desc of a run of a tensor, of another shape: some of its samples, or, of a single sample, some blocks of its channels.
 MemoryDesc runOf(MemoryDesc desc, const Dims& shape);
-/// The order in memory that `desc` describes, or nothing where it is none of blocks (Winograd's weights).
+/// The order in memory that `desc` describes, or nothing where it is none of blocks.
 std::optional<Format> formatOf(const MemoryDesc& desc);
 
 /// The first word of the name that oneDNN gives to the implementation it chose, "jit:avx2".

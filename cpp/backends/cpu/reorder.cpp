@@ -59,6 +59,21 @@ KernelPtr copyKernel(std::size_t bytes) {
   return std::make_shared<FunctionKernel<decltype(run)>>(run);
 }
 
+// Weights to Winograd's components, by way of the plain ones.
+KernelPtr transformation(const TensorDesc& from, const TensorDesc& to, Engine& engine) {
+  TensorDesc plain(from.dtype, from.shape);
+  KernelPtr first = from.layout.isPlain() ? nullptr : prepareReorder(from, plain, engine);
+  std::size_t scratchAt = first ? (plain.plainBytes() + 63) / 64 * 64 : 0;
+  auto run = [first, scratchAt, weights = engine.transformed(to.layout)](const Run& run) {
+    void* plain = first ? run.workspace : run.inputs[0];
+    if (first) first->run(Run{run.op, run.inputs, std::span(&plain, 1), static_cast<std::byte*>(run.workspace) + scratchAt});
+    winograd::transformWeights(weights, static_cast<const float*>(plain), run.out<float>(0));
+  };
+  auto kernel = std::make_shared<FunctionKernel<decltype(run)>>(std::move(run));
+  kernel->workspaceBytes = first ? scratchAt + first->workspaceBytes : 0;
+  return kernel;
+}
+
 }  // namespace
 
 KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to, Engine& engine) {
@@ -70,23 +85,10 @@ KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to, Engine& e
     return result;
   };
   if (from.layout == to.layout || from.elements() == 0) return finish(copyKernel(from.plainBytes()));
+  if (engine.isTransformed(to.layout)) return finish(transformation(from, to, engine));
 #ifdef CNN_WITH_ONEDNN
   if (dataType(from.dtype) != dnnl::memory::data_type::undef && from.dtype != DType::float16) {
     int threads = from.elements() > 2 * grainElements ? engine.threads.load() : 1;
-    if (engine.isOpaque(to.layout) && !from.layout.isPlain()) {  // oneDNN transforms plain weights alone: by way of those
-      TensorDesc plain(from.dtype, from.shape);
-      auto first = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, from), memoryDesc(engine, plain), threads));
-      auto second = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, plain), memoryDesc(engine, to), threads));
-      std::size_t scratchAt = aligned(plain.plainBytes());
-      auto run = [first, second, scratchAt](const Run& run) {
-        void* scratch = static_cast<std::byte*>(run.workspace) + scratchAt;
-        first->run({run.in<void>(0), run.workspace}, scratch);
-        second->run({run.workspace, run.out<void>(0)}, scratch);
-      };
-      auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
-      result->workspaceBytes = scratchAt + std::max(first->scratchBytes(), second->scratchBytes());
-      return finish(result);
-    }
     auto primitive = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, from), memoryDesc(engine, to), threads));
     auto run = [primitive](const Run& run) { primitive->run({run.in<void>(0), run.out<void>(0)}, run.workspace); };
     auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
