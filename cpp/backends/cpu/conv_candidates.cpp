@@ -41,7 +41,7 @@ Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std
   if (candidates.size() == 1) return {candidates[0], nullptr};
   const dnnl_version_t& version = *dnnl_version();
   std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
-                         nameOf(direction), " ", g.x, " to ", g.y, ":");
+                         nameOf(direction), " ", g.x, " to ", g.y, " by ", g.weight, ":");
   for (const Candidate& each : candidates) key += " " + each.name;
   if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {
     return {candidates[static_cast<std::size_t>(*known)], nullptr};

@@ -20,13 +20,23 @@ bool applies(const WinogradCase& conv) {
   if (conv.signature.effort != Effort::winograd || g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2) return false;
   for (int i = 0; i < 2; i++) {
     auto axis = static_cast<std::size_t>(i);
-    if (g.stride[axis] != 1 || g.dilation[axis] != 0 || g.weight[2 + i] != winograd::filter) return false;
+    if (g.stride[axis] != 1 || g.dilation[axis] != 0) return false;
   }
+  if (g.weight[2] != g.weight[3] || (g.weight[2] != 3 && g.weight[2] != 5)) return false;
   return isInFullVectors(conv.engine, g.x, conv.x) && isInFullVectors(conv.engine, g.y, conv.y);
 }
 
+winograd::Form formOf(const Geometry& g) {
+  if (g.weight[2] == 5) return {.outputs = 2, .filter = 5};
+  return {};
+}
+
+std::string nameOf(winograd::Form form) {
+  return text("winograd F(", form.outputs, "×", form.outputs, ", ", form.filter, "×", form.filter, ")");
+}
+
 winograd::Sizes sizesOf(const Geometry& g) {
-  return {g.x[0], g.x[1], g.y[1], g.x[2], g.x[3], g.y[2], g.y[3], g.low[0], g.low[1]};
+  return {g.x[0], g.x[1], g.y[1], g.x[2], g.x[3], g.y[2], g.y[3], g.low[0], g.low[1], formOf(g)};
 }
 
 std::size_t bytesOf(const Dims& shape) { return static_cast<std::size_t>(shape.product()) * sizeof(float); }
@@ -40,7 +50,7 @@ Candidate candidateOf(const WinogradCase& conv, const winograd::Sizes& sizes, co
   winograd::Weights weights = sizes.weights(isRotated);
   Candidate candidate;
   bool areKept = conv.signature.isStable(1);
-  candidate.name = text("winograd ", sizes.tileOutputs, "x", sizes.tileOutputs, areKept ? " transformed" : "");
+  candidate.name = text(nameOf(sizes.form), areKept ? " transformed" : "");
   if (areKept) candidate.weight = conv.engine.internTransformed(weights);
   std::size_t elements = static_cast<std::size_t>(weights.elements()), scratchAt = areKept ? 0 : elements;
   candidate.workspaceBytes = scratchAt * sizeof(float) + convolution.scratchBytes();
@@ -61,8 +71,8 @@ Candidate candidateOf(const WinogradCase& conv, const winograd::Sizes& sizes, co
 
 std::vector<Candidate> candidatesOf(const WinogradCase& conv, winograd::Sizes sizes, const winograd::Finish& finish, bool isRotated) {
   std::vector<Candidate> candidates{candidateOf(conv, sizes, finish, isRotated)};
-  if (sizes.grid().count() < fewTiles) {
-    sizes.tileOutputs = 2;
+  if (sizes.form.outputs == 4 && sizes.grid().count() < fewTiles) {
+    sizes.form.outputs = 2;
     candidates.push_back(candidateOf(conv, sizes, finish, isRotated));
   }
   return candidates;
@@ -81,18 +91,19 @@ std::vector<Candidate> winogradForward(const WinogradCase& conv, bool hasResidua
 
 std::vector<Candidate> winogradBackwardData(const WinogradCase& conv) {
   if (!applies(conv)) return {};
-  // dx is a convolution of dy, with weights turned by 180° and what is left of 2 as padding.
+  // dx is a convolution of dy, with weights turned by 180° and what is left of the filter's reach as padding.
   winograd::Sizes forward = sizesOf(conv.geometry);
-  constexpr Index reach = winograd::filter - 1;
+  const Index reach = forward.form.filter - 1;
   winograd::Sizes sizes{forward.samples, forward.outputs, forward.inputs, forward.outHeight, forward.outWidth,
-                        forward.height, forward.width, reach - forward.top, reach - forward.left};
+                        forward.height, forward.width, reach - forward.top, reach - forward.left, forward.form};
   return candidatesOf(conv, sizes, {}, true);
 }
 
 std::vector<Candidate> winogradBackwardWeight(const WinogradCase& conv) {
   if (!applies(conv)) return {};
-  winograd::WeightGradient gradient(sizesOf(conv.geometry), conv.threads);
-  Candidate candidate{.name = "winograd", .workspaceBytes = gradient.scratchBytes()};
+  winograd::Sizes sizes = sizesOf(conv.geometry);
+  winograd::WeightGradient gradient(sizes, conv.threads);
+  Candidate candidate{.name = nameOf(sizes.form), .workspaceBytes = gradient.scratchBytes()};
   candidate.bytes = {bytesOf(conv.geometry.x), bytesOf(conv.geometry.y), bytesOf(conv.geometry.weight), conv.hasBias ? bytesOf(conv.geometry.bias) : 0};
   candidate.run = [gradient](Candidate::Pointers pointers, void* workspace) {
     auto at = [&](std::size_t i) { return static_cast<float*>(const_cast<void*>(pointers[i])); };

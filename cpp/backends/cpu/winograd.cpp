@@ -18,8 +18,9 @@ constexpr int mostTiles = 14, fewTiles = 6;
 #else
 constexpr int mostTiles = 6, fewTiles = 2;
 #endif
-// Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 28 to 56 are within the noise.
-constexpr Index chunkTiles = 3 * mostTiles;
+// Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 14 to 56 are within the noise but for
+// many channels, where 14 are a quarter slower.
+constexpr Index chunkTiles = 3 * mostTiles, chunkRow = chunkTiles * lanes;
 // Blocks of output channels whose products are made before they are turned to outputs.
 constexpr Index groupBlocks = 4;
 
@@ -63,9 +64,8 @@ constexpr auto byOne = multiplies<1>(std::make_index_sequence<2 * mostTiles>());
 constexpr auto byTwo = multiplies<2>(std::make_index_sequence<mostTiles>());
 constexpr auto byFour = multiplies<4>(std::make_index_sequence<fewTiles>());
 
-// All products of one component: v [inputBlocks][chunkTiles][lanes], u [blocks][inputs][lanes] → m [blocks][chunkTiles][lanes].
+// All products of one component: v [inputBlocks][chunk][lanes], u [blocks][inputs][lanes] → m [blocks][chunk][lanes].
 void multiplyAll(const float* v, const float* u, float* m, Index tiles, Index inputBlocks, Index blocks) {
-  constexpr Index row = chunkTiles * lanes;
   const Index weightStep = inputBlocks * lanes * lanes;
   // With one vector a time, up to twice as many tiles read the weights once.
   const bool areFew = tiles <= fewTiles, areOnce = tiles > mostTiles && tiles <= 2 * mostTiles;
@@ -76,7 +76,7 @@ void multiplyAll(const float* v, const float* u, float* m, Index tiles, Index in
       Index from = tiles * piece / pieces, count = tiles * (piece + 1) / pieces - from;
       auto index = static_cast<std::size_t>(count - 1);
       Multiply multiply = vectors == 4 ? byFour[index] : vectors == 2 ? byTwo[index] : byOne[index];
-      multiply(v + from * lanes, row, u + block * weightStep, weightStep, inputBlocks, m + block * row + from * lanes, row);
+      multiply(v + from * lanes, chunkRow, u + block * weightStep, weightStep, inputBlocks, m + block * chunkRow + from * lanes, chunkRow);
     }
     block += vectors;
   }
@@ -133,17 +133,17 @@ void forChunks(const Share& share, F&& f) {
   }
 }
 
-// x of the tiles → v [component][inputBlocks][chunkTiles][lanes].
+// x of the tiles → v [component][inputBlocks][chunk][lanes].
 template <class Tile>
 void transformInputs(const Sizes& sizes, const float* x, Index first, Index count, float* v) {
-  const Index blocks = sizes.inputBlocks(), plane = sizes.height * sizes.width * lanes, componentStep = blocks * chunkTiles * lanes;
+  const Index blocks = sizes.inputBlocks(), plane = sizes.height * sizes.width * lanes, componentStep = blocks * chunkRow;
   const Grid grid = sizes.grid();
   for (Index block = 0; block < blocks; block++) {
     for (Index t = 0; t < count; t++) {
       Grid::Place place = grid.at(first + t);
       Index row = place.row - sizes.top, column = place.column - sizes.left;
       const float* image = x + (place.sample * blocks + block) * plane;
-      float* to = v + (block * chunkTiles + t) * lanes;
+      float* to = v + block * chunkRow + t * lanes;
       auto put = [&](int i, int j, Vector value) { store(to + (i * Tile::inputs + j) * componentStep, value); };
       if (row >= 0 && column >= 0 && row + Tile::inputs <= sizes.height && column + Tile::inputs <= sizes.width) {
         const float* from = image + (row * sizes.width + column) * lanes;
@@ -162,16 +162,6 @@ void transformInputs(const Sizes& sizes, const float* x, Index first, Index coun
   }
 }
 
-// Calls f with the tiles of that size.
-template <class F>
-void withTile(int tileOutputs, F&& f) {
-  if (tileOutputs == 2) {
-    f(Tile<2>{});
-  } else {
-    f(Tile<4>{});
-  }
-}
-
 // Runs the shares on the crew.
 template <class F>
 void runShares(const std::vector<Share>& shares, F&& runShare) {
@@ -187,7 +177,7 @@ void runShares(const std::vector<Share>& shares, F&& runShare) {
 }
 
 std::size_t shareScratch(const Sizes& sizes) {
-  return static_cast<std::size_t>(sizes.weights().components() * (sizes.inputBlocks() + groupBlocks) * chunkTiles * lanes);
+  return static_cast<std::size_t>(sizes.form.components() * (sizes.inputBlocks() + groupBlocks) * chunkRow);
 }
 
 }  // namespace
@@ -196,12 +186,12 @@ namespace {
 
 template <class Tile>
 void transformWeightsTo(const Weights& shape, const float* plain, float* transformed) {
-  const Index inputs = shape.inputs, outputs = shape.outputs, blocks = outputs / lanes, taps = filter * filter;
+  const Index inputs = shape.inputs, outputs = shape.outputs, blocks = outputs / lanes, taps = Tile::filter * Tile::filter;
   parallelRows(blocks * (inputs / lanes), Tile::components * lanes * lanes, [&](Index from, Index to) {
     for (Index piece = from; piece < to; piece++) {
       Index block = piece / (inputs / lanes), firstInput = piece % (inputs / lanes) * lanes;
       // [input][tap][output lane]: read along the rows of memory
-      alignas(64) float filters[lanes][filter * filter][lanes];
+      alignas(64) float filters[lanes][Tile::filter * Tile::filter][lanes];
       for (Index a = 0; a < lanes; a++) {
         const float* row = plain + (shape.isRotated ? (firstInput + a) * outputs + block * lanes : (block * lanes + a) * inputs + firstInput) * taps;
         for (Index b = 0; b < lanes; b++) {
@@ -210,7 +200,7 @@ void transformWeightsTo(const Weights& shape, const float* plain, float* transfo
       }
       for (Index c = 0; c < lanes; c++) {
         float* target = transformed + (block * inputs + firstInput + c) * lanes;
-        transform<typename Tile::Filter>([&](int i, int j) { return at(filters[c][i * filter + j]); },
+        transform<typename Tile::Filter>([&](int i, int j) { return at(filters[c][i * Tile::filter + j]); },
                           [&](int i, int j, Vector value) { store(target + (i * Tile::inputs + j) * shape.step(), value); });
       }
     }
@@ -220,7 +210,7 @@ void transformWeightsTo(const Weights& shape, const float* plain, float* transfo
 }  // namespace
 
 void transformWeights(const Weights& shape, const float* plain, float* transformed) {
-  withTile(shape.tileOutputs, [&]<class Tile>(Tile) { transformWeightsTo<Tile>(shape, plain, transformed); });
+  withTile(shape.form, [&]<class Tile>(Tile) { transformWeightsTo<Tile>(shape, plain, transformed); });
 }
 
 Convolution::Convolution(const Sizes& sizes, int threads, const Finish& finish)
@@ -231,7 +221,7 @@ std::size_t Convolution::scratchBytes() const { return shares_.size() * shareScr
 void Convolution::run(const float* x, const float* weights, const float* bias, float* y, void* scratch) const {
   runShares(shares_, [&](const Share& share, std::size_t i) {
     float* own = static_cast<float*>(scratch) + i * shareScratch(sizes_);
-    withTile(sizes_.tileOutputs, [&]<class Tile>(Tile) { runShare<Tile>(share, x, weights, bias, y, own); });
+    withTile(sizes_.form, [&]<class Tile>(Tile) { runShare<Tile>(share, x, weights, bias, y, own); });
   });
 }
 
@@ -239,21 +229,21 @@ template <class Tile>
 void Convolution::runShare(const Share& share, const float* x, const float* weights, const float* bias, float* y, float* scratch) const {
   const Grid grid = sizes_.grid();
   const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(), plane = sizes_.outHeight * sizes_.outWidth * lanes;
-  constexpr Index productStep = groupBlocks * chunkTiles * lanes;  // from component to component
-  float *v = scratch, *m = scratch + Tile::components * inputBlocks * chunkTiles * lanes;
+  constexpr Index productStep = groupBlocks * chunkRow;  // from component to component
+  float *v = scratch, *m = scratch + Tile::components * inputBlocks * chunkRow;
   const Vector low = Vector{} + finish_.lowest, high = Vector{} + finish_.highest;
   forChunks(share, [&](Index first, Index count) {
     transformInputs<Tile>(sizes_, x, first, count, v);
     for (Index group = share.firstBlock; group < share.endBlock; group += groupBlocks) {
       Index groupSize = std::min(groupBlocks, share.endBlock - group);
       for (Index c = 0; c < Tile::components; c++) {
-        multiplyAll(v + c * inputBlocks * chunkTiles * lanes, weights + c * sizes_.weights().step() + group * sizes_.inputs * lanes, m + c * productStep, count, inputBlocks, groupSize);
+        multiplyAll(v + c * inputBlocks * chunkRow, weights + c * sizes_.weights().step() + group * sizes_.inputs * lanes, m + c * productStep, count, inputBlocks, groupSize);
       }
       for (Index block = 0; block < groupSize; block++) {
         Vector offset = bias ? at(bias + (group + block) * lanes) : Vector{};
         for (Index t = 0; t < count; t++) {
           Grid::Place place = grid.at(first + t);
-          const float* from = m + (block * chunkTiles + t) * lanes;
+          const float* from = m + block * chunkRow + t * lanes;
           float* to = y + (place.sample * blocks + group + block) * plane + (place.row * sizes_.outWidth + place.column) * lanes;
           auto get = [&](int i, int j) { return at(from + (i * Tile::inputs + j) * productStep); };
           auto put = [&](int i, int j, Vector value) {
@@ -277,7 +267,19 @@ void Convolution::runShare(const Share& share, const float* x, const float* weig
   });
 }
 
-using Tile4 = Tile<4>;
+namespace {
+
+// Not all forms have gradients: tiles of 2×2 outputs and 3×3 filters would be slower than those of 4×4.
+template <class F>
+void withGradientTile(Form form, F&& f) {
+  if (form.filter == 5) {
+    f(Tile<2, 5>());
+  } else {
+    f(Tile<4, 3>());
+  }
+}
+
+}  // namespace
 
 // Who shares tiles has sums of its own for all weights: those should stay in a cache.
 constexpr Index mostOwnSums = 1 << 18;
@@ -293,22 +295,32 @@ std::size_t WeightGradient::scratchBytes() const { return (sumsAt() + static_cas
 void WeightGradient::run(const float* x, const float* dy, float* dw, float* dbias, void* scratch) const {
   float *own = static_cast<float*>(scratch), *sums = own + sumsAt();
   runShares(shares_, [&](const Share& share, std::size_t i) {
-    runShare(share, x, dy, sums + static_cast<std::size_t>(share.part) * partElements(), own + i * shareScratch(sizes_));
+    float* ofPart = sums + static_cast<std::size_t>(share.part) * partElements();
+    withGradientTile(sizes_.form, [&]<class Tile>(Tile) { runShare<Tile>(share, x, dy, ofPart, own + i * shareScratch(sizes_)); });
   });
-  auto sumOfParts = [&](Index at) {
-    Vector sum = load<Vector>(sums + at);
-    for (Index part = 1; part < parts(); part++) sum += load<Vector>(sums + static_cast<std::size_t>(part) * partElements() + at);
-    return sum;
-  };
-  const Index inputBlocks = sizes_.inputBlocks(), taps = filter * filter;
-  parallelRows(sizes_.outputBlocks() * inputBlocks, Tile4::components * lanes * lanes, [&](Index from, Index to) {
+  withGradientTile(sizes_.form, [&]<class Tile>(Tile) { finish<Tile>(sums, dw); });
+  if (!dbias) return;
+  for (Index k = 0; k < sizes_.outputs; k += lanes) store(dbias + k, sumOfParts(sums, sizes_.weights().elements() + k));
+}
+
+// Over the parts into which tiles fell.
+Vector WeightGradient::sumOfParts(const float* sums, Index at) const {
+  Vector sum = load<Vector>(sums + at);
+  for (Index part = 1; part < parts(); part++) sum += load<Vector>(sums + static_cast<std::size_t>(part) * partElements() + at);
+  return sum;
+}
+
+template <class Tile>
+void WeightGradient::finish(const float* sums, float* dw) const {
+  const Index inputBlocks = sizes_.inputBlocks(), taps = Tile::filter * Tile::filter;
+  parallelRows(sizes_.outputBlocks() * inputBlocks, Tile::components * lanes * lanes, [&](Index from, Index to) {
     for (Index piece = from; piece < to; piece++) {
       Index block = piece / inputBlocks, firstInput = piece % inputBlocks * lanes;
-      alignas(64) float filters[lanes][filter * filter][lanes];  // [input][tap][output lane]
+      alignas(64) float filters[lanes][Tile::filter * Tile::filter][lanes];  // [input][tap][output lane]
       for (Index c = 0; c < lanes; c++) {
         Index at = (block * sizes_.inputs + firstInput + c) * lanes;
-        transform<Tile4::FilterGradient>([&](int i, int j) { return sumOfParts((i * Tile4::inputs + j) * sizes_.weights().step() + at); },
-                                  [&](int i, int j, Vector value) { store(filters[c][i * filter + j], value); });
+        transform<typename Tile::FilterGradient>([&](int i, int j) { return sumOfParts(sums, (i * Tile::inputs + j) * sizes_.weights().step() + at); },
+                                  [&](int i, int j, Vector value) { store(filters[c][i * Tile::filter + j], value); });
       }
       for (Index lane = 0; lane < lanes; lane++) {
         float* row = dw + ((block * lanes + lane) * sizes_.inputs + firstInput) * taps;
@@ -318,18 +330,17 @@ void WeightGradient::run(const float* x, const float* dy, float* dw, float* dbia
       }
     }
   });
-  if (!dbias) return;
-  for (Index k = 0; k < sizes_.outputs; k += lanes) store(dbias + k, sumOfParts(sizes_.weights().elements() + k));
 }
 
+template <class Tile>
 void WeightGradient::runShare(const Share& share, const float* x, const float* dy, float* sums, float* scratch) const {
   const Grid grid = sizes_.grid();
   const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(), plane = sizes_.outHeight * sizes_.outWidth * lanes;
-  constexpr Index row = chunkTiles * lanes, gradientStep = groupBlocks * row;  // from block to block, and from component to component
-  float *v = scratch, *dm = scratch + Tile4::components * inputBlocks * row, *bias = sums + sizes_.weights().elements();
+  constexpr Index gradientStep = groupBlocks * chunkRow;  // from component to component
+  float *v = scratch, *dm = scratch + Tile::components * inputBlocks * chunkRow, *bias = sums + sizes_.weights().elements();
   forChunks(share, [&](Index first, Index count) {
     bool isFirst = first == share.firstTile;
-    transformInputs<Tile4>(sizes_, x, first, count, v);
+    transformInputs<Tile>(sizes_, x, first, count, v);
     for (Index group = share.firstBlock; group < share.endBlock; group += groupBlocks) {
       Index groupSize = std::min(groupBlocks, share.endBlock - group);
       for (Index block = 0; block < groupSize; block++) {
@@ -338,26 +349,26 @@ void WeightGradient::runShare(const Share& share, const float* x, const float* d
         for (Index t = 0; t < count; t++) {
           Grid::Place place = grid.at(first + t);
           const float* from = dy + (place.sample * blocks + group + block) * plane + (place.row * sizes_.outWidth + place.column) * lanes;
-          float* to = dm + block * row + t * lanes;
+          float* to = dm + block * chunkRow + t * lanes;
           Index height = sizes_.outHeight - place.row, width = sizes_.outWidth - place.column;
-          transform<Tile4::OutputGradient>(
+          transform<typename Tile::OutputGradient>(
               [&](int i, int j) {
                 if (i >= height || j >= width) return Vector{};
                 Vector value = at(from + (i * sizes_.outWidth + j) * lanes);
                 sum += value;
                 return value;
               },
-              [&](int i, int j, Vector value) { store(to + (i * Tile4::inputs + j) * gradientStep, value); });
+              [&](int i, int j, Vector value) { store(to + (i * Tile::inputs + j) * gradientStep, value); });
         }
         store(ownBias, sum);
       }
-      for (Index c = 0; c < Tile4::components; c++) {
-        const float *inputs = v + c * inputBlocks * row, *gradients = dm + c * gradientStep;
+      for (Index c = 0; c < Tile::components; c++) {
+        const float *inputs = v + c * inputBlocks * chunkRow, *gradients = dm + c * gradientStep;
         float* weights = sums + c * sizes_.weights().step() + group * sizes_.inputs * lanes;
         for (Index block = 0; block < groupSize; block += 2) {
           auto multiply = groupSize - block >= 2 ? multiplyTransposed<2> : multiplyTransposed<1>;
           for (Index input = 0; input < sizes_.inputs; input += rows) {
-            multiply(inputs + input / lanes * row + input % lanes, gradients + block * row, row, count,
+            multiply(inputs + input / lanes * chunkRow + input % lanes, gradients + block * chunkRow, chunkRow, count,
                      weights + (block * sizes_.inputs + input) * lanes, sizes_.inputs * lanes, isFirst);
           }
         }

@@ -1,8 +1,8 @@
-// Winograd's convolution of 3×3 windows at every position, and its gradients, on activations with `winograd::lanes` channels side by side.
+// Winograd's convolution of windows of 3×3 or 5×5 at every position, and its gradients, on activations with `winograd::lanes` channels side by side.
 //
 // A thread takes some tiles, some dozens at a time so that what it makes of them stays in its cache: inputs to components, for each component a
-// matrix product over the channels, and components back to outputs. Tiles of 4×4 outputs take the fewest products; those of 2×2 read less than half as many
-// transformed weights, which counts where images are small and few.
+// matrix product over the channels, and components back to outputs. For windows of 3×3, tiles of 4×4 outputs take the fewest products; those of 2×2 read
+// less than half as many transformed weights, which counts where images are small and few.
 #pragma once
 
 #include <limits>
@@ -15,14 +15,13 @@ namespace cnn::cpu::winograd {
 /// Weights in the order in which products read them, [components][outputs / lanes][inputs][lanes].
 struct Weights {
   Index inputs, outputs;
-  int tileOutputs = 4;  // or 2
-  /// They come as [inputs, outputs, 3, 3] and are read turned by 180°, as the gradient with respect to x convolves dy with them; else as [outputs, inputs, 3, 3].
+  Form form;
+  /// They come as [inputs, outputs, r, r] and are read turned by 180°, as the gradient with respect to x convolves dy with them; else as [outputs, inputs, r, r].
   bool isRotated = false;
   /// Floats from component to component: no power of two, since the same places of all components are written and read at once and would share one set
   /// of a cache.
   Index step() const { return inputs * outputs + 2 * lanes; }
-  Index elements() const { return components() * step(); }
-  Index components() const { return (tileOutputs + 2) * (tileOutputs + 2); }
+  Index elements() const { return form.components() * step(); }
   friend bool operator==(const Weights&, const Weights&) = default;
 };
 
@@ -32,11 +31,11 @@ void transformWeights(const Weights& shape, const float* plain, float* transform
 struct Sizes {
   Index samples, inputs, outputs, height, width, outHeight, outWidth;
   Index top, left;  // padding; may be negative
-  int tileOutputs = 4;  // or 2
-  Grid grid() const { return {samples, outHeight, outWidth, tileOutputs}; }
+  Form form;
+  Grid grid() const { return {samples, outHeight, outWidth, form.outputs}; }
   Index inputBlocks() const { return inputs / lanes; }
   Index outputBlocks() const { return outputs / lanes; }
-  Weights weights(bool isRotated = false) const { return {inputs, outputs, tileOutputs, isRotated}; }
+  Weights weights(bool isRotated = false) const { return {inputs, outputs, form, isRotated}; }
 };
 
 /// What one thread does: one of the parts into which the tiles fall, and some blocks of output channels.
@@ -65,7 +64,7 @@ class Convolution {
   std::vector<Share> shares_;
 };
 
-/// dw [outputs, inputs, 3, 3] of x and dy, and the sums of dy for the bias; by tiles of 4×4.
+/// dw [outputs, inputs, r, r] of x and dy, and the sums of dy for the bias; by tiles of 4×4 outputs where r is 3.
 class WeightGradient {
  public:
   WeightGradient(const Sizes& sizes, int threads);
@@ -74,11 +73,15 @@ class WeightGradient {
   void run(const float* x, const float* dy, float* dw, float* dbias, void* scratch) const;
 
  private:
+  template <class Tile>
   void runShare(const Share& share, const float* x, const float* dy, float* sums, float* scratch) const;
+  template <class Tile>
+  void finish(const float* sums, float* dw) const;
   // The scratch memory: [share][what it works on], then [part][sums of the transformed weights, sums of the bias].
   Index parts() const;
   std::size_t sumsAt() const;
   std::size_t partElements() const;
+  Vector sumOfParts(const float* sums, Index at) const;
   Sizes sizes_;
   std::vector<Share> shares_;
 };
