@@ -1,4 +1,6 @@
 // compile(): what is recorded, what is read anew at each run, what makes another program, and what is refused.
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
   type Compiled,
@@ -334,6 +336,14 @@ test.serial('profile() tells time, work and bytes of each step, as a table and a
   t.regex(profile.toString(), /convActivation/)
   const { traceEvents } = JSON.parse(profile.toChromeTrace()) as { traceEvents: { name: string; dur: number }[] }
   t.is(traceEvents.length, profile.steps.length)
+})
+
+test.serial('a small program is done by one thread, a large one is shared', (t) => {
+  if (process.platform !== 'linux') return t.log('threads are counted on Linux alone')
+  const script = fileURLToPath(new URL('fixtures/small-program.js', import.meta.url))
+  const env = { ...process.env, OMP_NUM_THREADS: '4' }
+  const started = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8', env })) as object
+  t.deepEqual(started, { small: 0, large: 3 })
 })
 
 const zoo: Record<string, { make: () => nn.Module; size: number }> = {

@@ -75,6 +75,7 @@ struct Signature {
   const Descs& outputs;
   Effort effort = Effort::eager;
   std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
+  bool isSmall = false;      // part of a program that one thread does in about a tenth of a millisecond: sharing it would cost more than it saves
   bool isStable(std::size_t i) const { return (stable >> i & 1) != 0; }
 };
 

@@ -40,13 +40,15 @@ KernelPtr Device::cached(const std::string& key, Make make) {
   return kernels_.try_emplace(key, std::move(kernel)).first->second;
 }
 
-KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort, std::uint64_t stable) {
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort, std::uint64_t stable,
+                         bool isSmall) {
   std::string key = keyOf(op);
   key.push_back(static_cast<char>(effort));
+  key.push_back(static_cast<char>(isSmall));
   key.append(reinterpret_cast<const char*>(&stable), sizeof stable);
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
-    const Signature signature{inputs, outputs, effort, stable};
+    const Signature signature{inputs, outputs, effort, stable, isSmall};
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
       if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) return widened.kernel;

@@ -9,6 +9,7 @@
 #include "ops/infer.hpp"
 #include "ops/names.hpp"
 #include "ops/print.hpp"
+#include "work.hpp"
 
 namespace cnn::graph {
 
@@ -66,6 +67,7 @@ class Planner {
       : device_(device), effort_(effort), graph_(graph), uses_(graph), inputs_(inputs), externals_(externals), located_(graph.values.size()) {}
 
   Plan make() {
+    isSmall_ = isSmall();
     for (std::size_t id = 0; id < graph_.values.size(); id++) {
       const Value& value = graph_.values[id];
       if (value.origin == Value::Origin::node) continue;
@@ -84,6 +86,19 @@ class Planner {
   }
 
  private:
+  // Whether one thread does it all in about a tenth of a millisecond, as two threads would not: the JavaScript thread, which sends the next run, wants a core too.
+  bool isSmall() const {
+    constexpr double most = 14e6;
+    double total = 0;
+    for (const Node& node : graph_.nodes) {
+      if (node.outputs.empty()) continue;
+      Descs descs;
+      for (ValueId id : node.inputs) descs.push_back(id == noValue ? TensorDesc() : graph_[id].desc);
+      total += vectorMultiplyAdds(node.op, descs, graph_[node.outputs[0]].desc);
+    }
+    return total <= most;
+  }
+
   Located& at(ValueId id) { return located_[static_cast<std::size_t>(id)]; }
 
   int newBuffer(const TensorDesc& desc, bool isConstant) {
@@ -143,7 +158,7 @@ class Planner {
     for (ValueId id : node.outputs) isConstant = isConstant && uses_.isStable(id);
     Planned step{node.op, n, node.provider};
     step.isConstant = isConstant;
-    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_, stable);
+    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_, stable, isSmall_);
     int count = static_cast<int>(node.inputs.size());
     std::vector<std::pair<ValueId, Located>> writeBack;
     for (int i = 0; i < count; i++) {
@@ -348,6 +363,7 @@ class Planner {
 
   Device& device_;
   Effort effort_;
+  bool isSmall_ = false;
   const Graph& graph_;
   const Uses uses_;
   std::span<const TensorDesc> inputs_, externals_;

@@ -36,6 +36,16 @@ double multiplyAdds(const Op& op, std::span<const TensorDesc> inputs) {
   return std::visit([&](const auto& each) { return count(each, inputs); }, op);
 }
 
+double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, const TensorDesc& output) {
+  auto padding = [](const TensorDesc& desc) {
+    constexpr Index lanes = 16, image = 3;  // the channels of images are not padded
+    Index channels = desc.rank() > 1 ? desc.shape[1] : 0;
+    if (channels <= image) return 1.0;
+    return static_cast<double>((channels + lanes - 1) / lanes * lanes) / static_cast<double>(channels);
+  };
+  return multiplyAdds(op, inputs) * (inputs.empty() ? 1.0 : padding(inputs[0])) * padding(output);
+}
+
 double bytesMoved(std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs) {
   std::size_t bytes = 0;
   for (const TensorDesc& desc : inputs) bytes += desc.defined ? desc.plainBytes() : 0;

@@ -9,11 +9,37 @@
 #include "core/half.hpp"
 #include "crew.hpp"
 #include "kernels.hpp"
+#include "parallel.hpp"
 #include "reorder.hpp"
 
 namespace cnn {
 
 namespace {
+
+// Runs another kernel on one thread.
+class LoneKernel final : public Kernel {
+ public:
+  explicit LoneKernel(KernelPtr inner) : inner_(std::move(inner)) {
+    inputLayouts = inner_->inputLayouts;
+    outputs = inner_->outputs;
+    workspaceBytes = inner_->workspaceBytes;
+    optionalOutputs = inner_->optionalOutputs;
+    pieces = inner_->pieces;
+    if (inner_->tune) {
+      tune = [inner = inner_] {
+        cpu::ThreadScope scope(1);
+        inner->tune();
+      };
+    }
+  }
+  void run(const Run& run) const override {
+    cpu::ThreadScope scope(1);
+    inner_->run(run);
+  }
+
+ private:
+  KernelPtr inner_;
+};
 
 class CpuBackend final : public Backend {
  public:
@@ -30,7 +56,12 @@ class CpuBackend final : public Backend {
     return std::visit(
         [&](const auto& each) -> Prepared {
           if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
-            if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {kernel, ""};
+            if (signature.isSmall) {
+              cpu::ThreadScope scope(1);
+              if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
+            } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {
+              return {kernel, ""};
+            }
           }
           if (needsWidening(op, signature)) return {nullptr, "no kernel of the cpu backend computes it in a half type"};
           return {reference::prepare(each, signature), ""};

@@ -86,7 +86,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   Geometry g(op, x.shape, weight.shape, y.shape, x.dtype);
-  int threads = threadsForWork(engine, g.work());
+  int threads = engine.threadsFor(g.work());
   ThreadScope scope(threads);
 
   using Forward = dnnl::convolution_forward;
@@ -138,7 +138,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined;
   Geometry g(op, dx.shape, weight.shape, dy.shape, dy.dtype);
-  int threads = threadsForWork(engine, g.work());
+  int threads = engine.threadsFor(g.work());
   ThreadScope scope(threads);
 
   auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
@@ -187,7 +187,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
   bool hasBias = op.bias;
   Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
-  int threads = threadsForWork(engine, g.work());
+  int threads = engine.threadsFor(g.work());
   ThreadScope scope(threads);
 
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {

@@ -70,7 +70,8 @@ int threadLimit() {
   static const int atFirst = defaultThreads();
   return ownLimit > 0 ? ownLimit : atFirst;
 }
-void setThreadLimit(int threads) { ownLimit = threads; }
+int setThreadLimit(int threads) { return std::exchange(ownLimit, threads); }
+int withinLimit(int threads) { return ownLimit > 0 ? std::min(threads, ownLimit) : threads; }
 
 Crew* Crew::current() { return ofThisThread; }
 Crew::Membership Crew::membership() { return ownMembership; }

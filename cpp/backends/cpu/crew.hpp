@@ -69,6 +69,9 @@ class Crew {
 
 /// Threads that the calling thread's parallel work may get at most: at first OMP_NUM_THREADS, or the number of cores that the process may use.
 int threadLimit();
-void setThreadLimit(int threads);
+/// Returns what was set before; 0: the default.
+int setThreadLimit(int threads);
+/// So many threads, or fewer where a limit was set.
+int withinLimit(int threads);
 
 }  // namespace cnn::cpu

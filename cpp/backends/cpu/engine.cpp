@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "crew.hpp"
+
 #ifdef CNN_WITH_ONEDNN
 #include "onednn.hpp"
 #endif
@@ -21,6 +23,11 @@ Engine::Engine(int threads) : threads(threads) {
     if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;
   }
 #endif
+}
+
+int Engine::threadsFor(double multiplyAdds) const {
+  constexpr double leastShared = 5e5;
+  return multiplyAdds < leastShared ? 1 : withinLimit(threads.load(std::memory_order_relaxed));
 }
 
 Layout Engine::internTransformed(const winograd::Weights& weights) {

@@ -32,6 +32,8 @@ struct Engine {
   winograd::Weights transformed(Layout layout) const;
 
   explicit Engine(int threads);
+  /// Threads for a kernel of this many multiply-adds that is prepared now: one where sharing takes longer than it saves, and no more than a ThreadScope allows.
+  int threadsFor(double multiplyAdds) const;
   Format format(const TensorDesc& desc) const { return layouts.format(desc); }
   std::optional<ChannelView> view(const TensorDesc& desc) const { return channelView(format(desc), desc.shape); }
   /// The layout of an activation with `lanes` channels side by side (1: plain), as ChannelView has them.

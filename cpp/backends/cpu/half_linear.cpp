@@ -36,7 +36,7 @@ struct Factor {
 // y = a·b (+ bias, one number a column), `batch` times. Arguments: a, b, y, bias. Null where oneDNN would widen it.
 std::shared_ptr<Primitive> makeProduct(const Engine& engine, const Factor& a, const Factor& b, bool hasBias = false, Index batch = 1) {
   const double work = static_cast<double>(batch) * static_cast<double>(a.rows) * static_cast<double>(a.columns) * static_cast<double>(b.columns);
-  const int threads = threadsForWork(engine, work);
+  const int threads = engine.threadsFor(work);
   ThreadScope scope(threads);
   const MemoryDesc y = Factor{a.rows, b.columns}.desc(batch), bias = Factor{1, b.columns}.desc(1);
   const auto desc = hasBias ? dnnl::matmul::desc(a.desc(batch), b.desc(batch), bias, y) : dnnl::matmul::desc(a.desc(batch), b.desc(batch), y);

@@ -9,23 +9,12 @@
 
 namespace cnn::cpu {
 
-namespace {
-
-// Below this many multiply-adds one thread is faster.
-constexpr double parallelWork = 5e5;
-
-int threadsFor(const Engine& engine, double multiplyAdds) {
-  return multiplyAdds < parallelWork ? 1 : engine.threads.load(std::memory_order_relaxed);
-}
-
-}  // namespace
-
 KernelPtr prepare(const Linear& op, const Signature& signature, Engine& engine) {
   if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
   Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || !gemm.isSupported()) return nullptr;
-  return makeKernel(signature, [gemm, threads = threadsFor(engine, gemm.multiplyAdds())](const Run& run) {
+  return makeKernel(signature, [gemm, threads = engine.threadsFor(gemm.multiplyAdds())](const Run& run) {
     ThreadScope scope(threads);
     float* y = run.out<float>(0);
     if (const float* bias = run.in<float>(2)) {
@@ -45,7 +34,7 @@ KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, En
   std::size_t workspace = op.bias ? static_cast<std::size_t>(outputs) * sizeof(double) : 0;
   return makeKernel(
       signature,
-      [gemm, bias = op.bias, threads = threadsFor(engine, gemm.multiplyAdds())](const Run& run) {
+      [gemm, bias = op.bias, threads = engine.threadsFor(gemm.multiplyAdds())](const Run& run) {
         ThreadScope scope(threads);
         const float* dy = run.in<float>(1);
         gemm.run(dy, run.in<float>(0), run.out<float>(0));
@@ -70,7 +59,7 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
   Index count = batch.product();
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || count == 0 || !gemm.isSupported()) return nullptr;
   double work = gemm.multiplyAdds() * static_cast<double>(count);
-  int threads = threadsFor(engine, work);
+  int threads = engine.threadsFor(work);
   if (count == 1) {
     return makeKernel(signature, [gemm, threads](const Run& run) {
       ThreadScope scope(threads);
@@ -79,7 +68,7 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
   }
   // Where each product of the batch finds its factors.
   Dims stridesA = broadcastStrides(a.slice(0, rankA - 2), batch), stridesB = broadcastStrides(b.slice(0, rankB - 2), batch);
-  bool splits = threads > 1 && (gemm.multiplyAdds() < parallelWork || count >= 4 * threads);
+  bool splits = threads > 1 && (engine.threadsFor(gemm.multiplyAdds()) == 1 || count >= 4 * threads);
   return makeKernel(signature, [=](const Run& run) {
     ThreadScope scope(threads);
     parallelFor(count, splits ? 1 : count, [&](Index from, Index to) {

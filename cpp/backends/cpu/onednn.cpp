@@ -161,8 +161,4 @@ Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const Memory
   return Primitive(engine, desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, threads);
 }
 
-int threadsForWork(const Engine& engine, double multiplyAdds) {
-  return multiplyAdds < 5e5 ? 1 : engine.threads.load(std::memory_order_relaxed);
-}
-
 }  // namespace cnn::cpu

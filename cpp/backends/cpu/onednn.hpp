@@ -68,7 +68,4 @@ Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const Memory
 /// `bytes` rounded up, so that what follows in a workspace is aligned to a cache line.
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-/// Threads for this many multiply-adds.
-int threadsForWork(const Engine& engine, double multiplyAdds);
-
 }  // namespace cnn::cpu

@@ -50,7 +50,7 @@ void parallelRows(Index rows, Index rowElements, F&& f) {
 /// Sets how many threads this thread's parallel work gets, oneDNN's included, for a scope.
 class ThreadScope {
  public:
-  explicit ThreadScope(int threads) : before_(threadLimit()) { setThreadLimit(threads); }
+  explicit ThreadScope(int threads) : before_(setThreadLimit(threads)) {}
   ~ThreadScope() { setThreadLimit(before_); }
   ThreadScope(const ThreadScope&) = delete;
   ThreadScope& operator=(const ThreadScope&) = delete;
