@@ -140,9 +140,38 @@ void maxOfSquares(const Plan& plan, const float* x, const Window& h, const Windo
   if constexpr (keepsState) storeBytes<width>(state + position * lanes, greatest.at);
 }
 
+// Columns of an image that maxima are kept of, in the nearest cache.
+constexpr Index mostColumns = 256;
+
+// Of a plane, where nobody asks for positions: the greatest of each column of a row of windows, which neighbouring windows share, then of the columns of each
+// window. A 3×3 window of stride 1 takes 6 comparisons instead of 9.
+template <int width>
+void maxOfColumns(const Plan& plan, const float* x, float* y) {
+  Index lanes = plan.view.lanes;
+  Floats<width> columns[mostColumns];
+  for (const Window& h : plan.windows[1]) {
+    for (Index column = 0; column < plan.in[2]; column++) {
+      Greatest<width, false> greatest;
+      for (Index j = 0; j < h.count; j++) {
+        greatest.look(load<Floats<width>>(x + ((h.from + j * plan.dilation[1]) * plan.in[2] + column) * lanes), 0);
+      }
+      columns[column] = greatest.value;
+    }
+    for (const Window& w : plan.windows[2]) {
+      Greatest<width, false> greatest;
+      for (Index k = 0; k < w.count; k++) greatest.look(columns[w.from + k * plan.dilation[2]], 0);
+      store(y, greatest.value);
+      y += lanes;
+    }
+  }
+}
+
 template <int width, bool keepsState>
 void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
   Index lanes = plan.view.lanes;
+  if constexpr (!keepsState) {
+    if (plan.in[0] == 1 && plan.kernel[0] == 1 && plan.kernel[2] > 2 && plan.in[2] <= mostColumns) return maxOfColumns<width>(plan, x, y);
+  }
   bool isPlane = plan.kernel[0] == 1 && plan.kernel[1] == plan.kernel[2] && plan.dilation[1] == 1 && plan.dilation[2] == 1;
   Index square = isPlane && plan.in[0] == 1 ? plan.kernel[1] : 0;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
