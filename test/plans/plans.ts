@@ -57,6 +57,8 @@ function command(name: string, args: string[], input = '', env = process.env, li
           ),
         )
     })
+    // A program that reads nothing may have ended already; how it ended is what counts.
+    child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
 }

@@ -104,7 +104,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
     if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
     return arguments;
   };
-  DirectMaker<Forward> maker(engine, signature, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
+  DirectMaker<Forward> maker(engine, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
   WinogradCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
   std::optional<Choice> choice = fastestOf(engine, Direction::forward, g, threads, maker.make(desc), winogradForward(winograd, hasResidual, activation));
   if (!choice) return nullptr;
@@ -158,7 +158,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
     return std::vector<Primitive::Argument>{
         {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   };
-  DirectMaker<Backward> maker(engine, signature, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
+  DirectMaker<Backward> maker(engine, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
                         {.x = 2, .weight = 1, .y = 0, .bias = -1}, describe, argumentsOf);
   std::optional<Choice> choice = fastestOf(engine, Direction::backwardData, g, threads, maker.make(desc),
                                           winogradBackwardData({engine, signature, g, result.layout, dyLayout, threads, false}));
@@ -209,7 +209,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
     return arguments;
   };
-  DirectMaker<Backward> maker(engine, signature, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
+  DirectMaker<Backward> maker(engine, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
                         {.x = 0, .weight = 2, .y = 1, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
   std::optional<Choice> choice = fastestOf(engine, Direction::backwardWeight, g, threads, maker.make(desc),
                                           winogradBackwardWeight({engine, signature, g, xLayout, dyLayout, threads, hasBias}));

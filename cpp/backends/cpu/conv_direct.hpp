@@ -36,9 +36,9 @@ class DirectMaker {
     int x, weight, y, bias;
   };
 
-  DirectMaker(Engine& engine, const Signature& signature, Direction direction, const Geometry& whole, const Dims& plainWeight, Layout x, Layout y, int threads, Order order,
-        Describe describe, ArgumentsOf argumentsOf)
-      : engine_(engine), signature_(signature), direction_(direction), whole_(whole), plainWeight_(plainWeight), x_(x), y_(y), threads_(threads), order_(order),
+  DirectMaker(Engine& engine, Direction direction, const Geometry& whole, const Dims& plainWeight, Layout x, Layout y, int threads, Order order, Describe describe,
+              ArgumentsOf argumentsOf)
+      : engine_(engine), direction_(direction), whole_(whole), plainWeight_(plainWeight), x_(x), y_(y), threads_(threads), order_(order),
         describe_(std::move(describe)), argumentsOf_(std::move(argumentsOf)) {}
 
   /// In parts where it falls into some, else whole, as `direct` describes it. Nothing where oneDNN has no such implementation.
@@ -116,7 +116,6 @@ class DirectMaker {
   }
 
   Engine& engine_;
-  const Signature& signature_;
   Direction direction_;
   const Geometry& whole_;
   const Dims& plainWeight_;
