@@ -15,6 +15,9 @@
 
 namespace cnn::cpu {
 
+/// `bytes` rounded up, so that what follows in a workspace is aligned to a cache line.
+constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 struct Engine {
   LayoutTable layouts;
   std::atomic<int> threads;    // of large kernels

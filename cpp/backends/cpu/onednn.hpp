@@ -65,7 +65,4 @@ class Primitive {
 /// Converts between two orders of the same elements.
 Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const MemoryDesc& to, int threads);
 
-/// `bytes` rounded up, so that what follows in a workspace is aligned to a cache line.
-constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 }  // namespace cnn::cpu

@@ -63,7 +63,7 @@ KernelPtr copyKernel(std::size_t bytes) {
 KernelPtr transformation(const TensorDesc& from, const TensorDesc& to, Engine& engine) {
   TensorDesc plain(from.dtype, from.shape);
   KernelPtr first = from.layout.isPlain() ? nullptr : prepareReorder(from, plain, engine);
-  std::size_t scratchAt = first ? (plain.plainBytes() + 63) / 64 * 64 : 0;
+  std::size_t scratchAt = first ? aligned(plain.plainBytes()) : 0;
   auto run = [first, scratchAt, weights = engine.transformed(to.layout)](const Run& run) {
     void* plain = first ? run.workspace : run.inputs[0];
     if (first) first->run(Run{run.op, run.inputs, std::span(&plain, 1), static_cast<std::byte*>(run.workspace) + scratchAt});

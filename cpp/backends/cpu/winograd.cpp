@@ -14,9 +14,9 @@ namespace {
 
 // Tiles that a product takes at once, so that its sums, the weights and an input fill the processor's registers: with two vectors of outputs, and with four.
 #if defined(__AVX512F__)
-constexpr int mostTiles = 14, fewTiles = 6;
+constexpr int mostTiles = 14, mostTilesOfFour = 6;
 #else
-constexpr int mostTiles = 6, fewTiles = 2;
+constexpr int mostTiles = 6, mostTilesOfFour = 2;
 #endif
 // Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 14 to 56 are within the noise but for
 // many channels, where 14 are a quarter slower.
@@ -62,13 +62,13 @@ constexpr std::array<Multiply, sizeof...(tiles)> multiplies(std::index_sequence<
 }
 constexpr auto byOne = multiplies<1>(std::make_index_sequence<2 * mostTiles>());
 constexpr auto byTwo = multiplies<2>(std::make_index_sequence<mostTiles>());
-constexpr auto byFour = multiplies<4>(std::make_index_sequence<fewTiles>());
+constexpr auto byFour = multiplies<4>(std::make_index_sequence<mostTilesOfFour>());
 
 // All products of one component: v [inputBlocks][chunk][lanes], u [blocks][inputs][lanes] → m [blocks][chunk][lanes].
 void multiplyAll(const float* v, const float* u, float* m, Index tiles, Index inputBlocks, Index blocks) {
   const Index weightStep = inputBlocks * lanes * lanes;
   // With one vector a time, up to twice as many tiles read the weights once.
-  const bool areFew = tiles <= fewTiles, areOnce = tiles > mostTiles && tiles <= 2 * mostTiles;
+  const bool areFew = tiles <= mostTilesOfFour, areOnce = tiles > mostTiles && tiles <= 2 * mostTiles;
   const Index most = areFew ? 4 : areOnce ? 1 : 2, pieces = areOnce ? 1 : (tiles + mostTiles - 1) / mostTiles;
   for (Index block = 0; block < blocks;) {
     Index left = std::min(blocks - block, most), vectors = left == 3 ? 2 : left;
