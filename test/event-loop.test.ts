@@ -82,6 +82,25 @@ for (const device of names) {
   })
 }
 
+test.serial('waiting for one short op after another lets the event loop turn meanwhile', async (t) => {
+  const x = randn([40_000], { device: 'cpu' })
+  let [waits, atLastTurn, most, isOver] = [0, 0, 0, false]
+  const turn = () => {
+    most = Math.max(most, waits - atLastTurn)
+    atLastTurn = waits
+    if (!isOver) setImmediate(turn)
+  }
+  turn()
+  for (; waits < 3000; waits++) {
+    x.add(1).dispose()
+    await (waits % 2 ? synchronize('cpu') : x.data())
+  }
+  isOver = true
+  turn()
+  t.true(most <= 300, `${most} waits without a turn`) // it turns once a millisecond, and a wait takes some microseconds at least
+  x.dispose()
+})
+
 test.serial('the queue is bounded: a program that never waits does not pile up work without end', async (t) => {
   const x = randn([64, 64], { device: 'reference' })
   const start = performance.now()

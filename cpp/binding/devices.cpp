@@ -148,6 +148,7 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
           });
         },
         environment.session.failures());
+    environment.awaitBriefly(*device);
     return promise;
   });
 }

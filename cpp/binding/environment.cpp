@@ -1,6 +1,7 @@
 // Handles, errors and promises of one Node environment.
 #include "environment.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace cnn {
@@ -141,6 +142,27 @@ Environment::Pending Environment::beginPromise() {
 void Environment::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
   auto data = std::make_unique<Settlement>(deferred, std::move(value));
   if (napi_call_threadsafe_function(settler_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
+}
+
+void Environment::awaitBriefly(Device& device) {
+  constexpr std::chrono::microseconds most(100);
+  constexpr int mostAsleep = 1024;
+  if (device.backend().hostThreads() < 2) return;  // the core is for the work
+  // Node settles promises without a turn of the event loop in between, as long as there is another to settle: once a millisecond there shall be none.
+  constexpr std::chrono::milliseconds longestTurn(1);
+  auto now = std::chrono::steady_clock::now();
+  if (now - turned_ > longestTurn) {
+    turned_ = now;
+    return;
+  }
+  if (asleep_ > 0) {
+    asleep_--;
+  } else if (device.queue().awaitIdle(most)) {
+    nextAsleep_ = 1;
+  } else {
+    asleep_ = nextAsleep_;
+    nextAsleep_ = std::min(2 * nextAsleep_, mostAsleep);
+  }
 }
 
 void Environment::settle(napi_env env, napi_value, void* context, void* data) {

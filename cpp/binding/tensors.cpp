@@ -126,6 +126,7 @@ napi_value read(napi_env env, napi_callback_info info) {
         return toArrayBuffer(env, std::move(*owned), size);
       });
     });
+    environment.awaitBriefly(*tensor.device());
     return promise;
   });
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "ops/op.hpp"
@@ -75,7 +76,7 @@ struct Signature {
   const Descs& outputs;
   Effort effort = Effort::eager;
   std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
-  bool isSmall = false;      // part of a program that one thread does in about a tenth of a millisecond: sharing it would cost more than it saves
+  bool isSmall = false;      // part of a program that one thread does in about a twentieth of a millisecond: sharing it would cost more than it saves
   bool isStable(std::size_t i) const { return (stable >> i & 1) != 0; }
 };
 
@@ -144,6 +145,8 @@ class Backend {
   virtual void finish() {}
   /// Called on the queue's thread before its first kernel (threads to use: 0 = the machine's).
   virtual void startThread(int /*threads*/) {}
+  /// How many of the host's cores the process may keep busy.
+  virtual int hostThreads() const { return static_cast<int>(std::thread::hardware_concurrency()); }
 
   /// Whether `capture` gives something.
   virtual bool captures() const { return false; }

@@ -1,7 +1,6 @@
 // The queue's thread. It spins a little before it sleeps, since the next op usually comes within microseconds.
 #include "queue.hpp"
 
-#include <chrono>
 #include <utility>
 
 namespace cnn {
@@ -47,6 +46,15 @@ void Queue::drain() {
   waiters_++;
   progress_.wait(lock, [this] { return isIdle(); });
   waiters_--;
+}
+
+bool Queue::awaitIdle(std::chrono::microseconds most) const {
+  using Clock = std::chrono::steady_clock;
+  for (auto end = Clock::now() + most; !isIdle();) {
+    if (Clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
 }
 
 void Queue::run(Entry& entry) {

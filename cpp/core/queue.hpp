@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -37,6 +38,8 @@ class Queue {
   void push(Task task, std::shared_ptr<Failures> failures);
   /// Waits until all tasks so far are done.
   void drain();
+  /// Spins until nothing is queued or running, for so long at most, and lets others have the core meanwhile; true if so.
+  bool awaitIdle(std::chrono::microseconds most) const;
   /// True if nothing is queued or running: memory may then be touched directly.
   bool isIdle() const { return pending_.load(std::memory_order_acquire) == 0; }
   bool isQueueThread() const { return std::this_thread::get_id() == thread_.get_id(); }

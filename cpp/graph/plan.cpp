@@ -86,9 +86,9 @@ class Planner {
   }
 
  private:
-  // Whether one thread does it all in about a tenth of a millisecond, as two threads would not: the JavaScript thread, which sends the next run, wants a core too.
+  // Whether one thread does it all in about a twentieth of a millisecond, as two threads would not: the JavaScript thread, which sends the next run, wants a core too.
   bool isSmall() const {
-    constexpr double most = 14e6;
+    constexpr double most = 6e6;
     double total = 0;
     for (const Node& node : graph_.nodes) {
       if (node.outputs.empty()) continue;

@@ -93,6 +93,8 @@ class CpuBackend final : public Backend {
     cpu::Crew::setCurrent(&*crew_);
   }
 
+  int hostThreads() const override { return engine_.threads; }
+
  private:
   static constexpr std::align_val_t alignment{64};
   cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores

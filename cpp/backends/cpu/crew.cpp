@@ -24,6 +24,9 @@ constexpr std::chrono::microseconds quiet(2000), crowded(5);
 // Who lets others wait for so long, and for longer than they worked, was put off its core.
 constexpr std::chrono::microseconds late(200);
 constexpr int crowdedRuns = 200;
+// On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer for a while.
+constexpr std::chrono::microseconds longRun(500);
+constexpr int awhile = 100;
 
 thread_local Crew* ofThisThread = nullptr;
 thread_local Crew::Membership ownMembership;
@@ -135,8 +138,12 @@ void Crew::loop(int member) {
   }
 }
 
-void Crew::runAll(int members, Work work, void* context) {
+void Crew::runAll(int members, Needed needed, Work work, void* context) {
   members = std::min({members, size_, mostThreads});
+  if (crowded_ > 0 && needed == Needed::any && shortRuns_ > awhile) {
+    members = 1;
+    crowded_--;
+  }
   if (members <= 1) return work(context, 0, 1);
   if (workers_.empty()) start();
   work_ = work;
@@ -152,6 +159,7 @@ void Crew::runAll(int members, Work work, void* context) {
   auto end = Clock::now();
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
   bool isLate = end - own > std::max<Clock::duration>(late, own - start);
+  shortRuns_ = own - start > longRun ? 0 : shortRuns_ + 1;
   crowded_ = isLate ? crowdedRuns : std::max(0, crowded_ - 1);
   isCrowded_.store(crowded_ > 0, std::memory_order_relaxed);
   if (!failure_) return;

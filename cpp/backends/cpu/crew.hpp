@@ -24,7 +24,12 @@ class Crew {
   /// all are done, and throws what the first failure threw. Within `work` the calling thread works alone.
   template <class F>
   void run(int members, F& work) {
-    runAll(members, [](void* context, int member, int count) { (*static_cast<F*>(context))(member, count); }, &work);
+    runAs(members, Needed::any, work);
+  }
+  /// As `run`, for work that counts on all of its members being there at once.
+  template <class F>
+  void runTogether(int members, F& work) {
+    runAs(members, Needed::all, work);
   }
 
   /// The calling thread's; null: it works alone.
@@ -45,7 +50,13 @@ class Crew {
   using Work = void (*)(void* context, int member, int members);
   using Clock = std::chrono::steady_clock;
 
-  void runAll(int members, Work work, void* context);
+  enum class Needed { any, all };  // of the members
+
+  template <class F>
+  void runAs(int members, Needed needed, F& work) {
+    runAll(members, needed, [](void* context, int member, int count) { (*static_cast<F*>(context))(member, count); }, &work);
+  }
+  void runAll(int members, Needed needed, Work work, void* context);
   void start();
   void dismiss();
   void loop(int member);
@@ -58,7 +69,8 @@ class Crew {
   void* context_ = nullptr;
   std::exception_ptr failure_;
   std::atomic_flag hasFailed_;
-  int crowded_ = 0;  // runs for which the machine counts as busy
+  int crowded_ = 0;    // runs for which the machine counts as busy
+  int shortRuns_ = 0;  // since the last long one
   // The number of the work, and in the lowest byte how many threads it is for; 0 in that byte ends the workers.
   alignas(64) std::atomic<std::uint32_t> ticket_{1};
   std::atomic<bool> isCrowded_{false};

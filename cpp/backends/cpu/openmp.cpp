@@ -12,7 +12,7 @@ using cnn::cpu::Crew;
 // As OpenMP has it, nothing may leave a parallel region by an exception.
 void runOn(Crew& crew, void (*work)(void*), void* data, int threads) noexcept {
   auto each = [&](int, int) { work(data); };
-  crew.run(threads, each);
+  crew.runTogether(threads, each);
 }
 
 }  // namespace
