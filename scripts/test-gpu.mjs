@@ -24,6 +24,7 @@ const suites = options.quick
   : [
       'ops',
       'compile-ops',
+      'compile-linear',
       'half',
       'update',
       'training-parity',

@@ -64,6 +64,7 @@ if (missing) {
   for (const word of [
     'ops',
     'compile-ops',
+    'compile-linear',
     'update',
     'training-parity',
     'random',

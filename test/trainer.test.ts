@@ -166,11 +166,15 @@ test('timers fire while long steps compute', async (t) => {
 
 test('nothing stays behind after fit, evaluate, predict, an abort and an error', async (t) => {
   const { loader, dataset, trainer, net } = ringRun()
-  await trainer.fit(loader, { epochs: 1 }) // the optimizer's state is made
+  const validation = new DataLoader(dataset, { batchSize: 30 })
+  const learnAndLook = async () => {
+    await trainer.fit(loader, { epochs: 3, validation })
+    await trainer.evaluate(loader)
+  }
+  await learnAndLook() // the optimizer's state is made, and what programs compute ahead
   await synchronize()
   const before = memory().tensors
-  await trainer.fit(loader, { epochs: 3, validation: new DataLoader(dataset, { batchSize: 30 }) })
-  await trainer.evaluate(loader)
+  await learnAndLook()
   const controller = new AbortController()
   const onStep = () => controller.abort(new Error('stop'))
   await t.throwsAsync(trainer.fit(loader, { epochs: 9, onStep, signal: controller.signal }), { message: 'stop' })

@@ -323,6 +323,7 @@ export interface NativeOps {
     groups: number,
     activation: Activation,
   ): Handle
+  linearActivation(x: Handle, weight: Handle, bias: OptionalHandle, activation: Activation): Handle
   batchNormActivation(
     x: Handle,
     weight: OptionalHandle,

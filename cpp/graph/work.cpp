@@ -22,6 +22,7 @@ double count(const ConvBackwardWeight& op, std::span<const TensorDesc> inputs) {
   return convolution(inputs[1].shape, infer(op, inputs)[0].shape);
 }
 double count(const Linear&, std::span<const TensorDesc> inputs) { return elements(inputs[0].shape) * static_cast<double>(inputs[1].shape[0]); }
+double count(const LinearActivation&, std::span<const TensorDesc> inputs) { return count(Linear{}, inputs); }
 double count(const LinearBackwardWeight& op, std::span<const TensorDesc> inputs) {
   return elements(inputs[0].shape) * static_cast<double>(infer(op, inputs)[0].shape[0]);
 }

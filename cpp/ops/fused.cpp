@@ -19,6 +19,8 @@ Descs infer(const ConvActivation& op, Inputs inputs) {
   return outputs;
 }
 
+Descs infer(const LinearActivation&, Inputs inputs) { return infer(Linear{}, inputs); }
+
 Descs infer(const BatchNormActivation& op, Inputs inputs) {
   Descs outputs = infer(op.norm(), inputs.first(5));
   checkLike(BatchNormActivation::name, "residual", inputs[5], outputs[0]);

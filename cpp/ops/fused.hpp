@@ -3,6 +3,7 @@
 #pragma once
 
 #include "conv.hpp"
+#include "linear.hpp"
 #include "loss.hpp"
 #include "norm.hpp"
 
@@ -19,6 +20,14 @@ struct ConvActivation : OpBase<ConvActivation> {
   Activation activation = Activation::identity;
   FIELDS(ConvActivation, stride, padding, paddingEnd, dilation, groups, activation)
   Conv conv() const { return {.stride = stride, .padding = padding, .paddingEnd = paddingEnd, .dilation = dilation, .groups = groups}; }
+};
+
+/// y = activation(x · weightᵀ + bias).
+struct LinearActivation : OpBase<LinearActivation> {
+  static constexpr std::string_view name = "linearActivation", inputs = "x weight bias?";
+  static constexpr Gradient gradient = Gradient::missing;
+  Activation activation = Activation::identity;
+  FIELDS(LinearActivation, activation)
 };
 
 /// y = activation(batchNorm(x) + residual); statistics as BatchNorm's.

@@ -14,6 +14,7 @@ Descs infer(const Conv&, Inputs);
 Descs infer(const ConvBackwardData&, Inputs);
 Descs infer(const ConvBackwardWeight&, Inputs);
 Descs infer(const ConvActivation&, Inputs);
+Descs infer(const LinearActivation&, Inputs);
 Descs infer(const BatchNormActivation&, Inputs);
 Descs infer(const BatchNormActivationBackward&, Inputs);
 Descs infer(const CrossEntropy&, Inputs);

@@ -32,6 +32,6 @@ using Op = std::variant<
     Upsample, UpsampleBackward,
     Fill, Uniform, Normal, Permutation, Dropout,
     Sgd, Adam, RmsProp, ClipGradNorm, ClipGradValue, Copy,
-    ConvActivation, BatchNormActivation, BatchNormActivationBackward, CrossEntropy, CrossEntropyBackward>;
+    ConvActivation, LinearActivation, BatchNormActivation, BatchNormActivationBackward, CrossEntropy, CrossEntropyBackward>;
 
 }  // namespace cnn

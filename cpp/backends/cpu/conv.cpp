@@ -7,6 +7,7 @@
 #include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
+#include "product.hpp"
 
 namespace cnn::cpu {
 
@@ -52,17 +53,6 @@ bool isSupported(const Signature& signature) {
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
 }
 
-// What a convolution does to its sums before it writes them.
-dnnl::primitive_attr attributesOf(Activation activation, bool hasResidual) {
-  dnnl::primitive_attr attributes = userScratchpad();
-  dnnl::post_ops ops;
-  if (hasResidual) ops.append_sum(1.0f);
-  if (activation == Activation::relu) ops.append_eltwise(1.0f, algorithm::eltwise_relu, 0, 0);
-  if (activation == Activation::relu6) ops.append_eltwise(1.0f, algorithm::eltwise_clip, 0, 6);
-  attributes.set_post_ops(ops);
-  return attributes;
-}
-
 // The best of all ways, where it is known; nothing where there is no first one.
 std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const std::optional<Candidate>& first, std::vector<Candidate> others) {
   if (!first) return std::nullopt;
@@ -90,7 +80,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   ThreadScope scope(threads);
 
   using Forward = dnnl::convolution_forward;
-  dnnl::primitive_attr attributes = attributesOf(activation, hasResidual);
+  dnnl::primitive_attr attributes = finishing(activation, hasResidual);
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, hasBias, xDesc, yDesc, attributes); };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {

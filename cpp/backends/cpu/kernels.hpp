@@ -19,6 +19,7 @@ KernelPtr prepare(const AvgPoolBackward&, const Signature&, Engine&);
 KernelPtr prepare(const AdaptiveAvgPool&, const Signature&, Engine&);
 KernelPtr prepare(const AdaptiveAvgPoolBackward&, const Signature&, Engine&);
 KernelPtr prepare(const Linear&, const Signature&, Engine&);
+KernelPtr prepare(const LinearActivation&, const Signature&, Engine&);
 KernelPtr prepare(const LinearBackwardWeight&, const Signature&, Engine&);
 KernelPtr prepare(const MatMul&, const Signature&, Engine&);
 KernelPtr prepare(const Unary&, const Signature&, Engine&);

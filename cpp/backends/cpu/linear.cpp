@@ -1,31 +1,48 @@
 // Linear layers and matrix products, all in plain layouts.
 #include <algorithm>
+#include <limits>
 
 #include "gemm.hpp"
-#include "half_linear.hpp"
 #include "kernels.hpp"
+#include "linear_primitive.hpp"
 #include "parallel.hpp"
 #include "sweep.hpp"
 
 namespace cnn::cpu {
 
-KernelPtr prepare(const Linear& op, const Signature& signature, Engine& engine) {
-  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
+namespace {
+
+void activate(Activation activation, float* y, Index count) {
+  if (activation == Activation::identity) return;
+  const float most = activation == Activation::relu6 ? 6.0f : std::numeric_limits<float>::infinity();
+  parallelFor(count, grainElements, [=](Index from, Index to) {
+#pragma omp simd
+    for (Index i = from; i < to; i++) y[i] = y[i] <= 0 ? 0.0f : y[i] >= most ? most : y[i];  // NaN stays
+  });
+}
+
+}  // namespace
+
+KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) { return prepare(LinearActivation{}, signature, engine); }
+
+KernelPtr prepare(const LinearActivation& op, const Signature& signature, Engine& engine) {
+  if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
   Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || !gemm.isSupported()) return nullptr;
-  return makeKernel(signature, [gemm, threads = engine.threadsFor(gemm.multiplyAdds())](const Run& run) {
+  return makeKernel(signature, [gemm, activation = op.activation, threads = engine.threadsFor(gemm.multiplyAdds())](const Run& run) {
     ThreadScope scope(threads);
     float* y = run.out<float>(0);
     if (const float* bias = run.in<float>(2)) {
       for (Index row = 0; row < gemm.m; row++) std::copy(bias, bias + gemm.n, y + row * gemm.n);
     }
     gemm.run(run.in<float>(0), run.in<float>(1), y);
+    activate(activation, y, gemm.m * gemm.n);
   });
 }
 
 KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
-  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
+  if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
   Index rows = x.slice(0, x.size() - 1).product(), outputs = dy.back();
   Gemm gemm{.transposeA = true, .m = outputs, .n = x.back(), .k = rows};
@@ -50,7 +67,7 @@ KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, En
 }
 
 KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) {
-  if (signature.inputs[0].dtype == DType::bfloat16) return prepareHalf(op, signature, engine);
+  if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   int rankA = a.size(), rankB = b.size();
   Gemm gemm{.transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),

@@ -13,6 +13,11 @@ namespace cnn::cuda {
 
 namespace {
 
+template <class... Ops>
+bool isOneOf(const Op& op) {
+  return (std::holds_alternative<Ops>(op) || ...);
+}
+
 std::string describe(const cudaDeviceProp& properties) {
   int runtime = 0;
   CHECK(cudaRuntimeGetVersion(&runtime));
@@ -69,7 +74,7 @@ class CudaBackend final : public Backend {
   }
 
   bool fuses(const Op& op) const override {
-    return std::holds_alternative<ConvActivation>(op) || std::holds_alternative<CrossEntropy>(op) || std::holds_alternative<CrossEntropyBackward>(op);
+    return isOneOf<ConvActivation, LinearActivation, CrossEntropy, CrossEntropyBackward>(op);
   }
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {

@@ -36,6 +36,19 @@ void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttribut
   CHECK(cublasLtMatmulPreferenceSetAttribute(preference, name, &value, sizeof value));
 }
 
+cublasLtEpilogue_t epilogueOf(Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::none: break;
+    case Epilogue::bias: return CUBLASLT_EPILOGUE_BIAS;
+    case Epilogue::relu: return CUBLASLT_EPILOGUE_RELU;
+    case Epilogue::biasRelu: return CUBLASLT_EPILOGUE_RELU_BIAS;
+    case Epilogue::rowGradient: return CUBLASLT_EPILOGUE_BGRADB;  // its B is our a, as yᵀ = bᵀ·aᵀ
+  }
+  return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+bool hasVector(Epilogue epilogue) { return epilogue != Epilogue::none && epilogue != Epilogue::relu; }
+
 struct PreferenceDeleter {
   void operator()(cublasLtMatmulPreferenceOpaque_t* each) const noexcept { cublasLtMatmulPreferenceDestroy(each); }
 };
@@ -75,9 +88,8 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
   product_.reset(product);
   set(product, CUBLASLT_MATMUL_DESC_TRANSA, transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(product, CUBLASLT_MATMUL_DESC_TRANSB, transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (epilogue != Epilogue::none) {
-    // its B is our a, as yᵀ = bᵀ·aᵀ
-    set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue == Epilogue::bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_BGRADB);
+  if (epilogue != Epilogue::none) set(product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogueOf(epilogue));
+  if (hasVector(epilogue)) {
     // the heuristic wants some device pointer, whose alignment it reads; run sets the true one
     set(product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(engine.fault));
   }
@@ -94,7 +106,7 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
 }
 
 void Gemm::run(const void* a, const void* b, const void* vector, void* y, void* workspace, const Engine& engine) const {
-  if (shape_.epilogue != Epilogue::none) set(product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+  if (hasVector(shape_.epilogue)) set(product_.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
   double one = 1, zero = 0;
   float oneFloat = 1, zeroFloat = 0;
   bool isDouble = shape_.dtype == DType::float64;

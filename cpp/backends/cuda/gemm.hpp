@@ -9,6 +9,8 @@ namespace cnn::cuda {
 enum class Epilogue {
   none,
   bias,          // reads a vector [n] and adds it to each row of y
+  relu,          // leaves out what is below zero
+  biasRelu,      // both
   rowGradient,   // writes a vector [m]: the sums of op(a) over k, which is a bias gradient where a is dy
 };
 
@@ -31,7 +33,7 @@ class Gemm {
   bool isSupported() const { return isSupported_; }
   std::size_t workspaceBytes() const { return algorithm_.workspaceSize; }
   /// On the queue's thread.
-  /// `vector`: what the epilogue reads or writes.
+  /// `vector`: what the epilogue reads or writes; null where it has none.
   void run(const void* a, const void* b, const void* vector, void* y, void* workspace, const Engine& engine) const;
 
  private:

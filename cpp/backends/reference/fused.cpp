@@ -34,6 +34,16 @@ KernelPtr prepare(const ConvActivation& op, const Signature& signature) {
   });
 }
 
+KernelPtr prepare(const LinearActivation& op, const Signature& signature) {
+  KernelPtr part = prepare(Linear{}, signature);
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements()](const Run& run) {
+      part->run({Linear{}, run.inputs, run.outputs, run.workspace});
+      finish<T>(activation, nullptr, run.out<T>(0), count);
+    }, part->workspaceBytes);
+  });
+}
+
 KernelPtr prepare(const BatchNormActivation& op, const Signature& signature) {
   KernelPtr part = prepare(op.norm(), {signature.inputs.first(5), signature.outputs});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {

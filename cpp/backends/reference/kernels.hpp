@@ -68,6 +68,7 @@ KernelPtr prepare(const ClipGradNorm&, const Signature&);
 KernelPtr prepare(const ClipGradValue&, const Signature&);
 KernelPtr prepare(const Copy&, const Signature&);
 KernelPtr prepare(const ConvActivation&, const Signature&);
+KernelPtr prepare(const LinearActivation&, const Signature&);
 KernelPtr prepare(const BatchNormActivation&, const Signature&);
 KernelPtr prepare(const BatchNormActivationBackward&, const Signature&);
 KernelPtr prepare(const CrossEntropy&, const Signature&);

@@ -34,6 +34,7 @@ std::span<const NamedPass> passes() {
       {"foldBatchNorm", foldBatchNorm},
       {"removeDeadCode", removeDeadCode},
       {"fuseConv", fuseConv},
+      {"fuseLinear", fuseLinear},
       {"fuseBatchNorm", fuseBatchNorm},
       {"fuseBatchNormBackward", fuseBatchNormBackward},
       {"fuseCrossEntropy", fuseCrossEntropy},

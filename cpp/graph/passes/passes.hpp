@@ -20,6 +20,8 @@ Graph removeDeadCode(const Graph&, const Target&);
 Graph foldBatchNorm(const Graph&, const Target&);
 /// conv → (+ residual) → activation as one op.
 Graph fuseConv(const Graph&, const Target&);
+/// linear → activation as one op.
+Graph fuseLinear(const Graph&, const Target&);
 /// batchNorm → (+ residual) → activation as one op.
 Graph fuseBatchNorm(const Graph&, const Target&);
 /// The activation's gradient within the normalisation's.
