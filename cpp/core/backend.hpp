@@ -70,14 +70,20 @@ class FunctionKernel final : public Kernel {
 /// timed, algorithms among them that round more (Winograd's convolution: about 1e-5 instead of 1e-7).
 enum class Effort : std::uint8_t { eager, compiled, winograd };
 
+/// What is known of an op within a program.
+struct Setting {
+  Effort effort = Effort::eager;
+  std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
+  bool isSmall = false;      // one thread does the whole program in about a twentieth of a millisecond: sharing it would cost more than it saves
+  bool isCold = false;       // no cache holds all that is stable, from one run to the next
+};
+
 /// All that `prepare` may look at: the descs of the inputs as they lie in memory now, and the inferred outputs.
 struct Signature {
   std::span<const TensorDesc> inputs;
   const Descs& outputs;
-  Effort effort = Effort::eager;
-  std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
-  bool isSmall = false;      // part of a program that one thread does in about a twentieth of a millisecond: sharing it would cost more than it saves
-  bool isStable(std::size_t i) const { return (stable >> i & 1) != 0; }
+  Setting setting = {};
+  bool isStable(std::size_t i) const { return (setting.stable >> i & 1) != 0; }
 };
 
 /// A kernel that reads plain inputs and writes plain outputs.

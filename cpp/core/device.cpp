@@ -40,15 +40,15 @@ KernelPtr Device::cached(const std::string& key, Make make) {
   return kernels_.try_emplace(key, std::move(kernel)).first->second;
 }
 
-KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort, std::uint64_t stable,
-                         bool isSmall) {
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting) {
   std::string key = keyOf(op);
-  key.push_back(static_cast<char>(effort));
-  key.push_back(static_cast<char>(isSmall));
-  key.append(reinterpret_cast<const char*>(&stable), sizeof stable);
+  key.push_back(static_cast<char>(setting.effort));
+  key.push_back(static_cast<char>(setting.isSmall));
+  key.push_back(static_cast<char>(setting.isCold));
+  key.append(reinterpret_cast<const char*>(&setting.stable), sizeof setting.stable);
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
-    const Signature signature{inputs, outputs, effort, stable, isSmall};
+    const Signature signature{inputs, outputs, setting};
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
       if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) return widened.kernel;

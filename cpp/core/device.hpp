@@ -20,8 +20,7 @@ class Device {
   Allocator& allocator() { return *allocator_; }
 
   /// The kernel for an op on such inputs, from the cache or prepared now. Throws BackendError where the backend declines.
-  KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, Effort effort = Effort::eager,
-                   std::uint64_t stable = 0, bool isSmall = false);
+  KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting = {});
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
   /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after another. A greater wish

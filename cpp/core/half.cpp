@@ -133,7 +133,7 @@ Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signatu
   }
   for (const TensorDesc& desc : signature.outputs) outputs.push_back(widened(desc));
   // Weights in an order that only a compiled function of float32 can prepare ahead (Winograd's) would have no half to be made of.
-  Prepared inner = backend.prepare(op, Signature{inputs, outputs, Effort::eager});
+  Prepared inner = backend.prepare(op, Signature{inputs, outputs});
   if (!inner.kernel) return inner;
   KernelPtr kernel = wrapped(backend, inner.kernel, signature.inputs, signature.outputs, isOverwritten);
   return {kernel, kernel ? "" : "it does not convert half types"};

@@ -68,6 +68,7 @@ class Planner {
 
   Plan make() {
     isSmall_ = isSmall();
+    isCold_ = isCold();
     for (std::size_t id = 0; id < graph_.values.size(); id++) {
       const Value& value = graph_.values[id];
       if (value.origin == Value::Origin::node) continue;
@@ -97,6 +98,17 @@ class Planner {
       total += vectorMultiplyAdds(node.op, descs, graph_[node.outputs[0]].desc);
     }
     return total <= most;
+  }
+
+  // Whether what stays the same, weights above all, is more than a last-level cache keeps beside the activations.
+  bool isCold() const {
+    constexpr std::size_t kept = std::size_t{16} << 20;
+    std::size_t bytes = 0;
+    for (std::size_t id = 0; id < graph_.values.size(); id++) {
+      const Value& value = graph_.values[id];
+      if (value.origin == Value::Origin::external && uses_.isStable(static_cast<ValueId>(id))) bytes += value.desc.plainBytes();
+    }
+    return bytes > kept;
   }
 
   Located& at(ValueId id) { return located_[static_cast<std::size_t>(id)]; }
@@ -158,7 +170,7 @@ class Planner {
     for (ValueId id : node.outputs) isConstant = isConstant && uses_.isStable(id);
     Planned step{node.op, n, node.provider};
     step.isConstant = isConstant;
-    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), effort_, stable, isSmall_);
+    step.kernel = device_.kernel(node.op, descs, infer(node.op, descs), {effort_, stable, isSmall_, isCold_});
     int count = static_cast<int>(node.inputs.size());
     std::vector<std::pair<ValueId, Located>> writeBack;
     for (int i = 0; i < count; i++) {
@@ -363,7 +375,7 @@ class Planner {
 
   Device& device_;
   Effort effort_;
-  bool isSmall_ = false;
+  bool isSmall_ = false, isCold_ = false;
   const Graph& graph_;
   const Uses uses_;
   std::span<const TensorDesc> inputs_, externals_;

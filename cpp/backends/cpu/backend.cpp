@@ -56,7 +56,7 @@ class CpuBackend final : public Backend {
     return std::visit(
         [&](const auto& each) -> Prepared {
           if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
-            if (signature.isSmall) {
+            if (signature.setting.isSmall) {
               cpu::ThreadScope scope(1);
               if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
             } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {

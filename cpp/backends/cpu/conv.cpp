@@ -54,10 +54,11 @@ bool isSupported(const Signature& signature) {
 }
 
 // The best of all ways, where it is known; nothing where there is no first one.
-std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const std::optional<Candidate>& first, std::vector<Candidate> others) {
+std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature, const std::optional<Candidate>& first,
+                                std::vector<Candidate> others) {
   if (!first) return std::nullopt;
   others.insert(others.begin(), *first);
-  return fastest(engine, direction, g, others, threads);
+  return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
 }
 
 auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
@@ -96,7 +97,8 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   };
   DirectMaker<Forward> maker(engine, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
   WinogradCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
-  std::optional<Choice> choice = fastestOf(engine, Direction::forward, g, threads, maker.make(desc), winogradForward(winograd, hasResidual, activation));
+  std::optional<Choice> choice =
+      fastestOf(engine, Direction::forward, g, threads, signature, maker.make(desc), winogradForward(winograd, hasResidual, activation));
   if (!choice) return nullptr;
 
   auto bytes = static_cast<Index>(desc.dst_desc().get_size());
@@ -150,7 +152,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   };
   DirectMaker<Backward> maker(engine, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
                         {.x = 2, .weight = 1, .y = 0, .bias = -1}, describe, argumentsOf);
-  std::optional<Choice> choice = fastestOf(engine, Direction::backwardData, g, threads, maker.make(desc),
+  std::optional<Choice> choice = fastestOf(engine, Direction::backwardData, g, threads, signature, maker.make(desc),
                                           winogradBackwardData({engine, signature, g, result.layout, dyLayout, threads, false}));
   if (!choice) return nullptr;
 
@@ -201,7 +203,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   };
   DirectMaker<Backward> maker(engine, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
                         {.x = 0, .weight = 2, .y = 1, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
-  std::optional<Choice> choice = fastestOf(engine, Direction::backwardWeight, g, threads, maker.make(desc),
+  std::optional<Choice> choice = fastestOf(engine, Direction::backwardWeight, g, threads, signature, maker.make(desc),
                                           winogradBackwardWeight({engine, signature, g, xLayout, dyLayout, threads, hasBias}));
   if (!choice) return nullptr;
 

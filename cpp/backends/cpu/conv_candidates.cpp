@@ -1,8 +1,8 @@
 // Timing candidates.
 #include "conv_candidates.hpp"
 
+#include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "base/error.hpp"
 
@@ -14,44 +14,58 @@ std::string_view nameOf(Direction direction) {
   return direction == Direction::forward ? "forward" : direction == Direction::backwardData ? "backward data" : "backward weights";
 }
 
-// Seconds that a candidate takes, the least of three runs, on memory of its own.
-double secondsOf(const Candidate& candidate) {
+constexpr std::size_t weightArgument = 1;  // forward and for the gradient of x
+constexpr std::size_t line = 64;
+
+// Seconds that a candidate takes on memory of its own: the least of three runs after one that warms up. Where it is cold, the median of some runs, each with a
+// copy of the weights that the last-level cache has lost since the round that warmed up.
+double secondsOf(const Candidate& candidate, bool isCold) {
+  constexpr std::size_t moreThanCached = std::size_t{64} << 20;
+  constexpr std::size_t mostCopies = 16;
+  const std::size_t weightBytes = (candidate.bytes[weightArgument] + line - 1) / line * line;
+  const std::size_t copies = isCold ? std::clamp<std::size_t>(moreThanCached / std::max(weightBytes, line), 4, mostCopies) : 1;
+  const std::size_t runs = isCold ? copies : 3;
   std::vector<std::vector<float>> memory;
   auto aligned64 = [&](std::size_t bytes) {
-    memory.emplace_back(bytes / sizeof(float) + 16, 0.5f);
+    memory.emplace_back(bytes / sizeof(float) + line / sizeof(float), 0.5f);
     auto address = reinterpret_cast<std::uintptr_t>(memory.back().data());
-    return reinterpret_cast<void*>((address + 63) / 64 * 64);
+    return reinterpret_cast<std::byte*>((address + line - 1) / line * line);
   };
   std::array<const void*, 4> pointers{};
-  for (std::size_t i = 0; i < pointers.size(); i++) pointers[i] = candidate.bytes[i] ? aligned64(candidate.bytes[i]) : nullptr;
+  const std::byte* weights = isCold ? aligned64(std::max(moreThanCached, copies * weightBytes)) : nullptr;
+  for (std::size_t i = 0; i < pointers.size(); i++) {
+    if (candidate.bytes[i] && !(isCold && i == weightArgument)) pointers[i] = aligned64(candidate.bytes[i]);
+  }
   void* workspace = aligned64(candidate.workspaceBytes);
-  double least = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < 4; i++) {  // the first warms up
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < copies + runs; i++) {
+    if (isCold) pointers[weightArgument] = weights + i % copies * weightBytes;
     auto start = std::chrono::steady_clock::now();
     candidate.run(pointers, workspace);
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    if (i > 0) least = std::min(least, seconds.count());
+    std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    if (i >= copies) seconds.push_back(taken.count());
   }
-  return least;
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[isCold ? seconds.size() / 2 : 0];
 }
 
 }  // namespace
 
-Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads) {
+Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool isCold) {
   if (candidates.size() == 1) return {candidates[0], nullptr};
   const dnnl_version_t& version = *dnnl_version();
   std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
-                         nameOf(direction), " ", g.x, " to ", g.y, " by ", g.weight, ":");
+                         nameOf(direction), " ", g.x, " to ", g.y, " by ", g.weight, isCold ? ", cold:" : ":");
   for (const Candidate& each : candidates) key += " " + each.name;
   if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {
     return {candidates[static_cast<std::size_t>(*known)], nullptr};
   }
-  auto tune = [&engine, candidates, key] {
+  auto tune = [&engine, candidates, key, isCold] {
     if (engine.choices.find(key)) return;  // another kernel of this kind was first
     std::size_t best = 0;
-    double least = secondsOf(candidates[0]);
+    double least = secondsOf(candidates[0], isCold);
     for (std::size_t i = 1; i < candidates.size(); i++) {
-      double seconds = secondsOf(candidates[i]);
+      double seconds = secondsOf(candidates[i], isCold);
       if (seconds * 1.05 >= least) continue;
       least = seconds;
       best = i;

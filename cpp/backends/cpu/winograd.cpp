@@ -21,11 +21,8 @@ constexpr int mostTiles = 6, mostTilesOfFour = 2;
 // Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 14 to 56 are within the noise but for
 // many channels, where 14 are a quarter slower.
 constexpr Index chunkTiles = 3 * mostTiles, chunkRow = chunkTiles * lanes;
-// Blocks of output channels whose products are made before they are turned to outputs.
-constexpr Index groupBlocks = 4;
-
 // How far ahead weights are fetched, in floats; they come from memory where a network has more of them than the cache holds.
-constexpr Index prefetch = 32 * lanes;
+constexpr Index prefetch = 96 * lanes;
 
 Vector at(const float* from) { return load<Vector>(from); }
 
@@ -133,6 +130,16 @@ void forChunks(const Share& share, F&& f) {
   }
 }
 
+// The output blocks of a share, group by group: f(first, count).
+template <class F>
+void forGroups(const Share& share, F&& f) {
+  for (Index group = share.firstBlock; group < share.endBlock;) {
+    Index end = std::min(share.endBlock, (group / groupBlocks + 1) * groupBlocks);
+    f(group, end - group);
+    group = end;
+  }
+}
+
 // x of the tiles → v [component][inputBlocks][chunk][lanes].
 template <class Tile>
 void transformInputs(const Sizes& sizes, const float* x, Index first, Index count, float* v) {
@@ -199,7 +206,7 @@ void transformWeightsTo(const Weights& shape, const float* plain, float* transfo
         }
       }
       for (Index c = 0; c < lanes; c++) {
-        float* target = transformed + (block * inputs + firstInput + c) * lanes;
+        float* target = transformed + shape.at(block) + (firstInput + c) * lanes;
         transform<typename Tile::Filter>([&](int i, int j) { return at(filters[c][i * Tile::filter + j]); },
                           [&](int i, int j, Vector value) { store(target + (i * Tile::inputs + j) * shape.step(), value); });
       }
@@ -232,12 +239,12 @@ void Convolution::runShare(const Share& share, const float* x, const float* weig
   constexpr Index productStep = groupBlocks * chunkRow;  // from component to component
   float *v = scratch, *m = scratch + Tile::components * inputBlocks * chunkRow;
   const Vector low = Vector{} + finish_.lowest, high = Vector{} + finish_.highest;
+  const Weights layout = sizes_.weights();
   forChunks(share, [&](Index first, Index count) {
     transformInputs<Tile>(sizes_, x, first, count, v);
-    for (Index group = share.firstBlock; group < share.endBlock; group += groupBlocks) {
-      Index groupSize = std::min(groupBlocks, share.endBlock - group);
+    forGroups(share, [&](Index group, Index groupSize) {
       for (Index c = 0; c < Tile::components; c++) {
-        multiplyAll(v + c * inputBlocks * chunkRow, weights + c * sizes_.weights().step() + group * sizes_.inputs * lanes, m + c * productStep, count, inputBlocks, groupSize);
+        multiplyAll(v + c * inputBlocks * chunkRow, weights + layout.at(group) + c * layout.step(), m + c * productStep, count, inputBlocks, groupSize);
       }
       for (Index block = 0; block < groupSize; block++) {
         Vector offset = bias ? at(bias + (group + block) * lanes) : Vector{};
@@ -263,7 +270,7 @@ void Convolution::runShare(const Share& share, const float* x, const float* weig
           }
         }
       }
-    }
+    });
   });
 }
 
@@ -312,14 +319,15 @@ Vector WeightGradient::sumOfParts(const float* sums, Index at) const {
 
 template <class Tile>
 void WeightGradient::finish(const float* sums, float* dw) const {
+  const Weights layout = sizes_.weights();
   const Index inputBlocks = sizes_.inputBlocks(), taps = Tile::filter * Tile::filter;
   parallelRows(sizes_.outputBlocks() * inputBlocks, Tile::components * lanes * lanes, [&](Index from, Index to) {
     for (Index piece = from; piece < to; piece++) {
       Index block = piece / inputBlocks, firstInput = piece % inputBlocks * lanes;
       alignas(64) float filters[lanes][Tile::filter * Tile::filter][lanes];  // [input][tap][output lane]
       for (Index c = 0; c < lanes; c++) {
-        Index at = (block * sizes_.inputs + firstInput + c) * lanes;
-        transform<typename Tile::FilterGradient>([&](int i, int j) { return sumOfParts(sums, (i * Tile::inputs + j) * sizes_.weights().step() + at); },
+        Index at = layout.at(block) + (firstInput + c) * lanes;
+        transform<typename Tile::FilterGradient>([&](int i, int j) { return sumOfParts(sums, (i * Tile::inputs + j) * layout.step() + at); },
                                   [&](int i, int j, Vector value) { store(filters[c][i * Tile::filter + j], value); });
       }
       for (Index lane = 0; lane < lanes; lane++) {
@@ -338,11 +346,11 @@ void WeightGradient::runShare(const Share& share, const float* x, const float* d
   const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(), plane = sizes_.outHeight * sizes_.outWidth * lanes;
   constexpr Index gradientStep = groupBlocks * chunkRow;  // from component to component
   float *v = scratch, *dm = scratch + Tile::components * inputBlocks * chunkRow, *bias = sums + sizes_.weights().elements();
+  const Weights layout = sizes_.weights();
   forChunks(share, [&](Index first, Index count) {
     bool isFirst = first == share.firstTile;
     transformInputs<Tile>(sizes_, x, first, count, v);
-    for (Index group = share.firstBlock; group < share.endBlock; group += groupBlocks) {
-      Index groupSize = std::min(groupBlocks, share.endBlock - group);
+    forGroups(share, [&](Index group, Index groupSize) {
       for (Index block = 0; block < groupSize; block++) {
         float* ownBias = bias + (group + block) * lanes;
         Vector sum = isFirst ? Vector{} : at(ownBias);
@@ -364,7 +372,7 @@ void WeightGradient::runShare(const Share& share, const float* x, const float* d
       }
       for (Index c = 0; c < Tile::components; c++) {
         const float *inputs = v + c * inputBlocks * chunkRow, *gradients = dm + c * gradientStep;
-        float* weights = sums + c * sizes_.weights().step() + group * sizes_.inputs * lanes;
+        float* weights = sums + layout.at(group) + c * layout.step();
         for (Index block = 0; block < groupSize; block += 2) {
           auto multiply = groupSize - block >= 2 ? multiplyTransposed<2> : multiplyTransposed<1>;
           for (Index input = 0; input < sizes_.inputs; input += rows) {
@@ -373,7 +381,7 @@ void WeightGradient::runShare(const Share& share, const float* x, const float* d
           }
         }
       }
-    }
+    });
   });
 }
 

@@ -5,6 +5,7 @@
 // less than half as many transformed weights, which counts where images are small and few.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -12,16 +13,22 @@
 
 namespace cnn::cpu::winograd {
 
-/// Weights in the order in which products read them, [components][outputs / lanes][inputs][lanes].
+/// Blocks of output channels whose products are made before they are turned to outputs.
+inline constexpr Index groupBlocks = 4;
+
+/// Weights in the order in which products read them, [groups of output blocks][components][blocks of a group][inputs][lanes]: a thread reads them in one go.
 struct Weights {
   Index inputs, outputs;
   Form form;
   /// They come as [inputs, outputs, r, r] and are read turned by 180°, as the gradient with respect to x convolves dy with them; else as [outputs, inputs, r, r].
   bool isRotated = false;
+  Index blocks() const { return outputs / lanes; }
   /// Floats from component to component: no power of two, since the same places of all components are written and read at once and would share one set
   /// of a cache.
-  Index step() const { return inputs * outputs + 2 * lanes; }
-  Index elements() const { return form.components() * step(); }
+  Index step() const { return std::min(groupBlocks, blocks()) * inputs * lanes + 2 * lanes; }
+  /// Where the weights of a block begin, of the first component.
+  Index at(Index block) const { return block / groupBlocks * form.components() * step() + block % groupBlocks * inputs * lanes; }
+  Index elements() const { return (blocks() + groupBlocks - 1) / groupBlocks * form.components() * step(); }
   friend bool operator==(const Weights&, const Weights&) = default;
 };
 
