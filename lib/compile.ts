@@ -21,6 +21,13 @@ export interface CompileOptions {
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)
    */
   winograd?: boolean
+  /**
+   * How many samples of a batch go through the function together, in inference: where its results are made sample by sample along the first axis, a large batch
+   * is computed in parts whose intermediate tensors stay in the processor's cache, and take that much less memory. Default 0: on the cpu as many as a
+   * cache keeps, unless reading the weights again for each part would cost more; on other devices all at once. A number from 1 on is taken as it is. What can't be done
+   * in parts (training, a mean over the batch) is done at once.
+   */
+  samplesAtOnce?: number
 }
 
 /** What there is to know of one program. */
@@ -40,6 +47,8 @@ export interface ProgramInfo {
   /** Bytes of the arena in which all that a run makes on the way has its place. */
   readonly arenaBytes: number
   readonly constantBytes: number
+  /** Samples of a batch that are computed together; 0: all, or there is no batch. */
+  readonly samplesAtOnce: number
 }
 
 /** As a method, so that a module's compiled form is as assignable as its `forward`. */
@@ -158,11 +167,16 @@ const collected = new FinalizationRegistry<Map<number, Program>>((programs) => {
  */
 export function compile<Args extends readonly unknown[], Result>(
   fn: (...args: Args) => Result,
-  { maxPrograms = 16, winograd = false }: CompileOptions = {},
+  { maxPrograms = 16, winograd = false, samplesAtOnce = 0 }: CompileOptions = {},
 ): Compiled<Args, Result> {
   if (typeof fn !== 'function') throw new ValueError(`compile: got ${typeof fn}, expected a function`)
   if (!Number.isInteger(maxPrograms) || maxPrograms < 1) {
     throw new ValueError(`compile: maxPrograms is ${maxPrograms}, expected a whole number of at least 1`)
+  }
+  if (!Number.isSafeInteger(samplesAtOnce) || samplesAtOnce < 0) {
+    throw new ValueError(
+      `compile: samplesAtOnce is ${samplesAtOnce}, expected a whole number, 0 for as many as a cache keeps`,
+    )
   }
   // The last used comes last.
   const programs = new Map<number, Program>()
@@ -186,6 +200,7 @@ export function compile<Args extends readonly unknown[], Result>(
         return native.endTrace(
           results.map((result) => result.handle),
           winograd,
+          samplesAtOnce,
         )
       } finally {
         native.abortTrace() // nothing is left to abort where all went well
@@ -251,6 +266,7 @@ export function compile<Args extends readonly unknown[], Result>(
           constantSteps: figures.constantSteps,
           arenaBytes: figures.arenaBytes,
           constantBytes: figures.constantBytes,
+          samplesAtOnce: figures.samplesAtOnce,
         }
       }),
     toString: (pass?: string): string => {

@@ -25,6 +25,7 @@ const suites = options.quick
       'ops',
       'compile-ops',
       'compile-linear',
+      'compile-batch',
       'half',
       'update',
       'training-parity',

@@ -65,6 +65,7 @@ if (missing) {
     'ops',
     'compile-ops',
     'compile-linear',
+    'compile-batch',
     'update',
     'training-parity',
     'random',

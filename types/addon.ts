@@ -21,6 +21,7 @@ export interface NativeProgram {
   constantSteps: number
   arenaBytes: number
   constantBytes: number
+  samplesAtOnce: number
   resultBytes: number
 }
 
@@ -70,7 +71,7 @@ export interface Native {
 
   beginTrace(inputs: readonly Handle[]): void
   /** Passes, plan and all: the id of a program. */
-  endTrace(results: readonly Handle[], winograd: boolean): number
+  endTrace(results: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
   pauseTrace(isPaused: boolean): void

@@ -48,18 +48,20 @@ napi_value beginTrace(napi_env env, napi_callback_info info) {
   });
 }
 
-// endTrace(results, winograd) → a program
+// endTrace(results, winograd, samplesAtOnce) → a program
 napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    Arguments<2> arguments(env, info);
+    Arguments<3> arguments(env, info);
     Tensors results = tensorsArgument(env, arguments[0], "results");
     bool mayTransform = false;
     readField(env, arguments[1], mayTransform, {"compile", "winograd"});
+    Index samples = readInteger(env, arguments[2], {"compile", "samplesAtOnce"});
     graph::Recording recording = recorderOf(environment).finish(results);
     environment.recorder.reset();
     Index id = environment.nextProgram++;
-    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), mayTransform ? Effort::winograd : Effort::compiled));
+    const Effort effort = mayTransform ? Effort::winograd : Effort::compiled;
+    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), effort, samples));
     return toJs(env, static_cast<double>(id));
   });
 }
@@ -172,6 +174,7 @@ napi_value programFigures(napi_env env, napi_callback_info info) {
     object.Set("constantSteps", static_cast<double>(figures.constantSteps));
     object.Set("arenaBytes", static_cast<double>(figures.arenaBytes));
     object.Set("constantBytes", static_cast<double>(figures.constantBytes));
+    object.Set("samplesAtOnce", static_cast<double>(figures.samplesAtOnce));
     object.Set("resultBytes", static_cast<double>(figures.resultBytes));
     return napi_value(object);
   });

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -134,6 +135,13 @@ class Backend {
   virtual KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) = 0;
   /// Bytes that a tensor takes in its layout (blocked layouts are padded).
   virtual std::size_t bytes(const TensorDesc& desc) const { return desc.plainBytes(); }
+
+  /// The layout of `batch` samples of which each lies as those of `part`, one behind the other; nothing where the samples of `part` do not.
+  virtual std::optional<Layout> layoutOfBatch(const TensorDesc& part, Index /*batch*/) {
+    return part.layout.isPlain() ? std::optional(part.layout) : std::nullopt;
+  }
+  /// Bytes that a cache keeps from one kernel to the next; 0: unknown.
+  virtual std::size_t cacheBytes() const { return 0; }
 
   /// Raw memory, aligned to 64 bytes; null when there is none left.
   virtual void* allocate(std::size_t bytes) = 0;

@@ -15,7 +15,7 @@ void* Launch::pointer(const Place& place) const {
   auto within = [&](void* memory) -> void* { return static_cast<std::byte*>(memory) + place.offset; };
   switch (place.kind) {
     case Place::Kind::none: return nullptr;
-    case Place::Kind::input: return inputs[place.at];
+    case Place::Kind::input: return within(inputs[place.at]);
     case Place::Kind::external: return externals[place.at];
     case Place::Kind::constant: return constants[place.at];
     case Place::Kind::result: return within(results[place.at]);

@@ -7,8 +7,7 @@
 namespace cnn::graph {
 
 namespace {
-constexpr std::size_t alignment = 256;
-std::size_t padded(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+std::size_t padded(std::size_t bytes) { return (bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment; }
 }  // namespace
 
 Arena packArena(std::span<const Lifetime> lifetimes) {

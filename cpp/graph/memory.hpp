@@ -7,6 +7,8 @@
 
 namespace cnn::graph {
 
+inline constexpr std::size_t arenaAlignment = 256;  // cuBLASLt and cuDNN count on what cudaMalloc gives
+
 /// A buffer that is alive from step `first` to step `last`, both counted in.
 struct Lifetime {
   std::size_t bytes = 0;
@@ -14,7 +16,7 @@ struct Lifetime {
 };
 
 struct Arena {
-  std::vector<std::size_t> offsets;  // one a lifetime; multiples of 256: cuBLASLt and cuDNN count on what cudaMalloc gives
+  std::vector<std::size_t> offsets;  // one a lifetime; multiples of arenaAlignment
   std::size_t bytes = 0;
 };
 

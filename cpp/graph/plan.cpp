@@ -102,13 +102,13 @@ class Planner {
 
   // Whether what stays the same, weights above all, is more than a last-level cache keeps beside the activations.
   bool isCold() const {
-    constexpr std::size_t kept = std::size_t{16} << 20;
+    const std::size_t kept = device_.backend().cacheBytes();
     std::size_t bytes = 0;
     for (std::size_t id = 0; id < graph_.values.size(); id++) {
       const Value& value = graph_.values[id];
       if (value.origin == Value::Origin::external && uses_.isStable(static_cast<ValueId>(id))) bytes += value.desc.plainBytes();
     }
-    return bytes > kept;
+    return kept > 0 && bytes > kept;
   }
 
   Located& at(ValueId id) { return located_[static_cast<std::size_t>(id)]; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "batch.hpp"
 #include "core/apply.hpp"
 #include "dynamics.hpp"
 #include "replay.hpp"
@@ -27,8 +28,8 @@ std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inp
 
 }  // namespace
 
-Program::Program(Recording recording, Effort effort)
-    : recording_(std::move(recording)), effort_(effort), graph_(optimised(recording_, passes().size())) {
+Program::Program(Recording recording, Effort effort, Index samplesAtOnce)
+    : recording_(std::move(recording)), effort_(effort), samplesAtOnce_(samplesAtOnce), graph_(optimised(recording_, passes().size())) {
   std::vector<std::size_t> counts(static_cast<std::size_t>(recording_.providers));
   for (const Node& node : recording_.graph.nodes) {
     if (node.provider >= 0) counts[static_cast<std::size_t>(node.provider)] = dynamicCount(node.op);
@@ -99,7 +100,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
     for (std::size_t i = 0; i < recording_.externals.size(); i++) {
       externalDescs.push_back(TensorDesc(external(i).dtype(), shapes_[i], external(i).desc().layout));
     }
-    plan_ = std::make_shared<const Plan>(makePlan(*recording_.device, graph_, inputDescs, externalDescs, effort_));
+    plan_ = std::make_shared<const Plan>(makePlanInParts(*recording_.device, graph_, inputDescs, externalDescs, effort_, samplesAtOnce_));
     hasMoved = false;
     if (startTuning()) break;  // what it finds may want other layouts
     for (const auto& [i, layout] : plan_->wishes) {
@@ -315,6 +316,7 @@ ProgramFigures Program::figures() const {
   figures.constantSteps = plan_->constants.size();
   for (const Step& step : plan_->steps) figures.reorders += step.node < 0 ? 1 : 0;
   figures.arenaBytes = plan_->arenaBytes;
+  figures.samplesAtOnce = plan_->samples;
   for (std::size_t bytes : plan_->constantBytes) figures.constantBytes += bytes;
   for (std::size_t bytes : plan_->resultBytes) figures.resultBytes += bytes;
   return figures;

@@ -12,11 +12,13 @@ namespace cnn::graph {
 struct ProgramFigures {
   std::size_t recordedNodes = 0, nodes = 0, steps = 0, reorders = 0, constantSteps = 0;
   std::size_t arenaBytes = 0, constantBytes = 0, resultBytes = 0;
+  Index samplesAtOnce = 0;  // 0: the whole batch
 };
 
 class Program {
  public:
-  explicit Program(Recording recording, Effort effort = Effort::compiled);
+  /// `samplesAtOnce`: how many samples of a batch go through the program together, where that makes no difference to them; 0: as many as a cache holds.
+  explicit Program(Recording recording, Effort effort = Effort::compiled, Index samplesAtOnce = 0);
   ~Program();
 
   /// Whether all that the recording took for granted still holds; false: record again.
@@ -54,6 +56,7 @@ class Program {
 
   Recording recording_;
   Effort effort_;
+  Index samplesAtOnce_;
   Graph graph_;  // after all passes
   std::size_t providedFields_ = 0;
   std::shared_ptr<const Plan> plan_;

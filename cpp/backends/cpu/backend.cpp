@@ -1,6 +1,7 @@
 // CpuBackend: finds the kernel of each op and owns aligned memory.
 #include "backend.hpp"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 
@@ -82,6 +83,20 @@ class CpuBackend final : public Backend {
     if (engine_.isTransformed(desc.layout)) return static_cast<std::size_t>(engine_.transformed(desc.layout).elements()) * sizeof(float);
     return static_cast<std::size_t>(cpu::paddedElements(engine_.format(desc), desc.shape)) * sizeOf(desc.dtype);
   }
+
+  std::optional<Layout> layoutOfBatch(const TensorDesc& part, Index batch) override {
+    if (part.layout.isPlain()) return part.layout;
+    if (engine_.isTransformed(part.layout)) return std::nullopt;
+    cpu::Format format = engine_.format(part);
+    if (part.shape[0] == 1) format.insert(format.begin(), {0, 0});
+    const auto stepsOverBatch = std::count_if(format.begin(), format.end(), [](cpu::Step step) { return step.axis == 0; });
+    if (format.front() != cpu::Step{0, 0} || stepsOverBatch != 1) return std::nullopt;
+    Dims shape = part.shape;
+    shape[0] = batch;
+    return engine_.layouts.intern(format, shape);
+  }
+  // Half of what a core complex of today's server processors has as its last level.
+  std::size_t cacheBytes() const override { return std::size_t{16} << 20; }
 
   void* allocate(std::size_t bytes) override { return ::operator new(bytes, alignment, std::nothrow); }
   void release(void* memory, std::size_t) noexcept override { ::operator delete(memory, alignment); }

@@ -24,7 +24,10 @@ constexpr std::chrono::microseconds quiet(2000), crowded(5);
 // Who lets others wait for so long, and for longer than they worked, was put off its core.
 constexpr std::chrono::microseconds late(200);
 constexpr int crowdedRuns = 200;
-// On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer for a while.
+// Where a thread was put off for as long as the scheduler's ticks take, again and again, short work is done alone. Work counts as short where none was longer for
+// a while. The third such delay sends the next runs into solitude, and later each one more; each run forgets a part.
+constexpr std::chrono::microseconds tick(1000);
+constexpr int delay = 400, aloneFrom = 2 * delay, mostDelays = 4 * delay;
 constexpr std::chrono::microseconds longRun(500);
 constexpr int awhile = 100;
 
@@ -140,9 +143,10 @@ void Crew::loop(int member) {
 
 void Crew::runAll(int members, Needed needed, Work work, void* context) {
   members = std::min({members, size_, mostThreads});
-  if (crowded_ > 0 && needed == Needed::any && shortRuns_ > awhile) {
+  delays_ = std::max(0, delays_ - 1);
+  if (delays_ >= aloneFrom && needed == Needed::any && shortRuns_ > awhile) {
     members = 1;
-    crowded_--;
+    wasAlone_ = true;
   }
   if (members <= 1) return work(context, 0, 1);
   if (workers_.empty()) start();
@@ -158,7 +162,9 @@ void Crew::runAll(int members, Needed needed, Work work, void* context) {
   await(remaining_, patience(), false, [](std::uint32_t left) { return left == 0; });
   auto end = Clock::now();
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
-  bool isLate = end - own > std::max<Clock::duration>(late, own - start);
+  // Others who slept while this thread worked alone may take long to wake.
+  bool isLate = !std::exchange(wasAlone_, false) && end - own > std::max<Clock::duration>(late, own - start);
+  if (isLate && end - own > tick) delays_ = std::min(delays_ + delay, mostDelays);
   shortRuns_ = own - start > longRun ? 0 : shortRuns_ + 1;
   crowded_ = isLate ? crowdedRuns : std::max(0, crowded_ - 1);
   isCrowded_.store(crowded_ > 0, std::memory_order_relaxed);
