@@ -51,6 +51,7 @@ set(CUDA_KERNEL_SOURCES  # own kernels
   cpp/backends/cuda/kernels/bias.cu
   cpp/backends/cuda/kernels/binary.cu
   cpp/backends/cuda/kernels/cast.cu
+  cpp/backends/cuda/kernels/chain.cu
   cpp/backends/cuda/kernels/clip.cu
   cpp/backends/cuda/kernels/concat.cu
   cpp/backends/cuda/kernels/conv.cu

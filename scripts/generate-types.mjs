@@ -57,6 +57,12 @@ export type OptionalHandle = Handle | undefined
 
 ${Object.entries(enums).map(enumeration).join('\n')}
 
+/** A step of a chain: v = f(v), v = f(v, input), v = f(input, v), or v = v·f'(input); input 0 is x, others[i] is i + 1. */
+export type ChainLink =
+  | { kind: 'unary'; function: UnaryFunction; alpha?: number; beta?: number }
+  | { kind: 'binary' | 'swapped'; function: BinaryFunction; input: number }
+  | { kind: 'backward'; function: UnaryFunction; alpha?: number; beta?: number; input?: number }
+
 export interface NativeOps {
 ${ops.map(signature).join('\n')}
 }

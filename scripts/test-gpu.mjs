@@ -26,6 +26,7 @@ const suites = options.quick
       'compile-ops',
       'compile-linear',
       'compile-batch',
+      'compile-elementwise',
       'half',
       'update',
       'training-parity',

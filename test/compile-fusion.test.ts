@@ -2,6 +2,7 @@
 import test from 'ava'
 import {
   compile,
+  devices,
   functional as F,
   manualSeed,
   nn,
@@ -47,6 +48,24 @@ for (const [batch, isInPlace] of [
       t.is(steps.filter(({ name }) => name === 'concat').length, isInPlace ? 0 : 3)
     },
   )
+}
+
+for (const { name: device } of devices()) {
+  test.serial(`${device}: a residual that nobody else reads is added all the same`, (t) => {
+    manualSeed(6)
+    const [conv, norm] = [new nn.Conv2d(4, 6, 3).to(device), new nn.BatchNorm2d(4).to(device)]
+    const [x, residual] = [randn([2, 4, 5, 5], { device }), randn([2, 6, 3, 3], { device })]
+    // What is returned has memory of its own: here it is a sum, so that what is looked at need not.
+    const fn = (x: Tensor, residual: Tensor) =>
+      [F.relu(conv.forward(x).add(F.softmax(residual, 1))), F.relu(norm.forward(x).add(F.softmax(x, 1)))].map((y) =>
+        y.sum(1),
+      )
+    const expected = tidy(() => noGrad(() => fn(x, residual).map(values)))
+    const compiled = compile((x: Tensor, residual: Tensor) => noGrad(() => fn(x, residual)))
+    const actual = tidy(() => compiled(x, residual).map(values))
+    for (const [i, each] of actual.entries()) t.true(relativeError(each, expected[i]!) <= 1e-5, `result ${i}`)
+    if (!device.startsWith('cuda')) t.regex(compiled.toString(), /convActivation.*batchNormActivation/s)
+  })
 }
 
 test.serial('a part that is overwritten later, or twice in a concatenation, is copied', async (t) => {

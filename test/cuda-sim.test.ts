@@ -66,6 +66,7 @@ if (missing) {
     'compile-ops',
     'compile-linear',
     'compile-batch',
+    'compile-elementwise',
     'update',
     'training-parity',
     'random',

@@ -62,6 +62,12 @@ export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
 export type Interpolation = 'nearest' | 'linear'
 export type Activation = 'identity' | 'relu' | 'relu6'
 
+/** A step of a chain: v = f(v), v = f(v, input), v = f(input, v), or v = v·f'(input); input 0 is x, others[i] is i + 1. */
+export type ChainLink =
+  | { kind: 'unary'; function: UnaryFunction; alpha?: number; beta?: number }
+  | { kind: 'binary' | 'swapped'; function: BinaryFunction; input: number }
+  | { kind: 'backward'; function: UnaryFunction; alpha?: number; beta?: number; input?: number }
+
 export interface NativeOps {
   conv(
     x: Handle,
@@ -366,4 +372,5 @@ export interface NativeOps {
     reduction: Reduction,
     ignoreIndex: number,
   ): Handle
+  elementwiseChain(x: Handle, others: readonly Handle[], links: readonly ChainLink[]): Handle
 }

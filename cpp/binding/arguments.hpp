@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "environment.hpp"
-#include "ops/field.hpp"
+#include "ops/chain.hpp"
 
 namespace cnn {
 
@@ -117,6 +117,41 @@ void readField(napi_env env, napi_value value, Enum& field, Place place) {
     list.remove_prefix(comma + 2);
   }
   fail(ErrorKind::value, place.op, ": ", place.field, " is '", name, "', expected one of ", EnumNames<Enum>::list);
+}
+
+/// A property of an object; its default where it is absent.
+template <class Value>
+void readProperty(napi_env env, napi_value object, const char* name, Value& value, Place place) {
+  napi_value property = nullptr;
+  checked(napi_get_named_property(env, object, name, &property));
+  napi_valuetype type;
+  napi_typeof(env, property, &type);
+  if (type != napi_undefined) readField(env, property, value, place);
+}
+/// An array of objects { kind, function, alpha?, beta?, input? }; see ChainLink in types/native.ts.
+inline void readField(napi_env env, napi_value value, ChainLinks& field, Place place) {
+  std::uint32_t length = readArrayLength(env, value, place, "an array of links");
+  if (length > ChainLinks::capacity) {
+    fail(ErrorKind::value, place.op, ": ", place.field, " has ", length, " entries, expected at most ", ChainLinks::capacity);
+  }
+  field = ChainLinks();
+  for (std::uint32_t i = 0; i < length; i++) {
+    napi_value entry = readElement(env, value, i);
+    napi_valuetype type;
+    napi_typeof(env, entry, &type);
+    if (type != napi_object) fail(ErrorKind::value, place.op, ": ", place.field, " holds ", typeName(env, entry), ", expected links");
+    ChainLink link;
+    readProperty(env, entry, "kind", link.kind, {place.op, "kind"});
+    if (link.kind == LinkKind::binary || link.kind == LinkKind::swapped) {
+      readProperty(env, entry, "function", link.binary, {place.op, "function"});
+    } else {
+      readProperty(env, entry, "function", link.unary, {place.op, "function"});
+    }
+    readProperty(env, entry, "alpha", link.alpha, {place.op, "alpha"});
+    readProperty(env, entry, "beta", link.beta, {place.op, "beta"});
+    readProperty(env, entry, "input", link.input, {place.op, "input"});
+    field.push(link);
+  }
 }
 
 /// The tensor of a handle; undefined for 0, null and undefined where it may be absent.

@@ -1,4 +1,6 @@
 // One JavaScript function for each op, all made from one template: inputs first, then fields, then dynamic fields.
+#include <optional>
+
 #include "arguments.hpp"
 #include "core/autocast.hpp"
 #include "exports.hpp"
@@ -17,14 +19,14 @@ constexpr std::size_t argumentCount() {
 template <class O>
 Tensors readInputs(napi_env env, const Environment& environment, const napi_value* values) {
   Tensors inputs;
-  std::uint32_t first = 0;  // length of the first list: the others are as long, or empty
+  std::optional<std::uint32_t> first;  // length of the first list: the others are as long, or empty
   forEachWord(O::inputs, [&](Word word, int i) {
     Place place{O::name, word.name};
     if (word.isList) {
       std::uint32_t length = readArrayLength(env, values[i], place, "an array of tensors");
-      if (inputs.empty()) first = length;
-      if (length != first && length != 0) {
-        fail(ErrorKind::value, O::name, ": ", word.name, " has ", length, " tensors, expected ", first, " as the first list has");
+      if (!first) first = length;
+      if (length != *first && length != 0) {
+        fail(ErrorKind::value, O::name, ": ", word.name, " has ", length, " tensors, expected ", *first, " as the first list has");
       }
       for (std::uint32_t k = 0; k < length; k++) {
         napi_value entry = readElement(env, values[i], k);
@@ -70,6 +72,7 @@ std::string typeOf() {
   if constexpr (std::is_same_v<Value, bool>) return "boolean";
   if constexpr (std::is_same_v<Value, Dims>) return "readonly number[]";
   if constexpr (std::is_same_v<Value, DType>) return "DType";
+  if constexpr (std::is_same_v<Value, ChainLinks>) return "readonly ChainLink[]";
   if constexpr (std::is_enum_v<Value> && !std::is_same_v<Value, DType>) return std::string(EnumNames<Value>::type);
   return "number";
 }

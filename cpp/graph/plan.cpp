@@ -45,6 +45,13 @@ std::vector<int> overwritable(const Unary&) { return {0}; }
 std::vector<int> overwritable(const UnaryBackward&) { return {0, 1}; }
 std::vector<int> overwritable(const Binary&) { return {0, 1}; }
 std::vector<int> overwritable(const Dropout&) { return {0}; }
+std::vector<int> overwritable(const ElementwiseChain& chain) {
+  std::vector<int> inputs = {0};
+  for (const ChainLink& link : chain.links) {
+    if (link.input > 0) inputs.push_back(static_cast<int>(link.input));
+  }
+  return inputs;
+}
 template <class O>
 std::vector<int> overwritable(const O&) {
   return {};

@@ -1,8 +1,9 @@
 // The vocabulary in which an op describes itself: its fields, enumerations and how its gradient is found.
 //
 // An op is a plain struct with
-//   name, inputs, outputs   words; `bias?` is optional, `xs...` is a list (several lists of one op have equal lengths)
-//   FIELDS(...)             its parameters; they key the kernel cache, parse arguments, print, and make the TypeScript types
+//   name, inputs, outputs   words; `bias?` is optional, `xs...` at the end is a list (several lists of one op have equal lengths)
+//   FIELDS(...)             its parameters; they key the kernel cache, parse arguments, print, and make the TypeScript types: numbers, bools,
+//                           Dims, types, enumerations, and the links of a chain
 //   DYNAMIC(...)            parameters that a prepared kernel reads at each run, so they key nothing (learning rate, seed)
 //   saves                   the inputs and outputs that its gradient rule reads ("" for none)
 //   mutates                 the inputs that it overwrites ("" for none)

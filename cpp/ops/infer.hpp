@@ -19,6 +19,7 @@ Descs infer(const BatchNormActivation&, Inputs);
 Descs infer(const BatchNormActivationBackward&, Inputs);
 Descs infer(const CrossEntropy&, Inputs);
 Descs infer(const CrossEntropyBackward&, Inputs);
+Descs infer(const ElementwiseChain&, Inputs);
 Descs infer(const MaxPool&, Inputs);
 Descs infer(const MaxPoolBackward&, Inputs);
 Descs infer(const MaxUnpool&, Inputs);

@@ -32,6 +32,17 @@ template <class Enum>
 void appendKey(std::string& key, Enum value) {
   key.push_back(static_cast<char>(value));
 }
+inline void appendKey(std::string& key, const ChainLinks& links) {
+  key.push_back(static_cast<char>(links.size()));
+  for (const ChainLink& link : links) {
+    appendKey(key, link.kind);
+    appendKey(key, link.unary);
+    appendKey(key, link.binary);
+    appendKey(key, link.alpha);
+    appendKey(key, link.beta);
+    appendKey(key, link.input);
+  }
+}
 
 }  // namespace detail
 

@@ -1,6 +1,8 @@
 // The names of an op and of each of its inputs.
 #pragma once
 
+#include <algorithm>
+
 #include "op.hpp"
 #include "words.hpp"
 
@@ -24,9 +26,9 @@ template <class O>
 constexpr std::string_view inputName(const O& op, int i, int count) {
   if constexpr (hasList(O::inputs)) {
     if constexpr (requires { op.count; }) {
-      if (op.count > 0) return wordAt(O::inputs, i / static_cast<int>(op.count)).name;
+      return wordAt(O::inputs, op.count > 0 ? i / static_cast<int>(op.count) : 0).name;
     }
-    return wordAt(O::inputs, 0).name;
+    return wordAt(O::inputs, std::min(i, countWords(O::inputs) - 1)).name;
   } else {
     static_cast<void>(op), static_cast<void>(count);
     return wordAt(O::inputs, i).name;

@@ -3,6 +3,7 @@
 
 #include <variant>
 
+#include "chain.hpp"
 #include "conv.hpp"
 #include "elementwise.hpp"
 #include "fused.hpp"
@@ -32,6 +33,6 @@ using Op = std::variant<
     Upsample, UpsampleBackward,
     Fill, Uniform, Normal, Permutation, Dropout,
     Sgd, Adam, RmsProp, ClipGradNorm, ClipGradValue, Copy,
-    ConvActivation, LinearActivation, BatchNormActivation, BatchNormActivationBackward, CrossEntropy, CrossEntropyBackward>;
+    ConvActivation, LinearActivation, BatchNormActivation, BatchNormActivationBackward, CrossEntropy, CrossEntropyBackward, ElementwiseChain>;
 
 }  // namespace cnn

@@ -27,6 +27,40 @@ void append(std::string& out, Enum value) {
   out += enumName(value);
 }
 
+// "x" or "others[0]"
+void appendInput(std::string& out, Index input) { out += input == 0 ? "x" : "others[" + std::to_string(input - 1) + "]"; }
+
+// What follows the value so far: "sqrt", "affine 2 1", "sub x", "others[0] sub v", "gelu' at others[0]".
+void append(std::string& out, const ChainLink& link) {
+  bool hasFunction = link.kind == LinkKind::unary || link.kind == LinkKind::backward;
+  if (link.kind == LinkKind::swapped) {
+    appendInput(out, link.input);
+    out += ' ';
+  }
+  out += hasFunction ? enumName(link.unary) : enumName(link.binary);
+  if (link.kind == LinkKind::backward) out += '\'';
+  if (hasFunction && (link.alpha != 0 || link.beta != 0)) {
+    for (double parameter : {link.alpha, link.beta}) {
+      out += ' ';
+      append(out, parameter);
+    }
+  }
+  if (link.kind == LinkKind::swapped) out += " v";
+  if (link.kind == LinkKind::binary || link.kind == LinkKind::backward) {
+    if (link.input == ChainLink::noInput) return;
+    out += link.kind == LinkKind::binary ? " " : " at ";
+    appendInput(out, link.input);
+  }
+}
+void append(std::string& out, const ChainLinks& links) {
+  out += '[';
+  for (const ChainLink& link : links) {
+    if (&link != links.begin()) out += ", ";
+    append(out, link);
+  }
+  out += ']';
+}
+
 void separate(std::string& out) {
   if (out.back() != '(') out += ", ";
 }

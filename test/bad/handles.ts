@@ -15,7 +15,8 @@ import {
   zeros,
 } from '../../lib/index.js'
 import { native } from '../../lib/native.js'
-import { type BadCase, bad } from '../support/bad-input.js'
+import { wrap } from '../../lib/tensor.js'
+import { type BadCase, bad, type ErrorName } from '../support/bad-input.js'
 
 /** Whatever a careless program may pass for a tensor. */
 const foreign: [string, unknown][] = [
@@ -29,6 +30,104 @@ const foreign: [string, unknown][] = [
   ['a function', () => 0],
   ['a symbol', Symbol('x')],
   ['a bigint', 3n],
+]
+
+const square = { kind: 'unary', function: 'square' }
+const add = { kind: 'binary', function: 'add', input: 1 }
+const chain = (
+  name: string,
+  error: ErrorName,
+  says: string[],
+  links: unknown,
+  others: number[][] = [],
+  shape = [2, 3],
+) =>
+  bad(`a chain, natively, ${name}`, error, says, ({ ops, h }) =>
+    ops.elementwiseChain!(
+      h(...shape),
+      others.map((other) => h(...other)),
+      links,
+    ),
+  )
+const chains: BadCase[] = [
+  chain('without links', 'ValueError', ['elementwiseChain', 'links'], []),
+  chain('with links that are no list', 'ValueError', ['elementwiseChain', 'links', 'a string'], 'square'),
+  chain('with a link that is no object', 'ValueError', ['elementwiseChain', 'links', 'a number'], [3]),
+  chain('of nine links', 'ValueError', ['elementwiseChain', '9', '8'], Array(9).fill(square)),
+  chain('of a kind that does not exist', 'ValueError', ['elementwiseChain', 'kind', 'ternary'], [{ kind: 'ternary' }]),
+  chain(
+    'with a function that does not exist',
+    'ValueError',
+    ['elementwiseChain', 'function', 'cube'],
+    [{ kind: 'unary', function: 'cube' }],
+  ),
+  chain(
+    'with a function of two tensors as one of one',
+    'ValueError',
+    ['elementwiseChain', 'function', 'add'],
+    [{ kind: 'unary', function: 'add' }],
+  ),
+  chain(
+    'with a function that gives bool',
+    'ValueError',
+    ['elementwiseChain', 'isnan'],
+    [{ kind: 'unary', function: 'isnan' }],
+  ),
+  chain('with a comparison', 'ValueError', ['elementwiseChain', 'lt'], [{ ...add, function: 'lt' }], [[2, 3]]),
+  chain(
+    'with a parameter that is NaN',
+    'ValueError',
+    ['clamp', 'min', 'nan'],
+    [{ kind: 'unary', function: 'clamp', alpha: Number.NaN, beta: 1 }],
+  ),
+  chain('with a parameter that is a string', 'ValueError', ['elementwiseChain', 'alpha'], [{ ...square, alpha: '1' }]),
+  chain(
+    'that reads an input it has not',
+    'ValueError',
+    ['elementwiseChain', 'input', '2'],
+    [{ ...add, input: 2 }],
+    [[2, 3]],
+  ),
+  chain(
+    'that reads no input',
+    'ValueError',
+    ['elementwiseChain', 'input', '-1'],
+    [{ kind: 'binary', function: 'add' }],
+  ),
+  chain('that reads half an input', 'ValueError', ['elementwiseChain', 'input', '0.5'], [{ ...add, input: 0.5 }]),
+  chain('with an input that no link reads', 'ValueError', ['elementwiseChain', 'others[0]'], [square], [[2, 3]]),
+  chain('with shapes that do not broadcast', 'ShapeError', ['elementwiseChain', '[2, 3]', '[4]'], [add], [[4]]),
+  chain('whose value would grow', 'ShapeError', ['elementwiseChain', '[2, 3]', '[4, 2, 3]'], [add], [[4, 2, 3]]),
+  chain(
+    'with a value of another shape',
+    'ShapeError',
+    ['unaryBackward', '[2, 3]', '[3]'],
+    [{ kind: 'backward', function: 'gelu', input: 1 }],
+    [[3]],
+  ),
+  chain(
+    'without the value of a gradient',
+    'ValueError',
+    ['unaryBackward', 'gelu'],
+    [{ kind: 'backward', function: 'gelu' }],
+  ),
+  chain(
+    'with the gradient of a constant function',
+    'ValueError',
+    ['unaryBackward', 'floor'],
+    [{ kind: 'backward', function: 'floor', input: 0 }],
+  ),
+  bad('a chain, natively, of int32', 'DTypeError', ['elementwiseChain', 'int32'], ({ ops, int }) =>
+    ops.elementwiseChain!(int([3], 1).handle, [], [square]),
+  ),
+  bad('a chain, natively, of two types', 'DTypeError', ['elementwiseChain', 'int32', 'float32'], ({ ops, h, int }) =>
+    ops.elementwiseChain!(h(3), [int([3], 1).handle], [add]),
+  ),
+  bad('a chain, natively, whose gradient is asked for', 'GradientError', ['elementwiseChain'], ({ ops, x }) =>
+    wrap(ops.elementwiseChain!(x(3).requiresGrad_().handle, [], [square]))
+      .sum()
+      .backward(),
+  ),
 ]
 
 const handles: BadCase[] = [
@@ -49,6 +148,7 @@ const handles: BadCase[] = [
   bad('an op, natively, without arguments', 'ValueError', 'conv', ({ ops }) => ops.conv!()),
   bad('a list, natively, that is no list', 'ValueError', ['concat', 'xs'], ({ ops, h }) => ops.concat!(h(3), 0)),
   bad('a list, natively, of strings', 'ValueError', ['concat', 'xs'], ({ ops }) => ops.concat!(['a'], 0)),
+  ...chains,
   bad('dims, natively, of strings', 'ValueError', ['permute', 'axes'], ({ ops, h }) => ops.permute!(h(3), ['0'])),
   bad('dims, natively, of fractions', 'ValueError', ['permute', 'axes'], ({ ops, h }) => ops.permute!(h(3), [0.5])),
   bad('dims, natively, beyond 2^53', 'ValueError', ['reshape', 'shape'], ({ ops, h }) => ops.reshape!(h(3), [1e300])),

@@ -48,6 +48,8 @@ struct Engine {
   bool isPadded(const TensorDesc& desc) const {
     return isTransformed(desc.layout) || (!desc.layout.isPlain() && paddedElements(format(desc), desc.shape) != desc.elements());
   }
+  /// The view of a padded tensor, whose lanes a kernel must make zero, else nothing.
+  std::optional<ChannelView> paddedView(const TensorDesc& desc) const { return isPadded(desc) ? view(desc) : std::nullopt; }
 
  private:
   mutable std::mutex transformedMutex_;

@@ -59,5 +59,6 @@ KernelPtr prepare(const Permute&, const Signature&, Engine&);
 KernelPtr prepare(const Expand&, const Signature&, Engine&);
 KernelPtr prepare(const Where&, const Signature&, Engine&);
 KernelPtr prepare(const Cast&, const Signature&, Engine&);
+KernelPtr prepare(const ElementwiseChain&, const Signature&, Engine&);
 
 }  // namespace cnn::cpu

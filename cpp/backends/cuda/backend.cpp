@@ -13,11 +13,6 @@ namespace cnn::cuda {
 
 namespace {
 
-template <class... Ops>
-bool isOneOf(const Op& op) {
-  return (std::holds_alternative<Ops>(op) || ...);
-}
-
 std::string describe(const cudaDeviceProp& properties) {
   int runtime = 0;
   CHECK(cudaRuntimeGetVersion(&runtime));
@@ -74,7 +69,9 @@ class CudaBackend final : public Backend {
   }
 
   bool fuses(const Op& op) const override {
-    return isOneOf<ConvActivation, LinearActivation, CrossEntropy, CrossEntropyBackward>(op);
+    return std::visit(
+        []<class O>(const O& each) { return requires(const Signature& signature, Engine& engine) { cuda::prepare(each, signature, engine); }; },
+        op);
   }
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {

@@ -1,6 +1,7 @@
 // Element by element, in whatever layout the inputs have: both layouts are dense, so memory is walked from end to end.
 #include "kernels/elementwise.hpp"
 
+#include "kernels/chain.hpp"
 #include "prepare.hpp"
 
 namespace cnn::cuda {
@@ -40,6 +41,25 @@ Prepared prepare(const Where&, const Signature& signature, Engine& engine) {
                                                   in(signature.inputs[2], layouts[2])});
   return ready(signature, [&engine, walk, dtype = y.dtype](const Run& run) {
     launchWhere(engine.stream, dtype, walk, run.in<bool>(0), run.in<void>(1), run.in<void>(2), run.out<void>(0));
+  }, 0, layouts, {layout});
+}
+
+Prepared prepare(const ElementwiseChain& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& y = signature.outputs[0];
+  if (y.dtype == DType::float64) return {nullptr, "chains of float64 are left apart"};
+  Layout layout = commonLayout(signature, y.shape);
+  std::vector<Layout> layouts = layoutsFor(signature, y.shape, layout);
+  std::array<TensorDesc, mostChainInputs> inputs;
+  inputs.fill(TensorDesc(y.dtype, {}));
+  for (std::size_t i = 0; i < signature.inputs.size(); i++) inputs[i] = in(signature.inputs[i], layouts[i]);
+  ChainCall call;
+  for (const ChainLink& link : op.links) {
+    call.links[call.count++] = {link.kind, link.unary, link.binary, static_cast<float>(link.alpha), static_cast<float>(link.beta),
+                                static_cast<int>(link.input)};
+  }
+  ChainWalk walk = broadcastWalk<1 + mostChainInputs>(in(y, layout), inputs);
+  return ready(signature, [&engine, call, walk, dtype = y.dtype](const Run& run) {
+    launchChain(engine.stream, dtype, call, walk, run.inputs, run.out<void>(0));
   }, 0, layouts, {layout});
 }
 

@@ -23,6 +23,8 @@ Prepared prepare(const LinearActivation&, const Signature&, Engine&);
 // loss.cpp, in compiled functions alone
 Prepared prepare(const CrossEntropy&, const Signature&, Engine&);
 Prepared prepare(const CrossEntropyBackward&, const Signature&, Engine&);
+// elementwise.cpp, in compiled functions alone
+Prepared prepare(const ElementwiseChain&, const Signature&, Engine&);
 
 // linear.cpp: cuBLASLt
 Prepared prepare(const Linear&, const Signature&, Engine&);

@@ -221,6 +221,39 @@ KernelPtr prepare(const Binary& op, const Signature& signature) {
   });
 }
 
+// Element by element through all links, each rounded as the op by itself rounds; so y may lie where an input lay.
+KernelPtr prepare(const ElementwiseChain& op, const Signature& signature) {
+  constexpr std::size_t most = 2 + ChainLinks::capacity;  // y, x and the others
+  const Dims& shape = signature.outputs[0].shape;
+  std::array<Dims, most> strides;
+  strides.fill(Dims::filled(shape.size(), 0));
+  strides[0] = stridesOf(shape);
+  for (std::size_t i = 0; i < signature.inputs.size(); i++) strides[i + 1] = broadcastStrides(signature.inputs[i].shape, shape);
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [walk = Walk<most>(shape, strides), links = op.links](const Run& run) {
+      walk.forEachRow([&](const auto& at) {
+        for (Index i = 0; i < walk.length(); i++) {
+          auto input = [&](Index k) {
+            auto tensor = static_cast<std::size_t>(k) + 1;
+            return static_cast<double>(run.in<T>(static_cast<int>(k))[at[tensor] + i * walk.step(tensor)]);
+          };
+          T v = static_cast<T>(input(0));
+          for (const ChainLink& link : links) {
+            double before = static_cast<double>(v);
+            switch (link.kind) {
+              case LinkKind::unary: v = static_cast<T>(value(link.function(), before)); break;
+              case LinkKind::binary: v = static_cast<T>(arithmetic(link.binary, before, input(link.input))); break;
+              case LinkKind::swapped: v = static_cast<T>(arithmetic(link.binary, input(link.input), before)); break;
+              case LinkKind::backward: v = static_cast<T>(gradient(link.gradient(), before, link.input < 0 ? 0 : input(link.input))); break;
+            }
+          }
+          run.out<T>(0)[at[0] + i * walk.step(0)] = v;
+        }
+      });
+    });
+  });
+}
+
 KernelPtr prepare(const Where&, const Signature& signature) {
   const Dims& shape = signature.outputs[0].shape;
   Walk<4> walk(shape, {stridesOf(shape), broadcastStrides(signature.inputs[0].shape, shape),

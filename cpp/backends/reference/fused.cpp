@@ -21,16 +21,28 @@ void finish(Activation activation, const T* residual, T* y, Index count) {
   for (Index i = 0; i < count; i++) y[i] = activate(activation, residual ? static_cast<T>(y[i] + residual[i]) : y[i]);
 }
 
+// y may lie where the residual lies, and the part writes y before the residual is added: so that is kept ahead of the part's workspace.
+std::size_t keptBytes(const TensorDesc& residual) { return residual.defined ? (residual.plainBytes() + 63) / 64 * 64 : 0; }
+template <class T>
+const T* keep(const Run& run, int residual, Index count) {
+  if (!run.in<T>(residual)) return nullptr;
+  copyElements(static_cast<T*>(run.workspace), run.in<T>(residual), count);
+  return static_cast<const T*>(run.workspace);
+}
+void* behind(const Run& run, std::size_t bytes) { return static_cast<std::byte*>(run.workspace) + bytes; }
+
 }  // namespace
 
 KernelPtr prepare(const ConvActivation& op, const Signature& signature) {
   Conv conv = op.conv();
   KernelPtr part = prepare(conv, {signature.inputs.first(3), signature.outputs});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [part, conv = Op(conv), activation = op.activation, count = signature.outputs[0].elements()](const Run& run) {
-      part->run({conv, run.inputs.first(3), run.outputs, run.workspace});
-      finish(activation, run.in<T>(3), run.out<T>(0), count);
-    }, part->workspaceBytes);
+    std::size_t kept = keptBytes(signature.inputs[3]);
+    return makeKernel(signature, [part, conv = Op(conv), activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
+      const T* residual = keep<T>(run, 3, count);
+      part->run({conv, run.inputs.first(3), run.outputs, behind(run, kept)});
+      finish(activation, residual, run.out<T>(0), count);
+    }, kept + part->workspaceBytes);
   });
 }
 
@@ -47,11 +59,13 @@ KernelPtr prepare(const LinearActivation& op, const Signature& signature) {
 KernelPtr prepare(const BatchNormActivation& op, const Signature& signature) {
   KernelPtr part = prepare(op.norm(), {signature.inputs.first(5), signature.outputs});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements()](const Run& run) {
+    std::size_t kept = keptBytes(signature.inputs[5]);
+    return makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
       Op norm = std::get<BatchNormActivation>(run.op).norm();
-      part->run({norm, run.inputs.first(5), run.outputs.first(3), run.workspace});
-      finish(activation, run.in<T>(5), run.out<T>(0), count);
-    }, part->workspaceBytes);
+      const T* residual = keep<T>(run, 5, count);
+      part->run({norm, run.inputs.first(5), run.outputs.first(3), behind(run, kept)});
+      finish(activation, residual, run.out<T>(0), count);
+    }, kept + part->workspaceBytes);
   });
 }
 

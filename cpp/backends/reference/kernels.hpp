@@ -73,5 +73,6 @@ KernelPtr prepare(const BatchNormActivation&, const Signature&);
 KernelPtr prepare(const BatchNormActivationBackward&, const Signature&);
 KernelPtr prepare(const CrossEntropy&, const Signature&);
 KernelPtr prepare(const CrossEntropyBackward&, const Signature&);
+KernelPtr prepare(const ElementwiseChain&, const Signature&);
 
 }  // namespace cnn::reference

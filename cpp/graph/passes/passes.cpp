@@ -38,6 +38,7 @@ std::span<const NamedPass> passes() {
       {"fuseBatchNorm", fuseBatchNorm},
       {"fuseBatchNormBackward", fuseBatchNormBackward},
       {"fuseCrossEntropy", fuseCrossEntropy},
+      {"fuseElementwise", fuseElementwise},
       {"removeDeadCode", removeDeadCode},
   };
   return list;

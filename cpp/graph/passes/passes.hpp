@@ -29,6 +29,9 @@ Graph fuseBatchNormBackward(const Graph&, const Target&);
 /// logSoftmax → nllLoss, and their gradients, as one op each.
 Graph fuseCrossEntropy(const Graph&, const Target&);
 
+/// Element-wise ops that follow each other as one op.
+Graph fuseElementwise(const Graph&, const Target&);
+
 struct NamedPass {
   std::string_view name;
   Pass run;

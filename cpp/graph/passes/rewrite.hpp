@@ -41,6 +41,12 @@ class Rewrite {
     return uses.consumers(id)[0];
   }
 
+  /// Whose memory a value is: a view is followed to what it is a view of.
+  ValueId rootOf(ValueId id) const {
+    for (int n = uses.producer(id); n >= 0 && std::holds_alternative<Reshape>(node(n).op); n = uses.producer(id)) id = node(n).inputs[0];
+    return id;
+  }
+
   Descs descs(std::span<const ValueId> ids) const {
     Descs result;
     for (ValueId id : ids) result.push_back(id == noValue ? TensorDesc() : graph[id].desc);
@@ -61,8 +67,9 @@ class Rewrite {
       }
       return false;
     };
-    for (ValueId id : node(n).inputs) {
-      if (id == noValue || !uses.isMutated(id)) continue;
+    for (ValueId input : node(n).inputs) {
+      if (input == noValue || !uses.isMutated(input)) continue;
+      ValueId id = rootOf(input);
       for (int k : uses.consumers(id)) {
         if (k > n && k < to && (overwrites(node(n), id) || overwrites(node(k), id))) return false;
       }
