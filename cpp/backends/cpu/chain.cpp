@@ -59,11 +59,26 @@ Index workOf(const ChainLink& link) {
   return isUnary ? weightOf(link.unary) : link.binary == BinaryFunction::pow ? weightOf(UnaryFunction::powScalar) : 1;
 }
 
+// A number for each channel (of each sample, a row) that is copied to where the padded lanes have one too: zero.
+struct Widened {
+  std::size_t input, offset;  // in the workspace, in floats
+  Index rows, channels, lanes;
+
+  Index elements() const { return rows * lanes; }
+  void copy(const float* from, float* to) const {
+    for (Index row = 0; row < rows; row++) {
+      std::copy_n(from + row * channels, channels, to + row * lanes);
+      std::fill_n(to + row * lanes + channels, lanes - channels, 0.0f);
+    }
+  }
+};
+
 // How a chain walks its inputs, and in which layouts.
 struct ChainPlan {
   Blocks blocks;
   std::vector<Layout> layouts;
   TensorDesc output;
+  std::vector<Widened> widened;
 };
 
 // The plan in a layout that is not plain, if every input can be walked with it: inputs of the same shape, single numbers, and a number for
@@ -75,25 +90,31 @@ std::optional<ChainPlan> planIn(Layout layout, Engine& engine, std::span<const T
   Dims sizes{view->batch, view->blocks, view->positions, view->lanes};
   std::vector<Dims> strides;
   std::vector<Layout> layouts;
+  std::vector<Widened> widened;
+  std::size_t offset = 0;
   for (const TensorDesc& input : inputs) {
     layouts.push_back(input.shape == output.shape ? layout : Layout{});
     Dims shape = input.shape;
     while (shape.size() < output.rank()) shape.insert(0, 1);
-    bool isOfChannels = shape[1] == view->channels && shape.slice(2).product() == 1 && !view->isPadded();
+    bool isOfChannels = shape[1] == view->channels && shape.slice(2).product() == 1;
     bool isOfPositions = shape[1] == 1 && shape.slice(2) == output.shape.slice(2);
     if (input.shape == output.shape) {
       strides.push_back(stridesOf(sizes));
     } else if (input.elements() == 1) {
       strides.push_back(Dims::filled(4, 0));
     } else if (isOfChannels) {
-      strides.push_back({shape[0] == 1 ? 0 : view->channels, view->lanes, 0, 1});
+      Index lanes = view->blocks * view->lanes;
+      strides.push_back({shape[0] == 1 ? 0 : lanes, view->lanes, 0, 1});
+      if (!view->isPadded()) continue;
+      widened.push_back({layouts.size() - 1, offset, shape[0], view->channels, lanes});
+      offset += static_cast<std::size_t>(widened.back().elements());
     } else if (isOfPositions) {
       strides.push_back({shape[0] == 1 ? 0 : view->positions, 0, 1, 0});
     } else {
       return std::nullopt;
     }
   }
-  return ChainPlan{Blocks(sizes, strides), layouts, output};
+  return ChainPlan{Blocks(sizes, strides), layouts, output, widened};
 }
 
 ChainPlan planChain(const ElementwiseChain& op, Engine& engine, std::span<const TensorDesc> inputs, const TensorDesc& output) {
@@ -109,21 +130,24 @@ ChainPlan planChain(const ElementwiseChain& op, Engine& engine, std::span<const 
   }
   std::vector<Dims> strides;
   for (const TensorDesc& input : inputs) strides.push_back(broadcastStrides(input.shape, output.shape));
-  return {Blocks(output.shape, strides), std::vector<Layout>(inputs.size()), TensorDesc(output.dtype, output.shape)};
+  return {Blocks(output.shape, strides), std::vector<Layout>(inputs.size()), TensorDesc(output.dtype, output.shape), {}};
 }
 
+using Pointers = std::array<const float*, 1 + ChainLinks::capacity>;
+
 // One thread's part of the output, block by block. y may lie where an input of its shape lay: a block is read before it is written.
-void runChain(const Run& run, const Blocks& blocks, const ChainLinks& links, const std::vector<Loop>& loops, Index from, Index to) {
+void runChain(const Blocks& blocks, const ChainLinks& links, const std::vector<Loop>& loops, const Pointers& inputs, float* y, Index from, Index to) {
   alignas(64) float values[Blocks::most], spread[Blocks::most];
   for (Index at = from, count; at < to; at += count) {
     count = blocks.lengthAt(at, to);
-    const float* value = run.in<float>(0) + at;
+    const float* value = inputs[0] + at;
     for (int i = 0; i < links.size(); i++) {
       Blocks::Piece other{};
-      if (Index input = links[i].input; input >= 0) {
-        other = blocks.piece(static_cast<std::size_t>(input), run.in<float>(static_cast<int>(input)), at, count, spread);
+      if (links[i].input >= 0) {
+        auto input = static_cast<std::size_t>(links[i].input);
+        other = blocks.piece(input, inputs[input], at, count, spread);
       }
-      float* target = i + 1 < links.size() ? values : run.out<float>(0) + at;
+      float* target = i + 1 < links.size() ? values : y + at;
       loops[static_cast<std::size_t>(i)](value, other, target, count);
       value = target;
     }
@@ -142,12 +166,22 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature, Engine
     if (!loops.back()) return nullptr;
   }
   ChainPlan plan = planChain(op, engine, signature.inputs, signature.outputs[0]);
+  std::size_t workspace = 0;
+  for (const Widened& each : plan.widened) workspace += static_cast<std::size_t>(each.elements()) * sizeof(float);
   auto padded = engine.paddedView(plan.output);
-  auto function = [links = op.links, loops = std::move(loops), blocks = plan.blocks, padded, grain = grainElements / weight](const Run& run) {
-    parallelFor(blocks.elements(), grain, [&](Index from, Index to) { runChain(run, blocks, links, loops, from, to); });
-    if (padded) zeroPadding(*padded, run.out<float>(0));
+  auto function = [links = op.links, loops = std::move(loops), plan, padded, grain = grainElements / weight](const Run& run) {
+    Pointers inputs{};
+    for (std::size_t i = 0; i < run.inputs.size(); i++) inputs[i] = run.in<float>(static_cast<int>(i));
+    for (const Widened& each : plan.widened) {
+      float* to = static_cast<float*>(run.workspace) + each.offset;
+      each.copy(inputs[each.input], to);
+      inputs[each.input] = to;
+    }
+    float* y = run.out<float>(0);
+    parallelFor(plan.blocks.elements(), grain, [&](Index from, Index to) { runChain(plan.blocks, links, loops, inputs, y, from, to); });
+    if (padded) zeroPadding(*padded, y);
   };
-  auto kernel = makeKernel(signature, std::move(function));
+  auto kernel = makeKernel(signature, std::move(function), workspace);
   kernel->inputLayouts = plan.layouts;
   kernel->outputs = {plan.output};
   return kernel;
