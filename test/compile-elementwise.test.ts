@@ -150,6 +150,11 @@ const formulas: Record<string, { shapes: number[][]; fn: Fn; steps: string[]; li
     fn: (x, y) => x!.mul(2).sub(y!).gt(y!).to('float32').mul(2).add(x!),
     steps: ['elementwiseChain', 'binary', 'cast', 'elementwiseChain'],
   },
+  integers: {
+    shapes: [full],
+    fn: (x) => x!.mul(10).to('int32').mul(2).add(3).square(),
+    steps: ['unary', 'cast', 'unary', 'unary', 'unary'],
+  },
   'rows of one element': {
     shapes: [
       [300, 1],
@@ -327,16 +332,21 @@ for (const device of names) {
 
   test.serial(`${device}: what is known ahead is computed once`, async (t) => {
     const net = new nn.Conv2d(3, 8, 3).to(device)
+    const plane = randn([1, 8, 4, 4], { device })
     const predict = compile((x: Tensor) =>
-      noGrad(() => F.conv2d(x, net.weight.square().mul(2).add(1)).mul(net.bias!.sum().exp())),
+      noGrad(() =>
+        plane
+          .exp()
+          .neg()
+          .mul(F.maxPool2d(F.conv2d(x, net.weight.square().mul(2).add(1)), 1)),
+      ),
     )
     const { steps } = await predict.profile(randn([1, 3, 6, 6], { device }))
     t.deepEqual(
       steps.map(({ name }) => name).filter((name) => !['reshape', 'reorder'].includes(name)),
-      ['conv', 'binary'],
+      ['conv', 'maxPool', 'binary'],
     )
-    t.true(predict.programs()[0]!.constantSteps > 0)
-    t.regex(predict.toString(), /elementwiseChain/)
+    t.regex(predict.toString(), /links=\[exp, neg\].*links=\[square, affine 2 0, affine 1 1\]/s)
   })
 
   test.serial(`${device}: sums of what is made at different times are added as it comes`, async (t) => {
@@ -361,16 +371,25 @@ for (const device of names) {
   })
 }
 
-test.serial('a chain takes the memory of what it reads for the last time', (t) => {
+test.serial('a chain takes the memory of what it reads for the last time, and reads it before', (t) => {
   const [x, row] = [randn([64, 1024], { device: 'cpu' }), randn([1024], { device: 'cpu' })]
-  const run = compile((x: Tensor) =>
-    noGrad(() => {
-      const [a, b] = [F.softmax(x, 0), F.softmax(x, 1)]
-      return F.softmax(row.sub(a).mul(b).exp().mul(a), 1)
-    }),
-  )
-  tidy(() => run(x))
-  t.is(run.programs()[0]!.arenaBytes, 2 * 64 * 1024 * 4)
+  const inFirst: Fn = (x) => {
+    const [a, b] = [F.softmax(x!, 0), F.softmax(x!, 1)]
+    return F.softmax(row.sub(a).mul(b).exp().mul(a), 1)
+  }
+  const inOther: Fn = (x) => {
+    const b = F.softmax(x!, 1)
+    return F.softmax(x!.sub(b).exp().mul(b), 1)
+  }
+  for (const [fn, buffers] of [
+    [inFirst, 2],
+    [inOther, 1],
+  ] as const) {
+    compare(t, fn, [x], `${buffers}`)
+    const run = compile((x: Tensor) => noGrad(() => fn(x)))
+    tidy(() => run(x))
+    t.is(run.programs()[0]!.arenaBytes, buffers * 64 * 1024 * 4)
+  }
 })
 
 // ---- training -------------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Blocks {
 
   Index elements() const { return sizes_.product(); }
 
-  /// Elements of the block that begins at `at`, before `to`. Long rows are not left within one, so that what stays in a row need not be spread.
+  /// Elements of the block that begins at `at`, before `to`. It ends with a long row, so that what stays in a row need not be spread.
   Index lengthAt(Index at, Index to) const {
     constexpr Index longRow = most / 4;
     Index row = sizes_.back(), length = std::min(most, to - at);
