@@ -5,6 +5,7 @@
 
 #include "batch.hpp"
 #include "core/apply.hpp"
+#include "core/half.hpp"
 #include "dynamics.hpp"
 #include "replay.hpp"
 
@@ -12,11 +13,19 @@ namespace cnn::graph {
 
 namespace {
 
+// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two conversions: then so does it the fused
+// op, with conversions for one op instead of two or three, and one rounding.
+bool takes(Backend& backend, const Call& fused, const Call& part) {
+  if (!backend.fuses(fused.op)) return false;
+  const Signature signature{fused.inputs, fused.outputs};
+  if (backend.prepare(fused.op, signature).kernel) return true;
+  if (!involvesHalf(signature) || backend.prepare(part.op, Signature{part.inputs, part.outputs}).kernel) return false;
+  return prepareWidened(backend, fused.op, signature).kernel != nullptr;
+}
+
 Graph optimised(const Recording& recording, std::size_t count) {
-  Device& device = *recording.device;
-  Target target{[&device](const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
-    return device.backend().fuses(op) && device.backend().prepare(op, Signature{inputs, outputs}).kernel != nullptr;
-  }};
+  Backend& backend = recording.device->backend();
+  Target target{[&backend](const Call& fused, const Call& part) { return takes(backend, fused, part); }};
   Graph graph = recording.graph;
   for (const NamedPass& pass : passes().first(count)) graph = pass.run(graph, target);
   return graph;

@@ -1,4 +1,7 @@
-// foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it can do.
+// foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it can do. Beside half
+// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: so the weight's rounding takes the place of
+// that of the convolution's result, and the error stays about as large. (float16 holds a product only within its range, 6e-8 to 65504: the channel
+// of a constant far from zero, whose variance is almost none, may leave it.)
 #include "rewrite.hpp"
 
 namespace cnn::graph {
@@ -10,8 +13,7 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     const Conv* conv = rewrite.as<Conv>(n);
     if (!conv) continue;
     const Node node = rewrite.node(n);
-    // A half weight would be rounded once more by what is folded into it.
-    if (isHalf(rewrite.graph[node.inputs[1]].desc.dtype)) continue;
+    const DType dtype = rewrite.graph[node.inputs[1]].desc.dtype;
     int next = rewrite.onlyReader(node.outputs[0]);
     const BatchNorm* norm = rewrite.as<BatchNorm>(next);
     if (!norm || norm->training || rewrite.node(next).inputs[0] != node.outputs[0]) continue;
@@ -23,20 +25,32 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     bool isReadElsewhere = !rewrite.uses.consumers(normNode.outputs[1]).empty() || !rewrite.uses.consumers(normNode.outputs[2]).empty();
     if (!isConstant || isReadElsewhere) continue;
 
+    auto cast = [&](ValueId id, DType to) { return rewrite.emit(next, Cast{.dtype = to}, {id})[0]; };
+    auto widened = [&](ValueId id) {
+      if (id == noValue || !isHalf(rewrite.graph[id].desc.dtype)) return id;
+      int producer = rewrite.uses.producer(id);
+      if (rewrite.as<Cast>(producer)) {
+        ValueId source = rewrite.node(producer).inputs[0];
+        if (rewrite.graph[source].desc.dtype == DType::float32) return source;  // before autocast rounded it
+      }
+      return cast(id, DType::float32);
+    };
+    auto rounded = [&](ValueId id) { return isHalf(dtype) ? cast(id, dtype) : id; };
     auto unary = [&](UnaryFunction function, ValueId x, double alpha = 0, double beta = 0) {
       return rewrite.emit(next, Unary{.function = function, .alpha = alpha, .beta = beta}, {x})[0];
     };
     auto binary = [&](BinaryFunction function, ValueId a, ValueId b) { return rewrite.emit(next, Binary{.function = function}, {a, b})[0]; };
-    ValueId gamma = normNode.inputs[1], beta = normNode.inputs[2], mean = normNode.inputs[3], variance = normNode.inputs[4];
+    ValueId gamma = widened(normNode.inputs[1]), beta = widened(normNode.inputs[2]);
+    ValueId mean = widened(normNode.inputs[3]), variance = widened(normNode.inputs[4]), given = widened(node.inputs[2]);
     ValueId scale = unary(UnaryFunction::rsqrt, unary(UnaryFunction::affine, variance, 1, op.eps));
     if (gamma != noValue) scale = binary(BinaryFunction::mul, scale, gamma);
     Dims column = Dims::filled(rewrite.graph[node.inputs[1]].desc.rank(), 1);
     column[0] = rewrite.graph[scale].desc.shape[0];
-    ValueId weight = binary(BinaryFunction::mul, node.inputs[1], rewrite.emit(next, Reshape{.shape = column}, {scale})[0]);
-    ValueId centre = node.inputs[2] == noValue ? unary(UnaryFunction::neg, mean) : binary(BinaryFunction::sub, node.inputs[2], mean);
+    ValueId weight = binary(BinaryFunction::mul, widened(node.inputs[1]), rewrite.emit(next, Reshape{.shape = column}, {scale})[0]);
+    ValueId centre = given == noValue ? unary(UnaryFunction::neg, mean) : binary(BinaryFunction::sub, given, mean);
     ValueId bias = binary(BinaryFunction::mul, centre, scale);
     if (beta != noValue) bias = binary(BinaryFunction::add, bias, beta);
-    rewrite.replace(next, Node{*conv, {node.inputs[0], weight, bias}, {normNode.outputs[0]}});
+    rewrite.replace(next, Node{*conv, {node.inputs[0], rounded(weight), rounded(bias)}, {normNode.outputs[0]}});
     rewrite.drop(n);
   }
   return rewrite.finish();

@@ -14,7 +14,7 @@ Graph fuseBatchNorm(const Graph& graph, const Target& target) {
     BatchNormActivation fused{.training = norm->training, .eps = norm->eps, .activation = tail.function, .momentum = norm->momentum};
     Node made{fused, node.inputs, {rewrite.node(tail.last()).outputs[0], node.outputs[1], node.outputs[2]}, node.provider};
     made.inputs.push_back(tail.residual);
-    if (!rewrite.takes(made)) continue;
+    if (!rewrite.takes(made, node)) continue;
     rewrite.replaceTail(n, tail, std::move(made));
   }
   return rewrite.finish();
@@ -44,7 +44,7 @@ Graph fuseBatchNormBackward(const Graph& graph, const Target& target) {
               {dy, node.inputs[1], node.inputs[2], followsFromX ? forward->inputs[2] : noValue, node.inputs[3], node.inputs[4], followsFromX ? noValue : y},
               node.outputs};
     if (isShared) made.outputs.push_back(g);
-    if (!rewrite.takes(made)) continue;
+    if (!rewrite.takes(made, node)) continue;
     rewrite.replace(n, std::move(made));
     rewrite.drop(masked);
   }

@@ -15,7 +15,7 @@ Graph fuseConv(const Graph& graph, const Target& target) {
                          .groups = conv->groups, .activation = tail.function};
     // It runs where the tail ended: by then the residual is there.
     Node made{fused, {node.inputs[0], node.inputs[1], node.inputs[2], tail.residual}, rewrite.node(tail.last()).outputs};
-    if (!rewrite.takes(made)) continue;
+    if (!rewrite.takes(made, node)) continue;
     rewrite.replaceTail(n, tail, std::move(made));
   }
   return rewrite.finish();

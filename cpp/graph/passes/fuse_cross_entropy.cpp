@@ -48,7 +48,7 @@ Graph fuseCrossEntropy(const Graph& graph, const Target& target) {
     auto pairs = pairsOf(rewrite, n);
     if (!pairs) continue;
     Node forward{CrossEntropy{.reduction = loss->reduction, .ignoreIndex = loss->ignoreIndex}, {logits, inputs[1], inputs[2]}, outputs};
-    if (!rewrite.takes(forward)) continue;
+    if (!rewrite.takes(forward, rewrite.node(softmax))) continue;
     ValueId logSums = rewrite.graph.add(infer(forward.op, rewrite.descs(forward.inputs))[2]);
     forward.outputs.push_back(logSums);
     std::vector<Node> backward;
@@ -58,7 +58,11 @@ Graph fuseCrossEntropy(const Graph& graph, const Target& target) {
                           {dy, logits, inputs[1], inputs[2], outputs[1], logSums},
                           rewrite.node(pair.softmax).outputs});
     }
-    if (!std::all_of(backward.begin(), backward.end(), [&](const Node& each) { return rewrite.takes(each) && isKept(each.inputs[0]); })) continue;
+    bool areTaken = true;
+    for (std::size_t i = 0; i < backward.size(); i++) {
+      areTaken = areTaken && isKept(backward[i].inputs[0]) && rewrite.takes(backward[i], rewrite.node((*pairs)[i].softmax));
+    }
+    if (!areTaken) continue;
     rewrite.drop(softmax);
     rewrite.replace(n, std::move(forward));
     for (std::size_t i = 0; i < backward.size(); i++) {

@@ -7,9 +7,16 @@
 
 namespace cnn::graph {
 
-/// What a pass may ask of the device: whether it has a kernel for an op. Fused ops stay only where it has.
+/// An op on tensors of these kinds.
+struct Call {
+  const Op& op;
+  Descs inputs, outputs;
+};
+
+/// What a pass may ask of the device: whether it computes a fused op better than its parts, of which `part` is the one that costs most. Fused ops stay
+/// only where it does.
 struct Target {
-  std::function<bool(const Op&, std::span<const TensorDesc> inputs, const Descs& outputs)> takes;
+  std::function<bool(const Call& fused, const Call& part)> takes;
 };
 
 using Pass = Graph (*)(const Graph&, const Target&);

@@ -52,10 +52,13 @@ class Rewrite {
     for (ValueId id : ids) result.push_back(id == noValue ? TensorDesc() : graph[id].desc);
     return result;
   }
-  /// Whether the device has a kernel for the node.
-  bool takes(const Node& node) const {
-    Descs inputs = descs(node.inputs);
-    return target_.takes(node.op, inputs, infer(node.op, inputs));
+  /// Whether the device computes a fused node better than its parts, of which `part` costs most.
+  bool takes(const Node& fused, const Node& part) const {
+    auto call = [this](const Node& node) {
+      Descs inputs = descs(node.inputs);
+      return Call{node.op, inputs, infer(node.op, inputs)};
+    };
+    return target_.takes(call(fused), call(part));
   }
   /// Whether node `n` may run at the place of the later node `to`: nothing between overwrites what it reads, or touches what it
   /// overwrites.
