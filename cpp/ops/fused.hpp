@@ -11,7 +11,7 @@ namespace cnn {
 
 NAMED_ENUM(Activation, identity, relu, relu6);
 
-/// y = activation(conv(x, weight) + bias + residual), residual like y.
+/// y = activation(conv(x, weight) + bias + residual), residual like y. Beside a half x the bias may be float32, as the sums are to which it is added.
 struct ConvActivation : OpBase<ConvActivation> {
   static constexpr std::string_view name = "convActivation", inputs = "x weight bias? residual?";
   static constexpr Gradient gradient = Gradient::missing;

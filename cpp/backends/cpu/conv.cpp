@@ -44,11 +44,14 @@ auto choose(const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& anyA, co
   return best;
 }
 
+// float32 throughout, or bfloat16, beside which a bias may be float32.
 bool isSupported(const Signature& signature) {
   const DType dtype = signature.inputs[0].dtype;
   if (dtype != DType::float32 && dtype != DType::bfloat16) return false;
-  for (const TensorDesc& desc : signature.inputs) {
-    if (desc.defined && (desc.dtype != dtype || desc.elements() == 0)) return false;
+  for (std::size_t i = 0; i < signature.inputs.size(); i++) {
+    const TensorDesc& desc = signature.inputs[i];
+    bool isBias = i == 2 && desc.dtype == wide(dtype);
+    if (desc.defined && ((desc.dtype != dtype && !isBias) || desc.elements() == 0)) return false;
   }
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
 }
@@ -61,12 +64,12 @@ std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geome
   return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
 }
 
-auto makeForward(const Engine& engine, const Geometry& g, bool hasBias, const MemoryDesc& x, const MemoryDesc& y,
+auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& y,
                  const dnnl::primitive_attr& attributes = userScratchpad()) {
   using Forward = dnnl::convolution_forward;
   MemoryDesc weight = anyDesc(g.weight, g.dtype);
-  auto desc = hasBias ? Forward::desc(prop_kind::forward_training, direct, x, weight, plainDesc(g.bias, g.dtype), y, g.stride, g.dilation, g.low, g.high)
-                      : Forward::desc(prop_kind::forward_training, direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
+  auto desc = bias ? Forward::desc(prop_kind::forward_training, direct, x, weight, plainDesc(g.bias, *bias), y, g.stride, g.dilation, g.low, g.high)
+                   : Forward::desc(prop_kind::forward_training, direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
 }
 
@@ -82,7 +85,8 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
 
   using Forward = dnnl::convolution_forward;
   dnnl::primitive_attr attributes = finishing(activation, hasResidual);
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, hasBias, xDesc, yDesc, attributes); };
+  std::optional<DType> bias = hasBias ? std::optional(signature.inputs[2].dtype) : std::nullopt;
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, bias, xDesc, yDesc, attributes); };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return describe(g, xDesc, yDesc);
@@ -134,7 +138,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   ThreadScope scope(threads);
 
   auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
-    auto forward = makeForward(engine, part, false, dxDesc, dyDesc);
+    auto forward = makeForward(engine, part, std::nullopt, dxDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
     Backward::desc desc(direct, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high);
     return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
@@ -183,7 +187,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   ThreadScope scope(threads);
 
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
-    auto forward = makeForward(engine, part, hasBias, xDesc, dyDesc);
+    auto forward = makeForward(engine, part, hasBias ? std::optional(g.dtype) : std::nullopt, xDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
     MemoryDesc weight = anyDesc(part.weight, part.dtype);
     auto desc = hasBias ? Backward::desc(direct, xDesc, weight, plainDesc(part.bias, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high)

@@ -84,12 +84,14 @@ class DirectMaker {
     DirectLaunch launch;
     Candidate candidate{.name = text(implementation(descs[0]), isWhole ? "" : sharesWeights ? "/samples" : "/channels")};
     if (format) candidate.weight = engine_.layouts.intern(*format, plainWeight_);
-    std::size_t weightAt = 0, size = sizeOf(whole_.dtype);
+    std::size_t weightAt = 0;
     for (std::size_t i = 0; i < parts.size(); i++) {
       std::vector<Primitive::Argument> arguments = argumentsOf_(descs[i]);
       std::vector<std::size_t> offsets(arguments.size());
-      auto place = [&](int at, Index elements) {
-        if (at >= 0) offsets[static_cast<std::size_t>(at)] = static_cast<std::size_t>(elements) * size;
+      auto place = [&](int at, Index elements) {  // a float32 bias may stand beside half tensors
+        if (at < 0) return;
+        auto a = static_cast<std::size_t>(at);
+        offsets[a] = static_cast<std::size_t>(elements) * dnnl::memory::data_type_size(arguments[a].desc.data_type());
       };
       place(order_.x, parts[i].x);
       place(order_.y, parts[i].y);

@@ -12,6 +12,7 @@ Prepared prepare(const ConvActivation& op, const Signature& signature, Engine& e
   const TensorDesc y = in(signature.outputs[0], channelsLast);
   if (y.elements() == 0) return {nullptr, "there is nothing to compute"};
   plans::Epilogue epilogue{.hasBias = signature.inputs[2].defined, .hasResidual = signature.inputs[3].defined};
+  if (epilogue.hasBias) epilogue.biasType = signature.inputs[2].dtype;
   if (op.activation != Activation::identity) {
     epilogue.activation = Unary{.function = op.activation == Activation::relu ? UnaryFunction::relu : UnaryFunction::relu6};
   }

@@ -1,7 +1,6 @@
 // foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it can do. Beside half
-// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: so the weight's rounding takes the place of
-// that of the convolution's result, and the error stays about as large. (float16 holds a product only within its range, 6e-8 to 65504: the channel
-// of a constant far from zero, whose variance is almost none, may leave it.)
+// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: the weight's rounding takes the place of that
+// of the convolution's result. (Products of float16 have its range: the channel of a constant far from zero, whose variance is almost none, may leave it.)
 #include "rewrite.hpp"
 
 namespace cnn::graph {
@@ -35,7 +34,6 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
       }
       return cast(id, DType::float32);
     };
-    auto rounded = [&](ValueId id) { return isHalf(dtype) ? cast(id, dtype) : id; };
     auto unary = [&](UnaryFunction function, ValueId x, double alpha = 0, double beta = 0) {
       return rewrite.emit(next, Unary{.function = function, .alpha = alpha, .beta = beta}, {x})[0];
     };
@@ -50,7 +48,19 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     ValueId centre = given == noValue ? unary(UnaryFunction::neg, mean) : binary(BinaryFunction::sub, given, mean);
     ValueId bias = binary(BinaryFunction::mul, centre, scale);
     if (beta != noValue) bias = binary(BinaryFunction::add, bias, beta);
-    rewrite.replace(next, Node{*conv, {node.inputs[0], rounded(weight), rounded(bias)}, {normNode.outputs[0]}});
+    Node made{*conv, {node.inputs[0], weight, bias}, {normNode.outputs[0]}};
+    if (isHalf(dtype)) {
+      made.inputs[1] = cast(weight, dtype);
+      Node single = made;  // the bias stays float32 where the device adds such a one
+      single.op = withActivation(*conv, Activation::identity);
+      single.inputs.push_back(noValue);
+      if (rewrite.takes(single, node)) {
+        made = std::move(single);
+      } else {
+        made.inputs[2] = cast(bias, dtype);
+      }
+    }
+    rewrite.replace(next, std::move(made));
     rewrite.drop(n);
   }
   return rewrite.finish();

@@ -113,6 +113,10 @@ class Rewrite {
   std::vector<std::vector<Node>> before_;
 };
 
+inline ConvActivation withActivation(const Conv& conv, Activation activation) {
+  return {.stride = conv.stride, .padding = conv.padding, .paddingEnd = conv.paddingEnd, .dilation = conv.dilation, .groups = conv.groups, .activation = activation};
+}
+
 /// The activation that an element-wise op is, if fused ops know it.
 inline std::optional<Activation> activationOf(UnaryFunction function) {
   switch (function) {
