@@ -81,10 +81,6 @@ class Asker {
     weights(op, x, y, weight);
     Unary relu{.function = UnaryFunction::relu}, relu6{.function = UnaryFunction::relu6}, silu{.function = UnaryFunction::silu};
     forward(op, x, weight, y, {.hasBias = true, .activation = relu}, "conv+bias+relu");
-    if (isHalf(mode_.dtype)) {  // as a batch norm leaves it that was folded
-      forward(op, x, weight, y, {.hasBias = true, .biasType = DType::float32}, "conv+float32 bias");
-      forward(op, x, weight, y, {.hasBias = true, .biasType = DType::float32, .activation = relu}, "conv+float32 bias+relu");
-    }
     fusion(op, x, weight, y, {.hasBias = true, .activation = relu6}, "conv+bias+relu6");
     fusion(op, x, weight, y, {.hasBias = true, .activation = silu}, "conv+bias+silu");
     fusion(op, x, weight, y, {.hasScale = true, .hasBias = true, .activation = relu}, "conv+scale+bias+relu");

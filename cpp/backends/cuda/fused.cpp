@@ -11,8 +11,10 @@ Prepared prepare(const ConvActivation& op, const Signature& signature, Engine& e
   const TensorDesc x = in(signature.inputs[0], channelsLast), weight = in(signature.inputs[1], channelsLast);
   const TensorDesc y = in(signature.outputs[0], channelsLast);
   if (y.elements() == 0) return {nullptr, "there is nothing to compute"};
+  if (const TensorDesc& bias = signature.inputs[2]; bias.defined && bias.dtype != y.dtype) {
+    return {nullptr, "cuDNN adds a float32 bias to sums that become halves only by engines that it compiles at run time"};
+  }
   plans::Epilogue epilogue{.hasBias = signature.inputs[2].defined, .hasResidual = signature.inputs[3].defined};
-  if (epilogue.hasBias) epilogue.biasType = signature.inputs[2].dtype;
   if (op.activation != Activation::identity) {
     epilogue.activation = Unary{.function = op.activation == Activation::relu ? UnaryFunction::relu : UnaryFunction::relu6};
   }

@@ -71,7 +71,7 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
     Tensor xTensor = addTensor(graph, x), weightTensor = addTensor(graph, weight);
     Tensor scale, bias, residual;
     if (epilogue.hasScale) scale = addChannels(graph, y, y.dtype);
-    if (epilogue.hasBias) bias = addChannels(graph, y, epilogue.biasType.value_or(y.dtype));
+    if (epilogue.hasBias) bias = addChannels(graph, y, y.dtype);
     if (epilogue.hasResidual) residual = addTensor(graph, y);
     Tensor yTensor = addTensor(graph, y);
     Steps steps(graph, y, epilogue.hasScale + epilogue.hasBias + epilogue.hasResidual + (activation ? 1 : 0));

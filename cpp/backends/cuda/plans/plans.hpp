@@ -11,7 +11,6 @@ namespace cnn::cuda::plans {
 /// A batch norm with known statistics is a scale and a bias.
 struct Epilogue {
   bool hasScale = false, hasBias = false, hasResidual = false;  // scale, bias [O]; residual like y
-  std::optional<DType> biasType = std::nullopt;                // where it isn't that of y
   std::optional<Unary> activation;
 };
 
