@@ -55,7 +55,10 @@ function makeNetwork(seed: number, hasBias: boolean): { net: Network; x: Tensor;
   const net = new Network(hasBias)
   noGrad(() => {
     for (const norm of net.norms) {
-      const draw = (low: number, high: number) => rand(norm.weight!.shape).mul(high - low).add(low)
+      const draw = (low: number, high: number) =>
+        rand(norm.weight!.shape)
+          .mul(high - low)
+          .add(low)
       norm.weight!.copy_(draw(-2, 2))
       norm.bias!.copy_(draw(-1, 1))
     }
@@ -83,7 +86,13 @@ interface Case {
 }
 
 /** The network in a half type on a device, and in float64 from the same numbers. */
-function makeCases(device: DeviceName, half: HalfType, way: Way, seed: number, hasBias: boolean): { made: Case; truth: Case } {
+function makeCases(
+  device: DeviceName,
+  half: HalfType,
+  way: Way,
+  seed: number,
+  hasBias: boolean,
+): { made: Case; truth: Case } {
   const on = (isTruth: boolean): Case => {
     const { net, x, dy } = makeNetwork(seed, hasBias)
     if (way === 'converted') net.to(half)
@@ -94,7 +103,12 @@ function makeCases(device: DeviceName, half: HalfType, way: Way, seed: number, h
       return isTruth ? rounded.to('reference').to('float64') : rounded.to(device)
     }
     const isCast = way === 'autocast' && !isTruth
-    return { net, x: given(x), dy: given(dy), forward: (x) => (isCast ? autocast(half, () => net.forward(x)) : net.forward(x)) }
+    return {
+      net,
+      x: given(x),
+      dy: given(dy),
+      forward: (x) => (isCast ? autocast(half, () => net.forward(x)) : net.forward(x)),
+    }
   }
   return { made: on(false), truth: on(true) }
 }
@@ -146,7 +160,10 @@ export function measureTraining(device: DeviceName, half: HalfType, way: Way, se
 export function measureLoss(device: DeviceName, half: HalfType, seed: number): Measured {
   manualSeed(seed)
   const logits = randn([40, 11]).mul(4).to(half)
-  const target = tensor(Int32Array.from({ length: 40 }, (_, i) => (i === 7 ? -100 : (i * seed) % 11)), { dtype: 'int32' })
+  const target = tensor(
+    Int32Array.from({ length: 40 }, (_, i) => (i === 7 ? -100 : (i * seed) % 11)),
+    { dtype: 'int32' },
+  )
   const weight = rand([11]).add(0.5).to(half)
   const lossOf = (x: Tensor, target: Tensor, weight: Tensor): Tensor[] => {
     const leaf = x.detach().requiresGrad_()
