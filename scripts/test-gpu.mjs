@@ -27,6 +27,7 @@ const suites = options.quick
       'compile-linear',
       'compile-batch',
       'compile-elementwise',
+      'compile-half',
       'half',
       'update',
       'training-parity',

@@ -38,6 +38,8 @@ function ratios(t: ExecutionContext, measured: readonly Measured[]): number[] {
 
 for (const device of names) {
   const isHost = !device.startsWith('cuda')
+  // cuDNN's fusions are mostly compiled at run time, and wait for somebody who asks for speed.
+  const fusesConvolutions = isHost || process.env.NODE_CUDNN_BENCHMARK === '1'
   for (const half of halves) {
     for (const way of ways) {
       test.serial(`${device}: batch norm is folded into ${half} convolutions, ${way}`, (t) => {
@@ -46,7 +48,7 @@ for (const device of names) {
         if (isHost) {
           t.true(all.at(-1)! <= allowed, `${all}`)
         } else {
-          // Its bias is rounded, one number for all of a channel: a seed with few channels may have bad luck.
+          // The bias is rounded there, perhaps after a rounded convolution: single seeds have bad luck.
           t.true(Math.sqrt(all.reduce((sum, each) => sum + each ** 2, 0) / all.length) <= allowed, `${all}`)
         }
         const { program, recorded } = measured[0]!
@@ -102,16 +104,13 @@ for (const device of names) {
       const x = randn([1, 16, 6, 6], { device }).to(half)
       const weight = randn([16, 16, 1, 1], { device }).to(half)
       const bias = randn([16], { device }).to(half)
-      for (const [activation, isFused] of [
-        [F.relu, true],
-        [F.relu6, isHost],
-      ] as const) {
+      for (const activation of [F.relu, F.relu6]) {
         const forward = (x: Tensor) => activation(F.conv2d(x, weight, bias))
         const compiled = compile((x: Tensor) => noGrad(() => forward(x)))
         const actual = tidy(() => values(compiled(x)))
         const wanted = tidy(() => values(forward(x)))
         t.true(relativeError(actual, wanted) <= tolerances.half[half])
-        if (isFused) t.regex(compiled.toString(), /convActivation\(/)
+        if (fusesConvolutions) t.regex(compiled.toString(), /convActivation\(/)
       }
     })
 

@@ -67,6 +67,7 @@ if (missing) {
     'compile-linear',
     'compile-batch',
     'compile-elementwise',
+    'compile-half',
     'update',
     'training-parity',
     'random',
@@ -92,6 +93,10 @@ if (missing) {
 
   test.serial("the suite 'ops' where cuDNN's candidates are timed", (t) =>
     runSuite(t, 'ops', { NODE_CUDNN_BENCHMARK: '1' }),
+  )
+
+  test.serial("the suite 'compile-half' where cuDNN's fusions are compiled and timed", (t) =>
+    runSuite(t, 'compile-half', { NODE_CUDNN_BENCHMARK: '1' }),
   )
 
   test.serial("a hundred steps of the demo's network give the losses of the CPU", async (t) => {

@@ -52,19 +52,19 @@ class Network extends nn.Module {
 /** The same numbers for the same seed, as after some training: scales and shifts that were learned, statistics of such images. */
 function makeNetwork(seed: number, hasBias: boolean): { net: Network; x: Tensor; dy: Tensor } {
   manualSeed(seed)
-  const net = new Network(hasBias)
+  const net = new Network(hasBias).to('cpu')
   noGrad(() => {
     for (const norm of net.norms) {
       const draw = (low: number, high: number) =>
-        rand(norm.weight!.shape)
+        rand(norm.weight!.shape, { device: 'cpu' })
           .mul(high - low)
           .add(low)
       norm.weight!.copy_(draw(-2, 2))
       norm.bias!.copy_(draw(-1, 1))
     }
-    for (let i = 0; i < 20; i++) net.forward(randn([8, 3, 10, 9]))
+    for (let i = 0; i < 20; i++) net.forward(randn([8, 3, 10, 9], { device: 'cpu' }))
   })
-  return { net, x: randn([2, 3, 10, 9]), dy: randn([2, 8, 10, 9]) }
+  return { net, x: randn([2, 3, 10, 9], { device: 'cpu' }), dy: randn([2, 8, 10, 9], { device: 'cpu' }) }
 }
 
 type Values = ArrayLike<number>[]
