@@ -151,6 +151,24 @@ for (const device of names) {
   }
 }
 
+test.serial('the channels of a single sample are shared between threads, and with them a float32 bias', (t) => {
+  manualSeed(8)
+  for (const groups of [1, 256]) {
+    const conv = new nn.Conv2d(256, 256, 3, { padding: 1, groups, bias: false })
+    const net = new nn.Sequential(conv, new nn.BatchNorm2d(256)).to('cpu').eval()
+    noGrad(() => (net.at(1) as nn.BatchNorm2d).bias!.copy_(randn([256], { device: 'cpu' })))
+    const x = randn([1, 256, 24, 24], { device: 'cpu' })
+    const predict = (x: Tensor) => noGrad(() => autocast('bfloat16', () => net.forward(x)))
+    const compiled = compile(predict)
+    const error = relativeError(
+      tidy(() => values(compiled(x))),
+      tidy(() => values(predict(x))),
+    )
+    t.true(error <= tolerances.half.bfloat16, `${groups} groups: ${error}`)
+    t.regex(compiled.toString(), /convActivation\(.*float32\[256\]/)
+  }
+})
+
 test.serial('beside half tensors a float32 bias is for folded convolutions alone', (t) => {
   for (const half of halves) {
     const [x, weight, bias] = [randn([1, 2, 4, 4]).to(half), randn([3, 2, 3, 3]).to(half), randn([3])]
