@@ -13,8 +13,8 @@ namespace cnn::graph {
 
 namespace {
 
-// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two conversions: then so does it the fused
-// op, with conversions for one op instead of two or three, and one rounding.
+// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two conversions: then it
+// does so with the fused op, which has conversions and a rounding for one op instead of two or three.
 bool takes(Backend& backend, const Call& fused, const Call& part) {
   if (!backend.fuses(fused.op)) return false;
   const Signature signature{fused.inputs, fused.outputs};

@@ -86,7 +86,9 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   using Forward = dnnl::convolution_forward;
   dnnl::primitive_attr attributes = finishing(activation, hasResidual);
   std::optional<DType> bias = hasBias ? std::optional(signature.inputs[2].dtype) : std::nullopt;
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, bias, xDesc, yDesc, attributes); };
+  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
+    return makeForward(engine, part, bias, xDesc, yDesc, attributes);
+  };
   MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return describe(g, xDesc, yDesc);

@@ -1,6 +1,7 @@
 // foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it can do. Beside half
-// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: the weight's rounding takes the place of that
-// of the convolution's result. (Products of float16 have its range: the channel of a constant far from zero, whose variance is almost none, may leave it.)
+// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: the weight's rounding takes
+// the place of that of the convolution's result. (Products of float16 have its range: the channel of a constant far from zero, whose variance
+// is almost none, may leave it.)
 #include "rewrite.hpp"
 
 namespace cnn::graph {

@@ -24,7 +24,9 @@ Graph fuseConv(const Graph& graph, const Target& target) {
     Tail tail = tailOf(rewrite, node.outputs[0]);
     if (tail.last() < 0 || !rewrite.isMovable(n, tail.last())) continue;
     // It runs where the tail ended: by then the residual is there.
-    Node made{withActivation(*conv, tail.function), {node.inputs[0], node.inputs[1], node.inputs[2], tail.residual}, rewrite.node(tail.last()).outputs};
+    Node made{withActivation(*conv, tail.function),
+              {node.inputs[0], node.inputs[1], node.inputs[2], tail.residual},
+              rewrite.node(tail.last()).outputs};
     if (!rewrite.takes(made, node)) continue;
     rewrite.replaceTail(n, tail, std::move(made));
   }

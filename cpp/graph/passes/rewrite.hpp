@@ -114,7 +114,8 @@ class Rewrite {
 };
 
 inline ConvActivation withActivation(const Conv& conv, Activation activation) {
-  return {.stride = conv.stride, .padding = conv.padding, .paddingEnd = conv.paddingEnd, .dilation = conv.dilation, .groups = conv.groups, .activation = activation};
+  return {.stride = conv.stride, .padding = conv.padding, .paddingEnd = conv.paddingEnd, .dilation = conv.dilation, .groups = conv.groups,
+          .activation = activation};
 }
 
 /// The activation that an element-wise op is, if fused ops know it.
