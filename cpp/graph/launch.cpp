@@ -46,15 +46,17 @@ void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t t
   }
 }
 
-std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps) const {
+std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps, Backend& backend) const {
   std::vector<StepProfile> profile;
+  backend.finish();
   for (std::size_t s = 0; s < steps.size(); s++) {
     const Step& step = steps[s];
     auto start = std::chrono::steady_clock::now();
     run(steps, s, s + 1);
+    backend.finish();
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     profile.push_back({step.node < 0 ? "reorder" : std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
-                       step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.inputDescs, step.kernel->outputs)});
+                       step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.op, step.inputDescs, step.kernel->outputs)});
   }
   return profile;
 }

@@ -26,8 +26,8 @@ struct Launch {
   /// On the queue's thread. Throws what a kernel throws, with the op's name.
   void run(const std::vector<Step>& steps, std::size_t from, std::size_t to) const;
   void run(const std::vector<Step>& steps) const { run(steps, 0, steps.size()); }
-  /// As `run`, with the time of each step.
-  std::vector<StepProfile> profile(const std::vector<Step>& steps) const;
+  /// As `run`, with the time of each step, for whose end it waits.
+  std::vector<StepProfile> profile(const std::vector<Step>& steps, Backend& backend) const;
 };
 
 }  // namespace cnn::graph

@@ -233,8 +233,8 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
     Allocator::Block arena;
     if (plan.arenaBytes) arena = device.allocator().allocate(plan.arenaBytes, false);
     launch.arena = static_cast<std::byte*>(arena.memory);
-    auto run = [launch = std::move(launch), done = std::move(done)] {
-      if (done) return done(launch.profile(launch.plan->steps));
+    auto run = [launch = std::move(launch), done = std::move(done), &backend = device.backend()] {
+      if (done) return done(launch.profile(launch.plan->steps, backend));
       launch.run(launch.plan->steps);
     };
     device.queue().push(std::move(run), session.failures());

@@ -2,6 +2,7 @@
 #include "work.hpp"
 
 #include "ops/infer.hpp"
+#include "ops/names.hpp"
 
 namespace cnn::graph {
 
@@ -47,9 +48,13 @@ double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, cons
   return multiplyAdds(op, inputs) * (inputs.empty() ? 1.0 : padding(inputs[0])) * padding(output);
 }
 
-double bytesMoved(std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs) {
+double bytesMoved(const Op& op, std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs) {
   std::size_t bytes = 0;
-  for (const TensorDesc& desc : inputs) bytes += desc.defined ? desc.plainBytes() : 0;
+  for (std::size_t i = 0; i < inputs.size(); i++) {
+    if (!inputs[i].defined) continue;
+    bool isReadAndWritten = mutates(op, static_cast<int>(i), static_cast<int>(inputs.size())) && !std::holds_alternative<Copy>(op);
+    bytes += (isReadAndWritten ? 2 : 1) * inputs[i].plainBytes();
+  }
   for (const TensorDesc& desc : outputs) bytes += desc.plainBytes();
   return static_cast<double>(bytes);
 }

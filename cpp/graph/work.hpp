@@ -11,7 +11,7 @@ namespace cnn::graph {
 double multiplyAdds(const Op& op, std::span<const TensorDesc> inputs);
 /// The same with channels counted in full vectors of sixteen, as a measure of time: a convolution of 6 channels takes as long as one of 16.
 double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, const TensorDesc& output);
-/// Every input read once, every output written once.
-double bytesMoved(std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs);
+/// Every input read once, every output written once, and what is overwritten both.
+double bytesMoved(const Op& op, std::span<const TensorDesc> inputs, std::span<const TensorDesc> outputs);
 
 }  // namespace cnn::graph
