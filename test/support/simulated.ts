@@ -41,6 +41,24 @@ export interface Report {
   functions: Record<string, number>
 }
 
+/** Work that ran on the simulated device (control.h). */
+export interface Traffic {
+  /** `kernel …`, or the function that was called. */
+  what: string
+  /** What a call names; of a kernel nothing. */
+  bytes: number
+  /** The number of the launch of a graph that it belongs to; 0: of none. */
+  graph: number
+  /** How often the host had waited. */
+  wait: number
+  /** Bytes that a kernel asks for. */
+  read: number
+  written: number
+  /** Bytes of the sectors, of 32 each, that a kernel touches. */
+  sectorBytesRead: number
+  sectorBytesWritten: number
+}
+
 /** The environment in which the plugin meets the simulator; each process writes its report into `reports` as it ends. */
 export function simulatedEnvironment(reports: string, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
   mkdirSync(reports, { recursive: true })
@@ -101,6 +119,8 @@ export interface Control {
   /** The n-th call of a kind from now on fails with a status (0: its usual one); n = 0 takes the order back. */
   fail(kind: keyof Report['calls'], n: number, status: number): number
   calls(kind: keyof Report['calls']): number
+  /** JSON: all that ran since the last reset, where CUDASIM_TRAFFIC=1. */
+  traffic(): string
 }
 
 export function openControl(): Control {

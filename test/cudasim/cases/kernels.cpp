@@ -1,4 +1,5 @@
 // Launches: kernels that were compiled for the CPU stand in for those of the device.
+#include <cstdlib>
 #include <numeric>
 
 #include "cases.hpp"
@@ -32,7 +33,62 @@ std::vector<float> counting(int n) {
   return values;
 }
 
+// What the last work moved, as the report says it.
+std::string moved(long read, long written, long sectorBytesRead, long sectorBytesWritten) {
+  return "\"read\": " + std::to_string(read) + ", \"written\": " + std::to_string(written) + ", \"sectorBytesRead\": " +
+         std::to_string(sectorBytesRead) + ", \"sectorBytesWritten\": " + std::to_string(sectorBytesWritten) + "}]";
+}
+
+std::string traffic() {
+  OK(cudaDeviceSynchronize());
+  return cudasim_traffic();
+}
+
 }  // namespace
+
+CASE(trafficIsCounted, "") {
+  setenv("CUDASIM_TRAFFIC", "1", 1);
+  float *x = deviceFloats(1000), *y = deviceFloats(1000);
+  upload(x, counting(1000));
+  upload(y, counting(1000));
+
+  Kernel<const float*, float*, int> add("_ZN5cases3addEPKfPfi");
+  OK(add(dim3(3), dim3(128), 0, x, y, 1000));
+  REQUIRE(traffic().ends_with(moved(8000, 4000, 8000, 4000)));
+
+  // sixteen bytes at a time
+  Kernel<const float*, float*, int> copyFour("_ZN5cases8copyFourEPK6float4PS0_i");
+  OK(copyFour(dim3(1), dim3(64), 0, x, y, 250));
+  REQUIRE(traffic().ends_with(moved(4000, 4000, 4000, 4000)));
+
+  // 100 floats are 12.5 sectors, but lie among 200
+  Kernel<const float*, float*, int> readTwice("_ZN5cases9readTwiceEPVKfPfi");
+  OK(readTwice(dim3(1), dim3(32), 0, x, y, 100));
+  REQUIRE(traffic().ends_with(moved(800, 400, 800, 416)));
+
+  // shared memory is none of the device's, nor are numbers that lanes exchange
+  Kernel<const float*, float*> reverse("_ZN5cases7reverseEPKfPf");
+  OK(reverse(dim3(1), dim3(100), 400, x, y));
+  REQUIRE(traffic().ends_with(moved(400, 400, 416, 416)));
+  Kernel<const float*, float*, int> sumBlocks("_ZN5cases9sumBlocksEPKfPfi");
+  OK(sumBlocks(dim3(2), dim3(256), 0, x, y, 512));
+  REQUIRE(traffic().ends_with(moved(2048, 8, 2048, 32)));
+
+  // addresses that were found in memory
+  Table table{{x, x + 8}, y};
+  void* memory = nullptr;
+  OK(cudaMalloc(&memory, sizeof table));
+  OK(cudaMemcpy(memory, &table, sizeof table, cudaMemcpyHostToDevice));
+  Kernel<const Table*, int> addTable("_ZN5cases8addTableEPKNS_5TableEi");
+  OK(addTable(dim3(1), dim3(8), 0, static_cast<const Table*>(memory), 8));
+  REQUIRE(traffic().ends_with(moved(8 * (24 + 8), 32, 32 + 64, 32)));
+
+  // the graph's number, and how often the host has waited; a copy names what it moves
+  cudasim_reset();
+  REQUIRE(traffic() == "[]");
+  OK(cudaMemcpy(y, x, 400, cudaMemcpyDeviceToDevice));
+  REQUIRE(traffic().find("{\"what\": \"cudaMemcpy\", \"bytes\": 800, \"graph\": 0, \"wait\": ") == 1);
+}
 
 CASE(aKernelRuns, "") {
   Kernel<const float*, float*, int> kernel("_ZN5cases3addEPKfPfi");

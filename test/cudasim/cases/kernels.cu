@@ -7,6 +7,15 @@ __global__ void add(const float* x, float* y, int n) {
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) y[i] += x[i];
 }
 
+__global__ void copyFour(const float4* x, float4* y, int n) {
+  for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = x[i];
+}
+
+// Every other float of x, twice each.
+__global__ void readTwice(const volatile float* x, float* y, int n) {
+  for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = x[2 * i] + x[2 * i];
+}
+
 // y[block] = Σ x over the block, by warps
 __global__ void sumBlocks(const float* x, float* y, int n) {
   __shared__ float warps[32];
@@ -70,6 +79,8 @@ __global__ void lanesDiffer(float* y) {
 
 void registerCases() {
   static_cast<void>(cudasim::isRegistered<cases::add>);
+  static_cast<void>(cudasim::isRegistered<cases::copyFour>);
+  static_cast<void>(cudasim::isRegistered<cases::readTwice>);
   static_cast<void>(cudasim::isRegistered<cases::sumBlocks>);
   static_cast<void>(cudasim::isRegistered<cases::reverse>);
   static_cast<void>(cudasim::isRegistered<cases::addTable>);

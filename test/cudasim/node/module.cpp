@@ -1,4 +1,4 @@
-// The simulator's control for tests in JavaScript: report, reset, fail, calls.
+// The simulator's control for tests in JavaScript: report, reset, fail, calls, traffic.
 #include <node_api.h>
 
 #include <string>
@@ -37,6 +37,13 @@ napi_value report(napi_env env, napi_callback_info) {
   return result;
 }
 
+// traffic() → JSON
+napi_value traffic(napi_env env, napi_callback_info) {
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, cudasim_traffic(), NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 napi_value reset(napi_env, napi_callback_info) {
   cudasim_reset();
   return nullptr;
@@ -65,6 +72,7 @@ NAPI_MODULE_INIT() {
       {"reset", nullptr, reset, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"fail", nullptr, fail, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"calls", nullptr, calls, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"traffic", nullptr, traffic, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof properties / sizeof properties[0], properties);
   return exports;

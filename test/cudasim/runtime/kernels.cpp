@@ -9,6 +9,7 @@
 #include "../block/block.hpp"
 #include "device.hpp"
 #include "memory.hpp"
+#include "traffic.hpp"
 
 namespace cudasim {
 
@@ -29,7 +30,7 @@ std::map<const void*, HostFunction>& hostFunctions() {
   return all;
 }
 
-// The kernels lie beside this library, and where CUDASIM_KERNELS (a list with colons) says.
+// The kernels lie beside this library, and where CUDASIM_KERNELS (a list with colons) says. Each library has a double whose kernels count.
 void openKernelLibraries() {
   static bool isOpen = false;
   if (isOpen) return;
@@ -41,7 +42,8 @@ void openKernelLibraries() {
   std::istringstream list(setting("CUDASIM_KERNELS", ""));
   std::vector<std::string> files = {folder + "libcudasim_kernels.so"};
   for (std::string file; std::getline(list, file, ':');) files.push_back(file);
-  for (const std::string& file : files) {
+  for (std::string& file : files) {
+    if (countsTraffic()) file.insert(file.rfind('.'), "_counted");
     if (!dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) && (&file != &files[0] || std::fopen(file.c_str(), "r"))) {
       violation(text("the kernels of the CPU can't be opened: ", dlerror()));
     }

@@ -10,6 +10,7 @@
 
 #include "../control.h"
 #include "device.hpp"
+#include "traffic.hpp"
 
 namespace cudasim {
 
@@ -181,6 +182,7 @@ void cudasim_reset(void) {
   l.violations.clear();
   for (int i = 0; i < kindCount; i++) l.calls[i] = l.failAt[i] = l.failWith[i] = 0;
   l.functions.clear();
+  if (countsTraffic()) clearTraffic();
   for (int device = 0; device < deviceCount(); device++) clearStickyError(device);
 }
 

@@ -191,6 +191,8 @@ Block& requireLive(const void* address, std::size_t bytes, const std::string& wh
   return *block;
 }
 
+AddressSpace addressSpace() { return {arena().outer, arena().shadow, span}; }
+
 Usage usage(int device) {
   Usage& used = arena().usage[device];
   if (device >= 0) used.limit = deviceMemory();

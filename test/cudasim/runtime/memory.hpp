@@ -51,6 +51,13 @@ const void* programAddress(const void* address);
 /// The range must lie in one live block; refuses with a sentence that begins with `what`.
 Block& requireLive(const void* address, std::size_t bytes, const std::string& what, int status);
 
+/// Where programs see the memory, and where work finds it.
+struct AddressSpace {
+  std::uintptr_t outer, shadow;
+  std::size_t bytes;
+};
+AddressSpace addressSpace();
+
 struct Usage {
   std::size_t used = 0, peak = 0, limit = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "device.hpp"
 #include "memory.hpp"
+#include "traffic.hpp"
 #include "trap.hpp"
 
 namespace cudasim {
@@ -15,7 +16,7 @@ namespace {
 struct Streams {
   std::map<cudaStream_t, StreamPtr> byHandle;
   std::map<int, StreamPtr> defaults;  // by device
-  std::uint64_t lastId = 0;
+  std::uint64_t lastId = 0, graphLaunches = 0;
   Clock hostKnows;
 };
 
@@ -73,10 +74,16 @@ void execute(int device, Work& work) {
         isWhole = false;
       }
       std::string sentence;
+      if (countsTraffic()) beginTraffic();
       try {
         if (isWhole && !runTrapped(work.run, sentence)) fail(device, cudaErrorIllegalAddress, text(work.what, " ", sentence));
       } catch (const Refusal& refusal) {
         fail(device, static_cast<cudaError_t>(refusal.status), text(work.what, ": ", refusal.sentence));
+      }
+      if (countsTraffic()) {
+        std::size_t bytes = 0;
+        for (const Use& use : work.uses) bytes += use.bytes;
+        endTraffic(work.what, bytes, work.graph);
       }
     }
   }
@@ -191,6 +198,7 @@ void hostLearns(const Clock& clock) { merge(streams().hostKnows, clock); }
 
 void synchronize(const StreamPtr& stream) {
   if (isDefault(stream)) orderByDefault(stream);
+  if (countsTraffic()) noteWait();
   runUpTo(*stream, stream->enqueued);
   hostLearns(stream->known);
 }
@@ -290,7 +298,11 @@ void forbidWhileCapturing(const char* call) {
 cudaStreamCaptureMode exchangeCaptureMode(cudaStreamCaptureMode mode) { return std::exchange(threadMode, mode); }
 
 void launch(const std::shared_ptr<Graph>& graph, const StreamPtr& stream) {
-  for (const Work& node : graph->nodes) enqueue(stream, node);
+  std::uint64_t number = ++streams().graphLaunches;
+  for (Work node : graph->nodes) {
+    node.graph = number;
+    enqueue(stream, std::move(node));
+  }
 }
 
 }  // namespace cudasim

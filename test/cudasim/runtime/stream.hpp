@@ -26,6 +26,7 @@ struct Work {
   std::function<void()> run;        // on shadow addresses
   std::function<void()> onEnqueue;  // at once, at each replay of a graph too
   std::function<void()> onDone;     // after the run, and also where an error forbids to run
+  std::uint64_t graph = 0;          // the number of the launch of a graph that it comes from; 0: of none
 };
 
 /// How far each stream is known to have come: stream → number of its last work.
