@@ -93,6 +93,52 @@ test.serial('a part that is overwritten later, or twice in a concatenation, is c
   }
 })
 
+const stores: [string, number, (state: Tensor, x: Tensor) => Tensor][] = [
+  ['made of its old value, element by element', 0, (state, x) => state.copy_(state.add(1)).mul(x)],
+  ['made of other tensors', 0, (state, x) => state.copy_(state.mul(0.5).add(x)).mul(2)],
+  [
+    'made while the old value is still wanted',
+    1,
+    (state, x) => {
+      const next = state.add(x)
+      const y = state.mul(2)
+      state.copy_(next)
+      return y
+    },
+  ],
+  ['made of all its old elements', 1, (state, x) => state.copy_(state.matmul(x)).mul(2)],
+  [
+    'made for the caller too',
+    1,
+    (state) => {
+      const next = state.add(1)
+      state.copy_(next)
+      return next
+    },
+  ],
+  ['read twice by what makes it', 1, (state, x) => state.copy_(state.mul(state)).add(x)],
+]
+for (const [what, copies, fn] of stores) {
+  test.serial(`a tensor's new value is ${copies ? 'copied there' : 'made in its place'}: ${what}`, async (t) => {
+    manualSeed(6)
+    const x = randn([5, 5], { device: 'cpu' })
+    const start = randn([5, 5], { device: 'cpu' })
+    const [expected, state] = [start.clone(), start.clone()]
+    const compiled = compile((x: Tensor) => noGrad(() => fn(state, x)))
+    for (const run of [1, 2, 3]) {
+      const y = tidy(() => noGrad(() => values(fn(expected, x))))
+      t.deepEqual(
+        tidy(() => values(compiled(x))),
+        y,
+        `run ${run}`,
+      )
+      t.deepEqual(values(state), values(expected), `run ${run}`)
+    }
+    const { steps } = await compiled.profile(x)
+    t.is(steps.filter(({ name }) => name === 'copy').length, copies)
+  })
+}
+
 test.serial('log-softmax and the negative log-likelihood are one op, unless the log-probabilities are wanted', (t) => {
   manualSeed(5)
   const [logits, target] = [randn([6, 5], { device: 'cpu' }), randint(0, 5, [6], { device: 'cpu' })]

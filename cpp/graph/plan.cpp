@@ -88,6 +88,7 @@ class Planner {
     for (std::size_t n = 0; n < graph_.nodes.size(); n++) addNode(static_cast<int>(n));
     findLifetimes();
     placeResults();
+    storeInPlace();
     gatherInPlace();
     shareInPlace();
     return finish();
@@ -269,6 +270,46 @@ class Planner {
     return offset;
   }
 
+  // What is made only to be copied over a tensor (a counter's next value) is made there.
+  void storeInPlace() {
+    for (std::size_t s = 0; s < steps_.size(); s++) {
+      Planned& copy = steps_[s];
+      if (!std::holds_alternative<Copy>(copy.op) || copy.inputDescs[0].layout != copy.inputDescs[1].layout) continue;
+      int target = rootOf(copy.inputs[0]), source = copy.inputs[1];
+      Buffer& made = buffers_[static_cast<std::size_t>(source)];
+      bool isOnlyCopied = made.kind == Place::Kind::arena && made.sharedWith < 0 && !made.isMutated && made.last == static_cast<int>(s);
+      if (!isOnlyCopied || buffers_[static_cast<std::size_t>(target)].kind != Place::Kind::external) continue;
+      auto uses = [&](const Planned& step) {
+        auto isTarget = [&](int id) { return id >= 0 && rootOf(id) == target; };
+        return std::any_of(step.inputs.begin(), step.inputs.end(), isTarget) || std::any_of(step.outputs.begin(), step.outputs.end(), isTarget);
+      };
+      // Between the two nobody may want what the tensor held before; who makes the value may read it element by element.
+      if (std::any_of(steps_.begin() + made.first + 1, steps_.begin() + static_cast<int>(s), uses)) continue;
+      const Planned& maker = steps_[static_cast<std::size_t>(made.first)];
+      std::vector<int> inputs = overwritableInputs(maker);
+      bool isInPlace = maker.node >= 0 && maker.outputs[0] == source && std::any_of(inputs.begin(), inputs.end(), [&](int i) {
+        return i < static_cast<int>(maker.inputs.size()) && maker.inputs[static_cast<std::size_t>(i)] >= 0 &&
+               rootOf(maker.inputs[static_cast<std::size_t>(i)]) == target && isReplaceable(maker, i);
+      });
+      if (uses(maker) && !isInPlace) continue;
+      made.sharedWith = target;
+      copy.isDone = true;
+    }
+  }
+
+  std::vector<int> overwritableInputs(const Planned& step) const {
+    bool isHost = device_.backend().isHostMemory();
+    return std::visit([&](const auto& op) { return isHost ? overwritableOnHost(op) : overwritable(op); }, step.op);
+  }
+
+  // Of all that a step reads, only input i lies there, in the layout and size of output 0: element k of one lies where element k of the other lies.
+  bool isReplaceable(const Planned& step, int i) const {
+    int root = rootOf(step.inputs[static_cast<std::size_t>(i)]);
+    const TensorDesc &from = step.inputDescs[static_cast<std::size_t>(i)], &to = step.kernel->outputs[0];
+    bool isAlike = from.layout == to.layout && from.shape == to.shape && from.dtype == to.dtype;
+    return isAlike && std::count_if(step.inputs.begin(), step.inputs.end(), [&](int other) { return other >= 0 && rootOf(other) == root; }) == 1;
+  }
+
   // What is only put side by side is made at its place, and need not be copied there.
   void gatherInPlace() {
     for (Planned& step : steps_) {
@@ -301,18 +342,14 @@ class Planner {
       if (step.isConstant || step.isDone || step.node < 0 || step.outputs.empty()) continue;
       Buffer& output = buffers_[static_cast<std::size_t>(step.outputs[0])];
       if (output.kind != Place::Kind::arena || output.sharedWith >= 0) continue;
-      bool isHost = device_.backend().isHostMemory();
-      for (int i : std::visit([&](const auto& op) { return isHost ? overwritableOnHost(op) : overwritable(op); }, step.op)) {
+      for (int i : overwritableInputs(step)) {
         if (i >= static_cast<int>(step.inputs.size())) continue;
         int id = step.inputs[static_cast<std::size_t>(i)];
         if (id < 0) continue;
         int root = rootOf(id);
         Buffer& input = buffers_[static_cast<std::size_t>(root)];
-        // The same layout and size, so that element i lies where element i lay.
-        const TensorDesc &from = step.inputDescs[static_cast<std::size_t>(i)], &to = step.kernel->outputs[0];
-        bool isAlike = from.layout == to.layout && from.shape == to.shape && from.dtype == to.dtype;
-        bool isRepeated = std::count_if(step.inputs.begin(), step.inputs.end(), [&](int other) { return other >= 0 && rootOf(other) == root; }) > 1;
-        if (input.kind != Place::Kind::arena || input.last != static_cast<int>(s) || !isAlike || isRepeated || buffers_[static_cast<std::size_t>(id)].bytes < output.bytes) continue;
+        bool isFree = input.kind == Place::Kind::arena && input.last == static_cast<int>(s);
+        if (!isFree || !isReplaceable(step, i) || buffers_[static_cast<std::size_t>(id)].bytes < output.bytes) continue;
         output.sharedWith = root;
         output.offset = offsetOf(id);
         input.last = std::max(input.last, output.last);
