@@ -119,8 +119,8 @@ extern "C" const char* cudasim_traffic(void) {
   const char* separator = "[";
   for (const Entry& each : counter().entries) {
     const Traffic& t = each.traffic;
-    out << separator << "{\"what\": \"" << each.what << "\", \"bytes\": " << each.bytes << ", \"graph\": " << each.graph << ", \"wait\": " << each.wait
-        << ", \"read\": " << t.read << ", \"written\": " << t.written << ", \"sectorBytesRead\": " << t.sectorBytesRead
+    out << separator << "{\"what\": \"" << each.what << "\", \"bytes\": " << each.bytes << ", \"graph\": " << each.graph
+        << ", \"wait\": " << each.wait << ", \"read\": " << t.read << ", \"written\": " << t.written << ", \"sectorBytesRead\": " << t.sectorBytesRead
         << ", \"sectorBytesWritten\": " << t.sectorBytesWritten << "}";
     separator = ",\n ";
   }
