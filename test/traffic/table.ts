@@ -44,13 +44,12 @@ export function report(measured: Measured): string {
   const nodes = nodesOf(measured)
   const count = (word: string) => nodes.filter(({ what }) => what.startsWith(word)).length
   const launches = new Set(nodes.map(({ graph }) => graph)).size
-  const outside = measured.run
-    .filter(({ graph }) => graph === 0)
-    .map(({ what, bytes }) => `${what} (${grouped(bytes)} bytes)`)
+  const outside = measured.run.filter(({ graph }) => graph === 0).map(({ bytes }) => grouped(bytes))
   return [
     `${launches} graph launch of ${nodes.length} nodes: ${count('cudnn')} calls of cuDNN, ${count('cublas')} of cuBLASLt, ${count('kernel')} own ` +
       `kernels, ${count('cuda')} copies. The least is ${measured.steps.length}, one an op. (A call of a library is one node here; the real ones may put ` +
-      `several.) Outside the graph, the reading of the device's faults at the end among it: ${outside.join(', ')}.`,
+      `several.) Outside the graph are ${outside.length} copies, bytes read and written: ${outside.join(', ')} (the batch, the loss, and the device's faults, ` +
+      'which are read when the host waits).',
     markdown([
       [
         'op',

@@ -11,14 +11,31 @@ struct GradientSums {
   C dy, dyX;
 };
 
+/// The statistics that a thread normalises a channel's elements with: read once where one row is that of all samples, as in batch norm.
+template <class C>
+struct Statistics {
+  const C *mean, *invStd;
+  Index column;
+  bool isOneRow;
+  C center, scale;
+
+  __device__ Statistics(const ChannelView& view, const StatisticsView& rows, Index channel, const C* mean, const C* invStd)
+      : mean(mean), invStd(invStd), column(channel / rows.groupChannels), isOneRow(view.outer > 0 && rows.outerPerSample >= view.outer),
+        center(isOneRow ? mean[column] : C(0)), scale(isOneRow ? invStd[column] : C(0)) {}
+  __device__ C normalise(const ChannelView& view, const StatisticsView& rows, Index i, C x) const {
+    if (isOneRow) return (x - center) * scale;
+    Index at = i / view.inner / rows.outerPerSample * rows.groups + column;
+    return (x - mean[at]) * invStd[at];
+  }
+};
+
 template <class T>
 __device__ inline void addElement(GradientSums<Compute<T>>& sums, const ChannelView& view, const StatisticsView& rows, Index channel,
-                                  Index i, const T* dy, const T* x, const Compute<T>* mean, const Compute<T>* invStd) {
-  Index at = i / view.inner / rows.outerPerSample * rows.groups + channel / rows.groupChannels;
+                                  Index i, const T* dy, const T* x, const Statistics<Compute<T>>& statistics) {
   Index offset = offsetIn(view, channel, i);
   Compute<T> g = get(dy[offset]);
   sums.dy += g;
-  sums.dyX += g * ((get(x[offset]) - mean[at]) * invStd[at]);
+  sums.dyX += g * statistics.normalise(view, rows, i, get(x[offset]));
 }
 
 /// parts [slices, channels]. A block a channel.
@@ -28,7 +45,8 @@ __global__ void channelSums(ChannelView view, StatisticsView rows, const T* dy, 
   Slice slice = sliceOf(view);
   for (Index c = blockIdx.x; c < view.channels; c += gridDim.x) {
     GradientSums<Compute<T>> held{0, 0};
-    for (Index i = slice.from + threadIdx.x; i < slice.to; i += blockDim.x) addElement(held, view, rows, c, i, dy, x, mean, invStd);
+    Statistics<Compute<T>> statistics(view, rows, c, mean, invStd);
+    for (Index i = slice.from + threadIdx.x; i < slice.to; i += blockDim.x) addElement(held, view, rows, c, i, dy, x, statistics);
     held = {blockSum(held.dy), blockSum(held.dyX)};
     if (threadIdx.x == 0) parts[blockIdx.y * view.channels + c] = held;
   }
@@ -45,7 +63,8 @@ __global__ void channelSumsSideBySide(ChannelView view, StatisticsView rows, con
     Index c = tile * 32 + threadIdx.x;
     GradientSums<C> held{0, 0};
     if (c < view.channels) {
-      for (Index i = slice.from + threadIdx.y; i < slice.to; i += 8) addElement(held, view, rows, c, i, dy, x, mean, invStd);
+      Statistics<C> statistics(view, rows, c, mean, invStd);
+      for (Index i = slice.from + threadIdx.y; i < slice.to; i += 8) addElement(held, view, rows, c, i, dy, x, statistics);
     }
     lines[threadIdx.y][threadIdx.x] = held;
     __syncthreads();
