@@ -70,6 +70,7 @@ bool isPerSample(const Unary&, const Question&) { return true; }
 bool isPerSample(const Cast&, const Question&) { return true; }
 bool isPerSample(const Binary&, const Question& q) { return q.broadcasts(); }
 bool isPerSample(const Where&, const Question& q) { return q.broadcasts(); }
+bool isPerSample(const ElementwiseChain&, const Question& q) { return q.broadcasts(); }
 bool isPerSample(const Softmax& op, const Question&) { return op.axis != 0; }
 bool isPerSample(const Reduce& op, const Question&) { return !op.axes.empty() && !contains(op.axes, 0); }
 bool isPerSample(const ArgReduce& op, const Question&) { return op.axis > 0; }

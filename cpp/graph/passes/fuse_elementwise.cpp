@@ -117,7 +117,7 @@ Graph fuseElementwise(const Graph& graph, const Target& target) {
     }
     if (chain.length() < 2) continue;
     Node made = chain.node();
-    if (!rewrite.takes(made)) continue;
+    if (!rewrite.takes(made, rewrite.node(n))) continue;
     for (int each : chain.nodes()) {
       if (each != chain.nodes().back()) rewrite.drop(each);
     }

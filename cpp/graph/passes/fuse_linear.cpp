@@ -13,7 +13,7 @@ Graph fuseLinear(const Graph& graph, const Target& target) {
     const auto activation = unary ? activationOf(unary->function) : std::nullopt;
     if (!activation || !rewrite.isMovable(n, next)) continue;
     Node made{LinearActivation{.activation = *activation}, node.inputs, rewrite.node(next).outputs};
-    if (!rewrite.takes(made)) continue;
+    if (!rewrite.takes(made, node)) continue;
     rewrite.replace(next, std::move(made));
     rewrite.drop(n);
   }
