@@ -194,3 +194,48 @@ test.serial('max pooling without a gradient keeps no positions, and NaN and infi
     }
   }
 })
+
+test.serial('what flows back through pooling to an activation is masked at the size of the windows', (t) => {
+  manualSeed(8)
+  const nan = Number.NaN
+  for (const { name: device } of devices()) {
+    for (const activate of [F.relu, F.relu6]) {
+      for (const options of [{ stride: 2 }, { stride: 1, padding: 1 }, { stride: 2, padding: 1, dilation: 2 }]) {
+        const x = tidy(() => randn([2, 20, 9, 11], { device }).mul(5))
+        const special = tidy(() => F.where(x.gt(9), tensor(nan, { device }), x))
+        const step = (x: Tensor) => {
+          const leaf = x.detach().requiresGrad_()
+          const y = F.maxPool2d(activate(leaf), 3, options)
+          y.mul(y).sum().backward()
+          return leaf.grad!.detach()
+        }
+        const compiled = compile(step)
+        for (const input of [x, special]) {
+          t.deepEqual(
+            tidy(() => values(compiled(input))),
+            tidy(() => values(step(input))),
+          )
+        }
+        const text = compiled.toString()
+        t.regex(text, /(unaryBackward|elementwiseChain).*maxPoolBackward/s)
+        t.notRegex(text, /maxPoolBackward.*(unaryBackward|elementwiseChain)/s)
+      }
+    }
+  }
+})
+
+test.serial('an activation that others read too is masked where its gradients meet', (t) => {
+  const x = randn([2, 16, 8, 8], { device: 'cpu' })
+  const step = (x: Tensor) => {
+    const leaf = x.detach().requiresGrad_()
+    const y = F.relu(leaf)
+    F.maxPool2d(y, 2).sum().add(y.mul(y).sum()).backward()
+    return leaf.grad!.detach()
+  }
+  const compiled = compile(step)
+  t.deepEqual(
+    tidy(() => values(compiled(x))),
+    tidy(() => values(step(x))),
+  )
+  t.regex(compiled.toString(), /maxPoolBackward.*(unaryBackward|elementwiseChain)/s)
+})

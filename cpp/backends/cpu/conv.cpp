@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "channels.hpp"
 #include "conv_direct.hpp"
+#include "conv_few_inputs.hpp"
 #include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -185,6 +186,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
   bool hasBias = op.bias;
   Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
+  if (KernelPtr kernel = prepareFewInputs(op, g, signature, engine)) return kernel;
   int threads = engine.threadsFor(g.work());
   ThreadScope scope(threads);
 

@@ -21,13 +21,11 @@ constexpr int mostThreads = 255;  // the lowest byte of a ticket
 // How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are spun through, and the shares of
 // large work may differ by a millisecond; but where a neighbour has taken a core, each microsecond of spinning keeps it from the thread that is waited for.
 constexpr std::chrono::microseconds quiet(2000), crowded(5);
-// Who lets others wait for so long, and for longer than they worked, was put off its core.
-constexpr std::chrono::microseconds late(200);
-constexpr int crowdedRuns = 200;
-// Where a thread was put off for as long as the scheduler's ticks take, again and again, short work is done alone. Work counts as short where none was longer for
-// a while. The third such delay sends the next runs into solitude, and later each one more; each run forgets a part.
-constexpr std::chrono::microseconds tick(1000);
-constexpr int delay = 400, aloneFrom = 2 * delay, mostDelays = 4 * delay;
+// Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as crowded for a while, the longer the more often
+// that happens, and never so long that a neighbour who has left is missed for more than some steps.
+constexpr std::chrono::microseconds late(200), shortestCrowd(2000), longestCrowd(64000);
+constexpr int forgetting = 32;  // the part of that time which each run on time takes back
+// On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer lately.
 constexpr std::chrono::microseconds longRun(500);
 constexpr int awhile = 100;
 
@@ -143,10 +141,11 @@ void Crew::loop(int member) {
 
 void Crew::runAll(int members, Needed needed, Work work, void* context) {
   members = std::min({members, size_, mostThreads});
-  delays_ = std::max(0, delays_ - 1);
-  if (delays_ >= aloneFrom && needed == Needed::any && shortRuns_ > awhile) {
-    members = 1;
+  bool isCrowded = crowd_ > Clock::duration::zero() && Clock::now() < crowdedUntil_;
+  isCrowded_.store(isCrowded, std::memory_order_relaxed);
+  if (isCrowded && needed == Needed::any && shortRuns_ > awhile) {
     wasAlone_ = true;
+    members = 1;
   }
   if (members <= 1) return work(context, 0, 1);
   if (workers_.empty()) start();
@@ -162,12 +161,16 @@ void Crew::runAll(int members, Needed needed, Work work, void* context) {
   await(remaining_, patience(), false, [](std::uint32_t left) { return left == 0; });
   auto end = Clock::now();
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
-  // Others who slept while this thread worked alone may take long to wake.
-  bool isLate = !std::exchange(wasAlone_, false) && end - own > std::max<Clock::duration>(late, own - start);
-  if (isLate && end - own > tick) delays_ = std::min(delays_ + delay, mostDelays);
+  const bool isLate = end - own > std::max<Clock::duration>(late, own - start);
+  if (std::exchange(wasAlone_, false)) {
+    // says nothing: the others slept meanwhile, and may take long to wake
+  } else if (isLate) {
+    crowd_ = std::clamp<Clock::duration>(2 * crowd_, shortestCrowd, longestCrowd);
+    crowdedUntil_ = end + crowd_;
+  } else {
+    crowd_ -= crowd_ / forgetting;
+  }
   shortRuns_ = own - start > longRun ? 0 : shortRuns_ + 1;
-  crowded_ = isLate ? crowdedRuns : std::max(0, crowded_ - 1);
-  isCrowded_.store(crowded_ > 0, std::memory_order_relaxed);
   if (!failure_) return;
   hasFailed_.clear();
   std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -69,9 +69,9 @@ class Crew {
   void* context_ = nullptr;
   std::exception_ptr failure_;
   std::atomic_flag hasFailed_;
-  int crowded_ = 0;    // runs for which the machine counts as busy
+  Clock::duration crowd_{0};  // how long the machine counts as crowded once a thread was put off its core
+  Clock::time_point crowdedUntil_;
   int shortRuns_ = 0;  // since the last long one
-  int delays_ = 0;     // that others caused lately, weighted
   bool wasAlone_ = false;
   // The number of the work, and in the lowest byte how many threads it is for; 0 in that byte ends the workers.
   alignas(64) std::atomic<std::uint32_t> ticket_{1};

@@ -35,6 +35,7 @@ std::span<const NamedPass> passes() {
       {"removeDeadCode", removeDeadCode},
       {"fuseConv", fuseConv},
       {"fuseLinear", fuseLinear},
+      {"maskBeforePool", maskBeforePool},
       {"fuseBatchNorm", fuseBatchNorm},
       {"fuseBatchNormBackward", fuseBatchNormBackward},
       {"fuseCrossEntropy", fuseCrossEntropy},

@@ -29,6 +29,8 @@ Graph foldBatchNorm(const Graph&, const Target&);
 Graph fuseConv(const Graph&, const Target&);
 /// linear → activation as one op.
 Graph fuseLinear(const Graph&, const Target&);
+/// The gradient of an activation before that of the max pooling behind it, where there are fewer numbers.
+Graph maskBeforePool(const Graph&, const Target&);
 /// batchNorm → (+ residual) → activation as one op.
 Graph fuseBatchNorm(const Graph&, const Target&);
 /// The activation's gradient within the normalisation's.
