@@ -144,7 +144,8 @@ std::optional<BatchPart> partOf(const Graph& graph, Index samples) {
       part.isBatched[static_cast<std::size_t>(node.outputs[i])] = true;
     }
   }
-  const bool isWhole = std::all_of(graph.results.begin(), graph.results.end(), [&](ValueId id) { return graph[id].origin == Value::Origin::node && isBatched(id); });
+  const bool isWhole = std::all_of(graph.results.begin(), graph.results.end(),
+                                   [&](ValueId id) { return graph[id].origin == Value::Origin::node && isBatched(id); });
   return isWhole ? std::optional(std::move(part)) : std::nullopt;
 }
 
@@ -179,8 +180,10 @@ Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes) {
     most = std::max(most, alive);
     alive -= dies[n];
   }
-  const Index fitting = most == 0 ? batch : static_cast<Index>(cacheBytes / most);
-  if (fitting < 1 || fitting >= batch) return batch;
+  constexpr Index mostParts = 64;  // each has steps of its own in the plan
+  const Index inCache = most == 0 ? batch : static_cast<Index>(cacheBytes / most);
+  const Index fitting = std::max(inCache, (batch + mostParts - 1) / mostParts);
+  if (inCache < 1 || fitting >= batch) return batch;
   // So many, or down to half as many, as leave the fewest samples to be done again.
   Index best = fitting, leastDone = batch * 2;
   for (Index samples = fitting; samples >= (fitting + 1) / 2; samples--) {

@@ -58,8 +58,8 @@ bool isSupported(const Signature& signature) {
 }
 
 // The best of all ways, where it is known; nothing where there is no first one.
-std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature, const std::optional<Candidate>& first,
-                                std::vector<Candidate> others) {
+std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature,
+                                const std::optional<Candidate>& first, std::vector<Candidate> others) {
   if (!first) return std::nullopt;
   others.insert(others.begin(), *first);
   return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));

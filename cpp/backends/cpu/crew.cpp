@@ -21,8 +21,8 @@ constexpr int mostThreads = 255;  // the lowest byte of a ticket
 // How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are spun through, and the shares of
 // large work may differ by a millisecond; but where a neighbour has taken a core, each microsecond of spinning keeps it from the thread that is waited for.
 constexpr std::chrono::microseconds quiet(2000), crowded(5);
-// Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as crowded for a while, the longer the more often
-// that happens, and never so long that a neighbour who has left is missed for more than some steps.
+// Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as crowded for a while, the longer the more
+// often that happens, and never so long that a neighbour who has left is missed for more than some steps.
 constexpr std::chrono::microseconds late(200), shortestCrowd(2000), longestCrowd(64000);
 constexpr int forgetting = 32;  // the part of that time which each run on time takes back
 // On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer lately.
