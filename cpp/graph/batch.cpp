@@ -149,7 +149,7 @@ std::optional<BatchPart> partOf(const Graph& graph, Index samples) {
   return isWhole ? std::optional(std::move(part)) : std::nullopt;
 }
 
-Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes) {
+Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes, int threads) {
   const Index batch = batchOf(graph);
   if (batch < 2 || cacheBytes == 0) return batch;
   const auto part = partOf(graph, 1);
@@ -181,8 +181,9 @@ Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes) {
     alive -= dies[n];
   }
   constexpr Index mostParts = 64;  // each has steps of its own in the plan
-  const Index inCache = most == 0 ? batch : static_cast<Index>(cacheBytes / most);
-  const Index fitting = std::max(inCache, (batch + mostParts - 1) / mostParts);
+  const Index inCache = most == 0 ? batch : static_cast<Index>(cacheBytes / most), inTwice = most == 0 ? batch : static_cast<Index>(2 * cacheBytes / most);
+  // Where a thread has a sample or less, ops are so small that waiting for each other takes what the cache saves.
+  const Index fitting = std::max({inCache, std::min<Index>(2 * threads, inTwice), (batch + mostParts - 1) / mostParts});
   if (inCache < 1 || fitting >= batch) return batch;
   // So many, or down to half as many, as leave the fewest samples to be done again.
   Index best = fitting, leastDone = batch * 2;
@@ -242,7 +243,7 @@ std::optional<Plan> repeat(Plan plan, const BatchPart& part, Device& device, con
 
 Plan makePlanInParts(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals, Effort effort,
                      Index samples) {
-  if (samples == 0) samples = samplesAtOnce(graph, device.backend().cacheBytes());
+  if (samples == 0) samples = samplesAtOnce(graph, device.backend().cacheBytes(), device.backend().hostThreads());
   const bool arePlain = std::all_of(inputs.begin(), inputs.end(), [](const TensorDesc& desc) { return desc.layout.isPlain(); });
   if (auto part = arePlain ? partOf(graph, samples) : std::nullopt) {
     std::vector<TensorDesc> partInputs(inputs.begin(), inputs.end());

@@ -18,8 +18,9 @@ struct BatchPart {
 /// The same for so many samples; nothing where a sample depends on others, or where the function changes tensors or draws random numbers.
 std::optional<BatchPart> partOf(const Graph& graph, Index samples);
 
-/// How many samples should go through the program at once: as many as the cache holds, all of them where parts would read more weights than they save elsewhere.
-Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes);
+/// How many samples should go through the program at once: as many as the cache holds, and two a thread if it holds half of those; all of them where parts would
+/// read more weights than they save elsewhere.
+Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes, int threads);
 
 /// As makePlan, in parts of `samples` (0: as samplesAtOnce finds) where that is possible.
 Plan makePlanInParts(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> externals, Effort effort,

@@ -95,8 +95,8 @@ class CpuBackend final : public Backend {
     shape[0] = batch;
     return engine_.layouts.intern(format, shape);
   }
-  // Half of what a core complex of today's server processors has as its last level.
-  std::size_t cacheBytes() const override { return std::size_t{16} << 20; }
+  // Half of what a core complex of today's server processors has as its last level, or what their cores have each.
+  std::size_t cacheBytes() const override { return std::max(std::size_t{16}, std::size_t{4} * static_cast<std::size_t>(engine_.threads.load())) << 20; }
 
   void* allocate(std::size_t bytes) override { return ::operator new(bytes, alignment, std::nothrow); }
   void release(void* memory, std::size_t) noexcept override { ::operator delete(memory, alignment); }
