@@ -38,6 +38,7 @@ const suites = options.quick
       'grad-scaler',
       'event-loop',
       'trainer',
+      'trainer-memory',
     ]
 const workloads = options.quick
   ? ['lenet:train:1']

@@ -77,6 +77,7 @@ if (missing) {
     'autocast',
     'grad-scaler',
     'trainer',
+    'trainer-memory',
   ]) {
     test.serial(`the suite '${word}'`, (t) => runSuite(t, word))
   }

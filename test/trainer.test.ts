@@ -1,18 +1,13 @@
-// Trainer: it learns, reports, stops, resumes bit for bit, keeps memory flat and leaves the event loop free.
+// Trainer: it learns, reports, stops and resumes bit for bit. What it leaves behind, and how long it takes: trainer-memory.test.ts.
 import { PassThrough } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import ava, { type ExecutionContext } from 'ava'
 import {
   DTypeError,
   data,
   FormatError,
   functional,
-  type HalfType,
   loadSafetensors,
   manualSeed,
-  memory,
   models,
   nn,
   noGrad,
@@ -22,176 +17,24 @@ import {
   readSafetensors,
   readSafetensorsMetadata,
   saveSafetensors,
-  synchronize,
   Tensor,
   tensor,
   train,
   ValueError,
 } from '../lib/index.js'
-import { heldBytes, tellsHeap } from './support/heap.js'
+import { ringRun, rings } from './support/rings.js'
 import { temporaryFolder } from './support/temporary.js'
 
-setFlagsFromString('--expose-gc')
-setFlagsFromString('--no-opt') // code that the compiler optimises late would look like a leak
-const collectGarbage = runInNewContext('gc') as () => void
-/** One after another: they share the random numbers, and some measure memory or time. */
+/** One after another: they share the random numbers. */
 const test = ava.serial
 const { DataLoader, TensorDataset } = data
 const { Trainer } = train
 const inFolder = temporaryFolder()
 
-/** Points of two rings, 0 inside and 1 outside: no line separates them. */
-function rings(count: number): data.TensorDataset {
-  const points = new Float32Array(count * 2)
-  const classes = new Int32Array(count)
-  for (let i = 0; i < count; i++) {
-    const angle = i * 2.399963
-    const radius = i % 2 === 0 ? 0.5 : 1.5
-    classes[i] = i % 2
-    points.set([radius * Math.cos(angle), radius * Math.sin(angle)], 2 * i)
-  }
-  return new TensorDataset(tensor(points, { shape: [count, 2] }), tensor(classes))
-}
-
-/** Everything of a run on the rings: dropout draws random numbers, the loader shuffles, one epoch has 7 steps. */
-function ringRun(epochs = 6, autocast?: HalfType) {
-  manualSeed(11)
-  const dataset = rings(100)
-  const loader = new DataLoader(dataset, { batchSize: 16, shuffle: true })
-  const net = new nn.Sequential(new nn.Linear(2, 16), new nn.ReLU(), new nn.Dropout(0.1), new nn.Linear(16, 2))
-  const optimizer = new optim.Adam(net.parameters(), { lr: 0.02 })
-  const scheduler = new optim.OneCycleLR(optimizer, 0.02, { totalSteps: epochs * loader.length })
-  const trainer = new Trainer(net, {
-    optimizer,
-    scheduler,
-    schedulerInterval: 'step',
-    loss: functional.crossEntropy,
-    clipGradNorm: 5,
-    ...(autocast && { autocast }),
-  })
-  return { dataset, loader, net, optimizer, scheduler, trainer }
-}
-
 async function valuesOf(net: nn.Module): Promise<Record<string, readonly number[]>> {
   const entries = Object.entries(net.stateDict()).map(async ([name, x]) => [name, [...(await x.data())]] as const)
   return Object.fromEntries(await Promise.all(entries))
 }
-
-// ---- memory and time -------------------------------------------------------------------------------------------------
-
-test('10,000 steps hold memory flat', async (t) => {
-  const net = new nn.Sequential(
-    new nn.Conv2d(1, 4, 3, { padding: 1 }),
-    new nn.BatchNorm2d(4),
-    new nn.ReLU(),
-    new nn.MaxPool2d(2),
-    new nn.Flatten(),
-    new nn.Linear(4 * 4 * 4, 3),
-  )
-  const dataset = new TensorDataset(
-    tensor(
-      Uint8Array.from({ length: 1000 * 64 }, (_, i) => (i * 37) % 256),
-      { shape: [1000, 1, 8, 8] },
-    ),
-    tensor(Int32Array.from({ length: 1000 }, (_, i) => i % 3)),
-    { scale: 1 / 255 },
-  )
-  const optimizer = new optim.Adam(net.parameters())
-  const trainer = new Trainer(net, { optimizer, loss: functional.crossEntropy })
-  // 125 steps an epoch. The first 48 epochs compile and size the heap of JavaScript; 80 more are 10,000 steps.
-  const loader = new DataLoader(dataset, { batchSize: 8, shuffle: true })
-  await trainer.fit(loader, { epochs: 48 })
-  const live: number[] = []
-  const held: number[] = []
-  for (let epochs = 56; epochs <= 128; epochs += 8) {
-    await trainer.fit(loader, { epochs })
-    live.push(memory().live)
-    held.push(await restingBytes())
-  }
-  t.is(trainer.step, 16_000)
-  if (!tellsHeap) t.log('skipped: the bytes from malloc, which this C library does not tell')
-  for (const [figure, values] of Object.entries({ live, held })) {
-    t.log(`${figure}: ${values.join(' ')}`)
-    t.true(values.at(-1)! <= 1.02 * values[0]!)
-  }
-})
-
-/** What is held when nothing is under way: garbage collected, the queue empty, the compiler's threads given time to end. */
-async function restingBytes(): Promise<number> {
-  let least = Number.POSITIVE_INFINITY
-  for (let look = 0; look < 5; look++) {
-    await synchronize()
-    await sleep(10)
-    collectGarbage()
-    least = Math.min(least, heldBytes())
-  }
-  return least
-}
-
-test('timers fire while long steps compute', async (t) => {
-  const net = new nn.Sequential(
-    new nn.Conv2d(16, 64, 3, { padding: 1 }),
-    new nn.Conv2d(64, 64, 3, { padding: 1 }),
-    new nn.Flatten(),
-    new nn.Linear(64 * 32 * 32, 2),
-  )
-  const dataset = new TensorDataset(
-    tensor(new Float32Array(64 * 16 * 1024), { shape: [64, 16, 32, 32] }),
-    tensor(new Int32Array(64)),
-  )
-  const trainer = new Trainer(net, {
-    optimizer: new optim.SGD(net.parameters(), { lr: 0.01 }),
-    loss: functional.crossEntropy,
-  })
-  const loader = new DataLoader(dataset, { batchSize: 32 })
-  await trainer.fit(loader, { epochs: 1 }) // the first step prepares its kernels, on this thread
-  const gaps: number[] = []
-  let last = performance.now()
-  const timer = setInterval(() => {
-    gaps.push(performance.now() - last)
-    last = performance.now()
-  }, 5)
-  const start = performance.now()
-  try {
-    await trainer.fit(loader, { epochs: 2 })
-  } finally {
-    clearInterval(timer)
-  }
-  const seconds = (performance.now() - start) / 1000
-  const longest = Math.max(...gaps)
-  t.log(`4 steps in ${seconds.toFixed(2)} s; ${gaps.length} timers, the longest gap ${longest.toFixed(1)} ms`)
-  t.true(gaps.length >= 0.25 * ((seconds * 1000) / 5), 'timers came at a quarter of their rate at least')
-  t.true(longest < 1000 * Math.max(0.1, seconds / 8), 'no gap as long as half a step')
-})
-
-test('nothing stays behind after fit, evaluate, predict, an abort and an error', async (t) => {
-  const { loader, dataset, trainer, net } = ringRun()
-  const validation = new DataLoader(dataset, { batchSize: 30 })
-  const learnAndLook = async () => {
-    await trainer.fit(loader, { epochs: 3, validation })
-    await trainer.evaluate(loader)
-  }
-  await learnAndLook() // the optimizer's state is made, and what programs compute ahead
-  await synchronize()
-  const before = memory().tensors
-  await learnAndLook()
-  const controller = new AbortController()
-  const onStep = () => controller.abort(new Error('stop'))
-  await t.throwsAsync(trainer.fit(loader, { epochs: 9, onStep, signal: controller.signal }), { message: 'stop' })
-  await t.throwsAsync(
-    trainer.fit(loader, {
-      epochs: 9,
-      onStep() {
-        throw new Error('enough')
-      },
-    }),
-    { message: 'enough' },
-  )
-  net.zeroGrad()
-  await synchronize()
-  const held = memory().tensors
-  t.true(held <= before, `${before} blocks before, ${held} after`)
-})
 
 // ---- learning ---------------------------------------------------------------------------------------------------------
 

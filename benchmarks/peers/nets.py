@@ -1,4 +1,6 @@
 """The networks that benchmarks run, for PyTorch; benchmarks/nets.ts holds the same ones."""
+import sys
+
 from torch import nn
 
 
@@ -39,5 +41,5 @@ try:
     NETS["resnet34"] = (models.resnet34, (3, 224, 224), 1000)
     NETS["mobilenetv2"] = (lambda: models.mobilenet_v2(dropout=0), (3, 224, 224), 1000)
     NETS["vgg16"] = (models.vgg16, (3, 224, 224), 1000)
-except (ImportError, RuntimeError):  # absent, or made for another torch
-    pass
+except (ImportError, RuntimeError) as error:  # absent, or made for another torch
+    print(f"torchvision's networks are left out: {error}", file=sys.stderr)
