@@ -15,11 +15,13 @@ type AnyOf = optim.SGD | optim.Adam
 const cases: Record<string, (optimizer: AnyOf) => optim.LRScheduler | optim.LRScheduler[]> = {
   StepLR: (o) => new optim.StepLR(o, 3, { gamma: 0.5 }),
   MultiStepLR: (o) => new optim.MultiStepLR(o, [2, 5, 5], { gamma: 0.3 }),
+  'MultiStepLR from 0': (o) => new optim.MultiStepLR(o, [0, 0, 3], { gamma: 0.3 }),
   ExponentialLR: (o) => new optim.ExponentialLR(o, 0.9),
   LambdaLR: (o) => new optim.LambdaLR(o, (epoch) => 0.8 ** epoch),
   LinearLR: (o) => new optim.LinearLR(o),
   'LinearLR down': (o) => new optim.LinearLR(o, { startFactor: 1, endFactor: 0.1, totalIters: 4 }),
   CosineAnnealingLR: (o) => new optim.CosineAnnealingLR(o, 5, { etaMin: 0.01 }),
+  'CosineAnnealingLR of one step': (o) => new optim.CosineAnnealingLR(o, 1, { etaMin: 0.7 }),
   OneCycleLR: (o) => new optim.OneCycleLR(o, 0.4, { totalSteps: 12 }),
   'OneCycleLR linear': (o) =>
     new optim.OneCycleLR(o, [0.4, 0.1], {
@@ -31,6 +33,7 @@ const cases: Record<string, (optimizer: AnyOf) => optim.LRScheduler | optim.LRSc
     }),
   'OneCycleLR plain': (o) =>
     new optim.OneCycleLR(o, 0.4, { totalSteps: 10, cycleMomentum: false, pctStart: 0.5, finalDivFactor: 10 }),
+  'OneCycleLR without warm-up': (o) => new optim.OneCycleLR(o, 0.4, { totalSteps: 8, pctStart: 0 }),
   SequentialLR: (o) =>
     new optim.SequentialLR(
       o,
@@ -43,7 +46,17 @@ const cases: Record<string, (optimizer: AnyOf) => optim.LRScheduler | optim.LRSc
       [new optim.LinearLR(o), new optim.StepLR(o, 2, { gamma: 0.5 }), new optim.ExponentialLR(o, 0.9)],
       [3, 8],
     ),
+  'SequentialLR from MultiStepLR at 0': (o) =>
+    new optim.SequentialLR(
+      o,
+      [new optim.MultiStepLR(o, [0, 2], { gamma: 0.5 }), new optim.MultiStepLR(o, [0, 1])],
+      [3],
+    ),
   'two at once': (o) => [new optim.ExponentialLR(o, 0.9), new optim.MultiStepLR(o, [3])],
+  'MultiStepLR at 0 over SequentialLR': (o) => [
+    new optim.SequentialLR(o, [new optim.LinearLR(o), new optim.StepLR(o, 1, { gamma: 0.5 })], [2]),
+    new optim.MultiStepLR(o, [0, 4], { gamma: 3 }),
+  ],
   ReduceLROnPlateau: (o) => new optim.ReduceLROnPlateau(o, { patience: 2 }),
   'ReduceLROnPlateau max': (o) =>
     new optim.ReduceLROnPlateau(o, {
@@ -117,6 +130,23 @@ for (const [name, make] of Object.entries(cases)) {
   })
 }
 
+test('a cycle whose phases have no length stays finite, where PyTorch divides by zero', (t) => {
+  const cycles: [optim.OneCycleLROptions, number[]][] = [
+    [{ totalSteps: 10, pctStart: 0.1, annealStrategy: 'linear' }, [0.04, 1 - (1 - 4e-6) / 9]],
+    [{ totalSteps: 2, pctStart: 0.5, threePhase: true }, [0.04, 4e-6]],
+    [{ totalSteps: 2, pctStart: 1 }, [0.04, 1, 4e-6]],
+  ]
+  for (const [options, expected] of cycles) {
+    const optimizer = optimizerFor('SGD')
+    const cycle = new optim.OneCycleLR(optimizer, 1, options)
+    for (const [step, rate] of expected.entries()) {
+      if (step > 0) cycle.step()
+      t.true(Math.abs(optimizer.paramGroups[0]!.lr - rate) < 1e-12, `${optimizer.paramGroups[0]!.lr} at step ${step}`)
+      t.true(Number.isFinite(momentumOf(optimizer)))
+    }
+  }
+})
+
 test('wrong options end in typed errors', (t) => {
   const optimizer = optimizerFor('SGD')
   const wrong: (() => unknown)[] = [
@@ -127,6 +157,8 @@ test('wrong options end in typed errors', (t) => {
     () => new optim.CosineAnnealingLR(optimizer, 2.5),
     () => new optim.OneCycleLR(optimizer, 0.1, {}),
     () => new optim.OneCycleLR(optimizer, [0.1], { totalSteps: 5 }),
+    () => new optim.OneCycleLR(optimizer, 0.1, { totalSteps: 5, divFactor: 0 }),
+    () => new optim.OneCycleLR(optimizer, 0.1, { totalSteps: 5, finalDivFactor: Number.NaN }),
     () => new optim.SequentialLR(optimizer, [new optim.StepLR(optimizer, 1)], [1]),
     () => new optim.SequentialLR(optimizer, [new optim.StepLR(optimizerFor('SGD'), 1)], []),
     () => new optim.ReduceLROnPlateau(optimizer, { factor: 1 }),

@@ -11,7 +11,7 @@ export interface OneCycleLROptions {
   totalSteps?: number
   epochs?: number
   stepsPerEpoch?: number
-  /** The part of the cycle in which the rate rises. Default 0.3. */
+  /** The part of the cycle in which the rate rises; a warm-up of one step is that step at the first rate. Default 0.3. */
   pctStart?: number
   /** The form of the slopes. Default 'cos'. */
   annealStrategy?: 'cos' | 'linear'
@@ -39,6 +39,12 @@ interface Phase {
   readonly end: number
   readonly lr: readonly [from: keyof Ends['lr'], to: keyof Ends['lr']]
   readonly momentum: readonly [from: keyof Ends['momentum'], to: keyof Ends['momentum']]
+}
+
+/** How far a step is through a phase: 0 at its start, 1 at its end. A phase without length is at its start in its own step, and past its end after it. */
+function partOf(step: number, start: number, end: number): number {
+  if (end === start) return step > end ? 1 : 0
+  return (step - start) / (end - start)
 }
 
 /** Options of a group that carry a momentum. */
@@ -86,6 +92,11 @@ export class OneCycleLR extends LRScheduler {
       throw new ValueError(
         `OneCycleLR: annealStrategy is ${JSON.stringify(annealStrategy)}, expected 'cos' or 'linear'`,
       )
+    }
+    for (const [name, factor] of Object.entries({ divFactor, finalDivFactor })) {
+      if (!(finite('OneCycleLR', name, factor) > 0)) {
+        throw new ValueError(`OneCycleLR: ${name} is ${factor}, expected a positive number`)
+      }
     }
     const { length } = optimizer.paramGroups
     const maxima = perGroup('maxLr', maxLr, length)
@@ -145,7 +156,7 @@ export class OneCycleLR extends LRScheduler {
     const at = this.#phases.findIndex(({ end }, i) => this.lastEpoch <= end || i === last)
     const phase = this.#phases[at]!
     const start = this.#phases[at - 1]?.end ?? 0
-    const part = (this.lastEpoch - start) / (phase.end - start)
+    const part = partOf(this.lastEpoch, start, phase.end)
     this.write((group, _base, i) => {
       const { lr, momentum } = this.#ends[i]!
       this.#writeMomentum(group, this.#between(momentum[phase.momentum[0]], momentum[phase.momentum[1]], part))

@@ -62,7 +62,7 @@ export class StepLR extends LRScheduler {
 }
 
 /**
- * Times gamma (default 0.1) at each of the milestones.
+ * Times gamma (default 0.1) at each of the milestones; one at 0 changes the first rate, and one that stands twice counts twice.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
  * @example new optim.MultiStepLR(optimizer, [30, 80])
  */
@@ -77,6 +77,9 @@ export class MultiStepLR extends LRScheduler {
     this.begin()
   }
 
+  protected override first(lr: number): number {
+    return this.next(lr)
+  }
   protected override next(lr: number): number {
     return lr * this.gamma ** this.milestones.filter((milestone) => milestone === this.lastEpoch).length
   }

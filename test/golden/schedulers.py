@@ -40,11 +40,13 @@ golden = {
     "metrics": metrics,
     "StepLR": follow(lambda o: S.StepLR(o, 3, 0.5), 10),
     "MultiStepLR": follow(lambda o: S.MultiStepLR(o, [2, 5, 5], 0.3), 8),
+    "MultiStepLR from 0": follow(lambda o: S.MultiStepLR(o, [0, 0, 3], 0.3), 5),
     "ExponentialLR": follow(lambda o: S.ExponentialLR(o, 0.9), 6),
     "LambdaLR": follow(lambda o: S.LambdaLR(o, lambda e: 0.8**e), 6),
     "LinearLR": follow(lambda o: S.LinearLR(o), 8),
     "LinearLR down": follow(lambda o: S.LinearLR(o, 1.0, 0.1, 4), 6),
     "CosineAnnealingLR": follow(lambda o: S.CosineAnnealingLR(o, 5, 0.01), 23),
+    "CosineAnnealingLR of one step": follow(lambda o: S.CosineAnnealingLR(o, 1, 0.7), 5),
     "OneCycleLR": follow(lambda o: S.OneCycleLR(o, 0.4, total_steps=12), 12),
     "OneCycleLR linear": follow(
         lambda o: S.OneCycleLR(
@@ -56,13 +58,20 @@ golden = {
     "OneCycleLR plain": follow(
         lambda o: S.OneCycleLR(o, 0.4, total_steps=10, cycle_momentum=False, pct_start=0.5, final_div_factor=10), 9
     ),
+    "OneCycleLR without warm-up": follow(lambda o: S.OneCycleLR(o, 0.4, total_steps=8, pct_start=0.0), 8),
     "SequentialLR": follow(
         lambda o: S.SequentialLR(o, [S.LinearLR(o, 0.1, 1.0, 4), S.CosineAnnealingLR(o, 6)], [4]), 12
     ),
     "SequentialLR of three": follow(
         lambda o: S.SequentialLR(o, [S.LinearLR(o), S.StepLR(o, 2, 0.5), S.ExponentialLR(o, 0.9)], [3, 8]), 12
     ),
+    "SequentialLR from MultiStepLR at 0": follow(
+        lambda o: S.SequentialLR(o, [S.MultiStepLR(o, [0, 2], 0.5), S.MultiStepLR(o, [0, 1], 0.1)], [3]), 6
+    ),
     "two at once": follow(lambda o: [S.ExponentialLR(o, 0.9), S.MultiStepLR(o, [3], 0.1)], 6),
+    "MultiStepLR at 0 over SequentialLR": follow(
+        lambda o: [S.SequentialLR(o, [S.LinearLR(o), S.StepLR(o, 1, 0.5)], [2]), S.MultiStepLR(o, [0, 4], 3)], 6
+    ),
     "ReduceLROnPlateau": follow(lambda o: S.ReduceLROnPlateau(o, patience=2), n, use_metrics=True),
     "ReduceLROnPlateau max": follow(
         lambda o: S.ReduceLROnPlateau(
