@@ -1,6 +1,7 @@
 // Modules: what they compute beside PyTorch's, how they are walked, what they free, what their errors say.
 import test from 'ava'
 import {
+  compile,
   functional,
   manualSeed,
   memory,
@@ -74,23 +75,32 @@ const cases: Record<string, { make: () => nn.AnyModule; shapes: number[][]; call
 }
 
 for (const device of ['reference', 'cpu'] as const) {
-  for (const golden of goldenJson<Golden>('nn.json').runs) {
-    test(`${golden.name} computes what PyTorch's does on ${device}`, (t) => {
+  for (const [golden, form] of goldenJson<Golden>('nn.json').runs.flatMap((run) => [
+    [run, 'op by op'] as const,
+    [run, 'compiled'] as const,
+  ])) {
+    test(`${golden.name} computes what PyTorch's does on ${device}, ${form}`, (t) => {
       const { make, shapes, calls = 1, isEval = false } = cases[golden.name]!
       tidy(() => {
         const module = (make() as nn.Module<Tensor[]>).to(device).train(!isEval)
         for (const [i, parameter] of module.parameters().entries()) {
           noGrad(() => parameter.copy_(tensor(values(parameter.shape, i), { shape: parameter.shape })))
         }
+        const dy = tensor(values(golden.shape, 99), { shape: golden.shape, device })
+        const step = (...inputs: Tensor[]) => {
+          const y = module.forward(...inputs)
+          y.backward({ gradient: dy })
+          return y.detach()
+        }
+        const run = form === 'compiled' ? compile(step) : step
         let inputs: Tensor[] = []
         let y: Tensor | undefined
         for (let call = 0; call < calls; call++) {
           inputs = shapes.map((shape, i) =>
             tensor(values(shape, 50 + 10 * call + i), { shape, device, requiresGrad: true }),
           )
-          y = module.forward(...inputs)
+          y = run(...inputs)
         }
-        y!.backward({ gradient: tensor(values(golden.shape, 99), { shape: golden.shape, device }) })
         t.deepEqual(y!.shape, golden.shape)
         t.true(relativeError(numbers(y!), golden.y) < 1e-5)
         t.true(relativeError(numbers(inputs[0]!.grad!), golden.dx) < 1e-5)
@@ -105,6 +115,21 @@ for (const device of ['reference', 'cpu'] as const) {
     })
   }
 }
+
+test('cumulative batch norm goes on from a counter that was loaded', (t) => {
+  const norm = new nn.BatchNorm1d(2, { momentum: null })
+  norm.numBatchesTracked!.fill_(3)
+  norm.runningMean!.fill_(8)
+  compile((x: Tensor) => norm.forward(x).detach())(
+    tensor([
+      [0, 4],
+      [4, 4],
+    ]),
+  )
+  t.deepEqual(numbers(norm.runningMean!), [6.5, 7])
+  t.deepEqual(numbers(norm.runningVar!), [2.75, 0.75])
+  t.is(norm.numBatchesTracked!.itemSync(), 4)
+})
 
 test('a Sequential has a length, positions that can be read and replaced, and an iterator', (t) => {
   const net = new nn.Sequential(new nn.Linear(3, 4), new nn.ReLU(), new nn.Linear(4, 2))

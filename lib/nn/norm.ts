@@ -3,7 +3,7 @@ import { ones, zeros } from '../creation.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { batched, shapeText } from '../functional/arguments.js'
 import * as F from '../functional/norm.js'
-import type { Tensor } from '../tensor.js'
+import { noGrad, type Tensor } from '../tensor.js'
 import { Module } from './module.js'
 import { type Buffer, bufferOf, type FactoryOptions, type Parameter, parameterOf } from './parameter.js'
 
@@ -64,27 +64,41 @@ abstract class BatchNormNd extends RunningNorm {
   /** How many dimensions x may have. */
   protected abstract readonly ranks: readonly number[]
 
-  /** Counts a batch; its weight in the running statistics. Without momentum the counter is read, which blocks. */
-  #countBatch(): number {
-    if (!this.training || !this.numBatchesTracked) return this.momentum ?? 0
-    this.numBatchesTracked.copy_(this.numBatchesTracked.add(1))
-    return this.momentum ?? 1 / this.numBatchesTracked.itemSync()
-  }
-
   override forward(x: Tensor): Tensor {
     if (!this.ranks.includes(x.rank)) {
       throw new ShapeError(
         `batchNorm: x is ${shapeText(x.shape)}, expected ${this.ranks.join(' or ')} dimensions [N, C, …]`,
       )
     }
-    const momentum = this.#countBatch()
-    return F.batchNorm(x, this.runningMean, this.runningVar, {
-      weight: this.weight,
-      bias: this.bias,
-      training: this.training || !this.runningMean,
-      momentum,
-      eps: this.eps,
+    const { weight, bias, eps, runningMean, runningVar, numBatchesTracked: count } = this
+    if (this.training && count) count.copy_(count.add(1))
+    if (this.training && this.momentum === null && runningMean && runningVar && count) {
+      return this.#averaged(x, [runningMean, runningVar], count)
+    }
+    return F.batchNorm(x, runningMean, runningVar, {
+      weight,
+      bias,
+      training: this.training || !runningMean,
+      momentum: this.momentum ?? 0,
+      eps,
     })
+  }
+
+  /** Training without momentum: batch number `count` weighs 1 / count. The counter stays on the device, so that nothing is read. */
+  #averaged(x: Tensor, running: readonly [mean: Tensor, variance: Tensor], count: Tensor): Tensor {
+    const { weight, bias, eps } = this
+    const [mean, variance] = running.map(({ shape, dtype, device }) => zeros(shape, { dtype, device })) as [
+      Tensor,
+      Tensor,
+    ]
+    const y = F.batchNorm(x, mean, variance, { weight, bias, training: true, momentum: 1, eps })
+    noGrad(() => {
+      const part = count.to(mean.dtype).reciprocal()
+      const rest = part.neg().add(1)
+      running[0].copy_(running[0].mul(rest).add(mean.mul(part)))
+      running[1].copy_(running[1].mul(rest).add(variance.mul(part)))
+    })
+    return y
   }
 }
 
