@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Native } from '../types/addon.js'
 import { makeError } from './errors.js'
+import { followSeed } from './io/thread-seed.js'
 
 const require = createRequire(import.meta.url)
 
@@ -41,3 +42,4 @@ function open(): Native {
 }
 
 export const native = open()
+followSeed((seed) => native.manualSeed(seed))

@@ -228,6 +228,12 @@ test('TensorDataset: wrong shapes, wrong indices', async (t) => {
     instanceOf: ShapeError,
     message: /expected 1/,
   })
+  for (const options of [{ std: 0 }, { std: [0] }, { mean: Number.NaN }, { scale: Number.POSITIVE_INFINITY }]) {
+    t.throws(() => new TensorDataset(x, tensor([1, 2]), options), {
+      instanceOf: ValueError,
+      message: /expected .*finite/,
+    })
+  }
   const dataset = new TensorDataset(x, tensor([1, 2]))
   await t.throwsAsync(dataset.get(2), { instanceOf: RangeError, message: /index 2, expected an integer from 0 to 1/ })
 })

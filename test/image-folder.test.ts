@@ -236,6 +236,9 @@ test('ImageFolder: refuses folders without pictures and options that do not fit'
   const bad: readonly [object, RegExp][] = [
     [{ mean: [0.5, 0.5] }, /mean has 2 numbers, expected one or three/],
     [{ std: [1] }, /std has 1 numbers/],
+    [{ std: 0 }, /std is 0, expected finite numbers other than 0/],
+    [{ std: [1, 0, 1] }, /std is \[1, 0, 1\]/],
+    [{ mean: Number.NaN }, /mean is NaN/],
     [{ dtype: 'uint8', mean: 0.5 }, /mean or std with dtype 'uint8'/],
     [{ dtype: 'int32' }, /dtype 'int32', expected/],
   ]

@@ -165,7 +165,9 @@ test('transforms: wrong options and batches', (t) => {
     [() => randomCrop([3, 1.5]), /size 1\.5/],
     [() => randomCrop(3, { padding: -1 }), /padding -1/],
     [() => normalize([0, 0], [1]), /expected one number a channel in each/],
-    [() => normalize([0], [0]), /no deviation of 0/],
+    [() => normalize([0], [0]), /normalize: std is \[0\], expected finite numbers other than 0/],
+    [() => normalize([0], [1e-60]), /std is \[1e-60\], expected finite numbers other than 0/],
+    [() => normalize([Number.NaN], [1]), /mean is \[NaN\], expected finite numbers/],
   ]
   for (const [run, message] of options) t.throws(run, { instanceOf: ValueError, message })
   using x = numbered([1, 2, 3, 3])

@@ -7,9 +7,17 @@ export interface HostBatch {
   readonly y: HostArray
 }
 
-/** The samples at `indices`, fetched at once and stacked along a new first dimension. */
-export async function fetchBatch(dataset: Dataset, indices: Int32Array): Promise<HostBatch> {
-  const samples = await Promise.all(Array.from(indices, (index) => dataset.get(index)))
+/** The samples at `indices`, fetched at once and stacked along a new first dimension. `before` is called ahead of each, with its place in the batch. */
+export async function fetchBatch(
+  dataset: Dataset,
+  indices: Int32Array,
+  before: (place: number) => void = () => {},
+): Promise<HostBatch> {
+  const get = (index: number, place: number) => {
+    before(place)
+    return dataset.get(index)
+  }
+  const samples = await Promise.all(Array.from(indices, get))
   return collate(samples, indices)
 }
 

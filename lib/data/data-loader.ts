@@ -9,19 +9,31 @@ import { fetchBatch, type HostBatch } from './collate.js'
 import { type AnyDataset, isBatchDataset } from './dataset.js'
 import { ModuleDataset } from './module-dataset.js'
 import { WorkerPool } from './worker-pool.js'
+import { seedFrom } from './worker-random.js'
 
 export interface DataLoaderOptions {
   /** Examples in a batch; the last one may have fewer. Default 1. */
   batchSize?: number
   /** A new order in each epoch. Default false. */
   shuffle?: boolean
-  /** Of the order: equal seeds give equal orders on every machine. Default: the seed of `manualSeed`. */
+  /**
+   * Of the order, and of what data sets draw in workers: equal seeds give equal orders on every machine. Default: the seed of
+   * `manualSeed`.
+   */
   seed?: number
   /** Leave out a last batch that is not full. Default false. */
   dropLast?: boolean
   /** Batches made ahead in host memory. Default 2, or 2 for each worker. A dataset on the device needs none. */
   prefetch?: number
-  /** Threads that make batches; needs a `ModuleDataset`. Default 0: the samples are made on the main thread. */
+  /**
+   * Threads that make batches; needs a `ModuleDataset`. Default 0: the samples are made on the main thread.
+   *
+   * The library's random numbers and `Math.random` begin anew in each worker when it makes its data set, at a seed that follows from
+   * `seed`, the epoch and the worker's number, and again ahead of each sample, at one that follows from `seed`, the epoch and the
+   * sample's place in it. So no two samples share random numbers, each epoch has others, and what a sample draws before its first
+   * `await` is the same whatever the number of workers. (PyTorch seeds each worker alone:
+   * https://docs.pytorch.org/docs/stable/data.html#randomness-in-multi-process-data-loading.)
+   */
   workers?: number
   /** Applied to the inputs of each batch on the device, for instance to augment them: see `transforms`. */
   transform?: (x: Tensor) => Tensor
@@ -114,7 +126,8 @@ export class DataLoader implements AsyncIterable<Batch> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
-    const order = await this.#order(this.epoch++)
+    const epoch = this.epoch++
+    const order = await this.#order(epoch)
     const parts = Array.from({ length: this.length }, (_, i) =>
       order.slice(i * this.batchSize, (i + 1) * this.batchSize),
     )
@@ -124,7 +137,7 @@ export class DataLoader implements AsyncIterable<Batch> {
         yield this.#deliver(x, y, indices)
       }
     } else {
-      for await (const { indices, x, y } of this.#hostBatches(parts)) {
+      for await (const { indices, x, y } of this.#hostBatches(parts, epoch)) {
         yield this.#deliver(upload(x, this.device), upload(y, this.device), indices)
       }
     }
@@ -144,18 +157,23 @@ export class DataLoader implements AsyncIterable<Batch> {
     }
   }
 
-  async *#hostBatches(parts: readonly Int32Array[]): AsyncGenerator<HostBatch & { indices: Int32Array }> {
+  async *#hostBatches(
+    parts: readonly Int32Array[],
+    epoch: number,
+  ): AsyncGenerator<HostBatch & { indices: Int32Array }> {
     const { dataset } = this
     if (isBatchDataset(dataset)) return
     const pool =
-      this.workers > 0 && dataset instanceof ModuleDataset ? new WorkerPool(dataset.source, this.workers) : undefined
+      this.workers > 0 && dataset instanceof ModuleDataset
+        ? new WorkerPool(dataset.source, this.workers, seedFrom(this.seed, epoch))
+        : undefined
     try {
       const ahead: Promise<HostBatch>[] = []
       let asked = 0
       const ask = (until: number) => {
         for (; asked < Math.min(until, parts.length); asked++) {
           const indices = parts[asked]!
-          const batch = pool ? pool.fetch(indices) : fetchBatch(dataset, indices)
+          const batch = pool ? pool.fetch({ indices, first: asked * this.batchSize }) : fetchBatch(dataset, indices)
           batch.catch(() => {}) // it is reported when its turn comes
           ahead.push(batch)
         }

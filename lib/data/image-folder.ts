@@ -8,6 +8,7 @@ import type { Tensor } from '../tensor.js'
 import { checkIndex, type Dataset, type Sample } from './dataset.js'
 import { checkImageOptions, type ImageOptions, readImage } from './image.js'
 import type { DatasetSource } from './module-dataset.js'
+import { checkNormalisation, type PerChannel } from './normalisation.js'
 import type { TensorDataset } from './tensor-dataset.js'
 
 const extensions = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff'])
@@ -20,9 +21,9 @@ export interface ImageFolderOptions extends ImageOptions {
   /** What samples hold: `float32`, normalised, or `uint8`, the bytes (a quarter of the memory). Default `float32`. */
   dtype?: 'float32' | 'uint8'
   /** Subtracted from the pixels as numbers from 0 to 1: one number, or one a channel. Default 0. */
-  mean?: number | readonly number[]
+  mean?: PerChannel
   /** Divides what is left: one number, or one a channel. Default 1. */
-  std?: number | readonly number[]
+  std?: PerChannel
 }
 
 export interface LoadImagesOptions {
@@ -57,6 +58,7 @@ export class ImageFolder implements Dataset {
     this.files = files.flat()
     this.labels = Int32Array.from(files.flatMap((names, label) => names.map(() => label)))
     this.#options = options
+    checkNormalisation('ImageFolder', options.mean ?? 0, options.std ?? 1)
     const [mean, std] = [perChannel('mean', options.mean ?? 0), perChannel('std', options.std ?? 1)]
     this.#values = mean.map((value, c) =>
       Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - value) / std[c]!),
@@ -66,7 +68,7 @@ export class ImageFolder implements Dataset {
   /**
    * Lists the pictures; none is opened yet.
    * @throws FormatError if the folder has no class folders, or one of them has no pictures.
-   * @throws ValueError for sizes that are not positive integers, or a mean or std that is not one number or three.
+   * @throws ValueError for sizes that are not positive integers, a mean or std that is not one finite number or three, or a std of 0.
    */
   static async create(options: ImageFolderOptions): Promise<ImageFolder> {
     const { root, dtype = 'float32', mean, std } = options
@@ -157,7 +159,7 @@ async function picturesIn(folder: string): Promise<string[]> {
   return pictures.sort().map((name) => path.join(folder, name))
 }
 
-function perChannel(name: string, values: number | readonly number[]): readonly number[] {
+function perChannel(name: string, values: PerChannel): readonly number[] {
   const each = typeof values === 'number' ? [values, values, values] : values
   if (each.length !== 3) throw new ValueError(`ImageFolder: ${name} has ${each.length} numbers, expected one or three`)
   return each

@@ -13,7 +13,8 @@ export interface DatasetSource {
 }
 
 /**
- * The dataset of a module, for a `DataLoader` with workers: each worker makes one of its own.
+ * The dataset of a module, for a `DataLoader` with workers: each worker makes one of its own. What must be the same in all of them follows
+ * from `options`, not from chance: random numbers differ from worker to worker (see `DataLoaderOptions.workers`).
  * @throws DataError if the module has no such class, or what it makes has no `length` and `get`.
  * @example
  * const cats = await ModuleDataset.open({ module: new URL('./cats.js', import.meta.url), options: { root: 'photos' } })

@@ -1,19 +1,20 @@
 // A dataset that lies on the device: a batch is a few ops there, so nothing is decoded or copied per step.
-import { ShapeError } from '../errors.js'
+import { ShapeError, ValueError } from '../errors.js'
 import { type HostArray, typedView } from '../io/host-array.js'
 import { upload } from '../io/upload.js'
 import { native } from '../native.js'
 import type { Tensor } from '../tensor.js'
 import { keep, tidy } from '../tidy.js'
 import { type BatchDataset, checkIndex, type Dataset, type Sample } from './dataset.js'
+import { checkNormalisation, type PerChannel } from './normalisation.js'
 
 export interface TensorDatasetOptions {
   /** Multiplies the input after its conversion to float32; 1/255 for bytes. Default 1. */
   scale?: number
   /** Subtracted from the scaled input: one number, or one for each channel (dimension 1 of a batch). Default 0. */
-  mean?: number | readonly number[]
+  mean?: PerChannel
   /** Divides what is left: one number, or one for each channel. Default 1. */
-  std?: number | readonly number[]
+  std?: PerChannel
   /** Applied to each batch of inputs on the device, for instance to augment it. */
   transform?: (x: Tensor) => Tensor
 }
@@ -23,7 +24,8 @@ export interface TensorDatasetOptions {
  * (https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset).
  * A batch is x = (float32(inputs[indices]) · scale − mean) / std and y = targets[indices], both made by ops on the
  * device. The dataset keeps both tensors until `dispose()`.
- * @throws ShapeError if the first dimensions differ, or mean or std have not one number for each channel.
+ * @throws ShapeError if the first dimensions differ, or mean or std have not one number for each channel; ValueError for numbers that
+ * are not finite, or a deviation of 0.
  * @example const dataset = new TensorDataset(images, labels, { scale: 1 / 255, mean: 0.286, std: 0.353 })
  */
 export class TensorDataset implements Dataset, BatchDataset {
@@ -40,10 +42,12 @@ export class TensorDataset implements Dataset, BatchDataset {
       const came = `inputs [${inputs.shape.join(', ')}] and targets [${targets.shape.join(', ')}]`
       throw new ShapeError(`TensorDataset: ${came}, expected one first dimension`)
     }
+    const { scale = 1, mean = 0, std = 1, transform } = options
+    checkNormalisation('TensorDataset', mean, std)
+    if (!Number.isFinite(scale)) throw new ValueError(`TensorDataset: scale is ${scale}, expected a finite number`)
     this.length = length
     this.inputs = keep(inputs)
     this.targets = keep(targets)
-    const { scale = 1, mean = 0, std = 1, transform } = options
     // (x · scale − mean) / std = x · factor + offset, so that a batch takes two ops.
     if (typeof mean === 'number' && typeof std === 'number') {
       this.#factor = scale / std
@@ -104,7 +108,7 @@ async function one(batch: Tensor): Promise<HostArray> {
   return { dtype, shape: batch.shape.slice(1), data }
 }
 
-function perChannel(name: string, values: number | readonly number[], channels: number): readonly number[] {
+function perChannel(name: string, values: PerChannel, channels: number): readonly number[] {
   if (typeof values === 'number') return Array.from({ length: channels }, () => values)
   if (values.length !== channels) {
     throw new ShapeError(`TensorDataset: ${name} has ${values.length} numbers, expected ${channels}, one a channel`)

@@ -5,6 +5,7 @@ import { flip as flipped, gather, pad, where } from '../functional/index.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
+import { checkNormalisation } from './normalisation.js'
 
 /**
  * Makes a batch [N, C, H, W] of another; it leaves its argument as it is.
@@ -42,14 +43,14 @@ export function toFloat(): Transform {
 /**
  * (x − mean) / std, with one number for each channel
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html).
- * @throws ValueError if the lists differ in length or a deviation is 0; ShapeError, with a batch, if it has other channels.
+ * @throws ValueError if the lists differ in length, a number is not finite or a deviation is 0; ShapeError, with a batch, if it has other channels.
  * @example const normalise = transforms.normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) // ImageNet's
  */
 export function normalize(mean: readonly number[], std: readonly number[]): Transform {
-  if (mean.length !== std.length || std.includes(0)) {
-    const came = `mean [${mean.join(', ')}] and std [${std.join(', ')}]`
-    throw new ValueError(`normalize: ${came}, expected one number a channel in each and no deviation of 0`)
+  if (!Array.isArray(mean) || !Array.isArray(std) || mean.length !== std.length) {
+    throw new ValueError(`normalize: mean is [${mean}] and std is [${std}], expected one number a channel in each`)
   }
+  checkNormalisation('normalize', mean, std)
   return (x) => {
     const [, channels] = batchShape('normalize', x)
     if (channels !== mean.length) {

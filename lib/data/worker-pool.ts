@@ -4,10 +4,25 @@ import { DataError } from '../errors.js'
 import type { HostBatch } from './collate.js'
 import type { DatasetSource } from './module-dataset.js'
 
+/** What a worker is made with. */
+export interface WorkerSettings {
+  readonly source: DatasetSource
+  /** Of the epoch's random numbers. */
+  readonly seed: number
+  /** Which of the workers it is, from 0. */
+  readonly worker: number
+}
+
+/** The examples of a batch, of which the first is number `first` of the epoch. */
+export interface WorkerRequest {
+  readonly indices: Int32Array
+  readonly first: number
+}
+
 export type WorkerReply = { batch: HostBatch } | { error: unknown }
 
 interface Task {
-  readonly indices: Int32Array
+  readonly request: WorkerRequest
   readonly resolve: (batch: HostBatch) => void
   readonly reject: (error: unknown) => void
 }
@@ -20,9 +35,9 @@ export class WorkerPool {
   readonly #running = new Map<Worker, Task>()
   #failure: { error: unknown } | undefined
 
-  constructor(source: DatasetSource, size: number) {
-    const workerData: DatasetSource = { ...source, module: String(source.module) }
+  constructor(source: DatasetSource, size: number, seed: number) {
     for (let i = 0; i < size; i++) {
+      const workerData: WorkerSettings = { source: { ...source, module: String(source.module) }, seed, worker: i }
       const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData })
       worker.on('message', (reply: WorkerReply) => this.#onReply(worker, reply))
       worker.on('error', (error) => this.#fail(asDataError(error)))
@@ -32,10 +47,10 @@ export class WorkerPool {
     }
   }
 
-  fetch(indices: Int32Array): Promise<HostBatch> {
+  fetch(request: WorkerRequest): Promise<HostBatch> {
     return new Promise((resolve, reject) => {
       if (this.#failure) return reject(this.#failure.error)
-      this.#waiting.push({ indices, resolve, reject })
+      this.#waiting.push({ request, resolve, reject })
       this.#dispatch()
     })
   }
@@ -51,7 +66,7 @@ export class WorkerPool {
       const worker = this.#idle.shift()!
       const task = this.#waiting.shift()!
       this.#running.set(worker, task)
-      worker.postMessage(task.indices)
+      worker.postMessage(task.request)
     }
   }
 
