@@ -143,19 +143,27 @@ test.serial('a training step leaves parameters, gradients and optimizer state, a
   }
 })
 
-test.serial('a long chain of recorded ops is freed without a deep stack', async (t) => {
-  const before = await settled('reference')
-  const x = ones([1], { device: 'reference' }).requiresGrad_()
-  let y = tidy(() => x.mul(1))
-  for (let i = 0; i < 100_000; i++) {
-    const next: Tensor = y.mul(1)
+const links: Record<string, (y: Tensor) => Tensor> = {
+  'read once': (y) => y.mul(1),
+  'read and saved twice': (y) => y.mul(y),
+  'read through a view': (y) => tidy(() => y.mul(y.reshape([1]))),
+}
+
+for (const [name, link] of Object.entries(links)) {
+  test.serial(`a long chain of recorded ops is freed without a deep stack: each ${name}`, async (t) => {
+    const before = await settled('reference')
+    const x = ones([1], { device: 'reference' }).requiresGrad_()
+    let y = tidy(() => x.mul(1))
+    for (let i = 0; i < 100_000; i++) {
+      const next = link(y)
+      y.dispose()
+      y = next
+    }
     y.dispose()
-    y = next
-  }
-  y.dispose()
-  x.dispose()
-  t.deepEqual(await settled('reference'), before)
-})
+    x.dispose()
+    t.deepEqual(await settled('reference'), before)
+  })
+}
 
 test.serial('the peak is the highest live figure, and can start anew', async (t) => {
   for (const device of names) {
