@@ -2,20 +2,29 @@
 import { inspect } from 'node:util'
 import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 import type { Handle } from '../types/native.js'
-import { DisposedError, GradientError, ValueError } from './errors.js'
+import { DeviceError, DisposedError, GradientError, ValueError } from './errors.js'
 import * as F from './functional/index.js'
 import { native } from './native.js'
 import { TensorOps } from './tensor-ops.js'
 
 export type { Dim, Operand, ReduceOptions } from './tensor-ops.js'
 
-import { enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
+import { disposedHow, enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
 
 /** A tensor as nested arrays; a scalar is a plain number. */
 export type NestedArray = number | boolean | readonly NestedArray[]
 
 // The safety net for tensors that nobody disposed of.
-const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle))
+const collected = new FinalizationRegistry<Handle>((handle) => {
+  try {
+    native.dispose(handle)
+  } catch {
+    // A number that was no handle: whoever used it was told, and nobody could catch an error here.
+  }
+})
+
+/** What structuredClone and postMessage meet first in a tensor: they refuse symbols, and quote this one in their error. */
+const belongsToThread = Symbol('a tensor belongs to its thread: send the values that `await tensor.data()` gives')
 
 /**
  * A multidimensional array on a device. Ops are queued and return at once; `await t.data()` waits for the values.
@@ -25,26 +34,32 @@ const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(ha
  */
 export class Tensor extends TensorOps {
   #handle: Handle
+  /** How it was disposed of, if it was. */
+  #disposed: string | undefined
   #shape: readonly number[] | undefined
   #dtype: DType | undefined
   #device: DeviceName | undefined
   readonly [scoped] = true
+  protected readonly thread: symbol = belongsToThread
 
   /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
   constructor(handle: Handle) {
     super()
-    this.#handle = handle
+    this.#handle = checkedHandle('Tensor', handle)
     if (!enterScope(this)) collected.register(this, handle, this)
   }
 
   /** The number by which native code knows the tensor. Throws DisposedError after `dispose()`. */
   get handle(): Handle {
-    if (this.#handle === 0) throw new DisposedError('this tensor was disposed')
+    if (this.#disposed !== undefined) {
+      const text = native.disposedText(this.#handle)
+      throw new DisposedError(`this tensor${text && `, ${text},`} was disposed: it was freed ${this.#disposed}`)
+    }
     return this.#handle
   }
 
   get isDisposed(): boolean {
-    return this.#handle === 0
+    return this.#disposed !== undefined
   }
 
   /** Sizes, in PyTorch's order: N, C, then spatial dimensions. */
@@ -71,15 +86,17 @@ export class Tensor extends TensorOps {
 
   /** Frees the memory now. Disposing of a tensor twice does nothing; using it afterwards throws DisposedError. */
   dispose(): void {
-    if (this.#handle === 0) return
-    const handle = this.#handle
-    this.#handle = 0
-    leaveScopes(this)
-    collected.unregister(this)
-    native.dispose(handle)
+    this.#free(disposedHow())
   }
   [Symbol.dispose](): void {
-    this.dispose()
+    this.#free('at the end of the block that had it with `using`')
+  }
+  #free(how: string): void {
+    if (this.#disposed !== undefined) return
+    this.#disposed = how
+    leaveScopes(this)
+    collected.unregister(this)
+    native.dispose(this.#handle)
   }
 
   // ---- values ----------------------------------------------------------------------------------------------------
@@ -191,12 +208,16 @@ export class Tensor extends TensorOps {
   to(target: DType | DeviceName): Tensor {
     if (dtypes.has(target))
       return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
+    if (typeof target !== 'string' || !/^(auto|cpu|reference|cuda(:.*)?)$/.test(target)) {
+      const expected = `an element type (${[...dtypes].join(', ')}) or a device (cpu, cuda:0, …)`
+      throw new DeviceError(`to: the target is ${inspect(target)}, expected ${expected}`)
+    }
     return wrap(native.toDevice(this.handle, target))
   }
   /** For the package itself: takes over another handle (freeing its own), so that all who hold this object see that tensor. */
   become_(handle: Handle): this {
     const before = this.handle
-    this.#handle = handle
+    this.#handle = checkedHandle('become_', handle)
     this.#shape = undefined
     this.#dtype = undefined
     this.#device = undefined
@@ -239,6 +260,13 @@ const dtypes: ReadonlySet<string> = new Set<DType>([
   'uint8',
   'bool',
 ])
+
+function checkedHandle(of: string, handle: Handle): Handle {
+  if (typeof handle === 'number' && handle > 0) return handle
+  throw new ValueError(
+    `${of}: the handle is ${inspect(handle)}, expected one of native code; tensor() and zeros() make tensors`,
+  )
+}
 
 /** The tensor of a handle that native code returned. */
 export function wrap(handle: Handle): Tensor {

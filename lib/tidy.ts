@@ -88,9 +88,18 @@ export function tidy<Result>(fn: () => Result): Result {
     eachTensor(result, (tensor) => {
       if (scope.tensors.delete(tensor)) adopt(tensor)
     })
+    disposer = 'at the end of the tidy() scope or module call that made it; return it from there, or keep() it'
     for (const tensor of scope.tensors) tensor.dispose()
+    disposer = undefined
   }
   return result
+}
+
+// What is freeing tensors now, for the error of whoever uses one afterwards.
+let disposer: string | undefined
+/** How a tensor that is disposed of now is freed, as the end of a sentence. */
+export function disposedHow(): string {
+  return disposer ?? 'by dispose()'
 }
 
 // Set by tensor.ts: what leaves the last scope is watched by the garbage collector instead.

@@ -194,7 +194,7 @@ test.serial(
       setMemoryLimit(0, device)
       full([1 << 22], 1, { device }).dispose()
       trimMemory(device)
-      t.is(memory(device).reserved, before.reserved)
+      t.true(memory(device).reserved <= before.reserved)
     }
   },
 )

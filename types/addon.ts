@@ -43,6 +43,8 @@ export interface Native {
   device(tensor: Handle): string
   dispose(tensor: Handle): void
   isAlive(tensor: Handle): boolean
+  /** Type and shape of the tensor that had this handle until lately; '' where that is forgotten. */
+  disposedText(handle: Handle): string
   alias(tensor: Handle): Handle
   detach(tensor: Handle): Handle
   toDevice(tensor: Handle, device: string): Handle

@@ -6,16 +6,17 @@
 
 namespace cnn {
 
+// A double holds 53 bits: 24 for the slot, 8 for the environment, 21 for the generation.
 namespace {
-constexpr double generationStep = 16777216;  // 2^24 slots; 2^29 generations fit into a double beside them
-constexpr std::uint32_t lastGeneration = (1u << 29) - 1;
+constexpr double slots = 16777216, slotsAndEnvironments = 4294967296;
+constexpr std::uint32_t lastGeneration = (1u << 21) - 1;
 }  // namespace
 
 double Handles::add(Tensor tensor) {
   if (!tensor) return 0;
   std::uint32_t slot;
   if (free_.empty()) {
-    if (static_cast<double>(slots_.size()) >= generationStep) fail(ErrorKind::outOfMemory, "more than 16777216 tensors are alive, dispose of some");
+    if (static_cast<double>(slots_.size()) >= slots) fail(ErrorKind::outOfMemory, "more than 16777216 tensors are alive, dispose of some");
     slot = static_cast<std::uint32_t>(slots_.size());
     slots_.emplace_back();
   } else {
@@ -25,18 +26,31 @@ double Handles::add(Tensor tensor) {
   tensor->handles++;
   slots_[slot].tensor = std::move(tensor);
   alive_++;
-  return slots_[slot].generation * generationStep + slot;
+  return slots_[slot].generation * slotsAndEnvironments + environment_ * slots + slot;
+}
+
+Handles::Parts Handles::split(double handle) const {
+  auto failNone = [&] { fail(ErrorKind::value, "a tensor was expected, but ", handle, " is no handle of one"); };
+  if (!(handle >= slotsAndEnvironments) || handle > 9007199254740991.0 || std::floor(handle) != handle) failNone();
+  auto slot = static_cast<std::uint32_t>(std::fmod(handle, slots));
+  auto environment = static_cast<std::uint32_t>(std::fmod(handle, slotsAndEnvironments) / slots);
+  auto generation = static_cast<std::uint32_t>(handle / slotsAndEnvironments);
+  if (environment != environment_) {
+    fail(ErrorKind::value, "this tensor belongs to another thread, expected one of this thread; send its values, await tensor.data(), instead");
+  }
+  if (slot >= slots_.size() || generation > slots_[slot].generation) failNone();
+  return {slot, generation};
 }
 
 const Handles::Slot* Handles::find(double handle) const {
-  if (!(handle >= generationStep) || handle > 9007199254740991.0 || std::floor(handle) != handle) {
-    fail(ErrorKind::value, "a tensor was expected, but ", handle, " is no handle of one");
-  }
-  auto slot = static_cast<std::size_t>(std::fmod(handle, generationStep));
-  auto generation = static_cast<std::uint32_t>(handle / generationStep);
-  if (slot >= slots_.size() || generation > slots_[slot].generation) fail(ErrorKind::value, "a tensor was expected, but ", handle, " is no handle of one");
+  const auto [slot, generation] = split(handle);
   const Slot& found = slots_[slot];
   return found.generation == generation && found.tensor ? &found : nullptr;
+}
+
+TensorDesc Handles::lastDesc(double handle) const {
+  const auto [slot, generation] = split(handle);
+  return slots_[slot].generation == generation + 1 ? slots_[slot].last : TensorDesc();
 }
 
 const Tensor& Handles::get(double handle) const {
@@ -49,10 +63,11 @@ bool Handles::isAlive(double handle) const { return find(handle) != nullptr; }
 
 void Handles::remove(double handle) {
   if (!find(handle)) return;
-  auto index = static_cast<std::uint32_t>(std::fmod(handle, generationStep));
+  const std::uint32_t index = split(handle).slot;
   Slot& slot = slots_[index];
   Tensor last = std::move(slot.tensor);
   slot.tensor = {};
+  slot.last = last.desc();
   // Nobody can ask for its gradient any more; one made with createGraph holds this very tensor, a circle that must not stay.
   if (--last->handles == 0) last->grad.reset();
   alive_--;

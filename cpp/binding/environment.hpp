@@ -11,14 +11,18 @@
 
 namespace cnn {
 
-/// Tensors by number. A number names a slot and its generation, so one that was disposed is recognised ever after.
+/// Tensors by number. A number names a slot and its generation, so one that was disposed is recognised ever after, and the environment,
+/// so that a number which came from another thread names no tensor here.
 class Handles {
  public:
+  explicit Handles(std::uint32_t environment) : environment_(environment % environments) {}
   /// 0 for no tensor.
   double add(Tensor tensor);
   /// Throws DisposedError (or ValueError where it never was a handle).
   const Tensor& get(double handle) const;
   bool isAlive(double handle) const;
+  /// What the tensor was that had this number until lately: the last one of its slot. Undefined where another was there since.
+  TensorDesc lastDesc(double handle) const;
   void remove(double handle);
   void clear();
   std::size_t size() const { return alive_; }
@@ -27,8 +31,15 @@ class Handles {
   struct Slot {
     Tensor tensor;
     std::uint32_t generation = 1;
+    TensorDesc last;  // of the tensor before
   };
+  struct Parts {
+    std::uint32_t slot, generation;
+  };
+  static constexpr std::uint32_t environments = 256;
+  Parts split(double handle) const;
   const Slot* find(double handle) const;
+  std::uint32_t environment_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
   std::size_t alive_ = 0;
@@ -51,7 +62,7 @@ class Environment {
   static Environment& of(napi_env env);
 
   Session session;
-  Handles handles;
+  Handles handles{nextEnvironmentNumber()};
   /// While a function is recorded.
   std::unique_ptr<graph::Recorder> recorder;
   std::unordered_map<Index, std::shared_ptr<graph::Program>> programs;

@@ -72,6 +72,14 @@ napi_value isAlive(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return toJs(env, Environment::of(env).handles.isAlive(readNumber(env, Arguments<1>(env, info)[0], {"tensor", "handle"}))); });
 }
 
+// disposedText(handle) → type and shape of the tensor that had this handle until lately
+napi_value disposedText(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    TensorDesc desc = Environment::of(env).handles.lastDesc(readNumber(env, Arguments<1>(env, info)[0], {"tensor", "handle"}));
+    return toJs(env, std::string_view(desc.defined ? toString(TensorDesc(desc.dtype, desc.shape)) : std::string()));
+  });
+}
+
 // alias(handle) → a second handle of the same tensor; detach(handle) → the same memory outside the gradient graph.
 napi_value alias(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]))); });
@@ -155,6 +163,7 @@ void exportTensors(Napi::Env env, Napi::Object exports) {
   define(env, exports, "device", deviceOf);
   define(env, exports, "dispose", dispose);
   define(env, exports, "isAlive", isAlive);
+  define(env, exports, "disposedText", disposedText);
   define(env, exports, "alias", alias);
   define(env, exports, "detach", detach);
   define(env, exports, "toDevice", toDeviceNamed);

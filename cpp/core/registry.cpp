@@ -50,6 +50,7 @@ struct Registry {
   std::mutex mutex;
   std::unordered_map<std::string, std::weak_ptr<Device>> open;
   int threads = 0;
+  std::uint32_t environments = 0;
   std::optional<Switches> switches;
 
   const Switches& currentSwitches() {
@@ -156,6 +157,11 @@ void setThreads(int threads) {
 int getThreads() {
   std::lock_guard lock(registry().mutex);
   return registry().threads;
+}
+
+std::uint32_t nextEnvironmentNumber() {
+  std::lock_guard lock(registry().mutex);
+  return registry().environments++;
 }
 
 }  // namespace cnn

@@ -17,5 +17,7 @@ Switches getSwitches();
 /// Threads that the cpu device computes with (0: as many as there are cores); read when the device opens.
 void setThreads(int threads);
 int getThreads();
+/// Counts Node environments: tensors of one thread are told from those of another by it.
+std::uint32_t nextEnvironmentNumber();
 
 }  // namespace cnn
