@@ -22,6 +22,8 @@ export interface Measured {
   readonly names: readonly string[]
   /** float32 [1 + metrics] */
   readonly values: Tensor
+  /** Of the gradients, where somebody watches it: a scalar. */
+  readonly norm?: Tensor | undefined
 }
 
 /** To be called inside `tidy` and `noGrad`. */

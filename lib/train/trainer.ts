@@ -11,6 +11,7 @@ import { noGrad, type Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { eachBatch } from './batches.js'
 import { type LoopState, loadCheckpoint, saveCheckpoint } from './checkpoint.js'
+import { whereItBegan } from './divergence.js'
 import { InFlight } from './in-flight.js'
 import { type Measured, measure, RunningScores } from './scores.js'
 import type { BatchSource, EpochRecord, Metric, Scores, StepInfo, TrainerCallback, TrainingBatch } from './types.js'
@@ -38,6 +39,12 @@ export interface TrainerOptions<Output = Tensor> {
   callbacks?: readonly TrainerCallback[]
   /** Steps that may be queued and unread. Default 3. */
   stepsInFlight?: number
+  /**
+   * Whether `fit` ends at the first loss or gradient that is NaN or infinite, with a ValueError that says at which step and in which layer it
+   * began. The parameters are then as they were before that step. Steps wait for each other, which costs some speed. (Under `autocast: 'float16'`
+   * the scaler deals with infinite gradients, and only the loss is watched.) Default false: such a training goes on, and its history shows it.
+   */
+  stopAtNaN?: boolean
   /**
    * Whether each step, evaluation and prediction is compiled: recorded for each new shape of a batch, then run in one call. False where
    * the network, the loss or a metric decides by values, or by anything else that changes from step to step. Options of `compile` are taken, too. Default true.
@@ -91,6 +98,9 @@ export class Trainer<Output = Tensor> {
   #best: { epoch: number; value: number } | undefined
   /** What happens on the device, each compiled unless the caller does not want it. */
   readonly #train: (x: Tensor, target: Tensor) => Measured
+  readonly #loss: (x: Tensor, target: Tensor) => Tensor
+  /** The optimizer's step, where it waits for the loss; undefined where it is a part of `#train`. */
+  readonly #update: (() => void) | undefined
   readonly #evaluate: (x: Tensor, target: Tensor) => Measured
   readonly #forward: (x: Tensor) => Output
 
@@ -108,6 +118,7 @@ export class Trainer<Output = Tensor> {
     this.#callbacks = callbacks
     this.#stepsInFlight = stepsInFlight
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true, autocast: half = null } = options
+    const { stopAtNaN = false } = options
     if (half !== null && half !== 'bfloat16' && half !== 'float16') {
       throw new DTypeError(`Trainer: autocast is ${String(half)}, expected bfloat16 or float16`)
     }
@@ -120,12 +131,17 @@ export class Trainer<Output = Tensor> {
         const output = this.net.forward(x)
         return { output, loss: lossOf(output, target) }
       })
+    this.#loss = (x, target) => forward(x, target).loss
     const measured = (loss: Tensor, output: Output, target: Tensor) =>
       noGrad(() => mixed(() => measure(loss, output, target, metrics)))
     const compiled = <Args extends readonly unknown[], Result>(
       fn: (...args: Args) => Result,
     ): ((...args: Args) => Result) =>
       isCompiled ? compile(fn, isCompiled === true ? {} : isCompiled) : (...args) => tidy(() => fn(...args))
+    const step = () => {
+      this.optimizer.step()
+      this.optimizer.zeroGrad()
+    }
     this.#train = compiled((x: Tensor, target: Tensor) => {
       const { output, loss } = forward(x, target)
       if (scaler) {
@@ -134,11 +150,13 @@ export class Trainer<Output = Tensor> {
         return measured(loss, output, target)
       }
       loss.backward()
-      if (maxNorm !== undefined) clipGradNorm(this.net.parameters(), maxNorm)
-      this.optimizer.step()
-      this.optimizer.zeroGrad()
+      const norm =
+        maxNorm !== undefined || stopAtNaN ? clipGradNorm(this.net.parameters(), maxNorm ?? Infinity) : undefined
+      if (stopAtNaN) return { ...measured(loss, output, target), norm }
+      step()
       return measured(loss, output, target)
     })
+    this.#update = stopAtNaN ? compiled(step) : undefined
     this.#evaluate = compiled((x: Tensor, target: Tensor) => {
       const { output, loss } = forward(x, target)
       return measured(loss, output, target)
@@ -289,9 +307,26 @@ export class Trainer<Output = Tensor> {
 
   async #trainStep({ x, y }: TrainingBatch): Promise<Measured> {
     const measured = tidy(() => this.#train(this.#moved(x), this.#moved(y)))
+    if (this.#options.stopAtNaN) await this.#stopAtNaN(measured, { x, y })
     if (this.#scaler) await this.#scaledStep(this.#scaler)
+    else this.#update?.()
     if (this.#options.schedulerInterval === 'step') this.scheduler?.step()
     return measured
+  }
+
+  /** @throws ValueError where the loss or the norm of the gradients is not finite. */
+  async #stopAtNaN({ values, norm }: Measured, batch: TrainingBatch): Promise<void> {
+    const [[loss], norms] = await Promise.all([values.data(), norm?.data()])
+    norm?.dispose()
+    const [what, value] = Number.isFinite(loss) ? ['the norm of the gradients', norms?.[0] ?? 0] : ['the loss', loss]
+    if (Number.isFinite(value)) return
+    values.dispose()
+    const moved = { x: this.#moved(batch.x), y: this.#moved(batch.y) }
+    const cause = await whereItBegan(this.net, moved, this.#loss)
+    if (moved.x !== batch.x) moved.x.dispose()
+    if (moved.y !== batch.y) moved.y.dispose()
+    this.optimizer.zeroGrad()
+    throw new ValueError(`Trainer.fit: ${what} is ${value} at step ${this.#step + 1}, epoch ${this.#epoch}; ${cause}`)
   }
 
   /** Unscales, clips and steps where the gradients are finite. */
