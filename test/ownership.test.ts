@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import test from 'ava'
-import { DisposedError, nn, ones, Tensor, tensor, tidy, ValueError } from '../lib/index.js'
+import { DeviceError, DisposedError, nn, ones, Tensor, tensor, tidy, ValueError } from '../lib/index.js'
 
 test('a tensor, and what holds one, is refused by structuredClone and postMessage', (t) => {
   const x = tensor([1, 2])
@@ -40,6 +40,14 @@ test('the handle of another thread names no tensor here', async (t) => {
   await worker.terminate()
   for (const reply of replies.slice(0, 2)) t.regex(reply, /^ValueError: this tensor belongs to another thread/)
   t.is(replies[2], '9')
+})
+
+test('an op on tensors of two devices names itself as it was called', (t) => {
+  const [a, b] = [ones([2], { device: 'cpu' }), ones([2], { device: 'reference' })]
+  const message = (name: string) => new RegExp(`^${name}: its inputs are on different devices \\(cpu and reference\\)`)
+  t.throws(() => a.add(b), { instanceOf: DeviceError, message: message('add') })
+  t.throws(() => a.pow(b), { instanceOf: DeviceError, message: message('pow') })
+  t.throws(() => a.reshape([1, 2]).matmul(b.reshape([2, 1])), { instanceOf: DeviceError, message: message('matmul') })
 })
 
 test('a number that is no handle makes no tensor', (t) => {

@@ -54,7 +54,7 @@ DevicePtr commonDevice(const Op& op, std::span<const Tensor> inputs, const Devic
   for (const Tensor& tensor : inputs) {
     if (!tensor) continue;
     if (found && tensor.device() != device) {
-      fail(ErrorKind::device, nameOf(op), ": its inputs are on different devices (", device->name(), " and ", tensor.device()->name(),
+      fail(ErrorKind::device, calledName(op), ": its inputs are on different devices (", device->name(), " and ", tensor.device()->name(),
            "), expected one; move them with to()");
     }
     device = tensor.device();

@@ -57,6 +57,14 @@ Dims outputSizes(check::Name op, const AnyConv& conv, const Dims& kernel, const 
   return sizes;
 }
 
+// Where the last dimension of x has the channels that the weight wants: a word for who gives channels last, as TensorFlow does.
+std::string channelsLastHint(const TensorDesc& x, Index channels) {
+  if (x.shape[x.rank() - 1] != channels) return {};
+  Dims order{0, x.rank() - 1};
+  for (int axis = 1; axis < x.rank() - 1; axis++) order.push(axis);
+  return text("; if x has its channels last, turn it by permute(", order, ")");
+}
+
 }  // namespace
 
 Descs infer(const Conv& conv, Inputs inputs) {
@@ -67,7 +75,7 @@ Descs infer(const Conv& conv, Inputs inputs) {
   checkWeight(op, x, weight, conv.groups);
   if (weight.shape[1] > x.shape[1] || weight.shape[1] * conv.groups != x.shape[1]) {
     fail(ErrorKind::shape, op, ": x is ", toString(x), " with ", x.shape[1], " channels, but weight ", toString(weight), " with groups=",
-         conv.groups, " expects ", weight.shape[1] * conv.groups);
+         conv.groups, " expects ", weight.shape[1] * conv.groups, channelsLastHint(x, weight.shape[1] * conv.groups));
   }
   checkBias(op, bias, x, weight.shape[0], "one number a filter of weight");
   const Dims sizes = outputSizes(op, conv, weight.shape.slice(2), x.shape.slice(2), "x");
@@ -82,7 +90,7 @@ Descs infer(const ConvBackwardData& conv, Inputs inputs) {
   checkWeight(op, dy, weight, conv.groups);
   if (weight.shape[0] != dy.shape[1]) {
     fail(ErrorKind::shape, op, ": x is ", toString(dy), " with ", dy.shape[1], " channels, but weight ", toString(weight), " expects ",
-         weight.shape[0]);
+         weight.shape[0], channelsLastHint(dy, weight.shape[0]));
   }
   const Index channels = weight.shape[1] * conv.groups;
   checkBias(op, bias, dy, channels, "one number an output channel");

@@ -21,6 +21,19 @@ inline std::string_view nameOf(const Op& op) {
   return std::visit([](const auto& each) { return each.name; }, op);
 }
 
+/// What users call the op: where one op stands for many functions, the function.
+inline std::string_view calledName(const Op& op) {
+  return std::visit(
+      [](const auto& each) -> std::string_view {
+        if constexpr (requires { enumName(each.function); }) {
+          return enumName(each.function);
+        } else {
+          return each.name;
+        }
+      },
+      op);
+}
+
 /// The name of input i of `count`; the entries of a list share its name. Ops with several lists say by `count` field how long each is.
 template <class O>
 constexpr std::string_view inputName(const O& op, int i, int count) {

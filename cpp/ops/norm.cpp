@@ -83,7 +83,7 @@ Descs infer(const BatchNorm& norm, Inputs inputs) {
   if (norm.training) {
     if (!(norm.momentum >= 0 && norm.momentum <= 1)) fail(ErrorKind::value, op, ": momentum is ", norm.momentum, ", expected 0 to 1");
     if (x.shape[0] * x.shape.slice(2).product() == 1) {
-      fail(ErrorKind::value, op, ": x is ", toString(x), ", expected more than 1 value per channel when training");
+      fail(ErrorKind::value, op, ": x is ", toString(x), ", expected more than 1 value per channel when training (a batch of one sample? a loader's dropLast leaves out a last batch that is not full)");
     }
   } else if (!inputs[3].defined) {
     fail(ErrorKind::value, op, ": runningMean and runningVar are missing, expected both when not training");
