@@ -11,6 +11,15 @@ namespace {
 constexpr auto turn = std::chrono::milliseconds(1);
 // How often a thread that waits looks whether it still should.
 constexpr auto glance = std::chrono::milliseconds(20);
+
+// Told when the thread ends, after all that came later and is local to it: who waits for that takes down what those use.
+struct EndOfThread {
+  std::promise<void>* promise = nullptr;
+  ~EndOfThread() {
+    if (promise) promise->set_value();
+  }
+};
+thread_local EndOfThread endOfThread;
 }  // namespace
 
 // What a client that left had waiting can be dropped at any time.
@@ -184,6 +193,7 @@ void Queue::runOne(std::unique_lock<std::mutex>& lock, Lane& lane) {
 }
 
 void Queue::loop() {
+  endOfThread.promise = &end_;
   start_();
   constexpr auto spin = std::chrono::microseconds(200);
   std::unique_lock lock(mutex_);
@@ -203,7 +213,6 @@ void Queue::loop() {
     wake_.wait(lock, [&] { return next() || stopping_; });
     sleeping_ = false;
   }
-  end_.set_value_at_thread_exit();
 }
 
 }  // namespace cnn
