@@ -19,8 +19,9 @@ void append(std::string& key, const TensorDesc& desc) {
 // Before anything is prepared for a result that there can't be.
 void checkFits(const std::string& device, const MemoryFigures& figures, const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
   if (figures.limit == 0 || outputs.empty() || outputs[0].plainBytes() <= figures.limit) return;
-  Error error(ErrorKind::outOfMemory, text(describe(op, inputs), ": the result would be ", toString(outputs[0]), " of ", outputs[0].plainBytes(),
-                                           " bytes, but the limit of ", device, " is ", figures.limit));
+  Error error(ErrorKind::outOfMemory, text("out of memory on ", device, ": ", outputs[0].plainBytes(), " bytes were asked for, ", figures.live, " are live, ",
+                                           figures.reserved, " reserved, the peak was ", figures.peak, ", the limit is ", figures.limit, " — in ",
+                                           describe(op, inputs)));
   error.memory = figures;
   error.requested = outputs[0].plainBytes();
   throw error;
