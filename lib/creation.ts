@@ -151,10 +151,7 @@ export function arange(start: number, end?: number, options: TensorOptions & { s
   const length = Math.max(0, Math.ceil((last - first) / step))
   if (step === 0 || !Number.isFinite(length))
     throw new ValueError(`arange: ${first} … ${last} in steps of ${step}, expected a finite range`)
-  return tensor(
-    Float64Array.from({ length }, (_, i) => first + i * step),
-    { ...options, dtype: options.dtype ?? 'float32' },
-  )
+  return generated(options, (device, dtype) => native.range('arange', device, dtype, length, first, step))
 }
 
 /** `steps` numbers from start to end, both included. @example linspace(0, 1, 5) */
@@ -162,17 +159,31 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   if (!Number.isInteger(steps) || steps < 0)
     throw new ValueError(`linspace: steps is ${steps}, expected a whole number of 0 or more`)
   const step = steps > 1 ? (end - start) / (steps - 1) : 0
-  return tensor(
-    Float64Array.from({ length: steps }, (_, i) => start + i * step),
-    { ...options, dtype: options.dtype ?? 'float32' },
-  )
+  return generated(options, (device, dtype) => native.range('linspace', device, dtype, steps, start, step))
 }
 
 /** The identity matrix of n rows. @example eye(3) */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
-  const data = new Float32Array(n * n)
-  for (let i = 0; i < n; i++) data[i * n + i] = 1
-  return tensor(data, { shape: [n, n], ...options, dtype: options.dtype ?? 'float32' })
+  return generated(options, (device, dtype) => native.eye(device, dtype, n))
+}
+
+/** What `make` makes in the type asked for; a half type is rounded from float32. */
+function generated(options: TensorOptions, make: (device: DeviceName, dtype: DType) => number): Tensor {
+  const { dtype = 'float32', device = defaultDevice() } = options
+  return finish(
+    withHalf(dtype, (type) => make(device, type)),
+    options,
+  )
+}
+
+function withHalf(dtype: DType, make: (dtype: DType) => number): number {
+  if (dtype !== 'bfloat16' && dtype !== 'float16') return make(dtype)
+  const wide = make('float32')
+  try {
+    return native.ops.cast(wide, dtype)
+  } finally {
+    native.dispose(wide)
+  }
 }
 
 /** Uniform random numbers in [low, high), by default [0, 1). @example rand([2, 3]) */

@@ -101,7 +101,10 @@ export function setDefaultDevice(device: DeviceName): void {
 export function memory(device: DeviceName = defaultDevice()): MemoryInfo {
   return native.memory(device)
 }
-/** Lets a device reserve at most `bytes` (0: no limit); beyond that ops throw OutOfMemoryError. */
+/**
+ * Lets a device reserve at most `bytes` (0: no limit); beyond that ops throw OutOfMemoryError. Where memory that this thread's queued ops still use would
+ * make room, an op waits for them; for those of other threads half a second at most.
+ */
 export function setMemoryLimit(bytes: number, device: DeviceName = defaultDevice()): void {
   native.setMemoryLimit(device, bytes)
 }
@@ -109,13 +112,13 @@ export function setMemoryLimit(bytes: number, device: DeviceName = defaultDevice
 export function resetPeakMemory(device: DeviceName = defaultDevice()): void {
   native.resetPeak(device)
 }
-/** Gives cached memory back to the system. Waits for the queue. */
+/** Gives cached memory back to the system, except what queued ops may still use; waits half a second at most for those of this thread. */
 export function trimMemory(device: DeviceName = defaultDevice()): void {
   native.trim(device)
 }
 
 /**
- * Settles when everything queued so far is done; rejects with the error of an op that failed. Where short waits were enough lately, it spins for up to
+ * Settles when everything that this thread has queued so far is done; rejects with the error of an op that failed. Where short waits were enough lately, it spins for up to
  * 0.1 ms before it returns, as `data()` does: to be woken from sleep would take longer than a small network.
  */
 export function synchronize(device: DeviceName = defaultDevice()): Promise<void> {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import type { Native } from '../types/addon.js'
 import { makeError } from './errors.js'
 import { followSeed } from './io/thread-seed.js'
@@ -35,6 +36,8 @@ function open(): Native {
   try {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)
+    // Once more as late as can be: what libraries have made since the start is taken down before what was made then.
+    if (isMainThread) process.once('exit', () => addon.stopAtExit())
     return addon
   } catch (cause) {
     throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })

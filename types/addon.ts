@@ -38,6 +38,9 @@ export interface Native {
   readonly onednn: boolean
 
   fromData(device: string, dtype: DType, shape: readonly number[], data: NodeJS.TypedArray | ArrayBuffer): Handle
+  /** first, first + step, …; no half types. `op` is for messages. */
+  range(op: string, device: string, dtype: DType, length: number, first: number, step: number): Handle
+  eye(device: string, dtype: DType, n: number): Handle
   shape(tensor: Handle): number[]
   dtype(tensor: Handle): DType
   device(tensor: Handle): string
@@ -101,6 +104,7 @@ export interface Native {
   trim(device: string): void
   synchronize(device: string): Promise<void>
   synchronizeSync(device: string): void
+  stopAtExit(): void
   manualSeed(seed: number): void
   seed(): number
   offset(): number

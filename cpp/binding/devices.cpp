@@ -136,13 +136,13 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
     auto [deferred, promise] = environment.beginPromise();
     device->queue().push(
-        [&environment, &backend = device->backend(), deferred = deferred] {
+        [settler = environment.settler(), failures = environment.session.failures(), &backend = device->backend(), deferred = deferred] {
           try {
             backend.finish();
           } catch (const Error& error) {
-            environment.session.failures()->record(error);
+            failures->record(error);
           }
-          environment.settleLater(deferred, [failure = environment.session.failures()->take()](napi_env env) {
+          settler->settleLater(deferred, [failure = failures->take()](napi_env env) {
             if (failure) throw Error(*failure);
             return undefined(env);
           });
@@ -157,9 +157,18 @@ napi_value synchronizeSync(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    device->queue().drain();
+    Queue& queue = device->queue();
+    if (!queue.await(environment.session.client()->id(), queue.last())) throw Interrupted();
     device->backend().finish();
     if (auto failure = environment.session.failures()->take()) throw Error(*failure);
+    return undefined(env);
+  });
+}
+
+// stopAtExit(): queues stop before what has been loaded by now is taken down
+napi_value stopAtExit(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    stopQueuesAtExit();
     return undefined(env);
   });
 }
@@ -221,6 +230,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "trim", trim);
   define(env, exports, "synchronize", synchronize);
   define(env, exports, "synchronizeSync", synchronizeSync);
+  define(env, exports, "stopAtExit", stopAtExit);
   define(env, exports, "manualSeed", manualSeed);
   define(env, exports, "seed", seed);
   define(env, exports, "offset", offset);

@@ -87,20 +87,25 @@ void Handles::clear() {
 Environment::Environment(napi_env env) : env_(env) {
   napi_value name;
   napi_create_string_utf8(env, "node-cudnn", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle, &settler_) != napi_ok) {
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle, &settler_->function_) != napi_ok) {
     throw std::runtime_error("node-cudnn: Node can't create a thread-safe function");
   }
-  napi_unref_threadsafe_function(env, settler_);
+  napi_unref_threadsafe_function(env, settler_->function_);
+  session.client()->isEnding = [this, thread = std::this_thread::get_id()] { return std::this_thread::get_id() == thread && isEnding(); };
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->close(); }, this);
 }
 
 Environment::~Environment() = default;
 
-// Runs before Node takes its own parts down. Queued work may still call back: it finishes first.
+// Runs before Node takes its own parts down. What is still queued is dropped, what runs now is not waited for: it only settles promises of nobody.
 void Environment::close() {
-  for (DevicePtr& device : devices_) device->queue().drain();
-  napi_release_threadsafe_function(settler_, napi_tsfn_abort);
-  settler_ = nullptr;
+  session.client()->isEnding = nullptr;
+  session.leave();
+  {
+    std::lock_guard lock(settler_->mutex_);
+    napi_release_threadsafe_function(std::exchange(settler_->function_, nullptr), napi_tsfn_abort);
+  }
+  for (DevicePtr& device : devices_) device->queue().wake();
   recorder.reset();
   programs.clear();
   handles.clear();
@@ -150,13 +155,25 @@ DevicePtr Environment::device(std::string_view name) {
 Environment::Pending Environment::beginPromise() {
   Pending pending;
   checked(napi_create_promise(env_, &pending.deferred, &pending.promise));
-  if (underWay_++ == 0) napi_ref_threadsafe_function(env_, settler_);
+  if (underWay_++ == 0) napi_ref_threadsafe_function(env_, settler_->function_);
   return pending;
 }
 
-void Environment::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
+void Settler::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
   auto data = std::make_unique<Settlement>(deferred, std::move(value));
-  if (napi_call_threadsafe_function(settler_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
+  std::lock_guard lock(mutex_);
+  if (function_ && napi_call_threadsafe_function(function_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
+}
+
+// Node refuses this call, which needs no JavaScript here, from a thread that is being ended.
+bool Environment::isEnding() {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env_, &scope) != napi_ok) return true;
+  napi_value global = nullptr, value = nullptr;
+  napi_get_global(env_, &global);
+  bool isRefused = napi_get_named_property(env_, global, "Object", &value) != napi_ok;
+  napi_close_handle_scope(env_, scope);
+  return isRefused;
 }
 
 void Environment::awaitBriefly(Device& device) {
@@ -181,10 +198,10 @@ void Environment::awaitBriefly(Device& device) {
 }
 
 void Environment::settle(napi_env env, napi_value, void* context, void* data) {
-  std::unique_ptr<Settlement> settlement(static_cast<Settlement*>(data));
+  std::unique_ptr<Settler::Settlement> settlement(static_cast<Settler::Settlement*>(data));
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
-  if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_);
+  if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_->function_);
   try {
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
   } catch (const Interrupted&) {

@@ -53,6 +53,22 @@ inline void checked(napi_status status) {
   if (status != napi_ok) throw Interrupted();
 }
 
+/// Settles promises from the queues' threads. It may outlive its environment: then nobody waits any more.
+class Settler {
+ public:
+  /// `value` runs on the JavaScript thread; it returns what the promise resolves to, or throws the Error that it is rejected with.
+  void settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value);
+
+ private:
+  friend class Environment;
+  struct Settlement {
+    napi_deferred deferred;
+    std::function<napi_value(napi_env)> value;
+  };
+  std::mutex mutex_;
+  napi_threadsafe_function function_ = nullptr;  // null once the environment has closed
+};
+
 class Environment {
  public:
   explicit Environment(napi_env env);
@@ -80,9 +96,8 @@ class Environment {
     napi_value promise;
   };
   Pending beginPromise();
-  /// Settles it from a queue's thread: `value` runs on the JavaScript thread; it returns what the promise resolves to, or throws the
-  /// Error that it is rejected with.
-  void settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value);
+  /// For tasks that settle promises: they may not refer to the environment, which may be gone.
+  const std::shared_ptr<Settler>& settler() const { return settler_; }
   /// Spins for a tenth of a millisecond at most while a device does what is left: small programs end sooner, and to fall asleep and be woken takes a
   /// third of that. The promise still settles by the event loop, which turns at least once a millisecond.
   void awaitBriefly(Device& device);
@@ -97,15 +112,12 @@ class Environment {
   void close();
   void adjustMemory(std::int64_t bytes);
   napi_value callFactory(const std::exception& error);
-  struct Settlement {
-    napi_deferred deferred;
-    std::function<napi_value(napi_env)> value;
-  };
+  bool isEnding();
   static void settle(napi_env env, napi_value, void* context, void* data);
 
   napi_env env_;
   std::vector<DevicePtr> devices_;
-  napi_threadsafe_function settler_ = nullptr;
+  std::shared_ptr<Settler> settler_ = std::make_shared<Settler>();
   std::size_t underWay_ = 0;
   std::chrono::steady_clock::time_point turned_;  // when the event loop last was left to wait
   int asleep_ = 0;      // so many waits from now are left to the event loop

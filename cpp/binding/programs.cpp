@@ -124,8 +124,8 @@ napi_value profileProgram(napi_env env, napi_callback_info info) {
     auto [deferred, promise] = environment.beginPromise();
     Device& device = program.device();
     device.queue().push(
-        [&environment, profile, deferred = deferred] {
-          environment.settleLater(deferred, [profile, failure = environment.session.failures()->take()](napi_env env) -> napi_value {
+        [settler = environment.settler(), failures = environment.session.failures(), profile, deferred = deferred] {
+          settler->settleLater(deferred, [profile, failure = failures->take()](napi_env env) -> napi_value {
             if (failure) throw Error(*failure);
             auto list = Napi::Array::New(env);
             for (const graph::StepProfile& step : *profile) {

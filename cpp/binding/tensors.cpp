@@ -2,7 +2,9 @@
 #include <cstring>
 
 #include "arguments.hpp"
+#include "core/trace.hpp"
 #include "exports.hpp"
+#include "ops/check.hpp"
 
 namespace cnn {
 
@@ -20,6 +22,7 @@ napi_value fromData(napi_env env, napi_callback_info info) {
     for (Index size : desc.shape) {
       if (size < 0) fail(ErrorKind::shape, "tensor: its shape is ", desc.shape, ", expected no negative size");
     }
+    check::checkedShape("tensor", desc.dtype, desc.shape);
     void* data = nullptr;
     std::size_t bytes = 0;
     bool isTyped = false, isBuffer = false;
@@ -43,6 +46,79 @@ napi_value fromData(napi_env env, napi_callback_info info) {
       fail(ErrorKind::shape, "tensor: its data has ", bytes, " bytes, expected ", expected, " for ", toString(desc));
     }
     return toJs(env, environment.add(fromHost(environment.session, device, desc, data)));
+  });
+}
+
+// A tensor whose element i is make(i), written piece by piece on the queue's thread: nowhere else lies more than a piece of it.
+template <class Make>
+Tensor generate(Session& session, const DevicePtr& device, const TensorDesc& desc, Make make) {
+  Tensor tensor = Tensor::empty(device, desc);
+  if (session.trace) session.trace->addConstant(tensor);
+  auto write = [&backend = device->backend(), target = static_cast<std::byte*>(tensor->storage->data()), count = desc.elements(), dtype = desc.dtype, make] {
+    auto writeAs = [&]<class T>(T, auto valueAt) {
+      constexpr Index most = 8192;
+      std::vector<T> piece(static_cast<std::size_t>(std::min(most, count)));
+      for (Index first = 0; first < count; first += most) {
+        const Index length = std::min(most, count - first);
+        for (Index i = 0; i < length; i++) piece[static_cast<std::size_t>(i)] = static_cast<T>(valueAt(first + i));
+        backend.copyFromHost(target + static_cast<std::size_t>(first) * sizeof(T), piece.data(), static_cast<std::size_t>(length) * sizeof(T));
+      }
+    };
+    switch (dtype) {
+      case DType::float64: return writeAs(double{}, make);
+      case DType::int32: return writeAs(std::int32_t{}, make);
+      case DType::uint8: return writeAs(std::uint8_t{}, make);
+      case DType::boolean: return writeAs(std::uint8_t{}, [&](Index i) { return make(i) != 0 ? 1 : 0; });
+      default: return writeAs(float{}, make);
+    }
+  };
+  constexpr Index small = 4096;
+  if (desc.elements() <= small && device->backend().isHostMemory() && device->queue().isIdle()) {
+    write();
+  } else {
+    device->queue().push(write, session.client());
+  }
+  return tensor;
+}
+
+// The dtype of what `generate` writes.
+DType generatedType(napi_env env, napi_value value, Place place) {
+  DType dtype = DType::float32;
+  readField(env, value, dtype, place);
+  if (isHalf(dtype)) fail(ErrorKind::dtype, place.op, ": dtype is '", dtype, "', expected another; cast to it");
+  return dtype;
+}
+
+// range(op, device, dtype, length, first, step) → handle: first + i·step, towards zero for integers
+napi_value range(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    Arguments<6> arguments(env, info);
+    std::string op = readString(env, arguments[0], {"arange", "op"});
+    DevicePtr device = environment.device(readString(env, arguments[1], {op, "device"}));
+    const DType dtype = generatedType(env, arguments[2], {op, "dtype"});
+    const TensorDesc desc = check::checkedShape(op, dtype, Dims{readInteger(env, arguments[3], {op, "length"})});
+    const double first = readNumber(env, arguments[4], {op, "first"}), step = readNumber(env, arguments[5], {op, "step"});
+    if (desc.elements() > 0) {
+      const double last = first + static_cast<double>(desc.elements() - 1) * step;
+      const bool isWhole = dtype == DType::int32 || dtype == DType::uint8;
+      for (double each : {first, last}) check::representable(op, "a number of it", isWhole ? std::trunc(each) : dtype == DType::boolean ? 0 : each, dtype);
+    }
+    auto make = [=](Index i) { return first + static_cast<double>(i) * step; };
+    return toJs(env, environment.add(generate(environment.session, device, desc, make)));
+  });
+}
+
+// eye(device, dtype, n) → handle
+napi_value eye(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    Arguments<3> arguments(env, info);
+    DevicePtr device = environment.device(readString(env, arguments[0], {"eye", "device"}));
+    const DType dtype = generatedType(env, arguments[1], {"eye", "dtype"});
+    const Index n = readInteger(env, arguments[2], {"eye", "n"});
+    const TensorDesc desc = check::checkedShape("eye", dtype, Dims{n, n});
+    return toJs(env, environment.add(generate(environment.session, device, desc, [n](Index i) { return i % (n + 1) == 0 ? 1.0 : 0.0; })));
   });
 }
 
@@ -120,7 +196,7 @@ napi_value read(napi_env env, napi_callback_info info) {
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
     auto [deferred, promise] = environment.beginPromise();
-    readHost(environment.session, tensor, [&environment, deferred = deferred, size](const void* data, const Error* error) {
+    readHost(environment.session, tensor, [settler = environment.settler(), deferred = deferred, size](const void* data, const Error* error) {
       std::optional<Error> failure;
       auto owned = std::make_shared<std::unique_ptr<std::byte[]>>();
       if (error) {
@@ -129,7 +205,7 @@ napi_value read(napi_env env, napi_callback_info info) {
         *owned = std::make_unique<std::byte[]>(size);
         if (size) std::memcpy(owned->get(), data, size);
       }
-      environment.settleLater(deferred, [owned, size, failure](napi_env env) {
+      settler->settleLater(deferred, [owned, size, failure](napi_env env) {
         if (failure) throw Error(*failure);
         return toArrayBuffer(env, std::move(*owned), size);
       });
@@ -158,6 +234,8 @@ napi_value handleCount(napi_env env, napi_callback_info) {
 
 void exportTensors(Napi::Env env, Napi::Object exports) {
   define(env, exports, "fromData", fromData);
+  define(env, exports, "range", range);
+  define(env, exports, "eye", eye);
   define(env, exports, "shape", shapeOf);
   define(env, exports, "dtype", dtypeOf);
   define(env, exports, "device", deviceOf);

@@ -1,14 +1,31 @@
 // The caching allocator: size classes, the limit, and the way back to the system.
 #include "allocator.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace cnn {
 
-Allocator::Allocator(Backend& backend, std::string device, std::function<void()> drain)
-    : backend_(backend), device_(std::move(device)), drain_(std::move(drain)) {}
+namespace {
+constexpr auto patience = std::chrono::milliseconds(500);
 
-Allocator::~Allocator() { trim(); }
+std::uint64_t callingClient() {
+  const Client* client = Client::current();
+  return client ? client->id() : 0;
+}
+}  // namespace
+
+Allocator::Allocator(Backend& backend, std::string device, Queue& queue) : backend_(backend), device_(std::move(device)), queue_(queue) {}
+
+Allocator::~Allocator() {
+  for (Cache& cache : caches_) {
+    for (auto& [size, list] : cache.blocks) {
+      for (const Cached& each : list) backend_.release(each.memory, size);
+    }
+  }
+  backend_.trim();
+}
 
 // Up to 1 KiB multiples of 64 bytes, above that eight steps per power of two: at most 12.5 % is wasted.
 std::size_t Allocator::sizeClass(std::size_t bytes) {
@@ -17,26 +34,59 @@ std::size_t Allocator::sizeClass(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor) {
+Allocator::Cache& Allocator::cacheOf(std::uint64_t client) {
+  for (Cache& cache : caches_) {
+    if (cache.client == client) return cache;
+  }
+  std::erase_if(caches_, [](const Cache& cache) { return cache.blocks.empty(); });
+  return caches_.emplace_back(Cache{client, {}});
+}
+
+Allocator::Block Allocator::reuse(std::size_t size, std::uint64_t client) {
+  auto take = [&](Cache& cache, bool isOwn) -> Block {
+    auto found = cache.blocks.lower_bound(size);
+    if (found == cache.blocks.end() || found->first > size + size / 4) return {};
+    auto& [bytes, list] = *found;
+    auto chosen = isOwn ? list.end() - 1 : list.begin();
+    if (!isOwn && !queue_.isPast(cache.client, chosen->ticket)) return {};
+    Block block{chosen->memory, bytes, client};
+    list.erase(chosen);
+    if (list.empty()) cache.blocks.erase(found);
+    return block;
+  };
+  if (client != 0) {
+    if (Block block = take(cacheOf(client), true); block.memory) return block;
+  }
+  for (Cache& cache : caches_) {
+    if (client != 0 && cache.client == client) continue;
+    if (Block block = take(cache, false); block.memory) return block;
+  }
+  return {};
+}
+
+Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users users) {
+  std::uint64_t client = users == Users::all ? 0 : callingClient();
   std::size_t size = sizeClass(bytes);
   std::unique_lock lock(mutex_);
-  void* memory = nullptr;
-  for (int attempt = 0; attempt < 2 && !memory; attempt++) {
-    if (auto found = cache_.lower_bound(size); found != cache_.end() && found->first <= size + size / 4) {
-      size = found->first;
-      memory = found->second.back();
-      found->second.pop_back();
-      if (found->second.empty()) cache_.erase(found);
+  Block block;
+  auto end = Queue::never;
+  for (bool isTrimmed = false;;) {
+    if (block = reuse(size, client); block.memory) break;
+    bool fits = figures_.limit == 0 || (size <= figures_.limit && figures_.reserved <= figures_.limit - size);
+    if (fits && (block.memory = backend_.allocate(size))) {
+      block = {block.memory, size, client};
+      figures_.reserved += size;
       break;
     }
-    bool fits = figures_.limit == 0 || figures_.reserved + size <= figures_.limit;
-    if (fits && (memory = backend_.allocate(size))) {
-      figures_.reserved += size;
-    } else if (attempt == 0) {
-      trimLocked(lock);
+    if (!std::exchange(isTrimmed, true)) {
+      freePast(lock);
+      continue;
     }
+    if (end == Queue::never) end = Queue::Clock::now() + patience;
+    if (!awaitMore(lock, size, callingClient(), end)) break;
+    freePast(lock);
   }
-  if (!memory) {
+  if (!block.memory) {
     Error error(ErrorKind::outOfMemory,
                 text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
                      " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
@@ -45,11 +95,11 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor) {
     throw error;
   }
   if (isTensor) {
-    figures_.live += size;
+    figures_.live += block.bytes;
     figures_.tensors++;
     figures_.peak = std::max(figures_.peak, figures_.live);
   }
-  return {memory, size};
+  return block;
 }
 
 void Allocator::release(Block block, bool isTensor) noexcept {
@@ -59,24 +109,70 @@ void Allocator::release(Block block, bool isTensor) noexcept {
     figures_.live -= block.bytes;
     figures_.tensors--;
   }
-  cache_[block.bytes].push_back(block.memory);
+  cacheOf(block.client).blocks[block.bytes].push_back({block.memory, queue_.last()});
+}
+
+std::size_t Allocator::cachedBytes() const {
+  std::size_t bytes = 0;
+  for (const Cache& cache : caches_) {
+    for (const auto& [size, list] : cache.blocks) bytes += size * list.size();
+  }
+  return bytes;
+}
+
+// Own tasks may also hold tensors: where cached memory is not enough, half a second shows whether they give some back.
+bool Allocator::awaitMore(std::unique_lock<std::mutex>& lock, std::size_t size, std::uint64_t client, Queue::Clock::time_point end) {
+  if (figures_.limit != 0 && size > figures_.limit) return false;
+  std::size_t cached = cachedBytes();
+  bool isEnough = figures_.limit == 0 ? cached > 0 : figures_.reserved - cached + size <= figures_.limit;
+  Ticket last = queue_.last();
+  bool isOwnDone = client == 0 || queue_.isPast(client, last);
+  if (isOwnDone && (!isEnough || Queue::Clock::now() >= end)) return false;
+  std::uint64_t awaited = client;
+  if (isOwnDone) {
+    // The block that others are done with first.
+    bool isAny = false;
+    for (const Cache& cache : caches_) {
+      for (const auto& [bytes, list] : cache.blocks) {
+        if (list.empty() || (isAny && list.front().ticket >= last)) continue;
+        last = list.front().ticket;
+        awaited = cache.client;
+        isAny = true;
+      }
+    }
+    if (!isAny) return false;
+  }
+  lock.unlock();
+  bool isDone = queue_.await(awaited, last, isOwnDone || !isEnough ? end : Queue::never);
+  lock.lock();
+  return isDone;
 }
 
 void Allocator::trim() {
-  drain_();  // what a finished read still holds comes back first
+  if (std::uint64_t client = callingClient()) queue_.await(client, queue_.last(), Queue::Clock::now() + patience);
   std::unique_lock lock(mutex_);
-  trimLocked(lock);
+  freePast(lock);
 }
 
-// The blocks leave the cache first: what is queued now may still use them, what is queued later can't.
-void Allocator::trimLocked(std::unique_lock<std::mutex>& lock) {
-  auto blocks = std::exchange(cache_, {});
+// The blocks leave the cache first: nobody waits for the system meanwhile.
+void Allocator::freePast(std::unique_lock<std::mutex>& lock) {
+  std::vector<std::pair<std::size_t, void*>> past;
+  for (Cache& cache : caches_) {
+    for (auto& [size, list] : cache.blocks) {
+      std::erase_if(list, [&](const Cached& each) {
+        bool isPast = queue_.isPast(cache.client, each.ticket);
+        if (isPast) past.emplace_back(size, each.memory);
+        return isPast;
+      });
+    }
+    std::erase_if(cache.blocks, [](const auto& entry) { return entry.second.empty(); });
+  }
+  std::erase_if(caches_, [](const Cache& cache) { return cache.blocks.empty(); });
   lock.unlock();
-  drain_();
   std::size_t freed = 0;
-  for (auto& [size, list] : blocks) {
-    for (void* memory : list) backend_.release(memory, size);
-    freed += size * list.size();
+  for (auto [size, memory] : past) {
+    backend_.release(memory, size);
+    freed += size;
   }
   backend_.trim();
   lock.lock();

@@ -1,8 +1,8 @@
-// A caching allocator for one queue: a block that is freed serves the next request at once, since all who use it run in
-// queue order. Blocks are kept by size class; what is kept goes back to the system before the limit or an empty system fails a request.
+// A caching allocator for one queue: a block that a client freed serves that client's next request at once, since all of its tasks run in
+// order; others get it once the tasks that may use it are done. Blocks are kept by size class; what is kept goes back to the system before the
+// limit or an empty system fails a request.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -10,24 +10,29 @@
 
 #include "backend.hpp"
 #include "base/error.hpp"
+#include "queue.hpp"
 
 namespace cnn {
 
+/// Who may use a block: the tasks of one client, or those of all.
+enum class Users { one, all };
+
 class Allocator {
  public:
-  /// `drain` waits until the queue is empty: only then may memory go back to the system.
-  Allocator(Backend& backend, std::string device, std::function<void()> drain);
-  ~Allocator();
+  Allocator(Backend& backend, std::string device, Queue& queue);
+  ~Allocator();  // the queue has stopped
 
   struct Block {
     void* memory = nullptr;
-    std::size_t bytes = 0;  // of the block, at least what was asked for
+    std::size_t bytes = 0;    // of the block, at least what was asked for
+    std::uint64_t client = 0;  // who uses it; 0: anybody may
   };
 
-  /// Throws OutOfMemoryError with the figures. `live` counts what tensors hold; a kernel's workspace does not.
-  Block allocate(std::size_t bytes, bool isTensor = true);
+  /// Throws OutOfMemoryError with the figures. `live` counts what tensors hold; a kernel's workspace does not. Where only cached memory that queued
+  /// tasks may use is in the way, it waits: for tasks of the calling thread's client as long as it takes, for others half a second at most.
+  Block allocate(std::size_t bytes, bool isTensor = true, Users users = Users::one);
   void release(Block block, bool isTensor = true) noexcept;
-  /// Gives back all cached blocks.
+  /// Gives back the cached blocks that no queued task may use; waits half a second at most for those of the calling thread's client.
   void trim();
 
   MemoryFigures figures() const;
@@ -35,21 +40,36 @@ class Allocator {
   void resetPeak();
 
  private:
+  struct Cached {
+    void* memory;
+    Ticket ticket;  // the newest task when it was released
+  };
+  struct Cache {
+    std::uint64_t client;
+    std::map<std::size_t, std::vector<Cached>> blocks;  // by size, those that were released last at the back
+  };
   static std::size_t sizeClass(std::size_t bytes);
-  void trimLocked(std::unique_lock<std::mutex>& lock);
+  Cache& cacheOf(std::uint64_t client);
+  /// A cached block of at least `size` bytes, and not many more; no memory where there is none.
+  Block reuse(std::size_t size, std::uint64_t client);
+  /// Gives back what no queued task may use.
+  void freePast(std::unique_lock<std::mutex>& lock);
+  /// Waits until more can be given back, and returns whether that is so.
+  bool awaitMore(std::unique_lock<std::mutex>& lock, std::size_t size, std::uint64_t client, Queue::Clock::time_point end);
+  std::size_t cachedBytes() const;
 
   Backend& backend_;
   std::string device_;
-  std::function<void()> drain_;
+  Queue& queue_;
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> cache_;  // by size
+  std::vector<Cache> caches_;
   MemoryFigures figures_;
 };
 
 /// A block that goes back to its allocator, which lives longer.
 class Lease {
  public:
-  Lease(Allocator& allocator, std::size_t bytes) : allocator_(allocator), block_(allocator.allocate(bytes, false)) {}
+  Lease(Allocator& allocator, std::size_t bytes, Users users = Users::one) : allocator_(allocator), block_(allocator.allocate(bytes, false, users)) {}
   ~Lease() { allocator_.release(block_, false); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;

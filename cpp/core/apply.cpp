@@ -184,13 +184,25 @@ void readHost(Session& session, const Tensor& tensor, std::function<void(const v
 }
 
 void readHostSync(Session& session, const Tensor& tensor, void* data) {
-  std::promise<std::optional<Error>> promise;
-  auto future = promise.get_future();
-  readHost(session, tensor, [&, bytes = tensor.desc().plainBytes()](const void* source, const Error* error) {
+  struct Reading {
+    std::mutex mutex;
+    bool isWanted = true, isDone = false;
+    std::optional<Error> failure;
+  };
+  auto reading = std::make_shared<Reading>();
+  readHost(session, tensor, [reading, data, bytes = tensor.desc().plainBytes()](const void* source, const Error* error) {
+    std::lock_guard lock(reading->mutex);
+    if (!reading->isWanted) return;
+    if (error) reading->failure = *error;
     if (!error && bytes) std::memcpy(data, source, bytes);
-    promise.set_value(error ? std::optional<Error>(*error) : std::nullopt);
+    reading->isDone = true;
   });
-  if (auto failure = future.get()) throw Error(*failure);
+  Queue& queue = tensor.device()->queue();
+  queue.await(session.client()->id(), queue.last());
+  std::lock_guard lock(reading->mutex);
+  reading->isWanted = false;  // the memory is the caller's again
+  if (reading->failure) throw Error(*reading->failure);
+  if (!reading->isDone) fail(ErrorKind::backend, "reading was given up: the thread is being ended");
 }
 
 Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device) {
@@ -198,16 +210,21 @@ Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device)
   refuseReading(session, tensor, "moving");
   TensorDesc desc(tensor.dtype(), tensor.shape());
   Tensor result = Tensor::empty(device, desc);
-  // The target's queue waits for the source's; what waits was always queued earlier, so queues never wait in a circle.
+  // The target's queue passes its task by until the source's is done (or dropped): queues never wait for each other.
+  auto gate = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<void> opener(nullptr, [gate, device](void*) {
+    gate->store(true, std::memory_order_release);
+    device->queue().wake();
+  });
   auto promise = std::make_shared<std::promise<std::vector<std::byte>>>();
   auto future = std::make_shared<std::future<std::vector<std::byte>>>(promise->get_future());
   std::size_t bytes = desc.plainBytes();
-  readHost(session, tensor, [promise, bytes, failures = session.failures()](const void* source, const Error* error) {
+  readHost(session, tensor, [opener = std::move(opener), promise, bytes, failures = session.failures()](const void* source, const Error* error) {
     if (error) failures->record(*error);
     auto first = static_cast<const std::byte*>(source);
     promise->set_value(std::vector<std::byte>(first, first + bytes));
   });
-  device->queue().push([future, &backend = device->backend(), target = result->storage->data()] {
+  device->queue().pushBehind(gate, [future, &backend = device->backend(), target = result->storage->data()] {
     std::vector<std::byte> staged = future->get();
     if (!staged.empty()) backend.copyFromHost(target, staged.data(), staged.size());
   }, session.failures());

@@ -15,16 +15,27 @@ void append(std::string& key, const TensorDesc& desc) {
   put(desc.layout.id);
   for (Index size : desc.shape) put(size);
 }
+
+// Before anything is prepared for a result that there can't be.
+void checkFits(const std::string& device, const MemoryFigures& figures, const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
+  if (figures.limit == 0 || outputs.empty() || outputs[0].plainBytes() <= figures.limit) return;
+  Error error(ErrorKind::outOfMemory, text("out of memory on ", device, ": ", outputs[0].plainBytes(), " bytes were asked for, ", figures.live, " are live, ",
+                                           figures.reserved, " reserved, the peak was ", figures.peak, ", the limit is ", figures.limit, " — in ",
+                                           describe(op, inputs)));
+  error.memory = figures;
+  error.requested = outputs[0].plainBytes();
+  throw error;
+}
 }  // namespace
 
 Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)) {
   queue_ = std::make_unique<Queue>([this, threads] { backend_->startThread(threads); });
-  allocator_ = std::make_unique<Allocator>(*backend_, name_, [this] { queue_->drain(); });
+  allocator_ = std::make_unique<Allocator>(*backend_, name_, *queue_);
 }
 
 Device::~Device() {
-  allocator_.reset();  // drains the queue, so it goes first
-  queue_.reset();
+  queue_.reset();  // what its tasks hold goes back to the allocator
+  allocator_.reset();
 }
 
 template <class Make>
@@ -48,6 +59,7 @@ KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const
   key.append(reinterpret_cast<const char*>(&setting.stable), sizeof setting.stable);
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
+    checkFits(name_, allocator_->figures(), op, inputs, outputs);
     const Signature signature{inputs, outputs, setting};
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
@@ -73,7 +85,7 @@ KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
 std::shared_ptr<Lease> Device::sharedArena(std::size_t bytes) {
   std::lock_guard lock(arenaMutex_);
   std::shared_ptr<Lease> arena = sharedArena_.lock();
-  if (!arena || arena->bytes() < bytes) sharedArena_ = arena = std::make_shared<Lease>(*allocator_, bytes);
+  if (!arena || arena->bytes() < bytes) sharedArena_ = arena = std::make_shared<Lease>(*allocator_, bytes, Users::all);
   return arena;
 }
 

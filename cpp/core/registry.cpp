@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
+
+#include <unistd.h>
 
 #include "backends/cpu/backend.hpp"
 #include "backends/reference/backend.hpp"
@@ -49,6 +52,9 @@ Switches switchesFromEnvironment() {
 struct Registry {
   std::mutex mutex;
   std::unordered_map<std::string, std::weak_ptr<Device>> open;
+  std::vector<Device*> alive;  // those that are not being closed
+  int closing = 0;             // on threads of their own
+  std::condition_variable closed;
   int threads = 0;
   std::uint32_t environments = 0;
   std::optional<Switches> switches;
@@ -64,13 +70,49 @@ Registry& registry() {
   return instance;
 }
 
-// A device whose last user lets go on the device's own queue is closed by another thread: a thread can't join itself.
-void closeDevice(Device* device) {
-  if (device->queue().isQueueThread()) {
-    std::thread([device] { delete device; }).detach();
-  } else {
-    delete device;
+// How long an exit of the process waits for what runs then. Where exit handlers are not told the status, it waits as long as it takes: the process
+// must end with that.
+#if defined(__GLIBC__)
+constexpr std::optional<std::chrono::seconds> exitPatience(2);
+#else
+constexpr std::optional<std::chrono::seconds> exitPatience;
+#endif
+
+// Runs in exit(). No task starts any more; one that runs is waited for, since handlers that come later unmap the code that it is in.
+void stopQueues(int status, void*) {
+  const auto end = exitPatience ? std::chrono::steady_clock::now() + *exitPatience : Queue::never;
+  std::vector<std::shared_future<void>> ends;
+  std::unique_lock lock(registry().mutex);
+  for (Device* device : registry().alive) {
+    device->queue().stop();
+    ends.push_back(device->queue().ended());
   }
+  bool areClosed = registry().closed.wait_until(lock, end, [] { return registry().closing == 0; });
+  lock.unlock();
+  for (const auto& each : ends) areClosed = each.wait_until(end) == std::future_status::ready && areClosed;
+  if (areClosed) return;
+  std::fflush(nullptr);
+  _exit(status);
+}
+
+// A thread can't wait for itself, and nobody shall wait for a kernel: a device that is busy, or may be, is closed by another thread.
+void closeDevice(Device* device) {
+  bool isQuick = !device->queue().isQueueThread() && device->queue().isIdle() && device->backend().isHostMemory();
+  {
+    std::lock_guard lock(registry().mutex);
+    std::erase(registry().alive, device);
+    registry().closing++;
+  }
+  auto close = [device] {
+    delete device;
+    std::lock_guard lock(registry().mutex);
+    registry().closing--;
+    registry().closed.notify_all();
+  };
+  if (isQuick) return close();
+  device->queue().stop();
+  stopQueuesAtExit();
+  std::thread(close).detach();
 }
 
 // The number in 'cuda:N'; nothing where the name is not of that form.
@@ -132,6 +174,8 @@ DevicePtr openDevice(std::string_view given) {
   if (!device) {
     device = DevicePtr(new Device(name, makeBackend(name, registry().currentSwitches()), registry().threads), closeDevice);
     slot = device;
+    registry().alive.push_back(device.get());
+    stopQueuesAtExit();
   }
   return device;
 }
@@ -147,6 +191,14 @@ void setSwitches(const Switches& switches) {
 Switches getSwitches() {
   std::lock_guard lock(registry().mutex);
   return registry().currentSwitches();
+}
+
+void stopQueuesAtExit() {
+#if defined(__GLIBC__)
+  on_exit(stopQueues, nullptr);
+#else
+  std::atexit([] { stopQueues(EXIT_FAILURE, nullptr); });
+#endif
 }
 
 void setThreads(int threads) {

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "base/dtype.hpp"
-#include "queue.hpp"
+#include "client.hpp"
 
 namespace cnn {
 
@@ -20,8 +21,19 @@ class Session {
   std::optional<DType> autocast;
   std::shared_ptr<CastCache> casts;
 
+  Session() : client_(Client::join()) {}
+  ~Session() { leave(); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// What is still queued is dropped.
+  void leave() noexcept {
+    if (!std::exchange(hasLeft_, true)) client_->leave();
+  }
+  /// For whom queues do this session's work: all sessions of a thread are one.
+  const ClientPtr& client() const { return client_; }
   /// Failures of this session's ops on any queue.
-  const std::shared_ptr<Failures>& failures() const { return failures_; }
+  const ClientPtr& failures() const { return client_; }
 
   void seed(Index seed) {
     seed_ = seed;
@@ -36,7 +48,8 @@ class Session {
   std::uint64_t nextSequence() { return sequence_++; }
 
  private:
-  std::shared_ptr<Failures> failures_ = std::make_shared<Failures>();
+  ClientPtr client_;
+  bool hasLeft_ = false;
   Index seed_ = 0;
   Index offset_ = 0;
   std::uint64_t sequence_ = 0;

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/error.hpp"
+#include "core/client.hpp"
 #include "ops/names.hpp"
 #include "ops/print.hpp"
 #include "work.hpp"
@@ -32,6 +33,7 @@ const Op& Launch::opOf(const std::vector<Step>& steps, std::size_t s) const {
 void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t to) const {
   std::vector<void*> pointers;
   for (std::size_t s = from; s < to; s++) {
+    Client::checkStays();
     const Step& step = steps[s];
     const Op& op = opOf(steps, s);
     pointers.clear();

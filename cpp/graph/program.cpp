@@ -111,7 +111,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
     }
     plan_ = std::make_shared<const Plan>(makePlanInParts(*recording_.device, graph_, inputDescs, externalDescs, effort_, samplesAtOnce_));
     hasMoved = false;
-    if (startTuning()) break;  // what it finds may want other layouts
+    if (startTuning(session)) break;  // what it finds may want other layouts
     for (const auto& [i, layout] : plan_->wishes) {
       Tensor tensor = external(static_cast<std::size_t>(i));
       TensorDesc wished = tensor.desc();
@@ -130,7 +130,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
 }
 
 // Has the queue find out which kernels are faster, before this run; a later run makes a plan of those. Whether there is anything to find out.
-bool Program::startTuning() {
+bool Program::startTuning(Session& session) {
   std::vector<KernelPtr> kernels;
   for (const auto* steps : {&plan_->constants, &plan_->steps}) {
     for (const Step& step : *steps) {
@@ -140,10 +140,13 @@ bool Program::startTuning() {
   if (kernels.empty()) return false;
   isTuned_ = std::make_shared<std::atomic<bool>>(false);
   auto tune = [kernels = std::move(kernels), isTuned = isTuned_] {
-    for (const KernelPtr& kernel : kernels) kernel->tune();
+    for (const KernelPtr& kernel : kernels) {
+      Client::checkStays();
+      kernel->tune();
+    }
     isTuned->store(true, std::memory_order_release);
   };
-  recording_.device->queue().push(std::move(tune), nullptr);
+  recording_.device->queue().push(std::move(tune), session.client());
   return true;
 }
 

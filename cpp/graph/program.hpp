@@ -47,7 +47,7 @@ class Program {
   };
   void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
   void retire();
-  bool startTuning();
+  bool startTuning(Session& session);
   void prepare(Session& session, std::span<const Tensor> inputs);
   void computeConstants(Session& session);
   Tensor external(std::size_t i) const;

@@ -7,15 +7,18 @@ export interface Outcome {
   signal: NodeJS.Signals | null
   stdout: string
   stderr: string
+  /** When it ended, as Date.now(); of `runFixture` alone. */
+  ended?: number
 }
 
-/** Runs dist/test/fixtures/NAME.js; after `limit` seconds it counts as hung and is killed. */
+/** Runs dist/test/fixtures/NAME.js; after `limit` seconds it counts as hung and is killed. `send` is sent once it writes something. */
 export function runFixture(
   name: string,
   args: string[] = [],
   nodeFlags: string[] = [],
   limit = 240,
   env: NodeJS.ProcessEnv = process.env,
+  send?: NodeJS.Signals,
 ): Promise<Outcome> {
   const file = fileURLToPath(new URL(`../fixtures/${name}.js`, import.meta.url))
   const child = spawn(process.execPath, [...nodeFlags, file, ...args], {
@@ -29,11 +32,16 @@ export function runFixture(
   child.stderr.on('data', (chunk) => {
     outcome.stderr += chunk
   })
+  if (send) child.stdout.once('data', () => child.kill(send))
   const timer = setTimeout(() => child.kill('SIGKILL'), limit * 1000)
   return new Promise((resolve) => {
+    let ended = 0
+    child.on('exit', () => {
+      ended = Date.now()
+    })
     child.on('close', (code, signal) => {
       clearTimeout(timer)
-      resolve({ code, signal, ...outcome })
+      resolve({ code, signal, ended, ...outcome })
     })
   })
 }

@@ -9,55 +9,52 @@ struct Window {
   Index begin, end, step;
   Index size;  // what the axis contributes to the divisor of a mean
 };
-using Windows = std::array<std::vector<Window>, 3>;
-
-/// `make(axis, position)` gives the window of an output position.
+/// `make(axis, position)` gives the window of an output position. It is asked whenever one is wanted: all of them would be more than a long, narrow plane.
 template <class Make>
-Windows makeWindows(const Triple& output, Make make) {
-  Windows windows;
-  for (std::size_t axis = 0; axis < 3; axis++) {
-    for (Index p = 0; p < output[axis]; p++) windows[axis].push_back(make(axis, p));
-  }
-  return windows;
-}
+struct Windows {
+  Triple output;
+  Make make;
+};
 
-Windows maxWindows(const MaxPool& op, const Triple& input, const Triple& output) {
+auto maxWindows(const MaxPool& op, const Triple& input, const Triple& output) {
   Triple kernel = lift(op.kernelSize, 1), stride = lift(op.stride, 1), padding = lift(op.padding, 0),
          dilation = lift(op.dilation, 1);
-  return makeWindows(output, [&](std::size_t axis, Index p) {
+  return Windows{output, [=](std::size_t axis, Index p) {
     Index start = p * stride[axis] - padding[axis], step = dilation[axis];
     Index end = std::min(start + (kernel[axis] - 1) * step + 1, input[axis]);
     if (start < 0) start += (-start + step - 1) / step * step;  // padding is −∞: it is skipped
     return Window{start, end, step, 0};
-  });
+  }};
 }
 
 template <class AvgPoolOp>
-Windows meanWindows(const AvgPoolOp& op, const Triple& input, const Triple& output) {
+auto meanWindows(const AvgPoolOp& op, const Triple& input, const Triple& output) {
   Triple kernel = lift(op.kernelSize, 1), stride = lift(op.stride, 1), padding = lift(op.padding, 0);
-  return makeWindows(output, [&](std::size_t axis, Index p) {
+  return Windows{output, [=, countIncludePad = op.countIncludePad](std::size_t axis, Index p) {
     Index start = p * stride[axis] - padding[axis];
     // what ceilMode adds beyond the padding counts nothing
     Index end = std::min(start + kernel[axis], input[axis] + padding[axis]);
     Index begin = std::max<Index>(start, 0), inside = std::min(end, input[axis]);
-    return Window{begin, inside, 1, op.countIncludePad ? end - start : inside - begin};
-  });
+    return Window{begin, inside, 1, countIncludePad ? end - start : inside - begin};
+  }};
 }
 
-Windows adaptiveWindows(const Triple& input, const Triple& output) {
-  return makeWindows(output, [&](std::size_t axis, Index p) {
+auto adaptiveWindows(const Triple& input, const Triple& output) {
+  return Windows{output, [=](std::size_t axis, Index p) {
     Index begin = p * input[axis] / output[axis];
     Index end = ((p + 1) * input[axis] + output[axis] - 1) / output[axis];
     return Window{begin, end, 1, end - begin};
-  });
+  }};
 }
 
 /// Calls `f(d, h, w)` with the windows of each output position, in order.
-template <class F>
-void forEachWindow(const Windows& windows, F f) {
-  for (const Window& d : windows[0]) {
-    for (const Window& h : windows[1]) {
-      for (const Window& w : windows[2]) f(d, h, w);
+template <class Make, class F>
+void forEachWindow(const Windows<Make>& windows, F f) {
+  for (Index z = 0; z < windows.output[0]; z++) {
+    const Window d = windows.make(0, z);
+    for (Index y = 0; y < windows.output[1]; y++) {
+      const Window h = windows.make(1, y);
+      for (Index x = 0; x < windows.output[2]; x++) f(d, h, windows.make(2, x));
     }
   }
 }
@@ -75,7 +72,8 @@ void forEachElement(const Triple& plane, const Window& d, const Window& h, const
 /// The index of a maximum over nothing: a dilated window can lie wholly in the padding.
 constexpr Index nowhere = -1;
 
-KernelPtr prepareMax(const Signature& signature, Windows windows) {
+template <class Make>
+KernelPtr prepareMax(const Signature& signature, Windows<Make> windows) {
   const Dims& shape = signature.inputs[0].shape;
   Triple plane = spatialOf(shape);
   Index planes = shape[0] * shape[1], size = volume(plane);
@@ -104,7 +102,8 @@ KernelPtr prepareMax(const Signature& signature, Windows windows) {
 }
 
 /// `divisor` 0: the size of the window.
-KernelPtr prepareMean(const Signature& signature, Windows windows, Index divisor) {
+template <class Make>
+KernelPtr prepareMean(const Signature& signature, Windows<Make> windows, Index divisor) {
   const Dims& shape = signature.inputs[0].shape;
   Triple plane = spatialOf(shape);
   Index planes = shape[0] * shape[1], size = volume(plane);
@@ -128,7 +127,8 @@ KernelPtr prepareMean(const Signature& signature, Windows windows, Index divisor
   });
 }
 
-KernelPtr prepareMeanBackward(const Signature& signature, Windows windows, Index divisor) {
+template <class Make>
+KernelPtr prepareMeanBackward(const Signature& signature, Windows<Make> windows, Index divisor) {
   const Dims& shape = signature.outputs[0].shape;
   Triple plane = spatialOf(shape);
   Index planes = shape[0] * shape[1], size = volume(plane);

@@ -48,31 +48,27 @@ struct Part {
   }
 };
 
-/// For each axis, the place in x of each place in the padded tensor; `outside` where that is the padding's constant.
+/// Where a place of the padded tensor shows the padding's constant.
 constexpr Index outside = -1;
-using Sources = std::vector<std::vector<Index>>;
 
 Index sourceOf(PadMode mode, Index i, Index size) {
   switch (mode) {
     case PadMode::constant: return i < 0 || i >= size ? outside : i;
     case PadMode::reflect: return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
     case PadMode::replicate: return std::clamp<Index>(i, 0, size - 1);
-    case PadMode::circular: return ((i % size) + size) % size;
+    case PadMode::circular: return i < 0 ? i + size : i >= size ? i - size : i;  // no side is longer than x
   }
   return outside;
 }
 
-template <class PadOp>
-Sources padSources(const PadOp& op, const Dims& input, const Dims& padded) {
-  Sources sources(static_cast<std::size_t>(input.size()));
-  if (padded.contains(0)) return sources;
-  for (int axis = 0; axis < input.size(); axis++) {
-    for (Index i = 0; i < padded[axis]; i++) {
-      sources[static_cast<std::size_t>(axis)].push_back(sourceOf(op.mode, i - op.low[axis], input[axis]));
-    }
-  }
-  return sources;
-}
+/// The place in x, along one axis, of a place in the padded tensor.
+struct Sources {
+  PadMode mode;
+  Dims low, input;
+  template <class PadOp>
+  Sources(const PadOp& op, const Dims& input) : mode(op.mode), low(op.low), input(input) {}
+  Index at(int axis, Index i) const { return sourceOf(mode, i - low[axis], input[axis]); }
+};
 
 /// Calls `f(row of the padded tensor, offset in x or outside)` for each row along the last axis, in order.
 template <class F>
@@ -82,7 +78,7 @@ void forEachPaddedRow(const Dims& padded, const Dims& input, const Sources& sour
   for (Index row = 0; row < rows; row++) {
     Index offset = 0;
     for (int axis = 0; axis < index.size() && offset != outside; axis++) {
-      Index source = sources[static_cast<std::size_t>(axis)][static_cast<std::size_t>(index[axis])];
+      Index source = sources.at(axis, index[axis]);
       offset = source == outside ? outside : offset + source * strides[axis];
     }
     f(row, offset);
@@ -146,7 +142,8 @@ KernelPtr prepare(const SliceBackward& op, const Signature& signature) {
 KernelPtr prepare(const Pad& op, const Signature& signature) {
   const Dims &input = signature.inputs[0].shape, &padded = signature.outputs[0].shape;
   if (input.empty()) return prepareStrided(signature, {});
-  Sources sources = padSources(op, input, padded);
+  Sources sources(op, input);
+  int last = input.size() - 1;
   bool isEmpty = padded.contains(0);
   return dispatch(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     T constant = narrow<T>(op.value);
@@ -155,7 +152,7 @@ KernelPtr prepare(const Pad& op, const Signature& signature) {
       forEachPaddedRow(padded, input, sources, [&](Index row, Index offset) {
         T* y = run.out<T>(0) + row * padded.back();
         for (Index i = 0; i < padded.back(); i++) {
-          Index source = sources.back()[static_cast<std::size_t>(i)];
+          Index source = sources.at(last, i);
           y[i] = offset == outside || source == outside ? constant : run.in<T>(0)[offset + source];
         }
       });
@@ -166,7 +163,8 @@ KernelPtr prepare(const Pad& op, const Signature& signature) {
 KernelPtr prepare(const PadBackward& op, const Signature& signature) {
   const Dims &padded = signature.inputs[0].shape, &input = signature.outputs[0].shape;
   if (input.empty()) return prepareStrided(signature, {});
-  Sources sources = padSources(op, input, padded);
+  Sources sources(op, input);
+  int last = input.size() - 1;
   bool isEmpty = padded.contains(0);
   Index count = input.product();
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
@@ -177,7 +175,7 @@ KernelPtr prepare(const PadBackward& op, const Signature& signature) {
         forEachPaddedRow(padded, input, sources, [&](Index row, Index offset) {
           const T* dy = run.in<T>(0) + row * padded.back();
           for (Index i = 0; i < padded.back(); i++) {
-            Index source = sources.back()[static_cast<std::size_t>(i)];
+            Index source = sources.at(last, i);
             if (offset != outside && source != outside) sums[offset + source] += static_cast<double>(dy[i]);
           }
         });
