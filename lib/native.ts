@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Native } from '../types/addon.js'
 import { makeError } from './errors.js'
+import { captureSite, describeSite } from './sites.js'
+import { warnOfUnreadFailures } from './unread-failures.js'
 
 const require = createRequire(import.meta.url)
 
@@ -34,6 +36,8 @@ function open(): Native {
   try {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)
+    addon.setSiteHooks(captureSite, describeSite)
+    warnOfUnreadFailures(addon)
     return addon
   } catch (cause) {
     throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })

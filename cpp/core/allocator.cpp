@@ -20,6 +20,7 @@ std::size_t Allocator::sizeClass(std::size_t bytes) {
 Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor) {
   std::size_t size = sizeClass(bytes);
   std::unique_lock lock(mutex_);
+  if (isToFail()) refuse(bytes);
   void* memory = nullptr;
   for (int attempt = 0; attempt < 2 && !memory; attempt++) {
     if (auto found = cache_.lower_bound(size); found != cache_.end() && found->first <= size + size / 4) {
@@ -36,20 +37,37 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor) {
       trimLocked(lock);
     }
   }
-  if (!memory) {
-    Error error(ErrorKind::outOfMemory,
-                text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
-                     " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
-    error.memory = figures_;
-    error.requested = bytes;
-    throw error;
-  }
+  if (!memory) refuse(bytes);
   if (isTensor) {
     figures_.live += size;
     figures_.tensors++;
     figures_.peak = std::max(figures_.peak, figures_.live);
   }
   return {memory, size};
+}
+
+// With the lock held.
+void Allocator::refuse(std::size_t bytes) const {
+  Error error(ErrorKind::outOfMemory,
+              text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
+                   " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
+  error.memory = figures_;
+  error.requested = bytes;
+  throw error;
+}
+
+void Allocator::countRequest(std::size_t bytes) {
+  if (!isToFail()) return;
+  std::lock_guard lock(mutex_);
+  refuse(bytes);
+}
+
+std::unique_ptr<std::byte[]> Allocator::allocateHost(std::size_t bytes) {
+  countRequest(bytes);
+  std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[std::max<std::size_t>(bytes, 1)]);
+  if (memory) return memory;
+  std::lock_guard lock(mutex_);
+  refuse(bytes);
 }
 
 void Allocator::release(Block block, bool isTensor) noexcept {

@@ -5,16 +5,6 @@
 
 namespace cnn {
 
-void Failures::record(Error error) {
-  std::lock_guard lock(mutex_);
-  if (!first_) first_ = std::move(error);
-}
-
-std::optional<Error> Failures::take() {
-  std::lock_guard lock(mutex_);
-  return std::exchange(first_, std::nullopt);
-}
-
 Queue::Queue(Task start) : start_(std::move(start)), thread_([this] { loop(); }) {}
 
 Queue::~Queue() {
@@ -60,10 +50,8 @@ bool Queue::awaitIdle(std::chrono::microseconds most) const {
 void Queue::run(Entry& entry) {
   try {
     entry.task();
-  } catch (const Error& error) {
-    if (entry.failures) entry.failures->record(error);
   } catch (const std::exception& error) {
-    if (entry.failures) entry.failures->record(Error(ErrorKind::backend, error.what()));
+    if (entry.failures) entry.failures->record(error);
   }
 }
 

@@ -8,24 +8,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 
-#include "base/error.hpp"
+#include "failure.hpp"
 
 namespace cnn {
-
-/// Where one user's failures wait until that user next reads something.
-class Failures {
- public:
-  /// Keeps the first failure until it is taken.
-  void record(Error error);
-  std::optional<Error> take();
-
- private:
-  std::mutex mutex_;
-  std::optional<Error> first_;
-};
 
 class Queue {
  public:

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/dtype.hpp"
-#include "queue.hpp"
+#include "failure.hpp"
 
 namespace cnn {
 
@@ -34,12 +34,16 @@ class Session {
   Index nextOffset() { return offset_++; }
   /// Orders the nodes of the tape.
   std::uint64_t nextSequence() { return sequence_++; }
+  /// Where the op that comes next was called, if its values can make it fail.
+  const SitePtr& site() const { return site_; }
+  void setSite(SitePtr site) { site_ = std::move(site); }
 
  private:
   std::shared_ptr<Failures> failures_ = std::make_shared<Failures>();
   Index seed_ = 0;
   Index offset_ = 0;
   std::uint64_t sequence_ = 0;
+  SitePtr site_;
 };
 
 /// Sets the gradient mode for a scope.
