@@ -215,7 +215,8 @@ export class Tensor extends TensorOps {
   }
   /**
    * Overwrites the values with those of `source` (same shape; converted to this type and device). Where `source` depends on an op that failed, this
-   * tensor keeps its values, as if that op had thrown where it was called: whoever reads `source` gets the error.
+   * tensor keeps its values. Until the program has got the error, what reads this tensor gets it, too; from then on the tensor is as it was before: as
+   * if the failed op had thrown where it was called.
    */
   copy_(source: Tensor): this {
     let moved = source

@@ -95,8 +95,7 @@ for (const kind of kinds) {
             loss.dispose()
           }
           for (const [i, loss] of losses.entries()) {
-            const near = reference.map((each) => Math.abs(each[i]! - loss) / Math.abs(loss))
-            t.true(Math.min(...near) < 1e-4, `request ${n}: ${losses}, expected ${JSON.stringify(reference)}`)
+            t.true(Math.abs(reference[i]! - loss) < 1e-4 * loss, `request ${n}: ${losses}, expected ${reference}`)
           }
           if (isCompiled) (run as unknown as { dispose(): void }).dispose()
           optimizer.zeroGrad()
@@ -111,14 +110,14 @@ for (const kind of kinds) {
   }
 }
 
-const known = new Map<string, number[][]>()
-/** Losses of the steps that follow, by how often the running statistics may have been updated by then: once, or once more by the failed step. */
+const known = new Map<string, number[]>()
+/** Losses of the steps that follow where the first one was taken, or was not. */
 async function afterwards(
   kind: (typeof kinds)[number],
   x: Tensor,
   labels: Int32Array,
   hasStepped: boolean,
-): Promise<number[][]> {
+): Promise<number[]> {
   const key = `${kind} ${hasStepped}`
   let losses = known.get(key)
   if (!losses) {
@@ -139,7 +138,7 @@ async function afterwards(
       list.push(await loss.item())
       loss.dispose()
     }
-    losses = [hasStepped ? list.slice(1) : list]
+    losses = hasStepped ? list.slice(1) : list
     known.set(key, losses)
     optimizer.zeroGrad()
     optimizer.dispose()
@@ -188,7 +187,7 @@ test.serial('reads and uploads that find no memory', async (t) => {
 const onLinux = process.platform === 'linux' ? test.serial : test.serial.skip
 for (const how of ['eager', 'compiled']) {
   // Address space, in KiB: Node itself takes most of it.
-  for (const room of [3_000_000, 6_000_000]) {
+  for (const room of [1_200_000, 3_000_000]) {
     onLinux(`a process of ${room / 1e6} GB of address space, ${how}`, async (t) => {
       const file = fileURLToPath(new URL('./fixtures/little-memory.js', import.meta.url))
       const probe = await shell(`ulimit -v ${room}; exec "${process.execPath}" -e "0"`)

@@ -160,6 +160,7 @@ napi_value unreadFailures(napi_env env, napi_callback_info info) {
     if (isPatient && environment.isAwaited()) return Napi::Env(env).Null();
     auto list = Napi::Array::New(env);
     for (const FailurePtr& failure : environment.session.failures()->takeAll()) {
+      environment.session.failures()->hand(*failure);
       if (napi_value error = environment.toJs(failure->error)) list.Set(list.Length(), Napi::Value(env, error));
     }
     return list;

@@ -204,7 +204,10 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
     if (reason) napi_reject_deferred(env, settlement->deferred, reason);
   };
   try {
-    if (settlement->failure) return reject(self.toJs(settlement->failure->error));
+    if (settlement->failure) {
+      self.session.failures()->hand(*settlement->failure);
+      return reject(self.toJs(settlement->failure->error));
+    }
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
   } catch (const Interrupted&) {
     // Node could not make the value; where the thread is being ended it takes no reason either, and nobody waits any more

@@ -36,11 +36,12 @@ Work ready(Device& device, const KernelPtr& kernel, const Op& op, std::span<cons
 }
 
 // What a failure means for the memory of an op.
-Touched touchedBy(const Op& op, std::span<void* const> pointers, std::size_t inputCount) {
-  Touched touched{.reads = pointers.first(inputCount), .makes = pointers.subspan(inputCount), .overwrites = {}, .failsByValue = failsByValue(op)};
+Touched touchedBy(const Op& op, std::span<void* const> pointers, std::size_t inputCount, std::uint64_t call) {
+  Touched touched{.reads = pointers.first(inputCount), .makes = pointers.subspan(inputCount), .overwrites = {}, .failsByValue = failsByValue(op), .call = call};
   if (std::holds_alternative<Copy>(op)) {
     touched.reads = pointers.subspan(1, 1);
     touched.overwrites = pointers.first(1);
+    touched.isCopy = true;
   } else if (std::holds_alternative<ClipGradNorm>(op) || std::holds_alternative<ClipGradValue>(op)) {
     touched.makes = pointers;  // a gradient that was not clipped is of no use
   } else if (mutates(op) && !isOptimizerStep(op)) {
@@ -53,9 +54,9 @@ Touched touchedBy(const Op& op, std::span<void* const> pointers, std::size_t inp
 void enqueue(Session& session, Device& device, Work&& work) {
   device.queue().push(
       [kernel = std::move(work.kernel), op = work.op, pointers = std::move(work.pointers), descs = std::move(work.descs),
-       workspace = work.workspace.memory(), site = session.site(), &poison = device.poison(), failures = session.failures().get()] {
+       workspace = work.workspace.memory(), site = session.site(), &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
         std::span<void* const> all(pointers);
-        poison.run(*failures, touchedBy(op, all, descs.size()), [&] {
+        poison.run(*failures, touchedBy(op, all, descs.size(), call), [&] {
           try {
             kernel->run(Run{op, all.first(descs.size()), all.subspan(descs.size()), workspace});
           } catch (const std::exception& exception) {
@@ -83,12 +84,12 @@ DevicePtr commonDevice(const Op& op, std::span<const Tensor> inputs, const Devic
 
 // Calls `start` with what is to be called in the end, and waits for it.
 template <class Start>
-void waitFor(Start start) {
+void waitFor(Session& session, Start start) {
   std::promise<FailurePtr> promise;
   std::future<FailurePtr> future = promise.get_future();
   start([&promise](const FailurePtr& failure) { promise.set_value(failure); });
   if (FailurePtr failure = future.get()) {
-    failure->tell();
+    session.failures()->hand(*failure);
     throw QueuedError(failure->error);
   }
 }
@@ -206,16 +207,16 @@ void readHost(Session& session, const Tensor& tensor, void* data, std::function<
   refuseReading(session, tensor, "reading");
   Tensor plain = withLayout(session, tensor, Layout{});
   plain.device()->queue().push(
-      [plain = plain.detach(), asked = tensor->storage->data(), data, failures = session.failures().get(), done = std::move(done)] {
+      [plain = plain.detach(), asked = tensor->storage->data(), data, failures = session.failures().get(), call = session.failures()->now(), done = std::move(done)] {
         Poison& poison = plain.device()->poison();
         void* const memory[] = {plain->storage->data(), asked};
-        FailurePtr failure = poison.isClean() ? nullptr : poison.of(memory[0]);
+        FailurePtr failure = poison.isClean() ? nullptr : poison.of(memory[0], call);
         if (!failure) {
           try {
             plain.device()->backend().copyToHost(data, memory[0], plain.desc().plainBytes());
             poison.acquit();
           } catch (const std::exception& exception) {
-            failure = poison.convict(*failures, exception, memory);
+            failure = poison.convict(*failures, exception, memory, call);
           }
         }
         done(failure);
@@ -224,7 +225,7 @@ void readHost(Session& session, const Tensor& tensor, void* data, std::function<
 }
 
 void readHostSync(Session& session, const Tensor& tensor, void* data) {
-  waitFor([&](auto done) { readHost(session, tensor, data, done); });
+  waitFor(session, [&](auto done) { readHost(session, tensor, data, done); });
 }
 
 void finish(Session& session, Device& device, std::function<void(const FailurePtr&)> done) {
@@ -234,7 +235,7 @@ void finish(Session& session, Device& device, std::function<void(const FailurePt
           device.backend().finish();
           device.poison().acquit();
         } catch (const std::exception& exception) {
-          device.poison().convict(*failures, exception, {});
+          device.poison().convict(*failures, exception, {}, 0);
         }
         done(failures->take());
       },
@@ -242,7 +243,7 @@ void finish(Session& session, Device& device, std::function<void(const FailurePt
 }
 
 void finishSync(Session& session, Device& device) {
-  waitFor([&](auto done) { finish(session, device, done); });
+  waitFor(session, [&](auto done) { finish(session, device, done); });
 }
 
 Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device) {

@@ -28,6 +28,11 @@ FailurePtr Failures::take() {
   return all.empty() ? nullptr : all.front();
 }
 
+void Failures::hand(const Failure& failure) {
+  failure.tell();
+  if (!failure.isKnownTo(now())) failure.knownSince_.store(handed_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 void Failures::listen(std::function<void()> listener) {
   std::lock_guard lock(mutex_);
   listener_ = std::move(listener);

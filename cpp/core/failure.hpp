@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -43,12 +44,16 @@ class Failure {
  public:
   explicit Failure(QueuedError error) : error(std::move(error)) {}
   const QueuedError error;
-  /// The user has been told, by a rejected read or a warning.
+  /// The user will be told, by a rejected read or a warning.
   void tell() const { isTold_.store(true, std::memory_order_relaxed); }
   bool isTold() const { return isTold_.load(std::memory_order_relaxed); }
+  /// Whether the user's program knew of it when it made that call (see Failures): it goes on from there.
+  bool isKnownTo(std::uint64_t call) const { return call >= knownSince_.load(std::memory_order_relaxed); }
 
  private:
+  friend class Failures;
   mutable std::atomic<bool> isTold_{false};
+  mutable std::atomic<std::uint64_t> knownSince_{~std::uint64_t{0}};
 };
 
 using FailurePtr = std::shared_ptr<const Failure>;
@@ -61,6 +66,10 @@ class Failures {
   std::vector<FailurePtr> takeAll();
   /// The first of these, null where there is none.
   FailurePtr take();
+  /// The user's program gets the error now: what it calls from here on knows of it. On its thread.
+  void hand(const Failure& failure);
+  /// A number for calls: those that are made after an error was handed over have a greater one.
+  std::uint64_t now() const { return handed_.load(std::memory_order_relaxed); }
   /// Calls `listener` on the queue's thread after each failure; an empty one ends that.
   void listen(std::function<void()> listener);
 
@@ -68,6 +77,7 @@ class Failures {
   static constexpr std::size_t most = 256;  // of a loop that fails at each step, and never reads, the first ones are kept
   std::mutex mutex_;
   std::vector<FailurePtr> all_;
+  std::atomic<std::uint64_t> handed_{0};
   std::function<void()> listener_;
 };
 

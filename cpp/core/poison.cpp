@@ -6,25 +6,32 @@
 
 namespace cnn {
 
-FailurePtr Poison::of(const void* memory) const {
+FailurePtr Poison::of(const void* memory, std::uint64_t call) const {
   auto found = failures_.find(memory);
-  return found == failures_.end() ? nullptr : found->second;
+  if (found == failures_.end() || (found->second.isKept && found->second.failure->isKnownTo(call))) return nullptr;
+  return found->second.failure;
 }
 
 void Poison::put(std::span<void* const> memory, const FailurePtr& failure) {
   for (void* block : memory) {
-    if (block) failures_.try_emplace(block, failure);
+    if (block) failures_.insert_or_assign(block, Entry{failure});
   }
   count_.store(failures_.size(), std::memory_order_relaxed);
 }
 
 FailurePtr Poison::admit(const Touched& touched) {
   for (void* block : touched.reads) {
-    if (FailurePtr failure = of(block)) {
-      for (void* made : touched.makes) failures_.erase(made);  // what the block held before is gone
-      put(touched.makes, failure);
-      return failure;
+    FailurePtr failure = of(block, touched.call);
+    if (!failure) continue;
+    put(touched.makes, failure);
+    if (touched.isCopy) {
+      for (void* target : touched.overwrites) {
+        auto [entry, isNew] = failures_.try_emplace(target, Entry{failure, true});
+        if (!isNew && entry->second.isKept) entry->second.failure = failure;
+      }
+      count_.store(failures_.size(), std::memory_order_relaxed);
     }
+    return failure;
   }
   for (auto list : {touched.makes, touched.overwrites}) {
     for (void* block : list) failures_.erase(block);
@@ -55,14 +62,14 @@ void Poison::suspect(const Touched& touched) {
   }
 }
 
-FailurePtr Poison::convict(Failures& failures, const std::exception& exception, std::span<void* const> memory) {
+FailurePtr Poison::convict(Failures& failures, const std::exception& exception, std::span<void* const> memory, std::uint64_t call) {
   FailurePtr failure = failures.record(exception);
   std::vector<void*> blocks(suspects_.begin(), suspects_.end());
   suspects_.clear();
   put(blocks, failure);
   const bool isOfValues = findsLate_ && failure->error.kind == ErrorKind::value;  // a kernel's report: the copy itself went well
   if (!isOfValues) put(memory, failure);
-  return memory.empty() ? failure : of(memory[0]);
+  return memory.empty() ? failure : of(memory[0], call);
 }
 
 }  // namespace cnn

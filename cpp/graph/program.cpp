@@ -193,8 +193,8 @@ void Program::computeConstants(Session& session) {
   Lease arena(device.allocator(), plan_->constantArenaBytes);
   launch.arena = static_cast<std::byte*>(arena.memory());
   auto failed = std::make_shared<std::atomic<bool>>(false);
-  auto run = [launch = std::move(launch), failed, &poison = device.poison(), failures = session.failures().get()] {
-    const Touched touched{.reads = launch.externals, .makes = launch.constants, .overwrites = {}, .failsByValue = true};
+  auto run = [launch = std::move(launch), failed, &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
+    const Touched touched{.reads = launch.externals, .makes = launch.constants, .overwrites = {}, .failsByValue = true, .call = call};
     if (poison.run(*failures, touched, [&] { launch.run(launch.plan->constants); })) failed->store(true, std::memory_order_release);
   };
   device.queue().push(std::move(run), session.failures());
@@ -257,13 +257,13 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   for (std::size_t bytes : plan.resultBytes) results.push_back(Tensor::ofBytes(recording_.device, bytes));
   bool isReplayed = device.backend().captures() && !overwritesInputs_ && !done && ++runs_ > 1;
   if (isReplayed) {
-    enqueueReplay(session, std::move(launch), given, results, memoryOf(given, results));
+    enqueueReplay(session, std::move(launch), given, results, memoryOf(session, given, results));
   } else {
     for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
     for (const Tensor& each : results) launch.results.push_back(each->storage->data());
     Lease arena(device.allocator(), plan.arenaBytes);
     launch.arena = static_cast<std::byte*>(arena.memory());
-    auto run = [launch = std::move(launch), memory = memoryOf(given, results), done = std::move(done), &device, failures = session.failures().get()] {
+    auto run = [launch = std::move(launch), memory = memoryOf(session, given, results), done = std::move(done), &device, failures = session.failures().get()] {
       std::vector<StepProfile> profile;
       FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
         if (done) {
@@ -301,12 +301,12 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
 Touched Program::Memory::touched() const {
   const std::span<void* const> all(blocks);
   return {.reads = all.first(readCount), .makes = all.subspan(readCount, madeCount), .overwrites = all.subspan(readCount + madeCount),
-          .failsByValue = failsByValue};
+          .failsByValue = failsByValue, .call = call};
 }
 
 // A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails.
-Program::Memory Program::memoryOf(const Tensors& given, const Tensors& results) const {
-  Memory memory{.blocks = {}, .failsByValue = failsByValue_};
+Program::Memory Program::memoryOf(Session& session, const Tensors& given, const Tensors& results) const {
+  Memory memory{.blocks = {}, .failsByValue = failsByValue_, .call = session.failures()->now()};
   const std::size_t externals = recording_.externals.size();
   memory.blocks.reserve(given.size() + 2 * externals + constants_.size() + results.size());
   auto add = [&](const Tensor& tensor) { memory.blocks.push_back(tensor->storage->data()); };

@@ -50,6 +50,7 @@ class Program {
     std::vector<void*> blocks;
     std::size_t readCount = 0, madeCount = 0;  // what is left is overwritten
     bool failsByValue = false;
+    std::uint64_t call = 0;
     Touched touched() const;
   };
   void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results, Memory memory);
@@ -61,7 +62,7 @@ class Program {
   void findRisks();
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
                  Profiled done);
-  Memory memoryOf(const Tensors& given, const Tensors& results) const;
+  Memory memoryOf(Session& session, const Tensors& given, const Tensors& results) const;
 
   Recording recording_;
   Effort effort_;
