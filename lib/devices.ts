@@ -118,7 +118,7 @@ export function trimMemory(device: DeviceName = defaultDevice()): void {
 }
 
 /**
- * Settles when everything that this thread has queued so far is done; rejects with the error of an op that failed. Where short waits were enough lately, it spins for up to
+ * Settles when everything queued so far is done; rejects, once, with the error of an op that failed and of which no read has told. Where short waits were enough lately, it spins for up to
  * 0.1 ms before it returns, as `data()` does: to be woken from sleep would take longer than a small network.
  */
 export function synchronize(device: DeviceName = defaultDevice()): Promise<void> {

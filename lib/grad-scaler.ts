@@ -130,7 +130,8 @@ export class GradScaler {
   /**
    * Steps the optimizer if its gradients are finite, else leaves its parameters and state as they are. Resolves with whether it stepped, once
    * the gradients are computed; until then neither gradients nor parameters may be changed.
-   * @throws ValueError (rejects) for a second step of the same optimizer since the last `update()`.
+   * @throws ValueError (rejects) for a second step of the same optimizer since the last `update()`. Rejects with the error of an op that failed on
+   * the way to the gradients; there is no step then, and no `update()` is due.
    * @example const hasStepped = await scaler.step(optimizer)
    */
   async step(optimizer: Steppable): Promise<boolean> {
@@ -147,6 +148,9 @@ export class GradScaler {
     progress.largest = undefined
     try {
       progress.isOverflown = !Number.isFinite(await largest.item())
+    } catch (error) {
+      this.#progress.delete(optimizer) // an op failed on the way: this step is as if it had not been asked for
+      throw error
     } finally {
       largest.dispose()
     }

@@ -6,6 +6,8 @@ import { isMainThread } from 'node:worker_threads'
 import type { Native } from '../types/addon.js'
 import { makeError } from './errors.js'
 import { followSeed } from './io/thread-seed.js'
+import { captureSite, describeSite } from './sites.js'
+import { warnOfUnreadFailures } from './unread-failures.js'
 
 const require = createRequire(import.meta.url)
 
@@ -38,6 +40,8 @@ function open(): Native {
     addon.setErrorFactory(makeError)
     // Once more as late as can be: what libraries have made since the start is taken down before what was made then.
     if (isMainThread) process.once('exit', () => addon.stopAtExit())
+    addon.setSiteHooks(captureSite, describeSite)
+    warnOfUnreadFailures(addon)
     return addon
   } catch (cause) {
     throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })

@@ -101,20 +101,29 @@ export class Tensor extends TensorOps {
 
   // ---- values ----------------------------------------------------------------------------------------------------
 
-  /** The elements, row by row, when they are computed. Rejects with the error of an op that failed meanwhile. */
+  /**
+   * The elements, row by row, when they are computed. Rejects, each time, with the error of the op that failed where this tensor depends on one; the
+   * message ends with the op, its shapes and, for an error in the values (a class number, an index), the line that called it.
+   */
   async data(): Promise<TensorData> {
     const wide = widened(this)
     const { dtype } = wide
-    const reading = native.read(wide.handle)
-    if (wide !== this) wide.dispose()
+    let reading: Promise<ArrayBuffer>
+    try {
+      reading = native.read(wide.handle)
+    } finally {
+      if (wide !== this) wide.dispose()
+    }
     return viewOf(dtype, await reading)
   }
   /** As `data()`, but blocks the event loop until the values are there. */
   dataSync(): TensorData {
     const wide = widened(this)
-    const data = viewOf(wide.dtype, native.readSync(wide.handle))
-    if (wide !== this) wide.dispose()
-    return data
+    try {
+      return viewOf(wide.dtype, native.readSync(wide.handle))
+    } finally {
+      if (wide !== this) wide.dispose()
+    }
   }
   /** The value of a tensor with one element. Throws ValueError for any other. */
   async item(): Promise<number> {
@@ -225,20 +234,32 @@ export class Tensor extends TensorOps {
     native.dispose(before)
     return this
   }
-  /** Overwrites the values with those of `source` (same shape; converted to this type and device). */
+  /**
+   * Overwrites the values with those of `source` (same shape; converted to this type and device). Where `source` depends on an op that failed, this
+   * tensor keeps its values. Until the program has got the error, what reads this tensor gets it, too; from then on the tensor is as it was before: as
+   * if the failed op had thrown where it was called.
+   */
   copy_(source: Tensor): this {
-    const moved = source.device === this.device ? source : source.to(this.device)
-    const cast = moved.dtype === this.dtype ? moved : moved.to(this.dtype)
-    native.ops.copy(this.handle, cast.handle)
-    if (cast !== moved) cast.dispose()
-    if (moved !== source) moved.dispose()
+    let moved = source
+    let cast = source
+    try {
+      if (moved.device !== this.device) cast = moved = source.to(this.device)
+      if (moved.dtype !== this.dtype) cast = moved.to(this.dtype)
+      native.ops.copy(this.handle, cast.handle)
+    } finally {
+      if (cast !== moved) cast.dispose()
+      if (moved !== source) moved.dispose()
+    }
     return this
   }
   /** Overwrites all values with `value`. */
   fill_(value: number): this {
     const filled = new Tensor(native.ops.fill(this.device, this.shape, this.dtype, value))
-    native.ops.copy(this.handle, filled.handle)
-    filled.dispose()
+    try {
+      native.ops.copy(this.handle, filled.handle)
+    } finally {
+      filled.dispose()
+    }
     return this
   }
   /** Overwrites all values with 0. */

@@ -105,6 +105,14 @@ export interface Native {
   synchronize(device: string): Promise<void>
   synchronizeSync(device: string): void
   stopAtExit(): void
+  /** Errors of ops that failed and that nobody was told of, as they are now; null if patient while a read is under way, which may tell of them. */
+  unreadFailures(isPatient: boolean): CudnnError[] | null
+  /** Called after ops have failed. */
+  setFailureListener(listener: () => void): void
+  /** `capture` gives an object that remembers the running line, `describe` says `train.ts:12:9` of it, or nothing. */
+  setSiteHooks(capture: () => object, describe: (site: object) => string): void
+  /** For tests: of the requests for memory from now on, that of this number, from 1, fails; 0: none does. */
+  failAllocation(device: string, number: number): void
   manualSeed(seed: number): void
   seed(): number
   offset(): number

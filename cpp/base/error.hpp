@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -40,7 +41,20 @@ class Error : public std::runtime_error {
   ErrorKind kind;
   MemoryFigures memory;       // outOfMemory only
   std::size_t requested = 0;  // outOfMemory only
+  /// The same with a longer message.
+  Error saying(const std::string& message) const {
+    Error error(*this);
+    static_cast<std::runtime_error&>(error) = std::runtime_error(message);
+    return error;
+  }
 };
+
+/// Any exception as an Error: a failed `new` is one of memory, what a library throws is one of the backend.
+inline Error asError(const std::exception& exception) {
+  if (auto error = dynamic_cast<const Error*>(&exception)) return *error;
+  if (dynamic_cast<const std::bad_alloc*>(&exception)) return Error(ErrorKind::outOfMemory, "out of memory: the system gives this process no more");
+  return Error(ErrorKind::backend, exception.what());
+}
 
 namespace detail {
 inline void put(std::ostringstream& out, const Dims& dims) { out << toString(dims); }

@@ -129,25 +129,14 @@ napi_value trim(napi_env env, napi_callback_info info) {
   });
 }
 
-// synchronize(device) → a promise that settles when all queued so far is done; it rejects with the session's failure
+// synchronize(device) → a promise that settles when all queued so far is done; it rejects with a failure that nobody was told of
 napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    auto [deferred, promise] = environment.beginPromise();
-    device->queue().push(
-        [settler = environment.settler(), failures = environment.session.failures(), &backend = device->backend(), deferred = deferred] {
-          try {
-            backend.finish();
-          } catch (const Error& error) {
-            failures->record(error);
-          }
-          settler->settleLater(deferred, [failure = failures->take()](napi_env env) {
-            if (failure) throw Error(*failure);
-            return undefined(env);
-          });
-        },
-        environment.session.failures());
+    napi_value promise = environment.promise([](napi_env env) { return undefined(env); }, [&](const SettlementPtr& settlement) {
+      finish(environment.session, *device, [settler = environment.settler(), settlement](const FailurePtr& failure) { settler->settle(settlement, failure); });
+    });
     environment.awaitBriefly(*device);
     return promise;
   });
@@ -156,11 +145,49 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
 napi_value synchronizeSync(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    Queue& queue = device->queue();
-    if (!queue.await(environment.session.client()->id(), queue.last())) throw Interrupted();
-    device->backend().finish();
-    if (auto failure = environment.session.failures()->take()) throw Error(*failure);
+    finishSync(environment.session, *deviceArgument(env, Arguments<1>(env, info)[0], "synchronize"));
+    return undefined(env);
+  });
+}
+
+// unreadFailures(isPatient) → the errors of ops that nobody was told of, who is told now; null if patient while somebody waits for a read, which
+// may tell of them
+napi_value unreadFailures(napi_env env, napi_callback_info info) {
+  return guarded(env, [&]() -> napi_value {
+    Environment& environment = Environment::of(env);
+    bool isPatient = false;
+    readField(env, Arguments<1>(env, info)[0], isPatient, {"unreadFailures", "isPatient"});
+    if (isPatient && environment.isAwaited()) return Napi::Env(env).Null();
+    auto list = Napi::Array::New(env);
+    for (const FailurePtr& failure : environment.session.failures()->takeAll()) {
+      environment.session.failures()->hand(*failure);
+      if (napi_value error = environment.toJs(failure->error)) list.Set(list.Length(), Napi::Value(env, error));
+    }
+    return list;
+  });
+}
+
+napi_value setFailureListener(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Environment::of(env).setFailureListener(Arguments<1>(env, info)[0]);
+    return undefined(env);
+  });
+}
+
+napi_value setSiteHooks(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<2> arguments(env, info);
+    Environment::of(env).setSiteHooks(arguments[0], arguments[1]);
+    return undefined(env);
+  });
+}
+
+// failAllocation(device, number): for tests, that request for memory from now on fails; 0: none does
+napi_value failAllocation(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<2> arguments(env, info);
+    Index number = readInteger(env, arguments[1], {"failAllocation", "number"});
+    deviceArgument(env, arguments[0], "failAllocation")->allocator().failRequest(static_cast<std::size_t>(std::max<Index>(number, 0)));
     return undefined(env);
   });
 }
@@ -231,6 +258,10 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "synchronize", synchronize);
   define(env, exports, "synchronizeSync", synchronizeSync);
   define(env, exports, "stopAtExit", stopAtExit);
+  define(env, exports, "unreadFailures", unreadFailures);
+  define(env, exports, "setFailureListener", setFailureListener);
+  define(env, exports, "setSiteHooks", setSiteHooks);
+  define(env, exports, "failAllocation", failAllocation);
   define(env, exports, "manualSeed", manualSeed);
   define(env, exports, "seed", seed);
   define(env, exports, "offset", offset);

@@ -101,6 +101,7 @@ Environment::~Environment() = default;
 void Environment::close() {
   session.client()->isEnding = nullptr;
   session.leave();
+  session.failures()->listen({});
   {
     std::lock_guard lock(settler_->mutex_);
     napi_release_threadsafe_function(std::exchange(settler_->function_, nullptr), napi_tsfn_abort);
@@ -152,17 +153,38 @@ DevicePtr Environment::device(std::string_view name) {
   return device;
 }
 
-Environment::Pending Environment::beginPromise() {
-  Pending pending;
-  checked(napi_create_promise(env_, &pending.deferred, &pending.promise));
+napi_value Environment::promise(std::function<napi_value(napi_env)> value, const std::function<void(const SettlementPtr&)>& start) {
+  auto settlement = std::make_shared<Settlement>();
+  settlement->value = std::move(value);
+  napi_value promise;
+  checked(napi_create_promise(env_, &settlement->deferred, &promise));
   if (underWay_++ == 0) napi_ref_threadsafe_function(env_, settler_->function_);
-  return pending;
+  try {
+    start(settlement);
+  } catch (...) {
+    release();
+    napi_resolve_deferred(env_, settlement->deferred, undefined());  // nobody has the promise: this only frees it
+    throw;
+  }
+  return promise;
 }
 
-void Settler::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
-  auto data = std::make_unique<Settlement>(deferred, std::move(value));
+void Environment::release() {
+  if (--underWay_ == 0) napi_unref_threadsafe_function(env_, settler_->function_);
+}
+
+napi_value Environment::undefined() const {
+  napi_value value;
+  napi_get_undefined(env_, &value);
+  return value;
+}
+
+void Settler::settle(const SettlementPtr& settlement, const FailurePtr& failure) {
+  if (failure) failure->tell();
+  settlement->failure = failure;
+  settlement->self = settlement;
   std::lock_guard lock(mutex_);
-  if (function_ && napi_call_threadsafe_function(function_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
+  if (!function_ || napi_call_threadsafe_function(function_, settlement.get(), napi_tsfn_nonblocking) != napi_ok) settlement->self.reset();
 }
 
 // Node refuses this call, which needs no JavaScript here, from a thread that is being ended.
@@ -198,49 +220,145 @@ void Environment::awaitBriefly(Device& device) {
 }
 
 void Environment::settle(napi_env env, napi_value, void* context, void* data) {
-  std::unique_ptr<Settler::Settlement> settlement(static_cast<Settler::Settlement*>(data));
+  SettlementPtr settlement = std::move(static_cast<Settlement*>(data)->self);
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
-  if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_->function_);
+  if (!settlement->deferred) {  // no promise: a note
+    *self.isNoted_ = false;
+    settlement->value(env);
+    return;
+  }
+  self.release();
+  auto reject = [&](napi_value reason) {
+    if (reason) napi_reject_deferred(env, settlement->deferred, reason);
+  };
   try {
+    if (settlement->failure) {
+      self.session.failures()->hand(*settlement->failure);
+      return reject(self.toJs(settlement->failure->error));
+    }
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
   } catch (const Interrupted&) {
-    // the thread is being ended: nobody waits any more
+    // Node could not make the value; where the thread is being ended it takes no reason either, and nobody waits any more
+    napi_value reason = nullptr;
+    bool isPending = false;
+    napi_is_exception_pending(env, &isPending);
+    if (isPending) {
+      napi_get_and_clear_last_exception(env, &reason);
+    } else {
+      reason = self.toJs(std::bad_alloc());
+    }
+    reject(reason);
   } catch (const std::exception& error) {
-    if (napi_value reason = self.toJs(error)) napi_reject_deferred(env, settlement->deferred, reason);
+    reject(self.toJs(error));
   }
 }
 
-void Environment::setErrorFactory(napi_value factory) {
-  if (errorFactory_) napi_delete_reference(env_, errorFactory_);
-  napi_create_reference(env_, factory, 1, &errorFactory_);
+SitePtr Environment::captureSite() {
+  if (!captureSite_) return nullptr;
+  if (sites_.size() >= sitesToSweep_) {
+    std::erase_if(sites_, [this](const Remembered& each) {
+      bool isDone = each.site.expired();
+      if (isDone) napi_delete_reference(env_, each.object);
+      return isDone;
+    });
+    sitesToSweep_ = std::max<std::size_t>(64, 2 * sites_.size());
+  }
+  napi_value capture, object;
+  checked(napi_get_reference_value(env_, captureSite_, &capture));
+  checked(napi_call_function(env_, undefined(), capture, 0, nullptr, &object));
+  auto site = std::make_shared<Site>();
+  if (session.trace) {  // a program keeps its lines: as text
+    site->tell(describeSite(object));
+    return site;
+  }
+  napi_ref reference;
+  checked(napi_create_reference(env_, object, 1, &reference));
+  sites_.push_back({site, reference});
+  return site;
 }
 
-napi_value Environment::callFactory(const std::exception& error) {
+std::string Environment::describeSite(napi_value object) {
+  napi_value describe, text;
+  checked(napi_get_reference_value(env_, describeSite_, &describe));
+  checked(napi_call_function(env_, undefined(), describe, 1, &object, &text));
+  return Napi::Value(env_, text).ToString().Utf8Value();
+}
+
+// As text; empty where it is not known.
+std::string Environment::placeOf(const SitePtr& of) {
+  if (!of || of->isKnown()) return of ? of->place() : "";
+  for (const Remembered& each : sites_) {
+    auto site = each.site.lock();
+    if (site != of) continue;
+    napi_value object;
+    checked(napi_get_reference_value(env_, each.object, &object));
+    site->tell(describeSite(object));
+    return site->place();
+  }
+  return "";
+}
+
+void Environment::setSiteHooks(napi_value capture, napi_value describe) {
+  replace(captureSite_, capture);
+  replace(describeSite_, describe);
+}
+
+void Environment::setFailureListener(napi_value listener) {
+  replace(failureListener_, listener);
+  note_ = std::make_shared<Settlement>();
+  note_->value = [this](napi_env env) -> napi_value {
+    napi_value listener, result;
+    napi_get_reference_value(env, failureListener_, &listener);
+    napi_call_function(env, undefined(), listener, 0, nullptr, &result);
+    return nullptr;
+  };
+  session.failures()->listen([settler = settler_, note = note_, isNoted = isNoted_] {
+    if (!isNoted->exchange(true)) settler->settle(note);
+  });
+}
+
+void Environment::replace(napi_ref& reference, napi_value function) {
+  if (reference) napi_delete_reference(env_, reference);
+  napi_create_reference(env_, function, 1, &reference);
+}
+
+void Environment::setErrorFactory(napi_value factory) { replace(errorFactory_, factory); }
+
+napi_value Environment::callFactory(const Error& error, const SitePtr& site) {
   Napi::Env env(env_);
-  auto typed = dynamic_cast<const Error*>(&error);
-  auto message = Napi::String::New(env, error.what());
+  std::string words = error.what();
+  if (std::string place = placeOf(site); !place.empty()) words += ", queued at " + place;
+  auto message = Napi::String::New(env, words);
   napi_value factory = nullptr;
   if (errorFactory_) napi_get_reference_value(env_, errorFactory_, &factory);
-  if (!factory) return Napi::Error::New(env, error.what()).Value();
+  if (!factory) return Napi::Error::New(env, words).Value();
   Napi::Value figures = env.Undefined();
-  if (typed && typed->kind == ErrorKind::outOfMemory) {
+  if (error.kind == ErrorKind::outOfMemory) {
+    // Memory that was asked for elsewhere than on a device: the figures are still those that tell most.
+    const bool isCounted = error.memory.reserved != 0 || error.memory.limit != 0 || devices_.empty();
+    const MemoryFigures memory = isCounted ? error.memory : devices_.front()->allocator().figures();
     auto object = Napi::Object::New(env);
-    object.Set("requested", static_cast<double>(typed->requested));
-    object.Set("live", static_cast<double>(typed->memory.live));
-    object.Set("reserved", static_cast<double>(typed->memory.reserved));
-    object.Set("peak", static_cast<double>(typed->memory.peak));
-    object.Set("limit", static_cast<double>(typed->memory.limit));
+    object.Set("requested", static_cast<double>(error.requested));
+    object.Set("live", static_cast<double>(memory.live));
+    object.Set("reserved", static_cast<double>(memory.reserved));
+    object.Set("peak", static_cast<double>(memory.peak));
+    object.Set("limit", static_cast<double>(memory.limit));
     figures = object;
   }
-  auto name = Napi::String::New(env, className(typed ? typed->kind : ErrorKind::backend));
+  auto name = Napi::String::New(env, className(error.kind));
   return Napi::Function(env_, factory).Call({name, message, figures});
 }
 
 napi_value Environment::toJs(const std::exception& error) noexcept {
   try {
-    return callFactory(error);
+    auto queued = dynamic_cast<const QueuedError*>(&error);
+    return callFactory(asError(error), queued ? queued->site : nullptr);
   } catch (const Napi::Error&) {
+    return nullptr;
+  } catch (const Interrupted&) {
+    return nullptr;
+  } catch (const std::bad_alloc&) {
     return nullptr;
   }
 }

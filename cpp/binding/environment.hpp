@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <chrono>
 
 #include "core/apply.hpp"
@@ -53,18 +54,22 @@ inline void checked(napi_status status) {
   if (status != napi_ok) throw Interrupted();
 }
 
+/// How a promise ends. What that needs is there from the start: a queue's thread has no one to tell that there is no memory.
+struct Settlement {
+  napi_deferred deferred = nullptr;
+  std::function<napi_value(napi_env)> value;  // what it resolves to, on the JavaScript thread; throws the Error that it is rejected with
+  FailurePtr failure;                         // it is rejected with this instead
+  std::shared_ptr<Settlement> self;           // on its way to the JavaScript thread
+};
+using SettlementPtr = std::shared_ptr<Settlement>;
+
 /// Settles promises from the queues' threads. It may outlive its environment: then nobody waits any more.
 class Settler {
  public:
-  /// `value` runs on the JavaScript thread; it returns what the promise resolves to, or throws the Error that it is rejected with.
-  void settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value);
+  void settle(const SettlementPtr& settlement, const FailurePtr& failure = nullptr);
 
  private:
   friend class Environment;
-  struct Settlement {
-    napi_deferred deferred;
-    std::function<napi_value(napi_env)> value;
-  };
   std::mutex mutex_;
   napi_threadsafe_function function_ = nullptr;  // null once the environment has closed
 };
@@ -90,12 +95,8 @@ class Environment {
   /// A device by name; it stays open as long as this environment.
   DevicePtr device(std::string_view name);
 
-  /// A promise under way: it keeps the event loop alive until it is settled.
-  struct Pending {
-    napi_deferred deferred;
-    napi_value promise;
-  };
-  Pending beginPromise();
+  /// A promise, which keeps the event loop alive until it is settled. `start` queues what will settle it; where it throws, there is none.
+  napi_value promise(std::function<napi_value(napi_env)> value, const std::function<void(const SettlementPtr&)>& start);
   /// For tasks that settle promises: they may not refer to the environment, which may be gone.
   const std::shared_ptr<Settler>& settler() const { return settler_; }
   /// Spins for a tenth of a millisecond at most while a device does what is left: small programs end sooner, and to fall asleep and be woken takes a
@@ -108,11 +109,25 @@ class Environment {
   napi_value toJs(const std::exception& error) noexcept;
   void setErrorFactory(napi_value factory);
 
+  /// Remembers the line of JavaScript that is running, for the message of an error that it may lead to.
+  SitePtr captureSite();
+  /// `capture()` gives an object that remembers the line, `describe(object)` says "train.ts:12:9".
+  void setSiteHooks(napi_value capture, napi_value describe);
+  /// `listener()` is called after ops have failed.
+  void setFailureListener(napi_value listener);
+  /// Whether somebody waits for a promise.
+  bool isAwaited() const { return underWay_ > 0; }
+
  private:
   void close();
   void adjustMemory(std::int64_t bytes);
-  napi_value callFactory(const std::exception& error);
   bool isEnding();
+  napi_value callFactory(const Error& error, const SitePtr& site);
+  void release();
+  napi_value undefined() const;
+  void replace(napi_ref& reference, napi_value function);
+  std::string describeSite(napi_value object);
+  std::string placeOf(const SitePtr& of);
   static void settle(napi_env env, napi_value, void* context, void* data);
 
   napi_env env_;
@@ -122,7 +137,15 @@ class Environment {
   std::chrono::steady_clock::time_point turned_;  // when the event loop last was left to wait
   int asleep_ = 0;      // so many waits from now are left to the event loop
   int nextAsleep_ = 1;  // the same after the next wait in vain: who runs long programs should hardly spin
-  napi_ref errorFactory_ = nullptr;
+  napi_ref errorFactory_ = nullptr, captureSite_ = nullptr, describeSite_ = nullptr, failureListener_ = nullptr;
+  struct Remembered {
+    std::weak_ptr<Site> site;
+    napi_ref object;
+  };
+  std::vector<Remembered> sites_;   // of ops that may still fail, or have
+  std::size_t sitesToSweep_ = 64;  // when there are so many, those that are done are forgotten
+  SettlementPtr note_;              // tells the listener
+  std::shared_ptr<std::atomic<bool>> isNoted_ = std::make_shared<std::atomic<bool>>(false);
   std::int64_t reported_ = 0, held_ = 0;  // bytes that the garbage collector was told of, and that handles hold
 };
 

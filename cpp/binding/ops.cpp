@@ -58,7 +58,9 @@ napi_value call(napi_env env, napi_callback_info info) {
     std::apply([&](const auto&... fields) { (read(fields), ...); }, O::fields());
     std::apply([&](const auto&... fields) { (read(fields), ...); }, O::dynamicFields());
     if (environment.session.autocast) inputs = autocast(environment.session, op, std::move(inputs));
+    if constexpr (O::failsByValue) environment.session.setSite(environment.captureSite());
     Tensors outputs = apply(environment.session, op, inputs, device);
+    if constexpr (O::failsByValue) environment.session.setSite(nullptr);
     if constexpr (countWords(O::outputs) == 0) return undefined(env);
     if constexpr (countWords(O::outputs) == 1) return toJs(env, environment.add(std::move(outputs[0])));
     outputs.resize(static_cast<std::size_t>(countWords(O::outputs)));

@@ -120,28 +120,26 @@ napi_value profileProgram(napi_env env, napi_callback_info info) {
     Tensors inputs = tensorsArgument(env, arguments[1], "inputs");
     std::vector<double> dynamics = numbersArgument(env, arguments[2], "dynamics");
     auto profile = std::make_shared<std::vector<graph::StepProfile>>();
-    program.profile(environment.session, inputs, dynamics, [profile](std::vector<graph::StepProfile> steps) { *profile = std::move(steps); });
-    auto [deferred, promise] = environment.beginPromise();
-    Device& device = program.device();
-    device.queue().push(
-        [settler = environment.settler(), failures = environment.session.failures(), profile, deferred = deferred] {
-          settler->settleLater(deferred, [profile, failure = failures->take()](napi_env env) -> napi_value {
-            if (failure) throw Error(*failure);
-            auto list = Napi::Array::New(env);
-            for (const graph::StepProfile& step : *profile) {
-              auto entry = Napi::Object::New(env);
-              entry.Set("name", step.name);
-              entry.Set("detail", step.detail);
-              entry.Set("seconds", step.seconds);
-              entry.Set("multiplyAdds", step.multiplyAdds);
-              entry.Set("bytes", step.bytes);
-              list.Set(list.Length(), entry);
-            }
-            return list;
-          });
-        },
-        environment.session.failures());
-    return promise;
+    auto value = [profile](napi_env env) -> napi_value {
+      auto list = Napi::Array::New(env);
+      for (const graph::StepProfile& step : *profile) {
+        auto entry = Napi::Object::New(env);
+        entry.Set("name", step.name);
+        entry.Set("detail", step.detail);
+        entry.Set("seconds", step.seconds);
+        entry.Set("multiplyAdds", step.multiplyAdds);
+        entry.Set("bytes", step.bytes);
+        list.Set(list.Length(), entry);
+      }
+      return list;
+    };
+    return environment.promise(value, [&](const SettlementPtr& settlement) {
+      program.profile(environment.session, inputs, dynamics,
+                      [settler = environment.settler(), settlement, profile](std::vector<graph::StepProfile> steps, const FailurePtr& failure) {
+                        *profile = std::move(steps);
+                        settler->settle(settlement, failure);
+                      });
+    });
   });
 }
 

@@ -195,21 +195,13 @@ napi_value read(napi_env env, napi_callback_info info) {
     Environment& environment = Environment::of(env);
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
-    auto [deferred, promise] = environment.beginPromise();
-    readHost(environment.session, tensor, [settler = environment.settler(), deferred = deferred, size](const void* data, const Error* error) {
-      std::optional<Error> failure;
-      auto owned = std::make_shared<std::unique_ptr<std::byte[]>>();
-      if (error) {
-        failure = *error;
-      } else {
-        *owned = std::make_unique<std::byte[]>(size);
-        if (size) std::memcpy(owned->get(), data, size);
-      }
-      settler->settleLater(deferred, [owned, size, failure](napi_env env) {
-        if (failure) throw Error(*failure);
-        return toArrayBuffer(env, std::move(*owned), size);
-      });
-    });
+    auto bytes = std::make_shared<std::unique_ptr<std::byte[]>>(tensor.device()->allocator().allocateHost(size));
+    napi_value promise = environment.promise(
+        [bytes, size](napi_env env) { return toArrayBuffer(env, std::move(*bytes), size); },
+        [&](const SettlementPtr& settlement) {
+          readHost(environment.session, tensor, bytes->get(),
+                   [settler = environment.settler(), settlement, bytes](const FailurePtr& failure) { settler->settle(settlement, failure); });
+        });
     environment.awaitBriefly(*tensor.device());
     return promise;
   });
@@ -220,7 +212,7 @@ napi_value readSync(napi_env env, napi_callback_info info) {
     Environment& environment = Environment::of(env);
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
-    auto bytes = std::make_unique<std::byte[]>(size);
+    auto bytes = tensor.device()->allocator().allocateHost(size);
     readHostSync(environment.session, tensor, bytes.get());
     return toArrayBuffer(env, std::move(bytes), size);
   });

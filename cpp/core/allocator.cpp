@@ -68,6 +68,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users use
   std::uint64_t client = users == Users::all ? 0 : callingClient();
   std::size_t size = sizeClass(bytes);
   std::unique_lock lock(mutex_);
+  if (isToFail()) refuse(bytes);
   Block block;
   auto end = Queue::never;
   for (bool isTrimmed = false;;) {
@@ -86,20 +87,37 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users use
     if (!awaitMore(lock, size, callingClient(), end)) break;
     freePast(lock);
   }
-  if (!block.memory) {
-    Error error(ErrorKind::outOfMemory,
-                text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
-                     " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
-    error.memory = figures_;
-    error.requested = bytes;
-    throw error;
-  }
+  if (!block.memory) refuse(bytes);
   if (isTensor) {
     figures_.live += block.bytes;
     figures_.tensors++;
     figures_.peak = std::max(figures_.peak, figures_.live);
   }
   return block;
+}
+
+// With the lock held.
+void Allocator::refuse(std::size_t bytes) const {
+  Error error(ErrorKind::outOfMemory,
+              text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
+                   " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
+  error.memory = figures_;
+  error.requested = bytes;
+  throw error;
+}
+
+void Allocator::countRequest(std::size_t bytes) {
+  if (!isToFail()) return;
+  std::lock_guard lock(mutex_);
+  refuse(bytes);
+}
+
+std::unique_ptr<std::byte[]> Allocator::allocateHost(std::size_t bytes) {
+  countRequest(bytes);
+  std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[std::max<std::size_t>(bytes, 1)]);
+  if (memory) return memory;
+  std::lock_guard lock(mutex_);
+  refuse(bytes);
 }
 
 void Allocator::release(Block block, bool isTensor) noexcept {

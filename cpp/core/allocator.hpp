@@ -3,9 +3,12 @@
 // limit or an empty system fails a request.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend.hpp"
@@ -32,12 +35,19 @@ class Allocator {
   /// tasks may use is in the way, it waits: for tasks of the calling thread's client as long as it takes, for others half a second at most.
   Block allocate(std::size_t bytes, bool isTensor = true, Users users = Users::one);
   void release(Block block, bool isTensor = true) noexcept;
+  /// Memory of the host, of which no account is kept: for values on their way from or to JavaScript. Throws OutOfMemoryError.
+  std::unique_ptr<std::byte[]> allocateHost(std::size_t bytes);
   /// Gives back the cached blocks that no queued task may use; waits half a second at most for those of the calling thread's client.
   void trim();
 
   MemoryFigures figures() const;
   void setLimit(std::size_t bytes);
   void resetPeak();
+
+  /// For tests: of all requests from now on (for blocks, host memory and prepared kernels), that of this number, from 1, finds no memory; 0: none.
+  void failRequest(std::size_t number) { untilFailure_.store(number, std::memory_order_relaxed); }
+  /// Counts a request that somebody else answers. Throws OutOfMemoryError if it is the one to fail.
+  void countRequest(std::size_t bytes);
 
  private:
   struct Cached {
@@ -48,6 +58,8 @@ class Allocator {
     std::uint64_t client;
     std::map<std::size_t, std::vector<Cached>> blocks;  // by size, those that were released last at the back
   };
+  bool isToFail() { return untilFailure_.load(std::memory_order_relaxed) != 0 && untilFailure_.fetch_sub(1, std::memory_order_relaxed) == 1; }
+  [[noreturn]] void refuse(std::size_t bytes) const;
   static std::size_t sizeClass(std::size_t bytes);
   Cache& cacheOf(std::uint64_t client);
   /// A cached block of at least `size` bytes, and not many more; no memory where there is none.
@@ -64,12 +76,16 @@ class Allocator {
   mutable std::mutex mutex_;
   std::vector<Cache> caches_;
   MemoryFigures figures_;
+  std::atomic<std::size_t> untilFailure_{0};
 };
 
 /// A block that goes back to its allocator, which lives longer.
 class Lease {
  public:
-  Lease(Allocator& allocator, std::size_t bytes, Users users = Users::one) : allocator_(allocator), block_(allocator.allocate(bytes, false, users)) {}
+  /// Of no bytes it is null.
+  Lease(Allocator& allocator, std::size_t bytes, Users users = Users::one)
+      : allocator_(allocator), block_(bytes ? allocator.allocate(bytes, false, users) : Allocator::Block()) {}
+  Lease(Lease&& other) noexcept : allocator_(other.allocator_), block_(std::exchange(other.block_, {})) {}
   ~Lease() { allocator_.release(block_, false); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;

@@ -16,11 +16,16 @@ Tensor withLayout(Session& session, const Tensor& tensor, Layout layout);
 /// Copies `bytes` of plain host data into a new tensor (in queue order; the host memory may go at once).
 Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data);
 
-/// Calls `done(data, error)` on the queue's thread once `tensor` is computed: `data` is its plain content, valid during the call;
-/// `error` is the session's first failure since it last read, if there was one.
-void readHost(Session& session, const Tensor& tensor, std::function<void(const void* data, const Error* error)> done);
-/// Waits for the tensor and copies its plain content. Blocks the caller.
+/// Copies the plain content of `tensor` to `data` once it is computed, and calls `done` on the queue's thread: with the failure that it depends on, or
+/// with null.
+void readHost(Session& session, const Tensor& tensor, void* data, std::function<void(const FailurePtr&)> done);
+/// Waits for that. Blocks the caller. Throws the failure's error.
 void readHostSync(Session& session, const Tensor& tensor, void* data);
+
+/// Calls `done` on the queue's thread when all that is queued now is done: with the session's first failure of which nobody was told yet, or with null.
+void finish(Session& session, Device& device, std::function<void(const FailurePtr&)> done);
+/// Waits for that. Blocks the caller. Throws the failure's error.
+void finishSync(Session& session, Device& device);
 
 /// The same values on another device (through the host).
 Tensor toDevice(Session& session, const Tensor& tensor, const DevicePtr& device);

@@ -32,7 +32,7 @@ struct Run {
 };
 
 /// A prepared op: every decision is taken. `run` may be called many times, in queue order; it never allocates and
-/// never waits for the queue. It throws Error for what only the data shows (a target outside the classes).
+/// never waits for the queue. It throws Error for what only the data shows (a target outside the classes), before it overwrites an input.
 class Kernel {
  public:
   Kernel() = default;

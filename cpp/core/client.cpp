@@ -11,16 +11,6 @@ thread_local std::weak_ptr<Client> joined;
 std::atomic<std::uint64_t> nextId{1};
 }  // namespace
 
-void Failures::record(Error error) {
-  std::lock_guard lock(mutex_);
-  if (!first_) first_ = std::move(error);
-}
-
-std::optional<Error> Failures::take() {
-  std::lock_guard lock(mutex_);
-  return std::exchange(first_, std::nullopt);
-}
-
 Client::Client() : id_(nextId.fetch_add(1)) {}
 
 std::shared_ptr<Client> Client::join() {

@@ -5,25 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 
-#include "base/error.hpp"
+#include "failure.hpp"
 
 namespace cnn {
 
-/// Where one user's failures wait until that user next reads something.
-class Failures {
- public:
-  /// Keeps the first failure until it is taken.
-  void record(Error error);
-  std::optional<Error> take();
-
- private:
-  std::mutex mutex_;
-  std::optional<Error> first_;
-};
-
+/// Its failures wait in it until somebody is told.
 class Client : public Failures {
  public:
   Client();

@@ -28,7 +28,7 @@ void checkFits(const std::string& device, const MemoryFigures& figures, const Op
 }
 }  // namespace
 
-Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)) {
+Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)), poison_(!backend_->isHostMemory()) {
   queue_ = std::make_unique<Queue>([this, threads] { backend_->startThread(threads); });
   allocator_ = std::make_unique<Allocator>(*backend_, name_, *queue_);
 }
@@ -44,6 +44,7 @@ KernelPtr Device::cached(const std::string& key, Make make) {
     std::lock_guard lock(kernelMutex_);
     if (auto found = kernels_.find(key); found != kernels_.end()) return found->second;
   }
+  allocator_->countRequest(0);
   KernelPtr kernel = make();
   if (kernel->tune) return kernel;  // there will be a better one
   std::lock_guard lock(kernelMutex_);

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "allocator.hpp"
+#include "poison.hpp"
 #include "queue.hpp"
 
 namespace cnn {
@@ -18,6 +19,7 @@ class Device {
   Backend& backend() { return *backend_; }
   Queue& queue() { return *queue_; }
   Allocator& allocator() { return *allocator_; }
+  Poison& poison() { return poison_; }
 
   /// The kernel for an op on such inputs, from the cache or prepared now. Throws BackendError where the backend declines.
   KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting = {});
@@ -42,6 +44,7 @@ class Device {
   std::unordered_map<std::string, KernelPtr> kernels_;
   std::mutex arenaMutex_;
   std::weak_ptr<Lease> sharedArena_;
+  Poison poison_;
 };
 
 using DevicePtr = std::shared_ptr<Device>;

@@ -176,10 +176,8 @@ void Queue::runOne(std::unique_lock<std::mutex>& lock, Lane& lane) {
     Client::Scope scope(client.get());
     try {
       if (!client || !client->hasLeft()) entry.task();
-    } catch (const Error& error) {
-      if (client) client->record(error);
     } catch (const std::exception& error) {
-      if (client) client->record(Error(ErrorKind::backend, error.what()));
+      if (client) client->record(error);
     }
     entry = {};  // what the task held goes before it counts as done
   }

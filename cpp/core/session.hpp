@@ -46,6 +46,9 @@ class Session {
   Index nextOffset() { return offset_++; }
   /// Orders the nodes of the tape.
   std::uint64_t nextSequence() { return sequence_++; }
+  /// Where the op that comes next was called, if its values can make it fail.
+  const SitePtr& site() const { return site_; }
+  void setSite(SitePtr site) { site_ = std::move(site); }
 
  private:
   ClientPtr client_;
@@ -53,6 +56,7 @@ class Session {
   Index seed_ = 0;
   Index offset_ = 0;
   std::uint64_t sequence_ = 0;
+  SitePtr site_;
 };
 
 /// Sets the gradient mode for a scope.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/failure.hpp"
 #include "ops/op.hpp"
 
 namespace cnn::graph {
@@ -28,6 +29,7 @@ struct Node {
   Op op;
   std::vector<ValueId> inputs, outputs;
   int provider = -1;  // who gives its dynamic fields at each run; -1: they are as recorded
+  SitePtr site = nullptr;  // where the function called it, if its values can make it fail
 };
 
 struct Graph {

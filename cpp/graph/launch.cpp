@@ -42,8 +42,9 @@ void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t t
     std::span<void* const> all(pointers);
     try {
       step.kernel->run(Run{op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
-    } catch (const Error& error) {
-      throw Error(error.kind, cnn::text(error.what(), " — in ", describe(op, step.inputDescs), " of a compiled function"));
+    } catch (const std::exception& exception) {
+      const Error error = asError(exception);
+      throw QueuedError(error.saying(cnn::text(error.what(), " — in ", describe(op, step.inputDescs), " of a compiled function")), step.site);
     }
   }
 }

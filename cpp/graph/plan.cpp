@@ -286,6 +286,7 @@ class Planner {
       // Between the two nobody may want what the tensor held before; who makes the value may read it element by element.
       if (std::any_of(steps_.begin() + made.first + 1, steps_.begin() + static_cast<int>(s), uses)) continue;
       const Planned& maker = steps_[static_cast<std::size_t>(made.first)];
+      if (failsByValue(maker.op)) continue;  // the tensor keeps its values then
       std::vector<int> inputs = overwritableInputs(maker);
       bool isInPlace = maker.node >= 0 && maker.outputs[0] == source && std::any_of(inputs.begin(), inputs.end(), [&](int i) {
         return i < static_cast<int>(maker.inputs.size()) && maker.inputs[static_cast<std::size_t>(i)] >= 0 &&
@@ -393,6 +394,7 @@ class Planner {
       Planned& planned = steps_[s];
       if (planned.isDone) continue;
       Step step{std::move(planned.op), planned.node, planned.provider, planned.kernel, {}, {}, {}, std::move(planned.inputDescs)};
+      if (step.node >= 0) step.site = graph_.nodes[static_cast<std::size_t>(step.node)].site;
       for (int id : planned.inputs) step.inputs.push_back(placeOf(id));
       for (int id : planned.outputs) step.outputs.push_back(placeOf(id));
       if (planned.kernel->workspaceBytes) {

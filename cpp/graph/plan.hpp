@@ -21,6 +21,7 @@ struct Step {
   std::vector<Place> inputs, outputs;
   Place workspace;
   Descs inputDescs;  // for messages, and to count work
+  SitePtr site = nullptr;
 };
 
 struct Plan {

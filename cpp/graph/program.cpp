@@ -7,6 +7,7 @@
 #include "core/apply.hpp"
 #include "core/half.hpp"
 #include "dynamics.hpp"
+#include "ops/names.hpp"
 #include "replay.hpp"
 
 namespace cnn::graph {
@@ -54,6 +55,30 @@ Program::Program(Recording recording, Effort effort, Index samplesAtOnce)
     if (value.origin != Value::Origin::external) continue;
     isMutated_[static_cast<std::size_t>(value.index)] = uses.isMutated(static_cast<ValueId>(id));
     shapes_[static_cast<std::size_t>(value.index)] = value.desc.shape;
+  }
+  findRisks();
+}
+
+// Only for devices that hear of a failure late: elsewhere nothing runs that depends on it. The step of an optimizer doesn't there either.
+void Program::findRisks() {
+  isAtRisk_.resize(recording_.externals.size());
+  std::vector<bool> isTainted(graph_.values.size());
+  for (const Node& node : graph_.nodes) {
+    const int count = static_cast<int>(node.inputs.size());
+    bool taints = failsByValue(node.op);
+    for (ValueId id : node.inputs) taints = taints || (id != noValue && isTainted[static_cast<std::size_t>(id)]);
+    if (!taints) continue;
+    failsByValue_ = true;
+    for (ValueId id : node.outputs) {
+      if (id != noValue) isTainted[static_cast<std::size_t>(id)] = true;
+    }
+    for (int i = 0; i < count; i++) {
+      ValueId id = node.inputs[static_cast<std::size_t>(i)];
+      if (id == noValue || isOptimizerStep(node.op) || !mutates(node.op, i, count)) continue;
+      isTainted[static_cast<std::size_t>(id)] = true;
+      const Value& value = graph_[id];
+      if (value.origin == Value::Origin::external) isAtRisk_[static_cast<std::size_t>(value.index)] = true;
+    }
   }
 }
 
@@ -157,8 +182,10 @@ void Program::computeConstants(Session& session) {
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
     if (!isMutated_[i]) version += external(i)->storage->version;
   }
-  if (hasConstants_ && version == constantsVersion_) return;
-  Allocator& allocator = recording_.device->allocator();
+  // What failed for a reason of its own (no memory) is tried again; what depends on a failed op fails for the same reason.
+  if (hasConstants_ && version == constantsVersion_ && !constantsFailed_->load(std::memory_order_acquire)) return;
+  Device& device = *recording_.device;
+  hasConstants_ = false;
   constants_.clear();
   Launch launch{.plan = plan_};
   for (std::size_t bytes : plan_->constantBytes) {
@@ -166,11 +193,15 @@ void Program::computeConstants(Session& session) {
     launch.constants.push_back(constants_.back()->storage->data());
   }
   for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
-  Allocator::Block arena;
-  if (plan_->constantArenaBytes) arena = allocator.allocate(plan_->constantArenaBytes, false);
-  launch.arena = static_cast<std::byte*>(arena.memory);
-  recording_.device->queue().push([launch = std::move(launch)] { launch.run(launch.plan->constants); }, session.failures());
-  allocator.release(arena, false);
+  Lease arena(device.allocator(), plan_->constantArenaBytes);
+  launch.arena = static_cast<std::byte*>(arena.memory());
+  auto failed = std::make_shared<std::atomic<bool>>(false);
+  auto run = [launch = std::move(launch), failed, &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
+    const Touched touched{.reads = launch.externals, .makes = launch.constants, .overwrites = {}, .failsByValue = true, .call = call};
+    if (poison.run(*failures, touched, [&] { launch.run(launch.plan->constants); })) failed->store(true, std::memory_order_release);
+  };
+  device.queue().push(std::move(run), session.failures());
+  constantsFailed_ = std::move(failed);
   constantsVersion_ = version;
   hasConstants_ = true;
 }
@@ -180,12 +211,12 @@ Tensors Program::run(Session& session, std::span<const Tensor> inputs, std::span
 }
 
 Tensors Program::profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
-                         std::function<void(std::vector<StepProfile>)> done) {
+                         Profiled done) {
   return launch(session, inputs, dynamics, std::move(done));
 }
 
 Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
-                        std::function<void(std::vector<StepProfile>)> done) {
+                        Profiled done) {
   if (dynamics.size() != providedFields_) {
     fail(ErrorKind::value, "compile: got ", dynamics.size(), " dynamic fields, expected ", providedFields_);
   }
@@ -229,19 +260,24 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   for (std::size_t bytes : plan.resultBytes) results.push_back(Tensor::ofBytes(recording_.device, bytes));
   bool isReplayed = device.backend().captures() && !overwritesInputs_ && !done && ++runs_ > 1;
   if (isReplayed) {
-    enqueueReplay(session, std::move(launch), given, results);
+    enqueueReplay(session, std::move(launch), given, results, memoryOf(session, given, results));
   } else {
     for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
     for (const Tensor& each : results) launch.results.push_back(each->storage->data());
-    Allocator::Block arena;
-    if (plan.arenaBytes) arena = device.allocator().allocate(plan.arenaBytes, false);
-    launch.arena = static_cast<std::byte*>(arena.memory);
-    auto run = [launch = std::move(launch), done = std::move(done), &backend = device.backend()] {
-      if (done) return done(launch.profile(launch.plan->steps, backend));
-      launch.run(launch.plan->steps);
+    Lease arena(device.allocator(), plan.arenaBytes);
+    launch.arena = static_cast<std::byte*>(arena.memory());
+    auto run = [launch = std::move(launch), memory = memoryOf(session, given, results), done = std::move(done), &device, failures = session.failures().get()] {
+      std::vector<StepProfile> profile;
+      FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
+        if (done) {
+          profile = launch.profile(launch.plan->steps, device.backend());
+        } else {
+          launch.run(launch.plan->steps);
+        }
+      });
+      if (done) done(std::move(profile), failure);
     };
     device.queue().push(std::move(run), session.failures());
-    device.allocator().release(arena, false);
   }
 
   Tensors outputs;
@@ -265,8 +301,35 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   return outputs;
 }
 
+Touched Program::Memory::touched() const {
+  const std::span<void* const> all(blocks);
+  return {.reads = all.first(readCount), .makes = all.subspan(readCount, madeCount), .overwrites = all.subspan(readCount + madeCount),
+          .failsByValue = failsByValue, .call = call};
+}
+
+// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails.
+Program::Memory Program::memoryOf(Session& session, const Tensors& given, const Tensors& results) const {
+  Memory memory{.blocks = {}, .failsByValue = failsByValue_, .call = session.failures()->now()};
+  const std::size_t externals = recording_.externals.size();
+  memory.blocks.reserve(given.size() + 2 * externals + constants_.size() + results.size());
+  auto add = [&](const Tensor& tensor) { memory.blocks.push_back(tensor->storage->data()); };
+  for (const Tensor& each : given) add(each);
+  for (const Tensor& each : constants_) add(each);
+  for (std::size_t i = 0; i < externals; i++) add(external(i));
+  memory.readCount = memory.blocks.size();
+  for (const Tensor& each : results) add(each);
+  for (std::size_t i = 0; i < externals; i++) {
+    if (isMutated_[i] && recording_.externals[i].isGradient) add(external(i));
+  }
+  memory.madeCount = memory.blocks.size() - memory.readCount;
+  for (std::size_t i = 0; i < externals; i++) {
+    if (isAtRisk_[i] && !recording_.externals[i].isGradient) add(external(i));
+  }
+  return memory;
+}
+
 // The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied out.
-void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results) {
+void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results, Memory memory) {
   Device& device = *recording_.device;
   const Plan& plan = *plan_;
   if (!resident_ || resident_->plan != plan_) {
@@ -300,10 +363,13 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
     const Op copy = Reshape{};
     for (const Transfer& each : list) each.kernel->run(Run{copy, std::span(&each.from, 1), std::span(&each.to, 1)});
   };
-  auto run = [launch = std::move(launch), resident = resident_, before = std::move(before), after = std::move(after), transfer] {
-    transfer(before);
-    resident->replay.run(launch);
-    transfer(after);
+  auto run = [launch = std::move(launch), resident = resident_, before = std::move(before), after = std::move(after), transfer,
+              memory = std::move(memory), &poison = device.poison(), failures = session.failures().get()] {
+    poison.run(*failures, memory.touched(), [&] {
+      transfer(before);
+      resident->replay.run(launch);
+      transfer(after);
+    });
   };
   device.queue().push(std::move(run), session.failures());
 }

@@ -25,9 +25,9 @@ class Program {
   bool holds(std::span<const Tensor> inputs) const;
   /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of the providers.
   Tensors run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics);
-  /// As `run`, and calls `done` on the queue's thread with the time of every step.
-  Tensors profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
-                  std::function<void(std::vector<StepProfile>)> done);
+  using Profiled = std::function<void(std::vector<StepProfile>, const FailurePtr&)>;
+  /// As `run`, and calls `done` on the queue's thread with the time of every step, or with the failure.
+  Tensors profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics, Profiled done);
 
   Device& device() const { return *recording_.device; }
   std::size_t providedFields() const { return providedFields_; }
@@ -45,14 +45,24 @@ class Program {
     std::shared_ptr<Lease> arena;
     Replay replay;  // goes first
   };
-  void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
+  /// The blocks that a run touches, those that it reads first.
+  struct Memory {
+    std::vector<void*> blocks;
+    std::size_t readCount = 0, madeCount = 0;  // what is left is overwritten
+    bool failsByValue = false;
+    std::uint64_t call = 0;
+    Touched touched() const;
+  };
+  void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results, Memory memory);
   void retire();
   bool startTuning(Session& session);
   void prepare(Session& session, std::span<const Tensor> inputs);
   void computeConstants(Session& session);
   Tensor external(std::size_t i) const;
+  void findRisks();
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
-                 std::function<void(std::vector<StepProfile>)> done);
+                 Profiled done);
+  Memory memoryOf(Session& session, const Tensors& given, const Tensors& results) const;
 
   Recording recording_;
   Effort effort_;
@@ -62,11 +72,13 @@ class Program {
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<std::atomic<bool>> isTuned_;  // while kernels of the plan are being timed
   std::vector<bool> isMutated_, hasMoved_;  // externals
+  std::vector<bool> isAtRisk_;  // externals that are overwritten with what depends on an op that its values can make fail
   std::vector<Dims> shapes_;     // in which the externals were first used
   std::vector<Tensor> constants_;
+  std::shared_ptr<std::atomic<bool>> constantsFailed_;  // on the queue's thread
   std::uint64_t constantsVersion_ = 0;  // of the externals when the constants were computed
   bool hasConstants_ = false;
-  bool overwritesInputs_ = false;
+  bool overwritesInputs_ = false, failsByValue_ = false;
   int runs_ = 0;
   std::shared_ptr<Resident> resident_;
 };

@@ -114,6 +114,7 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
   }
   recording_.device = device;
   Node node{op, {}, {}};
+  node.site = session_.site();
   int count = static_cast<int>(inputs.size());
   for (const Tensor& input : inputs) node.inputs.push_back(input ? use(input) : noValue);
   for (int i = 0; i < count; i++) {

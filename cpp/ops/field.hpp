@@ -7,6 +7,7 @@
 //   DYNAMIC(...)            parameters that a prepared kernel reads at each run, so they key nothing (learning rate, seed)
 //   saves                   the inputs and outputs that its gradient rule reads ("" for none)
 //   mutates                 the inputs that it overwrites ("" for none)
+//   failsByValue            whether the values of its inputs can make it fail when it runs (an index outside its axis)
 //   gradient                rule (a vjp exists), zero (the result is locally constant), missing (an error when asked for)
 #pragma once
 
@@ -40,6 +41,7 @@ struct OpBase {
   static constexpr std::string_view outputs = "y";
   static constexpr std::string_view saves = "";
   static constexpr std::string_view mutates = "";
+  static constexpr bool failsByValue = false;
   static constexpr Gradient gradient = Gradient::rule;
   static constexpr auto fields() { return std::tuple<>{}; }
   static constexpr auto dynamicFields() { return std::tuple<>{}; }

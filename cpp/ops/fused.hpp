@@ -61,6 +61,7 @@ struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
 /// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N] (float64 of float64, else float32), log Σ exp(logits) of each row, is for the gradient.
 struct CrossEntropy : OpBase<CrossEntropy> {
   static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?", outputs = "loss totalWeight logSums";
+  static constexpr bool failsByValue = true;
   static constexpr Gradient gradient = Gradient::missing;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;

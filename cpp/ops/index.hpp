@@ -9,6 +9,7 @@ namespace cnn {
 /// int32 [...] → int32 [..., classes].
 struct OneHot : OpBase<OneHot> {
   static constexpr std::string_view name = "oneHot", inputs = "indices";
+  static constexpr bool failsByValue = true;
   static constexpr Gradient gradient = Gradient::zero;
   Index classes = 1;
   FIELDS(OneHot, classes)
@@ -17,6 +18,7 @@ struct OneHot : OpBase<OneHot> {
 /// y[i][j] = x[indices[i][j]][j] for axis 0, and so on (torch.gather); y has the shape of indices.
 struct Gather : OpBase<Gather> {
   static constexpr std::string_view name = "gather", inputs = "x indices", saves = "indices";
+  static constexpr bool failsByValue = true;
   Index axis = 0;
   FIELDS(Gather, axis)
 };
@@ -24,6 +26,7 @@ struct Gather : OpBase<Gather> {
 /// Zeros of `inputShape` with dy added at indices: the gradient of Gather.
 struct ScatterAdd : OpBase<ScatterAdd> {
   static constexpr std::string_view name = "scatterAdd", inputs = "dy indices", outputs = "dx", saves = "indices";
+  static constexpr bool failsByValue = true;
   Index axis = 0;
   Dims inputShape;
   FIELDS(ScatterAdd, axis, inputShape)
@@ -32,6 +35,7 @@ struct ScatterAdd : OpBase<ScatterAdd> {
 /// Whole slices along `axis` at indices [K] (torch.index_select).
 struct IndexSelect : OpBase<IndexSelect> {
   static constexpr std::string_view name = "indexSelect", inputs = "x indices", saves = "indices";
+  static constexpr bool failsByValue = true;
   Index axis = 0;
   FIELDS(IndexSelect, axis)
 };
@@ -39,6 +43,7 @@ struct IndexSelect : OpBase<IndexSelect> {
 /// The gradient of IndexSelect: slices of dy added into zeros whose `axis` has `size`.
 struct IndexAdd : OpBase<IndexAdd> {
   static constexpr std::string_view name = "indexAdd", inputs = "dy indices", outputs = "dx", saves = "indices";
+  static constexpr bool failsByValue = true;
   Index axis = 0;
   Index size = 1;
   FIELDS(IndexAdd, axis, size)

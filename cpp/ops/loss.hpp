@@ -27,6 +27,7 @@ NAMED_ENUM(Reduction, none, mean, sum);
 struct NllLoss : OpBase<NllLoss> {
   static constexpr std::string_view name = "nllLoss", inputs = "logp target weight?", outputs = "loss totalWeight",
                                     saves = "target weight totalWeight";
+  static constexpr bool failsByValue = true;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;
   FIELDS(NllLoss, reduction, ignoreIndex)
@@ -36,6 +37,7 @@ struct NllLoss : OpBase<NllLoss> {
 struct NllLossBackward : OpBase<NllLossBackward> {
   static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight", outputs = "dlogp",
                                     saves = "target weight";
+  static constexpr bool failsByValue = true;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;
   Index classes = 1;

@@ -48,6 +48,15 @@ constexpr std::string_view inputName(const O& op, int i, int count) {
   }
 }
 
+/// Whether the op is the step of an optimizer: that never runs on values which a failed op left behind, wherever that is found out.
+inline bool isOptimizerStep(const Op& op) {
+  return std::holds_alternative<Sgd>(op) || std::holds_alternative<Adam>(op) || std::holds_alternative<RmsProp>(op);
+}
+
+inline bool failsByValue(const Op& op) {
+  return std::visit([](const auto& each) { return each.failsByValue; }, op);
+}
+
 /// Whether the op overwrites any input. Some do so only in training.
 inline bool mutates(const Op& op) {
   return std::visit(

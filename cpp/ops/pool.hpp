@@ -17,6 +17,7 @@ struct MaxPool : OpBase<MaxPool> {
 /// Its own gradient exists with `returnIndices`, where the state can be read.
 struct MaxPoolBackward : OpBase<MaxPoolBackward> {
   static constexpr std::string_view name = "maxPoolBackward", inputs = "dy state", outputs = "dx", saves = "state";
+  static constexpr bool failsByValue = true;
   Dims kernelSize, stride, padding, dilation;
   bool ceilMode = false, returnIndices = false;
   Dims inputSize;
@@ -27,6 +28,7 @@ struct MaxPoolBackward : OpBase<MaxPoolBackward> {
 /// With `accumulate`, values that meet are added (a gradient), else the last one stays.
 struct MaxUnpool : OpBase<MaxUnpool> {
   static constexpr std::string_view name = "maxUnpool", inputs = "x indices", saves = "indices";
+  static constexpr bool failsByValue = true;
   Dims outputSize;
   bool accumulate = false;
   FIELDS(MaxUnpool, outputSize, accumulate)
@@ -35,6 +37,7 @@ struct MaxUnpool : OpBase<MaxUnpool> {
 /// Reads x [N, C, S…] at `indices` [N, C, s…]: the gradient of MaxUnpool.
 struct PlaneGather : OpBase<PlaneGather> {
   static constexpr std::string_view name = "planeGather", inputs = "x indices", saves = "indices";
+  static constexpr bool failsByValue = true;
 };
 
 /// y is the mean of each window. `divisor` 0: the window's size, with padding if `countIncludePad`.

@@ -12,10 +12,27 @@
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "reorder.hpp"
+#ifdef CNN_WITH_ONEDNN
+#include "onednn.hpp"
+#endif
 
 namespace cnn {
 
 namespace {
+
+// What oneDNN throws where it can't make something, as an Error.
+template <class Make>
+auto typed(Make make) {
+#ifdef CNN_WITH_ONEDNN
+  try {
+    return make();
+  } catch (const dnnl::error& error) {
+    fail(cpu::kindOf(error.status), "oneDNN: ", error.what());
+  }
+#else
+  return make();
+#endif
+}
 
 // Runs another kernel on one thread.
 class LoneKernel final : public Kernel {
@@ -54,20 +71,7 @@ class CpuBackend final : public Backend {
   }
 
   Prepared prepare(const Op& op, const Signature& signature) override {
-    return std::visit(
-        [&](const auto& each) -> Prepared {
-          if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
-            if (signature.setting.isSmall) {
-              cpu::ThreadScope scope(1);
-              if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
-            } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {
-              return {kernel, ""};
-            }
-          }
-          if (needsWidening(op, signature)) return {nullptr, "no kernel of the cpu backend computes it in a half type"};
-          return {reference::prepare(each, signature), ""};
-        },
-        op);
+    return typed([&] { return prepareAny(op, signature); });
   }
 
   bool fuses(const Op& op) const override {
@@ -75,7 +79,7 @@ class CpuBackend final : public Backend {
   }
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
-    return cpu::prepareReorder(from, to, engine_);
+    return typed([&] { return cpu::prepareReorder(from, to, engine_); });
   }
 
   std::size_t bytes(const TensorDesc& desc) const override {
@@ -111,6 +115,23 @@ class CpuBackend final : public Backend {
   int hostThreads() const override { return engine_.threads; }
 
  private:
+  Prepared prepareAny(const Op& op, const Signature& signature) {
+    return std::visit(
+        [&](const auto& each) -> Prepared {
+          if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
+            if (signature.setting.isSmall) {
+              cpu::ThreadScope scope(1);
+              if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
+            } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {
+              return {kernel, ""};
+            }
+          }
+          if (needsWidening(op, signature)) return {nullptr, "no kernel of the cpu backend computes it in a half type"};
+          return {reference::prepare(each, signature), ""};
+        },
+        op);
+  }
+
   static constexpr std::align_val_t alignment{64};
   cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores
   std::optional<cpu::Crew> crew_;              // the queue's thread and its helpers

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #if defined(__linux__)
@@ -148,7 +149,11 @@ void Crew::runAll(int members, Needed needed, Work work, void* context) {
     members = 1;
   }
   if (members <= 1) return work(context, 0, 1);
-  if (workers_.empty()) start();
+  try {
+    if (workers_.empty()) start();
+  } catch (const std::system_error&) {  // no memory for threads: this one does it
+    return work(context, 0, 1);
+  }
   work_ = work;
   context_ = context;
   remaining_.store(static_cast<std::uint32_t>(members) - 1, std::memory_order_relaxed);

@@ -14,10 +14,12 @@ namespace cnn::cpu {
 namespace {
 
 void check(dnnl_status_t status, const char* call) {
-  if (status != dnnl_success) fail(ErrorKind::backend, call, " of oneDNN failed with status ", static_cast<int>(status));
+  if (status != dnnl_success) fail(kindOf(status), call, " of oneDNN failed with status ", static_cast<int>(status));
 }
 
 }  // namespace
+
+ErrorKind kindOf(dnnl_status_t status) { return status == dnnl_out_of_memory ? ErrorKind::outOfMemory : ErrorKind::backend; }
 
 dnnl::memory::data_type dataType(DType dtype) {
   using Type = dnnl::memory::data_type;

@@ -7,12 +7,16 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "engine.hpp"
 
 namespace cnn::cpu {
 
 using MemoryDesc = dnnl::memory::desc;
 using DnnlDims = dnnl::memory::dims;
+
+/// What a failed call of oneDNN is to the user.
+ErrorKind kindOf(dnnl_status_t status);
 
 dnnl::memory::data_type dataType(DType dtype);
 DnnlDims dnnlDims(const Dims& dims);

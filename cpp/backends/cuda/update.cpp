@@ -10,12 +10,19 @@ namespace cnn::cuda {
 
 namespace {
 
-/// The inputs of an optimizer step: lists of `count` tensors one after the other.
+/// The inputs of an op over many tensors: lists of `count` tensors one after the other.
 TensorLists listsOf(const Signature& signature, Index count) {
   TensorLists lists;
   lists.dtype = signature.inputs[0].dtype;
   for (const TensorDesc& desc : signature.inputs.first(static_cast<std::size_t>(count))) lists.sizes.push_back(desc.elements());
   lists.lists = signature.inputs.size() / static_cast<std::size_t>(count);
+  return lists;
+}
+
+/// Those of an optimizer step: it waits for the host to hear of a fault, on whose remains its gradients may depend.
+TensorLists stepLists(const Signature& signature, Index count, const Engine& engine) {
+  TensorLists lists = listsOf(signature, count);
+  lists.fault = engine.fault;
   return lists;
 }
 
@@ -29,14 +36,14 @@ std::vector<Layout> layoutsOfFirst(const Signature& signature, Index count) {
 }  // namespace
 
 Prepared prepare(const Sgd& op, const Signature& signature, Engine& engine) {
-  return ready(signature, [&engine, lists = listsOf(signature, op.count)](const Run& run) {
+  return ready(signature, [&engine, lists = stepLists(signature, op.count, engine)](const Run& run) {
     const Sgd& sgd = std::get<Sgd>(run.op);
     launchSgd(engine.stream, lists, {sgd.learningRate, sgd.momentum, sgd.dampening, sgd.weightDecay, sgd.nesterov, sgd.step == 1}, run.inputs);
   }, 0, layoutsOfFirst(signature, op.count));
 }
 
 Prepared prepare(const Adam& op, const Signature& signature, Engine& engine) {
-  return ready(signature, [&engine, lists = listsOf(signature, op.count)](const Run& run) {
+  return ready(signature, [&engine, lists = stepLists(signature, op.count, engine)](const Run& run) {
     const Adam& adam = std::get<Adam>(run.op);
     double step = static_cast<double>(adam.step);
     AdamStep values = {adam.learningRate, adam.beta1, adam.beta2, adam.eps, adam.weightDecay, 1 - std::pow(adam.beta1, step),
@@ -46,7 +53,7 @@ Prepared prepare(const Adam& op, const Signature& signature, Engine& engine) {
 }
 
 Prepared prepare(const RmsProp& op, const Signature& signature, Engine& engine) {
-  return ready(signature, [&engine, lists = listsOf(signature, op.count)](const Run& run) {
+  return ready(signature, [&engine, lists = stepLists(signature, op.count, engine)](const Run& run) {
     const RmsProp& rms = std::get<RmsProp>(run.op);
     launchRmsProp(engine.stream, lists, {rms.learningRate, rms.alpha, rms.eps, rms.weightDecay, rms.momentum, rms.centered}, run.inputs);
   }, 0, layoutsOfFirst(signature, op.count));

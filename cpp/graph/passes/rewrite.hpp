@@ -86,7 +86,11 @@ class Rewrite {
     }
     replace(tail.last(), std::move(made));
   }
-  void replace(int n, Node node) { graph.nodes[static_cast<std::size_t>(n)] = std::move(node); }
+  void replace(int n, Node node) {
+    Node& old = graph.nodes[static_cast<std::size_t>(n)];
+    if (!node.site) node.site = std::move(old.site);
+    old = std::move(node);
+  }
   void drop(int n) { isDropped_[static_cast<std::size_t>(n)] = true; }
   /// Adds a node that runs just before node `n`; its outputs are new values.
   std::vector<ValueId> emit(int n, const Op& op, std::vector<ValueId> inputs) {

@@ -69,7 +69,8 @@ struct ClipRule {
 };
 
 template <class T, class Rule>
-__global__ void update(TensorTable<Rule::lists> table, Rule rule) {
+__global__ void update(TensorTable<Rule::lists> table, Rule rule, const Fault* fault) {
+  if (fault && fault->kind != FaultKind::none) return;
   constexpr int lists = Rule::lists;
   for (Index at = blockIdx.x; at < table.firstChunk[table.count]; at += gridDim.x) {
     Chunk chunk = chunkAt(table, at);
@@ -109,7 +110,7 @@ constexpr Index mostBlocks = 1 << 20;
 template <class C, class Rule>
 void launchRule(cudaStream_t stream, const TensorLists& tensors, std::span<void* const> pointers, const Rule& rule) {
   forEachTable<Rule::lists, C>(tensors, pointers, mostBlocks, [&](const auto& table, const Grid& grid, int) {
-    if (table.count > 0) launch<kernels::update<C, Rule>>(stream, grid, table, rule);
+    if (table.count > 0) launch<kernels::update<C, Rule>>(stream, grid, table, rule, tensors.fault);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/cuda/fault.hpp"
 #include "base/desc.hpp"
 
 namespace cnn::cuda {
@@ -15,6 +16,7 @@ struct TensorLists {
   DType dtype = DType::float32;
   std::vector<Index> sizes;
   std::size_t lists = 0;
+  const Fault* fault = nullptr;  // on the device: where there is one, nothing is updated
 };
 
 struct SgdStep {

@@ -1,0 +1,224 @@
+// Memory that runs out at any request of a training step: typed errors, promises that settle, weights of before or after, nothing left behind.
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import {
+  compile,
+  functional as F,
+  manualSeed,
+  nn,
+  OutOfMemoryError,
+  ones,
+  optim,
+  randn,
+  synchronize,
+  type Tensor,
+  tensor,
+  tidy,
+} from '../lib/index.js'
+import { native } from '../lib/native.js'
+import { settled } from './support/run-case.js'
+
+const device = 'cpu'
+
+test.after.always(() => native.failAllocation(device, 0))
+
+class Net extends nn.Module<[Tensor], Tensor> {
+  readonly conv = new nn.Conv2d(3, 16, 3, { padding: 1, device })
+  readonly norm = new nn.BatchNorm2d(16, { device })
+  readonly last = new nn.Linear(16, 3, { device })
+  forward(x: Tensor): Tensor {
+    const y = F.maxPool2d(this.norm.forward(this.conv.forward(x)).relu(), 2)
+    return this.last.forward(F.adaptiveAvgPool2d(y, 1).flatten(1))
+  }
+}
+
+const flat = (tensors: readonly Tensor[]) => tensors.flatMap((each) => Array.from(each.dataSync()))
+
+function checkError(t: ExecutionContext, error: unknown, at: string): void {
+  t.true(error instanceof OutOfMemoryError, `${at}: ${error}`)
+  const { figures } = error as OutOfMemoryError
+  t.true(figures.requested >= 0 && figures.reserved > 0 && figures.peak > 0, `${at}: ${JSON.stringify(figures)}`)
+}
+
+const kinds = ['SGD', 'Adam'] as const
+for (const kind of kinds) {
+  for (const isCompiled of [false, true]) {
+    test.serial(
+      `every request of a training step that may fail, ${kind}, ${isCompiled ? 'compiled' : 'eager'}`,
+      async (t) => {
+        manualSeed(2)
+        const x = randn([4, 3, 8, 8], { device })
+        const labels = Int32Array.of(0, 1, 2, 1)
+        let failed = 0
+        let isThrough = false
+        const before = await settled(device)
+        for (let n = 1; !isThrough; n++) {
+          manualSeed(5)
+          const net = new Net()
+          const params = net.parameters()
+          const optimizer =
+            kind === 'Adam' ? new optim.Adam(params, { lr: 0.1 }) : new optim.SGD(params, { lr: 0.1, momentum: 0.9 })
+          const body = (input: Tensor, target: Tensor) => {
+            const loss = F.crossEntropy(net.forward(input), target)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+          }
+          const run = isCompiled ? compile(body) : (...args: [Tensor, Tensor]) => tidy(() => body(...args))
+          const step = () => {
+            optimizer.zeroGrad()
+            return tidy(() => run(x, tensor(labels, { dtype: 'int32', device })))
+          }
+          const first = flat(params)
+          native.failAllocation(device, n)
+          try {
+            const loss = step()
+            try {
+              t.true(Number.isFinite(await loss.item()))
+            } finally {
+              loss.dispose()
+            }
+            isThrough = true
+          } catch (error) {
+            failed++
+            checkError(t, error, `request ${n}`)
+          }
+          native.failAllocation(device, 0)
+          const second = flat(params)
+          // The same from here, whether that step was taken or not.
+          const reference = await afterwards(kind, x, labels, isThrough || `${second}` !== `${first}`)
+          const losses: number[] = []
+          for (let i = 0; i < 2; i++) {
+            const loss = step()
+            losses.push(await loss.item())
+            loss.dispose()
+          }
+          for (const [i, loss] of losses.entries()) {
+            t.true(Math.abs(reference[i]! - loss) < 1e-4 * loss, `request ${n}: ${losses}, expected ${reference}`)
+          }
+          if (isCompiled) (run as unknown as { dispose(): void }).dispose()
+          optimizer.zeroGrad()
+          optimizer.dispose()
+          net.dispose()
+        }
+        t.true(failed > 10, `${failed} requests`)
+        await synchronize(device)
+        t.is((await settled(device)).tensors, before.tensors)
+      },
+    )
+  }
+}
+
+const known = new Map<string, number[]>()
+/** Losses of the steps that follow where the first one was taken, or was not. */
+async function afterwards(
+  kind: (typeof kinds)[number],
+  x: Tensor,
+  labels: Int32Array,
+  hasStepped: boolean,
+): Promise<number[]> {
+  const key = `${kind} ${hasStepped}`
+  let losses = known.get(key)
+  if (!losses) {
+    manualSeed(5)
+    const net = new Net()
+    const params = net.parameters()
+    const optimizer =
+      kind === 'Adam' ? new optim.Adam(params, { lr: 0.1 }) : new optim.SGD(params, { lr: 0.1, momentum: 0.9 })
+    const list: number[] = []
+    for (let i = 0; i < (hasStepped ? 3 : 2); i++) {
+      optimizer.zeroGrad()
+      const loss = tidy(() => {
+        const loss = F.crossEntropy(net.forward(x), tensor(labels, { dtype: 'int32', device }))
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+      })
+      list.push(await loss.item())
+      loss.dispose()
+    }
+    losses = hasStepped ? list.slice(1) : list
+    known.set(key, losses)
+    optimizer.zeroGrad()
+    optimizer.dispose()
+    net.dispose()
+  }
+  return losses
+}
+
+test.serial('reads and uploads that find no memory', async (t) => {
+  const x = ones([1000], { device })
+  const half = ones([1000], { device, dtype: 'bfloat16' })
+  const attempts: [string, () => unknown][] = [
+    ['data', () => x.data()],
+    ['dataSync', () => x.dataSync()],
+    ['data of a half type', () => half.data()],
+    ['dataSync of a half type', () => half.dataSync()],
+    ['to another device', () => x.to('reference')],
+    ['from JavaScript', () => tensor(new Float32Array(1000), { device })],
+    ['clone', () => x.clone()],
+    ['copy_ of another type', () => x.copy_(half)],
+    ['fill_', () => x.fill_(1)],
+  ]
+  const before = await settled(device)
+  for (const [name, run] of attempts) {
+    let failed = 0
+    for (let n = 1; ; n++) {
+      native.failAllocation(device, n)
+      try {
+        const result = await run()
+        if (result !== x && typeof result === 'object' && 'dispose' in result!) (result as Tensor).dispose()
+        break
+      } catch (error) {
+        failed++
+        checkError(t, error, name)
+      } finally {
+        native.failAllocation(device, 0)
+      }
+    }
+    t.true(failed > 0 || name === 'from JavaScript' || name === 'to another device', name)
+    t.deepEqual(await x.data(), new Float32Array(1000).fill(1))
+  }
+  await settled('reference')
+  t.is((await settled(device)).tensors, before.tensors)
+})
+
+const onLinux = process.platform === 'linux' ? test.serial : test.serial.skip
+for (const how of ['eager', 'compiled']) {
+  // Address space, in KiB: Node itself takes most of it.
+  for (const room of [1_200_000, 3_000_000]) {
+    onLinux(`a process of ${room / 1e6} GB of address space, ${how}`, async (t) => {
+      const file = fileURLToPath(new URL('./fixtures/little-memory.js', import.meta.url))
+      const probe = await shell(`ulimit -v ${room}; exec "${process.execPath}" -e "0"`)
+      if (probe.code !== 0) {
+        t.log(`Node does not start in ${room} KiB here: nothing to see`)
+        t.pass()
+        return
+      }
+      const { code, signal, stdout, stderr } = await shell(
+        `ulimit -v ${room}; exec "${process.execPath}" "${file}" ${how}`,
+      )
+      t.is(signal, null, stderr)
+      t.is(code, 0, stderr)
+      const result = JSON.parse(stdout)
+      t.deepEqual(result.failures, ['OutOfMemoryError'])
+      t.true(result.isFinite)
+    })
+  }
+}
+
+function shell(
+  command: string,
+): Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }> {
+  const child = spawn('bash', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr })))
+}
