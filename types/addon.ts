@@ -79,6 +79,7 @@ export interface Native {
   provideDynamic(): number
   programHolds(program: number, inputs: readonly Handle[]): boolean
   runProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Handle[]
+  prepareProgram(program: number, inputs: readonly Handle[]): Promise<void>
   profileProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Promise<NativeStep[]>
   programText(program: number, passes: number): string
   passNames(): string[]

@@ -98,14 +98,19 @@ Environment& Environment::of(napi_env env) {
   return *static_cast<Environment*>(data);
 }
 
-// Told in steps of a mebibyte: the call costs more than most ops.
+// Told in steps of a mebibyte, and when the event loop turns: V8 may collect garbage at once when it hears of memory, several times while the weights of
+// one network are made, and tensors that it finds are freed by the event loop anyway.
 void Environment::adjustMemory(std::int64_t bytes) {
   held_ += bytes;
-  if (std::int64_t difference = held_ - reported_; std::abs(difference) >= (1 << 20)) {
-    std::int64_t result;
-    napi_adjust_external_memory(env_, difference, &result);
-    reported_ = held_;
-  }
+  if (isReportDue_ || std::abs(held_ - reported_) < (1 << 20)) return;
+  isReportDue_ = napi_call_threadsafe_function(settler_, nullptr, napi_tsfn_nonblocking) == napi_ok;
+}
+
+void Environment::reportMemory() {
+  std::int64_t result;
+  napi_adjust_external_memory(env_, held_ - reported_, &result);
+  reported_ = held_;
+  isReportDue_ = false;
 }
 
 double Environment::add(Tensor tensor) {
@@ -169,6 +174,7 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
   std::unique_ptr<Settlement> settlement(static_cast<Settlement*>(data));
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
+  if (!settlement) return self.reportMemory();
   if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_);
   try {
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));

@@ -55,6 +55,7 @@ class Environment {
   /// While a function is recorded.
   std::unique_ptr<graph::Recorder> recorder;
   std::unordered_map<Index, std::shared_ptr<graph::Program>> programs;
+  std::shared_ptr<graph::ConstantCache> constants = std::make_shared<graph::ConstantCache>();  // of all programs
   Index nextProgram = 1;
 
   double add(Tensor tensor);
@@ -85,6 +86,7 @@ class Environment {
  private:
   void close();
   void adjustMemory(std::int64_t bytes);
+  void reportMemory();
   napi_value callFactory(const std::exception& error);
   struct Settlement {
     napi_deferred deferred;
@@ -100,6 +102,7 @@ class Environment {
   int asleep_ = 0;      // so many waits from now are left to the event loop
   int nextAsleep_ = 1;  // the same after the next wait in vain: who runs long programs should hardly spin
   napi_ref errorFactory_ = nullptr;
+  bool isReportDue_ = false;  // at the next turn of the event loop
   std::int64_t reported_ = 0, held_ = 0;  // bytes that the garbage collector was told of, and that handles hold
 };
 

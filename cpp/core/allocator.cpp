@@ -1,12 +1,12 @@
 // The caching allocator: size classes, the limit, and the way back to the system.
 #include "allocator.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace cnn {
 
-Allocator::Allocator(Backend& backend, std::string device, std::function<void()> drain)
-    : backend_(backend), device_(std::move(device)), drain_(std::move(drain)) {}
+Allocator::Allocator(Backend& backend, std::string device, Queue& queue) : backend_(backend), device_(std::move(device)), queue_(queue) {}
 
 Allocator::~Allocator() { trim(); }
 
@@ -17,16 +17,29 @@ std::size_t Allocator::sizeClass(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// Whoever queues tasks may have a block at once, since they run after all that use it; the task that runs now may not.
+Allocator::Block Allocator::reuse(std::size_t size) {
+  bool isRunning = queue_.isQueueThread();
+  for (auto found = cache_.lower_bound(size); found != cache_.end() && found->first <= size + size / 4; ++found) {
+    auto& list = found->second;
+    auto chosen = isRunning ? std::find_if(list.begin(), list.end(), [&](const Cached& each) { return queue_.isPast(each.ticket); }) : list.end() - 1;
+    if (chosen == list.end()) continue;
+    Block block{chosen->memory, found->first};
+    list.erase(chosen);
+    if (list.empty()) cache_.erase(found);
+    return block;
+  }
+  return {};
+}
+
 Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor) {
   std::size_t size = sizeClass(bytes);
   std::unique_lock lock(mutex_);
   void* memory = nullptr;
   for (int attempt = 0; attempt < 2 && !memory; attempt++) {
-    if (auto found = cache_.lower_bound(size); found != cache_.end() && found->first <= size + size / 4) {
-      size = found->first;
-      memory = found->second.back();
-      found->second.pop_back();
-      if (found->second.empty()) cache_.erase(found);
+    if (Block block = reuse(size); block.memory) {
+      memory = block.memory;
+      size = block.bytes;
       break;
     }
     bool fits = figures_.limit == 0 || figures_.reserved + size <= figures_.limit;
@@ -59,11 +72,11 @@ void Allocator::release(Block block, bool isTensor) noexcept {
     figures_.live -= block.bytes;
     figures_.tensors--;
   }
-  cache_[block.bytes].push_back(block.memory);
+  cache_[block.bytes].push_back({block.memory, queue_.last()});
 }
 
 void Allocator::trim() {
-  drain_();  // what a finished read still holds comes back first
+  queue_.drain();  // what a finished read still holds comes back first
   std::unique_lock lock(mutex_);
   trimLocked(lock);
 }
@@ -71,11 +84,18 @@ void Allocator::trim() {
 // The blocks leave the cache first: what is queued now may still use them, what is queued later can't.
 void Allocator::trimLocked(std::unique_lock<std::mutex>& lock) {
   auto blocks = std::exchange(cache_, {});
+  if (queue_.isQueueThread()) {
+    for (auto& [size, list] : blocks) {
+      auto past = std::partition(list.begin(), list.end(), [&](const Cached& each) { return queue_.isPast(each.ticket); });
+      if (past != list.end()) cache_[size].assign(past, list.end());
+      list.erase(past, list.end());
+    }
+  }
   lock.unlock();
-  drain_();
+  queue_.drain();
   std::size_t freed = 0;
   for (auto& [size, list] : blocks) {
-    for (void* memory : list) backend_.release(memory, size);
+    for (const Cached& each : list) backend_.release(each.memory, size);
     freed += size * list.size();
   }
   backend_.trim();

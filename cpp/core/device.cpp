@@ -19,7 +19,7 @@ void append(std::string& key, const TensorDesc& desc) {
 
 Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)) {
   queue_ = std::make_unique<Queue>([this, threads] { backend_->startThread(threads); });
-  allocator_ = std::make_unique<Allocator>(*backend_, name_, [this] { queue_->drain(); });
+  allocator_ = std::make_unique<Allocator>(*backend_, name_, *queue_);
 }
 
 Device::~Device() {

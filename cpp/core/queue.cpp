@@ -35,6 +35,7 @@ void Queue::push(Task task, std::shared_ptr<Failures> failures) {
   }
   entries_.push_back({std::move(task), std::move(failures)});
   pending_.fetch_add(1, std::memory_order_acq_rel);
+  last_.fetch_add(1, std::memory_order_acq_rel);
   bool wake = sleeping_;
   lock.unlock();
   if (wake) wake_.notify_one();
@@ -88,6 +89,7 @@ void Queue::loop() {
     run(entry);
     entry = {};  // what the task held goes before the queue counts as idle
     lock.lock();
+    done_.fetch_add(1, std::memory_order_acq_rel);
     pending_.fetch_sub(1, std::memory_order_acq_rel);
     if (waiters_) progress_.notify_all();
   }

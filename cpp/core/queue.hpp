@@ -42,6 +42,10 @@ class Queue {
   bool awaitIdle(std::chrono::microseconds most) const;
   /// True if nothing is queued or running: memory may then be touched directly.
   bool isIdle() const { return pending_.load(std::memory_order_acquire) == 0; }
+  /// How many tasks were put in so far: the ticket of the last one.
+  std::uint64_t last() const { return last_.load(std::memory_order_acquire); }
+  /// Whether all tasks up to that ticket are done.
+  bool isPast(std::uint64_t ticket) const { return done_.load(std::memory_order_acquire) >= ticket; }
   bool isQueueThread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
   static constexpr std::size_t capacity = 8192;
@@ -58,6 +62,7 @@ class Queue {
   std::condition_variable wake_, progress_;
   std::deque<Entry> entries_;
   std::atomic<std::size_t> pending_{0};  // queued or running
+  std::atomic<std::uint64_t> last_{0}, done_{0};  // tasks put in, tasks done
   std::size_t waiters_ = 0;              // callers waiting for progress
   bool sleeping_ = false, stopping_ = false;
   Task start_;
