@@ -98,19 +98,30 @@ Environment& Environment::of(napi_env env) {
   return *static_cast<Environment*>(data);
 }
 
+namespace {
+constexpr std::int64_t mebibyte = 1 << 20;
+}
+
 // Told in steps of a mebibyte, and when the event loop turns: V8 may collect garbage at once when it hears of memory, several times while the weights of
 // one network are made, and tensors that it finds are freed by the event loop anyway.
 void Environment::adjustMemory(std::int64_t bytes) {
+  constexpr std::int64_t most = 256 * mebibyte;
   held_ += bytes;
-  if (isReportDue_ || std::abs(held_ - reported_) < (1 << 20)) return;
+  const std::int64_t difference = std::abs(held_ - reported_);
+  if (difference >= most) return reportMemory();
+  if (isReportDue_ || difference < mebibyte) return;
   isReportDue_ = napi_call_threadsafe_function(settler_, nullptr, napi_tsfn_nonblocking) == napi_ok;
 }
 
+// Each step lets V8 go on with marking.
 void Environment::reportMemory() {
-  std::int64_t result;
-  napi_adjust_external_memory(env_, held_ - reported_, &result);
-  reported_ = held_;
   isReportDue_ = false;
+  while (std::abs(held_ - reported_) >= mebibyte) {
+    const std::int64_t step = std::clamp(held_ - reported_, -16 * mebibyte, mebibyte);
+    std::int64_t result;
+    napi_adjust_external_memory(env_, step, &result);
+    reported_ += step;
+  }
 }
 
 double Environment::add(Tensor tensor) {
