@@ -46,6 +46,7 @@ export interface ProgramInfo {
   readonly constantSteps: number
   /** Bytes of the arena in which all that a run makes on the way has its place. */
   readonly arenaBytes: number
+  /** Bytes of what is computed of weights ahead of all runs. Programs that want the same of the same weights (other batch sizes) share it. */
   readonly constantBytes: number
   /** Samples of a batch that are computed together; 0: all, or there is no batch. */
   readonly samplesAtOnce: number

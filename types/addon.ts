@@ -70,7 +70,7 @@ export interface Native {
   setAutocast(dtype: DType): void
 
   beginTrace(inputs: readonly Handle[]): void
-  /** Passes, plan and all: the id of a program. */
+  /** The id of a program, whose plan is made at its first run. */
   endTrace(results: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
