@@ -112,7 +112,7 @@ for (const device of names) {
     `${device}: results that are arguments, parameters, views and each other come out of a first call as of a later one`,
     async (t) => {
       const conv = new nn.Conv2d(16, 16, 3, { device })
-    conv.weight.requiresGrad_(false)
+      conv.weight.requiresGrad_(false)
       const counter = new nn.Buffer(zeros([2, 3], { device }))
       const f = compile((x: Tensor) =>
         noGrad(() => {
