@@ -384,8 +384,8 @@ ProgramFigures Program::figures() const {
   figures.nodes = program_->graph().nodes.size();
   std::shared_ptr<const Plan> plan = plan_;
   if (!plan && preparation_) {
-    preparation_->plan();
-    plan = preparation_->next();
+    plan = preparation_->plan();
+    if (preparation_->isDone()) plan = preparation_->next();  // from then on it stays
   }
   if (!plan) return figures;
   figures.steps = plan->steps.size();
