@@ -15,7 +15,7 @@ export interface CompileOptions {
   /**
    * Whether convolutions of 3×3 and 5×5 may run by Winograd's algorithm where that is faster on this machine: it needs fewer multiplications, and
    * rounds more (relative errors about 1e-5 instead of 1e-7). Which is faster is measured when a convolution is first met, on the thread that
-   * computes, ahead of the first run; runs that are called before that is known still take the other. It is kept in
+   * computes, ahead of the first run. It is kept in
    * `~/.cache/node-cudnn/choices` (NODE_CUDNN_CHOICES names another file, an empty one none), so that this machine gives the same digits from
    * then on. Default false.
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)
@@ -46,6 +46,7 @@ export interface ProgramInfo {
   readonly constantSteps: number
   /** Bytes of the arena in which all that a run makes on the way has its place. */
   readonly arenaBytes: number
+  /** Bytes of what is computed of weights ahead of all runs. Programs that want the same of the same weights (other batch sizes) share it. */
   readonly constantBytes: number
   /** Samples of a batch that are computed together; 0: all, or there is no batch. */
   readonly samplesAtOnce: number
@@ -65,6 +66,13 @@ export interface CompiledMethods<Args extends readonly unknown[]> {
   programs(): ProgramInfo[]
   /** The last used program, one op a line; `pass` names the pass after which (`'recorded'`: before all). Default: after all. */
   toString(pass?: string): string
+  /**
+   * Records a program for arguments like these where there is none yet, and resolves when the device's thread has made it ready, so that the next call
+   * with such arguments runs it as every later one. Nothing is computed. Without it the first call does as much, and its results wait for it.
+   * @throws (as a rejection) what recording throws, and BackendError where the device has no kernel for an op.
+   * @example await predict.prepare(zeros([1, 3, 224, 224]))
+   */
+  readonly prepare: Call<Args, Promise<void>>['call']
   /** Runs once and times each step on the device. The results are freed. */
   readonly profile: Call<Args, Promise<Profile>>['call']
   /** Frees all programs now; the next call records again. */
@@ -143,7 +151,8 @@ const collected = new FinalizationRegistry<Map<number, Program>>((programs) => {
  * Compiles a function of tensors. The first call with arguments of new shapes, types or plain values runs `fn` once and records the
  * ops instead of computing them: forward, `backward()`, gradient clipping, `optimizer.step()`, whatever goes through this library.
  * Passes fold and fuse them, choose layouts and pack all intermediate tensors into one block of memory. Every call, the first too,
- * then runs that program in one native call, and returns at once as all ops do.
+ * then runs that program in one native call, and returns at once as all ops do. The passes and the choice of kernels take tens of milliseconds for a
+ * large network: the device's thread does them ahead of the first run, and what fails there rejects the reads of its results. `prepare()` waits for them.
  *
  * What `fn` decides in JavaScript is decided once: a loop over a list of layers is unrolled, a random number of `Math.random()` stays
  * what it was. The library's own random numbers are fresh in each run, learning rates are read anew, and `train()`, `eval()`,
@@ -275,6 +284,10 @@ export function compile<Args extends readonly unknown[], Result>(
       const place = names.indexOf(pass)
       if (place < 0) throw new ValueError(`compile: pass '${pass}', expected one of ${names.join(', ')}`)
       return native.programText(lastUsed().id, place)
+    },
+    prepare: async (...args: Args): Promise<void> => {
+      const { program, inputs } = find(args)
+      await native.prepareProgram(program.id, inputs)
     },
     profile: async (...args: Args): Promise<Profile> => {
       const peak = await measuredPeak()

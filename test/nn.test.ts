@@ -377,7 +377,11 @@ test('init overwrites with the distribution that its name says', (t) => {
   near(std(), 0.5)
   init.truncNormal_(weight, 0, 1, -0.5, 0.5)
   t.true(numbers(weight).every((x) => x >= -0.5 && x <= 0.5))
-  near(std(), 0.2846)
+  near(std(), 0.284)
+  init.truncNormal_(weight, 1, 2, 3, 4) // the moments of torch.nn.init.trunc_normal_
+  near(moments(numbers(weight)).mean, 3.4486)
+  near(std(), 0.2848)
+  t.throws(() => init.truncNormal_(weight, 0, 1, 6, 7), { instanceOf: ValueError })
   t.true(numbers(init.constant_(weight, 3)).every((x) => x === 3))
   t.true(weight.requiresGrad && weight.isLeaf)
   t.is(init.calculateGain('tanh'), 5 / 3)

@@ -75,7 +75,7 @@ export interface Native {
   setAutocast(dtype: DType): void
 
   beginTrace(inputs: readonly Handle[]): void
-  /** Passes, plan and all: the id of a program. */
+  /** The id of a program, whose plan is made at its first run. */
   endTrace(results: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
@@ -84,6 +84,7 @@ export interface Native {
   provideDynamic(): number
   programHolds(program: number, inputs: readonly Handle[]): boolean
   runProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Handle[]
+  prepareProgram(program: number, inputs: readonly Handle[]): Promise<void>
   profileProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Promise<NativeStep[]>
   programText(program: number, passes: number): string
   passNames(): string[]

@@ -119,13 +119,29 @@ Environment& Environment::of(napi_env env) {
   return *static_cast<Environment*>(data);
 }
 
-// Told in steps of a mebibyte: the call costs more than most ops.
+namespace {
+constexpr std::int64_t mebibyte = 1 << 20;
+}
+
+// Told in steps of a mebibyte, and when the event loop turns: V8 may collect garbage at once when it hears of memory, several times while the weights of
+// one network are made, and tensors that it finds are freed by the event loop anyway.
 void Environment::adjustMemory(std::int64_t bytes) {
+  constexpr std::int64_t most = 256 * mebibyte;
   held_ += bytes;
-  if (std::int64_t difference = held_ - reported_; std::abs(difference) >= (1 << 20)) {
+  const std::int64_t difference = std::abs(held_ - reported_);
+  if (difference >= most) return reportMemory();
+  if (isReportDue_ || difference < mebibyte) return;
+  isReportDue_ = napi_call_threadsafe_function(settler_->function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
+}
+
+// Each step lets V8 go on with marking.
+void Environment::reportMemory() {
+  isReportDue_ = false;
+  while (std::abs(held_ - reported_) >= mebibyte) {
+    const std::int64_t step = std::clamp(held_ - reported_, -16 * mebibyte, mebibyte);
     std::int64_t result;
-    napi_adjust_external_memory(env_, difference, &result);
-    reported_ = held_;
+    napi_adjust_external_memory(env_, step, &result);
+    reported_ += step;
   }
 }
 
@@ -220,9 +236,10 @@ void Environment::awaitBriefly(Device& device) {
 }
 
 void Environment::settle(napi_env env, napi_value, void* context, void* data) {
-  SettlementPtr settlement = std::move(static_cast<Settlement*>(data)->self);
+  SettlementPtr settlement = data ? std::move(static_cast<Settlement*>(data)->self) : nullptr;
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
+  if (!settlement) return self.reportMemory();
   if (!settlement->deferred) {  // no promise: a note
     *self.isNoted_ = false;
     settlement->value(env);

@@ -87,6 +87,7 @@ class Environment {
   /// While a function is recorded.
   std::unique_ptr<graph::Recorder> recorder;
   std::unordered_map<Index, std::shared_ptr<graph::Program>> programs;
+  std::shared_ptr<graph::ConstantCache> constants = std::make_shared<graph::ConstantCache>();  // of all programs
   Index nextProgram = 1;
 
   double add(Tensor tensor);
@@ -128,6 +129,7 @@ class Environment {
   void replace(napi_ref& reference, napi_value function);
   std::string describeSite(napi_value object);
   std::string placeOf(const SitePtr& of);
+  void reportMemory();
   static void settle(napi_env env, napi_value, void* context, void* data);
 
   napi_env env_;
@@ -146,6 +148,7 @@ class Environment {
   std::size_t sitesToSweep_ = 64;  // when there are so many, those that are done are forgotten
   SettlementPtr note_;              // tells the listener
   std::shared_ptr<std::atomic<bool>> isNoted_ = std::make_shared<std::atomic<bool>>(false);
+  bool isReportDue_ = false;  // at the next turn of the event loop
   std::int64_t reported_ = 0, held_ = 0;  // bytes that the garbage collector was told of, and that handles hold
 };
 

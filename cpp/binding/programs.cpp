@@ -1,6 +1,7 @@
 // Compiled functions across the border: recording, running, printing and timing them.
 #include "arguments.hpp"
 #include "exports.hpp"
+#include "graph/passes/passes.hpp"
 #include "graph/program.hpp"
 
 namespace cnn {
@@ -61,7 +62,7 @@ napi_value endTrace(napi_env env, napi_callback_info info) {
     environment.recorder.reset();
     Index id = environment.nextProgram++;
     const Effort effort = mayTransform ? Effort::winograd : Effort::compiled;
-    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), effort, samples));
+    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), environment.constants, effort, samples));
     return toJs(env, static_cast<double>(id));
   });
 }
@@ -108,6 +109,20 @@ napi_value runProgram(napi_env env, napi_callback_info info) {
     Tensors inputs = tensorsArgument(env, arguments[1], "inputs");
     std::vector<double> dynamics = numbersArgument(env, arguments[2], "dynamics");
     return toJs(env, environment, program.run(environment.session, inputs, dynamics));
+  });
+}
+
+// prepareProgram(program, inputs) → a promise that the plan is made
+napi_value prepareProgram(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    Arguments<2> arguments(env, info);
+    Environment& environment = Environment::of(env);
+    graph::Program& program = programArgument(env, arguments[0]);
+    Tensors inputs = tensorsArgument(env, arguments[1], "inputs");
+    return environment.promise([](napi_env env) { return undefined(env); }, [&](const SettlementPtr& settlement) {
+      program.prepareAhead(environment.session, inputs,
+                           [settler = environment.settler(), settlement](const FailurePtr& failure) { settler->settle(settlement, failure); });
+    });
   });
 }
 
@@ -196,6 +211,7 @@ void exportPrograms(Napi::Env env, Napi::Object exports) {
   define(env, exports, "provideDynamic", provideDynamic);
   define(env, exports, "programHolds", programHolds);
   define(env, exports, "runProgram", runProgram);
+  define(env, exports, "prepareProgram", prepareProgram);
   define(env, exports, "profileProgram", profileProgram);
   define(env, exports, "programText", programText);
   define(env, exports, "passNames", passNames);

@@ -82,11 +82,11 @@ class Allocator {
 /// A block that goes back to its allocator, which lives longer.
 class Lease {
  public:
-  /// Of no bytes it is null.
-  Lease(Allocator& allocator, std::size_t bytes, Users users = Users::one)
-      : allocator_(allocator), block_(bytes ? allocator.allocate(bytes, false, users) : Allocator::Block()) {}
-  Lease(Lease&& other) noexcept : allocator_(other.allocator_), block_(std::exchange(other.block_, {})) {}
-  ~Lease() { allocator_.release(block_, false); }
+  /// Of no bytes it is null. `isTensor`: whether it counts as live.
+  Lease(Allocator& allocator, std::size_t bytes, Users users = Users::one, bool isTensor = false)
+      : allocator_(allocator), block_(bytes ? allocator.allocate(bytes, isTensor, users) : Allocator::Block()), isTensor_(isTensor) {}
+  Lease(Lease&& other) noexcept : allocator_(other.allocator_), block_(std::exchange(other.block_, {})), isTensor_(other.isTensor_) {}
+  ~Lease() { allocator_.release(block_, isTensor_); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
@@ -96,6 +96,7 @@ class Lease {
  private:
   Allocator& allocator_;
   Allocator::Block block_;
+  bool isTensor_;
 };
 
 }  // namespace cnn

@@ -25,6 +25,8 @@ class Device {
   KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting = {});
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
+  /// A number that no other memory of this device has had or will have.
+  std::uint64_t nextStorage() { return storages_.fetch_add(1, std::memory_order_relaxed) + 1; }
   /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after another. A greater wish
   /// makes a greater one; it lives as long as somebody holds it.
   std::shared_ptr<Lease> sharedArena(std::size_t bytes);
@@ -40,6 +42,7 @@ class Device {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Queue> queue_;
   std::unique_ptr<Allocator> allocator_;
+  std::atomic<std::uint64_t> storages_{0};
   mutable std::mutex kernelMutex_;
   std::unordered_map<std::string, KernelPtr> kernels_;
   std::mutex arenaMutex_;

@@ -3,9 +3,9 @@
 
 namespace cnn {
 
-Storage::Storage(DevicePtr device, std::size_t bytes) : device_(std::move(device)), block_(device_->allocator().allocate(bytes)) {}
+Storage::Storage(DevicePtr device, std::size_t bytes) : device_(std::move(device)), id_(device_->nextStorage()), block_(device_->allocator().allocate(bytes)) {}
 
-Storage::Storage(DevicePtr device, const Trace& trace, int value) : device_(std::move(device)), trace_(&trace), value_(value) {}
+Storage::Storage(DevicePtr device, const Trace& trace, int value) : device_(std::move(device)), id_(device_->nextStorage()), trace_(&trace), value_(value) {}
 
 Storage::~Storage() { device_->allocator().release(block_); }
 

@@ -22,6 +22,8 @@ class Storage {
   void* data() const { return block_.memory; }
   std::size_t bytes() const { return block_.bytes; }
   const DevicePtr& device() const { return device_; }
+  /// Tells it from all other memory that its device has had.
+  std::uint64_t id() const { return id_; }
   std::uint32_t version = 0;
 
   /// Whether it stands for memory that no run has made yet.
@@ -31,6 +33,7 @@ class Storage {
 
  private:
   DevicePtr device_;
+  std::uint64_t id_;
   Allocator::Block block_;
   const Trace* trace_ = nullptr;
   int value_ = -1;

@@ -131,7 +131,7 @@ class Planner {
     Located from = at(id);
     if (from.desc.layout == layout) return from;
     auto [found, isNew] = copies_.try_emplace({from.buffer, from.desc.shape, layout.id}, Located());
-    if (isNew) found->second = reorder(from, layout, uses_.isStable(id));
+    if (isNew) found->second = reorder(from, layout, uses_.isStable(id) && !uses_.isResult(id));  // what the caller gets is its own
     return found->second;
   }
 
@@ -221,7 +221,8 @@ class Planner {
     for (int i = 0; i < count; i++) {
       ValueId id = node.inputs[static_cast<std::size_t>(i)];
       if (id == noValue || !mutates(node.op, i, count)) continue;
-      std::erase_if(copies_, [&](const auto& copy) { return std::get<0>(copy.first) == at(id).buffer; });
+      auto first = copies_.lower_bound({at(id).buffer, Dims(), 0}), last = copies_.lower_bound({at(id).buffer + 1, Dims(), 0});
+      copies_.erase(first, last);
     }
   }
 
@@ -368,7 +369,6 @@ class Planner {
         slot[id] = lifetimes.size();
         lifetimes.push_back({buffer.bytes, buffer.first, buffer.last});
       }
-      // Constants that only other constants read need not stay, but they are small beside what they make: weights.
       if (buffer.kind == Place::Kind::constant) {
         buffer.index = plan_.constantBytes.size();
         plan_.constantBytes.push_back(buffer.bytes);
@@ -405,6 +405,12 @@ class Planner {
     for (ValueId id : graph_.results) plan_.outputs.push_back({placeOf(at(id).buffer), at(id).desc});
     for (const TensorDesc& desc : inputs_) plan_.inputLayouts.push_back(desc.layout);
     for (const TensorDesc& desc : externals_) plan_.externalLayouts.push_back(desc.layout);
+    plan_.isConstantKept.resize(plan_.constantBytes.size());
+    for (const Step& step : plan_.steps) {
+      for (const Place& place : step.inputs) {
+        if (place.kind == Place::Kind::constant) plan_.isConstantKept[place.at] = true;
+      }
+    }
     plan_.wishes = std::move(wishes_);
     return std::move(plan_);
   }

@@ -28,6 +28,7 @@ struct Plan {
   std::vector<Step> constants;  // run once, and again when an external was overwritten
   std::vector<Step> steps;      // run each time
   std::vector<std::size_t> constantBytes, resultBytes;
+  std::vector<bool> isConstantKept;  // the steps read it; others only other constants do
   std::size_t arenaBytes = 0, constantArenaBytes = 0;
   Index samples = 0;  // of the batch that go through the steps at once; 0: all, or there is no batch
   /// What the function returns, then gradients: where each lies and how.

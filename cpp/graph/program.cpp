@@ -2,35 +2,17 @@
 #include "program.hpp"
 
 #include <algorithm>
+#include <map>
 
-#include "batch.hpp"
 #include "core/apply.hpp"
-#include "core/half.hpp"
 #include "dynamics.hpp"
 #include "ops/names.hpp"
+#include "passes/passes.hpp"
 #include "replay.hpp"
 
 namespace cnn::graph {
 
 namespace {
-
-// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two conversions: then it
-// does so with the fused op, which has conversions and a rounding for one op instead of two or three.
-bool takes(Backend& backend, const Call& fused, const Call& part) {
-  if (!backend.fuses(fused.op)) return false;
-  const Signature signature{fused.inputs, fused.outputs};
-  if (backend.prepare(fused.op, signature).kernel) return true;
-  if (!involvesHalf(signature) || backend.prepare(part.op, Signature{part.inputs, part.outputs}).kernel) return false;
-  return prepareWidened(backend, fused.op, signature).kernel != nullptr;
-}
-
-Graph optimised(const Recording& recording, std::size_t count) {
-  Backend& backend = recording.device->backend();
-  Target target{[&backend](const Call& fused, const Call& part) { return takes(backend, fused, part); }};
-  Graph graph = recording.graph;
-  for (const NamedPass& pass : passes().first(count)) graph = pass.run(graph, target);
-  return graph;
-}
 
 std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inputs) {
   return leaf.input < 0 ? leaf.tensor.lock() : inputs[static_cast<std::size_t>(leaf.input)].impl();
@@ -38,32 +20,47 @@ std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inp
 
 }  // namespace
 
-Program::Program(Recording recording, Effort effort, Index samplesAtOnce)
-    : recording_(std::move(recording)), effort_(effort), samplesAtOnce_(samplesAtOnce), graph_(optimised(recording_, passes().size())) {
+Program::Program(Recording recording, std::shared_ptr<ConstantCache> constants, Effort effort, Index samplesAtOnce)
+    : recording_(std::move(recording)), effort_(effort), samplesAtOnce_(samplesAtOnce),
+      program_(std::make_shared<Optimised>(*recording_.device, std::move(recording_.graph))), cache_(std::move(constants)) {
+  const Graph& graph = program_->recorded;
   std::vector<std::size_t> counts(static_cast<std::size_t>(recording_.providers));
-  for (const Node& node : recording_.graph.nodes) {
+  for (const Node& node : graph.nodes) {
     if (node.provider >= 0) counts[static_cast<std::size_t>(node.provider)] = dynamicCount(node.op);
   }
-  for (std::size_t count : counts) providedFields_ += count;
-  Uses uses(graph_);
+  for (std::size_t count : counts) {
+    providerStarts_.push_back(providedFields_);
+    providedFields_ += count;
+  }
+  Uses uses(graph);
   isMutated_.resize(recording_.externals.size());
   hasMoved_.resize(recording_.externals.size());
   shapes_.resize(recording_.externals.size());
-  for (std::size_t id = 0; id < graph_.values.size(); id++) {
-    const Value& value = graph_.values[id];
+  for (std::size_t id = 0; id < graph.values.size(); id++) {
+    const Value& value = graph.values[id];
     if (value.origin == Value::Origin::input && uses.isMutated(static_cast<ValueId>(id))) overwritesInputs_ = true;
     if (value.origin != Value::Origin::external) continue;
     isMutated_[static_cast<std::size_t>(value.index)] = uses.isMutated(static_cast<ValueId>(id));
     shapes_[static_cast<std::size_t>(value.index)] = value.desc.shape;
   }
-  findRisks();
+  for (ValueId id : graph.results) {
+    Result result{.desc = graph[id].desc};
+    for (int n = uses.producer(id); n >= 0 && std::holds_alternative<Reshape>(graph.nodes[static_cast<std::size_t>(n)].op); n = uses.producer(id)) {
+      id = graph.nodes[static_cast<std::size_t>(n)].inputs[0];
+      result.isReshaped = true;
+    }
+    result.origin = graph[id].origin;
+    result.index = result.origin == Value::Origin::node ? id : graph[id].index;
+    results_.push_back(result);
+  }
+  findRisks(graph);
 }
 
 // Only for devices that hear of a failure late: elsewhere nothing runs that depends on it. The step of an optimizer doesn't there either.
-void Program::findRisks() {
+void Program::findRisks(const Graph& graph) {
   isAtRisk_.resize(recording_.externals.size());
-  std::vector<bool> isTainted(graph_.values.size());
-  for (const Node& node : graph_.nodes) {
+  std::vector<bool> isTainted(graph.values.size());
+  for (const Node& node : graph.nodes) {
     const int count = static_cast<int>(node.inputs.size());
     bool taints = failsByValue(node.op);
     for (ValueId id : node.inputs) taints = taints || (id != noValue && isTainted[static_cast<std::size_t>(id)]);
@@ -76,10 +73,32 @@ void Program::findRisks() {
       ValueId id = node.inputs[static_cast<std::size_t>(i)];
       if (id == noValue || isOptimizerStep(node.op) || !mutates(node.op, i, count)) continue;
       isTainted[static_cast<std::size_t>(id)] = true;
-      const Value& value = graph_[id];
+      const Value& value = graph[id];
       if (value.origin == Value::Origin::external) isAtRisk_[static_cast<std::size_t>(value.index)] = true;
     }
   }
+}
+
+std::vector<std::pair<std::size_t, Op>> Program::Fields::of(const Plan& plan) const {
+  std::vector<std::pair<std::size_t, Op>> bound;
+  for (std::size_t s = 0; s < plan.steps.size(); s++) {
+    const Step& step = plan.steps[s];
+    if (step.provider < 0 && !isRandom(step.op)) continue;
+    Op op = step.op;
+    if (step.provider >= 0) {
+      setDynamicFields(op, std::span(dynamics).subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
+    }
+    std::visit(
+        [&](auto& each) {
+          if constexpr (requires { each.seed; }) {
+            each.seed = seed;
+            each.offset += shift;
+          }
+        },
+        op);
+    bound.emplace_back(s, std::move(op));
+  }
+  return bound;
 }
 
 Tensor Program::external(std::size_t i) const {
@@ -109,101 +128,91 @@ bool Program::holds(std::span<const Tensor> inputs) const {
   return true;
 }
 
-// Makes the plan for the layouts in which the tensors lie now. Parameters that are trained move to the layouts that their
-// convolutions like, if nobody else holds their memory.
-void Program::prepare(Session& session, std::span<const Tensor> inputs) {
-  if (isTuned_ && isTuned_->load(std::memory_order_acquire)) {
-    plan_ = nullptr;
-    isTuned_ = nullptr;
+bool Program::hasPlan() const {
+  if (!plan_) return false;
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    if (external(i).desc().layout != plan_->externalLayouts[i]) return false;
   }
-  auto layoutsHold = [&] {
-    if (!plan_) return false;
-    for (std::size_t i = 0; i < recording_.externals.size(); i++) {
-      if (external(i).desc().layout != plan_->externalLayouts[i]) return false;
-    }
-    return true;
-  };
-  if (layoutsHold()) return;
-  hasConstants_ = false;
-  // Each tensor moves once: its first reader, the forward pass, decides.
-  for (bool hasMoved = true; hasMoved;) {
-    Descs inputDescs, externalDescs;
-    for (std::size_t i = 0; i < inputs.size(); i++) {
-      inputDescs.push_back(plan_ ? TensorDesc(inputs[i].dtype(), inputs[i].shape(), plan_->inputLayouts[i]) : inputs[i].desc());
-    }
-    for (std::size_t i = 0; i < recording_.externals.size(); i++) {
-      externalDescs.push_back(TensorDesc(external(i).dtype(), shapes_[i], external(i).desc().layout));
-    }
-    plan_ = std::make_shared<const Plan>(makePlanInParts(*recording_.device, graph_, inputDescs, externalDescs, effort_, samplesAtOnce_));
-    hasMoved = false;
-    if (startTuning(session)) break;  // what it finds may want other layouts
-    for (const auto& [i, layout] : plan_->wishes) {
-      Tensor tensor = external(static_cast<std::size_t>(i));
-      TensorDesc wished = tensor.desc();
-      wished.layout = layout;
-      bool isDense = recording_.device->backend().bytes(wished) == wished.plainBytes();
-      auto hasMovedBefore = hasMoved_[static_cast<std::size_t>(i)];
-      if (recording_.externals[static_cast<std::size_t>(i)].isGradient || tensor->storage.use_count() > 1 || !isDense || hasMovedBefore) continue;
-      hasMoved_[static_cast<std::size_t>(i)] = true;
-      Tensor moved = withLayout(session, tensor, layout);
-      moved->storage->version = tensor->storage->version;
-      tensor->storage = moved->storage;
-      tensor->desc.layout = layout;
-      hasMoved = true;
-    }
-  }
-}
-
-// Has the queue find out which kernels are faster, before this run; a later run makes a plan of those. Whether there is anything to find out.
-bool Program::startTuning(Session& session) {
-  std::vector<KernelPtr> kernels;
-  for (const auto* steps : {&plan_->constants, &plan_->steps}) {
-    for (const Step& step : *steps) {
-      if (step.kernel->tune) kernels.push_back(step.kernel);
-    }
-  }
-  if (kernels.empty()) return false;
-  isTuned_ = std::make_shared<std::atomic<bool>>(false);
-  auto tune = [kernels = std::move(kernels), isTuned = isTuned_] {
-    for (const KernelPtr& kernel : kernels) {
-      Client::checkStays();
-      kernel->tune();
-    }
-    isTuned->store(true, std::memory_order_release);
-  };
-  recording_.device->queue().push(std::move(tune), session.client());
   return true;
 }
 
-// Constants are computed again when somebody has overwritten what they were computed from.
-void Program::computeConstants(Session& session) {
-  if (plan_->constants.empty()) return;
-  std::uint64_t version = 0;
+// Takes the plan that the queue has made. Parameters that are trained move to the layouts that their convolutions like, if nobody else holds their memory.
+void Program::adopt(Session& session) {
+  if (!preparation_ || !preparation_->isDone()) return;
+  auto made = std::move(preparation_);
+  if (made->hasFailed()) return;  // it is tried again
+  bool haveAllMoved = true, hasAnyMoved = false;
+  for (const auto& [i, layout] : made->moves()) {
+    auto at = static_cast<std::size_t>(i);
+    Tensor tensor = external(at);
+    hasMoved_[at] = true;
+    if (tensor->storage.use_count() > 1 || tensor.desc().layout != made->given().externals[at].layout) {
+      haveAllMoved = false;
+      continue;
+    }
+    Tensor moved = withLayout(session, tensor, layout);
+    moved->storage->version = tensor->storage->version;
+    tensor->storage = moved->storage;
+    tensor->desc.layout = layout;
+    hasAnyMoved = true;
+  }
+  if (!hasAnyMoved) {
+    plan_ = made->plan();
+    constants_ = made->constants();
+  } else if (haveAllMoved) {
+    plan_ = made->next();
+    constants_ = std::make_shared<Constants>(cache_, *recording_.device, plan_);
+  }
+}
+
+// Asks for a plan for the layouts in which the tensors lie now, where there is none.
+void Program::prepare(Session& session, std::span<const Tensor> inputs) {
+  if (!inputLayouts_) {
+    inputLayouts_.emplace();
+    for (const Tensor& input : inputs) inputLayouts_->push_back(input.desc().layout);
+  }
+  adopt(session);
+  if (hasPlan()) return;
+  plan_ = nullptr;
+  constants_ = nullptr;
+  Given given{.effort = effort_, .samplesAtOnce = samplesAtOnce_};
+  for (std::size_t i = 0; i < inputs.size(); i++) given.inputs.push_back(TensorDesc(inputs[i].dtype(), inputs[i].shape(), (*inputLayouts_)[i]));
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
-    if (!isMutated_[i]) version += external(i)->storage->version;
+    Tensor tensor = external(i);
+    given.externals.push_back(TensorDesc(tensor.dtype(), shapes_[i], tensor.desc().layout));
+    given.mayMove.push_back(!recording_.externals[i].isGradient && !hasMoved_[i] && tensor->storage.use_count() <= 1);
   }
-  // What failed for a reason of its own (no memory) is tried again; what depends on a failed op fails for the same reason.
-  if (hasConstants_ && version == constantsVersion_ && !constantsFailed_->load(std::memory_order_acquire)) return;
-  Device& device = *recording_.device;
-  hasConstants_ = false;
-  constants_.clear();
-  Launch launch{.plan = plan_};
-  for (std::size_t bytes : plan_->constantBytes) {
-    constants_.push_back(Tensor::ofBytes(recording_.device, bytes));
-    launch.constants.push_back(constants_.back()->storage->data());
-  }
-  for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
-  Lease arena(device.allocator(), plan_->constantArenaBytes);
-  launch.arena = static_cast<std::byte*>(arena.memory());
-  auto failed = std::make_shared<std::atomic<bool>>(false);
-  auto run = [launch = std::move(launch), failed, &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
-    const Touched touched{.reads = launch.externals, .makes = launch.constants, .overwrites = {}, .failsByValue = true, .call = call};
-    if (poison.run(*failures, touched, [&] { launch.run(launch.plan->constants); })) failed->store(true, std::memory_order_release);
+  if (preparation_ && preparation_->given().externals == given.externals) return;
+  preparation_ = std::make_shared<Preparation>(*recording_.device, program_, cache_, std::move(given));
+}
+
+void Program::prepareAhead(Session& session, std::span<const Tensor> inputs, std::function<void(const FailurePtr&)> done) {
+  prepare(session, inputs);
+  auto run = [preparation = preparation_, done = std::move(done)] {
+    FailurePtr failure;
+    try {
+      if (preparation) preparation->plan();
+    } catch (const std::exception& exception) {
+      failure = std::make_shared<const Failure>(QueuedError(asError(exception), nullptr));
+    }
+    done(failure);
   };
-  device.queue().push(std::move(run), session.failures());
-  constantsFailed_ = std::move(failed);
-  constantsVersion_ = version;
-  hasConstants_ = true;
+  recording_.device->queue().push(std::move(run), session.client());
+}
+
+// What constants are computed from, as it is at this call: a run that finds it changed computes them again.
+void Program::noteSources() {
+  auto sourceOf = [&](std::size_t i) {
+    if (isMutated_[i]) return Source();
+    const Storage& storage = *external(i)->storage;
+    return Source{storage.id(), storage.version};
+  };
+  std::size_t count = recording_.externals.size(), same = 0;
+  while (sources_ && same < count && (*sources_)[same] == sourceOf(same)) same++;
+  if (sources_ && same == count) return;
+  Sources sources;
+  for (std::size_t i = 0; i < count; i++) sources.push_back(sourceOf(i));
+  sources_ = std::make_shared<const Sources>(std::move(sources));
 }
 
 Tensors Program::run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics) {
@@ -221,74 +230,15 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
     fail(ErrorKind::value, "compile: got ", dynamics.size(), " dynamic fields, expected ", providedFields_);
   }
   prepare(session, inputs);
-  computeConstants(session);
-  const Plan& plan = *plan_;
-  Device& device = *recording_.device;
+  noteSources();
   Launch launch{.plan = plan_};
 
   Tensors given;
-  for (std::size_t i = 0; i < inputs.size(); i++) given.push_back(withLayout(session, inputs[i], plan.inputLayouts[i]));
+  for (std::size_t i = 0; i < inputs.size(); i++) given.push_back(withLayout(session, inputs[i], (*inputLayouts_)[i]));
   for (std::size_t i = 0; i < recording_.externals.size(); i++) launch.externals.push_back(external(i)->storage->data());
-  for (const Tensor& constant : constants_) launch.constants.push_back(constant->storage->data());
-
-  // Fields of this very run: what providers gave, and random counters that go on from where the session stands.
-  std::vector<std::size_t> starts(static_cast<std::size_t>(recording_.providers));
-  std::size_t next = 0;
-  for (const Node& node : recording_.graph.nodes) {
-    if (node.provider < 0) continue;
-    starts[static_cast<std::size_t>(node.provider)] = next;
-    next += dynamicCount(node.op);
-  }
-  Index shift = session.offset() - recording_.firstOffset, seed = session.seed();
-  for (std::size_t s = 0; s < plan.steps.size(); s++) {
-    const Step& step = plan.steps[s];
-    if (step.provider < 0 && !isRandom(step.op)) continue;
-    Op op = step.op;
-    if (step.provider >= 0) setDynamicFields(op, dynamics.subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
-    std::visit(
-        [&](auto& each) {
-          if constexpr (requires { each.seed; }) {
-            each.seed = seed;
-            each.offset += shift;
-          }
-        },
-        op);
-    launch.bound.emplace_back(s, std::move(op));
-  }
-
-  Tensors results;  // memory of what comes out
-  for (std::size_t bytes : plan.resultBytes) results.push_back(Tensor::ofBytes(recording_.device, bytes));
-  bool isReplayed = device.backend().captures() && !overwritesInputs_ && !done && ++runs_ > 1;
-  if (isReplayed) {
-    enqueueReplay(session, std::move(launch), given, results, memoryOf(session, given, results));
-  } else {
-    for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
-    for (const Tensor& each : results) launch.results.push_back(each->storage->data());
-    Lease arena(device.allocator(), plan.arenaBytes);
-    launch.arena = static_cast<std::byte*>(arena.memory());
-    auto run = [launch = std::move(launch), memory = memoryOf(session, given, results), done = std::move(done), &device, failures = session.failures().get()] {
-      std::vector<StepProfile> profile;
-      FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
-        if (done) {
-          profile = launch.profile(launch.plan->steps, device.backend());
-        } else {
-          launch.run(launch.plan->steps);
-        }
-      });
-      if (done) done(std::move(profile), failure);
-    };
-    device.queue().push(std::move(run), session.failures());
-  }
-
-  Tensors outputs;
-  for (const Plan::Output& output : plan.outputs) {
-    Tensor memory = output.place.kind == Place::Kind::result     ? results[output.place.at]
-                    : output.place.kind == Place::Kind::input    ? given[output.place.at]
-                                                                 : external(output.place.at);
-    Tensor tensor = memory.detach();
-    tensor->desc = output.desc;
-    outputs.push_back(std::move(tensor));
-  }
+  Fields fields{providerStarts_, {dynamics.begin(), dynamics.end()}, session.seed(), session.offset() - recording_.firstOffset};
+  Tensors outputs = plan_ ? enqueue(session, std::move(launch), given, fields, std::move(done))
+                          : enqueueFirst(session, std::move(launch), given, std::move(fields), std::move(done));
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
     if (isMutated_[i]) external(i)->storage->version++;
   }
@@ -301,23 +251,141 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   return outputs;
 }
 
+Tensors Program::enqueue(Session& session, Launch launch, const Tensors& given, const Fields& fields, Profiled done) {
+  Device& device = *recording_.device;
+  const Plan& plan = *plan_;
+  launch.bound = fields.of(plan);
+  Tensors results;  // memory of what comes out
+  for (std::size_t bytes : plan.resultBytes) results.push_back(Tensor::ofBytes(recording_.device, bytes));
+  bool isReplayed = device.backend().captures() && !overwritesInputs_ && !done && ++runs_ > 1;
+  if (isReplayed) {
+    enqueueReplay(session, std::move(launch), given, results);
+  } else {
+    for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
+    for (const Tensor& each : results) launch.results.push_back(each->storage->data());
+    Lease arena(device.allocator(), plan.arenaBytes);
+    launch.arena = static_cast<std::byte*>(arena.memory());
+    auto run = [memory = memoryOf(session, given, launch.results), launch = std::move(launch), constants = constants_, sources = sources_,
+                done = std::move(done), &device, failures = session.failures().get()]() mutable {
+      std::vector<StepProfile> profile;
+      FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
+        constants->bind(launch, sources);
+        if (done) {
+          profile = launch.profile(launch.plan->steps, device.backend());
+        } else {
+          launch.run(launch.plan->steps);
+        }
+      });
+      if (done) done(std::move(profile), failure);
+    };
+    device.queue().push(std::move(run), session.failures());
+  }
+  Tensors outputs;
+  for (const Plan::Output& output : plan.outputs) {
+    Tensor memory = output.place.kind == Place::Kind::result     ? results[output.place.at]
+                    : output.place.kind == Place::Kind::input    ? given[output.place.at]
+                                                                 : external(output.place.at);
+    Tensor tensor = memory.detach();
+    tensor->desc = output.desc;
+    outputs.push_back(std::move(tensor));
+  }
+  return outputs;
+}
+
+// A run whose plan is not there yet: its results have plain memory, and the task makes the plan, or finds what an earlier one has made.
+Tensors Program::enqueueFirst(Session& session, Launch launch, const Tensors& given, Fields fields, Profiled done) {
+  Device& device = *recording_.device;
+  Tensors outputs;
+  std::vector<void*> targets;  // null: the result is an argument or an external itself
+  std::map<std::pair<Value::Origin, int>, Tensor> own;
+  for (const Result& result : results_) {
+    Tensor memory;
+    TensorDesc desc = result.desc;
+    if (result.origin == Value::Origin::input) memory = given[static_cast<std::size_t>(result.index)];
+    if (result.origin == Value::Origin::external) memory = external(static_cast<std::size_t>(result.index));
+    const bool isOwn = !memory || (result.isReshaped && !memory.desc().layout.isPlain());
+    if (isOwn) {
+      Tensor& made = own[{result.origin, result.index}];
+      if (!made) made = Tensor::empty(recording_.device, desc);
+      memory = made;
+    }
+    targets.push_back(isOwn ? memory->storage->data() : nullptr);
+    desc.layout = memory.desc().layout;
+    Tensor tensor = memory.detach();
+    tensor->desc = desc;
+    outputs.push_back(std::move(tensor));
+  }
+  for (const Tensor& each : given) launch.inputs.push_back(each->storage->data());
+  std::vector<void*> made;
+  for (void* target : targets) {
+    if (target) made.push_back(target);
+  }
+  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), fields = std::move(fields), preparation = preparation_,
+              sources = sources_, targets = std::move(targets), done = std::move(done), &device, failures = session.failures().get()]() mutable {
+    std::vector<StepProfile> profile;
+    FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
+      runFirst(device, launch, fields, *preparation, sources, targets, done ? &profile : nullptr);
+    });
+    if (done) done(std::move(profile), failure);
+  };
+  device.queue().push(std::move(run), session.failures());
+  return outputs;
+}
+
+// On the queue's thread. `targets`: plain memory of each result; null where the result is an argument or an external itself.
+void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation, const std::shared_ptr<const Sources>& sources,
+                       std::span<void* const> targets, std::vector<StepProfile>* profile) {
+  launch.plan = preparation.plan();
+  const Plan& plan = *launch.plan;
+  // Cached memory that queued tasks may use is not for the task that runs now.
+  std::vector<std::unique_ptr<Lease>> leases;
+  auto lease = [&](std::size_t bytes) { return leases.emplace_back(std::make_unique<Lease>(device.allocator(), bytes, Users::all))->memory(); };
+  launch.bound = fields.of(plan);
+  preparation.constants()->bind(launch, sources);
+  launch.results.resize(plan.resultBytes.size());
+  for (std::size_t i = 0; i < targets.size(); i++) {
+    const auto& [place, desc] = plan.outputs[i];
+    if (place.kind != Place::Kind::result || !desc.layout.isPlain() || !targets[i]) continue;
+    if (!launch.results[place.at]) launch.results[place.at] = targets[i];
+  }
+  for (std::size_t i = 0; i < launch.results.size(); i++) {
+    if (!launch.results[i]) launch.results[i] = lease(plan.resultBytes[i]);
+  }
+  if (plan.arenaBytes) launch.arena = static_cast<std::byte*>(lease(plan.arenaBytes));
+  if (profile) {
+    *profile = launch.profile(plan.steps, device.backend());
+  } else {
+    launch.run(plan.steps);
+  }
+  const Op copy = Reshape{};
+  for (std::size_t i = 0; i < targets.size(); i++) {
+    const auto& [place, desc] = plan.outputs[i];
+    void* from = launch.pointer(place);
+    if (!targets[i] || from == targets[i]) continue;
+    KernelPtr kernel = device.reorder(desc, TensorDesc(desc.dtype, desc.shape));
+    void* target = targets[i];
+    void* workspace = kernel->workspaceBytes ? lease(kernel->workspaceBytes) : nullptr;
+    kernel->run(Run{copy, std::span(&from, 1), std::span(&target, 1), workspace});
+  }
+}
+
 Touched Program::Memory::touched() const {
   const std::span<void* const> all(blocks);
   return {.reads = all.first(readCount), .makes = all.subspan(readCount, madeCount), .overwrites = all.subspan(readCount + madeCount),
           .failsByValue = failsByValue, .call = call};
 }
 
-// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails.
-Program::Memory Program::memoryOf(Session& session, const Tensors& given, const Tensors& results) const {
+// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails. Constants are made of externals
+// within the run.
+Program::Memory Program::memoryOf(Session& session, const Tensors& given, std::span<void* const> made) const {
   Memory memory{.blocks = {}, .failsByValue = failsByValue_, .call = session.failures()->now()};
   const std::size_t externals = recording_.externals.size();
-  memory.blocks.reserve(given.size() + 2 * externals + constants_.size() + results.size());
+  memory.blocks.reserve(given.size() + 2 * externals + made.size());
   auto add = [&](const Tensor& tensor) { memory.blocks.push_back(tensor->storage->data()); };
   for (const Tensor& each : given) add(each);
-  for (const Tensor& each : constants_) add(each);
   for (std::size_t i = 0; i < externals; i++) add(external(i));
   memory.readCount = memory.blocks.size();
-  for (const Tensor& each : results) add(each);
+  memory.blocks.insert(memory.blocks.end(), made.begin(), made.end());
   for (std::size_t i = 0; i < externals; i++) {
     if (isMutated_[i] && recording_.externals[i].isGradient) add(external(i));
   }
@@ -329,7 +397,7 @@ Program::Memory Program::memoryOf(Session& session, const Tensors& given, const 
 }
 
 // The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied out.
-void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results, Memory memory) {
+void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results) {
   Device& device = *recording_.device;
   const Plan& plan = *plan_;
   if (!resident_ || resident_->plan != plan_) {
@@ -363,9 +431,13 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
     const Op copy = Reshape{};
     for (const Transfer& each : list) each.kernel->run(Run{copy, std::span(&each.from, 1), std::span(&each.to, 1)});
   };
-  auto run = [launch = std::move(launch), resident = resident_, before = std::move(before), after = std::move(after), transfer,
-              memory = std::move(memory), &poison = device.poison(), failures = session.failures().get()] {
+  std::vector<void*> made;
+  for (const Tensor& each : results) made.push_back(each->storage->data());
+  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), constants = constants_, sources = sources_, resident = resident_,
+              before = std::move(before), after = std::move(after), transfer, &poison = device.poison(),
+              failures = session.failures().get()]() mutable {
     poison.run(*failures, memory.touched(), [&] {
+      constants->bind(launch, sources);
       transfer(before);
       resident->replay.run(launch);
       transfer(after);
@@ -382,21 +454,26 @@ void Program::retire() {
 Program::~Program() { retire(); }
 
 std::string Program::textAfter(std::size_t count) const {
-  return toString(optimised(recording_, std::min(count, passes().size())));
+  return toString(program_->after(std::min(count, passes().size())));
 }
 
 ProgramFigures Program::figures() const {
   ProgramFigures figures;
-  figures.recordedNodes = recording_.graph.nodes.size();
-  figures.nodes = graph_.nodes.size();
-  if (!plan_) return figures;
-  figures.steps = plan_->steps.size();
-  figures.constantSteps = plan_->constants.size();
-  for (const Step& step : plan_->steps) figures.reorders += step.node < 0 ? 1 : 0;
-  figures.arenaBytes = plan_->arenaBytes;
-  figures.samplesAtOnce = plan_->samples;
-  for (std::size_t bytes : plan_->constantBytes) figures.constantBytes += bytes;
-  for (std::size_t bytes : plan_->resultBytes) figures.resultBytes += bytes;
+  figures.recordedNodes = program_->recorded.nodes.size();
+  figures.nodes = program_->graph().nodes.size();
+  std::shared_ptr<const Plan> plan = plan_;
+  if (!plan && preparation_) {
+    plan = preparation_->plan();
+    if (preparation_->isDone()) plan = preparation_->next();  // from then on it stays
+  }
+  if (!plan) return figures;
+  figures.steps = plan->steps.size();
+  figures.constantSteps = plan->constants.size();
+  for (const Step& step : plan->steps) figures.reorders += step.node < 0 ? 1 : 0;
+  figures.arenaBytes = plan->arenaBytes;
+  figures.samplesAtOnce = plan->samples;
+  for (std::size_t i = 0; i < plan->constantBytes.size(); i++) figures.constantBytes += plan->isConstantKept[i] ? plan->constantBytes[i] : 0;
+  for (std::size_t bytes : plan->resultBytes) figures.resultBytes += bytes;
   return figures;
 }
 

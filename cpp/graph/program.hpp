@@ -1,10 +1,10 @@
 // Program: a recorded function that runs in one call: passes, plan, and what ties it to the tensors that were there before.
 #pragma once
 
-#include <atomic>
 #include <optional>
 
-#include "passes/passes.hpp"
+#include "constants.hpp"
+#include "preparation.hpp"
 #include "replay.hpp"
 
 namespace cnn::graph {
@@ -15,23 +15,27 @@ struct ProgramFigures {
   Index samplesAtOnce = 0;  // 0: the whole batch
 };
 
+using Profiled = std::function<void(std::vector<StepProfile>, const FailurePtr&)>;
+
 class Program {
  public:
   /// `samplesAtOnce`: how many samples of a batch go through the program together, where that makes no difference to them; 0: as many as a cache holds.
-  explicit Program(Recording recording, Effort effort = Effort::compiled, Index samplesAtOnce = 0);
+  explicit Program(Recording recording, std::shared_ptr<ConstantCache> constants, Effort effort = Effort::compiled, Index samplesAtOnce = 0);
   ~Program();
 
   /// Whether all that the recording took for granted still holds; false: record again.
   bool holds(std::span<const Tensor> inputs) const;
   /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of the providers.
   Tensors run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics);
-  using Profiled = std::function<void(std::vector<StepProfile>, const FailurePtr&)>;
   /// As `run`, and calls `done` on the queue's thread with the time of every step, or with the failure.
   Tensors profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics, Profiled done);
 
+  /// Has the queue make the plan; `done` is called there with what failed, null if nothing did.
+  void prepareAhead(Session& session, std::span<const Tensor> inputs, std::function<void(const FailurePtr&)> done);
+
   Device& device() const { return *recording_.device; }
   std::size_t providedFields() const { return providedFields_; }
-  std::string text() const { return toString(graph_); }
+  std::string text() const { return toString(program_->graph()); }
   /// Before any pass (0), after the first pass (1), …
   std::string textAfter(std::size_t passes) const;
   ProgramFigures figures() const;
@@ -45,6 +49,21 @@ class Program {
     std::shared_ptr<Lease> arena;
     Replay replay;  // goes first
   };
+  /// What a result is: an argument or an external, perhaps in another shape, or the number of a value that is made here.
+  struct Result {
+    Value::Origin origin = Value::Origin::node;
+    int index = 0;
+    TensorDesc desc;  // plain
+    bool isReshaped = false;
+  };
+  /// Fields of one run: what providers gave, and random counters that go on from where the session stands.
+  struct Fields {
+    std::vector<std::size_t> starts;  // of each provider's, in `dynamics`
+    std::vector<double> dynamics;
+    Index seed = 0, shift = 0;
+    /// The steps that have such fields, and their ops with them.
+    std::vector<std::pair<std::size_t, Op>> of(const Plan& plan) const;
+  };
   /// The blocks that a run touches, those that it reads first.
   struct Memory {
     std::vector<void*> blocks;
@@ -53,32 +72,40 @@ class Program {
     std::uint64_t call = 0;
     Touched touched() const;
   };
-  void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results, Memory memory);
+  Memory memoryOf(Session& session, const Tensors& given, std::span<void* const> made) const;
+  void findRisks(const Graph& graph);
+  static void runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation, const std::shared_ptr<const Sources>& sources,
+                       std::span<void* const> targets, std::vector<StepProfile>* profile);
+  Tensors enqueue(Session& session, Launch launch, const Tensors& given, const Fields& fields, Profiled done);
+  Tensors enqueueFirst(Session& session, Launch launch, const Tensors& given, Fields fields, Profiled done);
+  void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
   void retire();
-  bool startTuning(Session& session);
+  void adopt(Session& session);
+  bool hasPlan() const;
   void prepare(Session& session, std::span<const Tensor> inputs);
-  void computeConstants(Session& session);
+  void noteSources();
   Tensor external(std::size_t i) const;
-  void findRisks();
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
                  Profiled done);
-  Memory memoryOf(Session& session, const Tensors& given, const Tensors& results) const;
 
   Recording recording_;
   Effort effort_;
   Index samplesAtOnce_;
-  Graph graph_;  // after all passes
+  std::shared_ptr<Optimised> program_;
+  std::vector<Result> results_;
   std::size_t providedFields_ = 0;
+  std::vector<std::size_t> providerStarts_;
   std::shared_ptr<const Plan> plan_;
-  std::shared_ptr<std::atomic<bool>> isTuned_;  // while kernels of the plan are being timed
+  std::shared_ptr<Preparation> preparation_;  // of a plan for how things lie now, where there is none
   std::vector<bool> isMutated_, hasMoved_;  // externals
-  std::vector<bool> isAtRisk_;  // externals that are overwritten with what depends on an op that its values can make fail
   std::vector<Dims> shapes_;     // in which the externals were first used
-  std::vector<Tensor> constants_;
-  std::shared_ptr<std::atomic<bool>> constantsFailed_;  // on the queue's thread
-  std::uint64_t constantsVersion_ = 0;  // of the externals when the constants were computed
-  bool hasConstants_ = false;
-  bool overwritesInputs_ = false, failsByValue_ = false;
+  std::optional<std::vector<Layout>> inputLayouts_;  // as at the first call
+  std::shared_ptr<ConstantCache> cache_;
+  std::shared_ptr<Constants> constants_;  // of the plan
+  std::shared_ptr<const Sources> sources_;
+  std::vector<bool> isAtRisk_;  // externals that a late failure may have spoilt
+  bool failsByValue_ = false;
+  bool overwritesInputs_ = false;
   int runs_ = 0;
   std::shared_ptr<Resident> resident_;
 };

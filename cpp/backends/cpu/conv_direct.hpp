@@ -101,7 +101,7 @@ class DirectMaker {
       for (std::size_t a = 0; a < arguments.size(); a++) {
         candidate.bytes[a] = std::max(candidate.bytes[a], offsets[a] + arguments[a].desc.get_size());
       }
-      launch.conv.add(Primitive(engine_, descs[i], AnyConv(descs[i]), arguments, threads), std::move(offsets));
+      launch.conv.add(Primitive(engine_, descs[i], std::move(arguments), threads), std::move(offsets));
     }
     if (!format) {
       MemoryDesc plain = plainDesc(whole_.weight, whole_.dtype);

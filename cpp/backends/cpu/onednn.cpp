@@ -132,27 +132,25 @@ dnnl::primitive_attr userScratchpad() {
   return attributes;
 }
 
-Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
-                     const std::vector<Argument>& arguments, int threads)
-    : engine_(&engine), primitive_(primitive), threads_(threads) {
-  memories_.reserve(arguments.size() + 1);
-  for (const Argument& argument : arguments) {
-    memories_.emplace_back(argument.desc, engine.dnnl, nullptr);
-    arguments_.push_back({argument.name, memories_.back().get()});
-  }
-  MemoryDesc scratch = desc.query_md(dnnl::query::scratchpad_md);
-  scratchBytes_ = scratch.get_size();
-  if (scratchBytes_) {
-    memories_.emplace_back(scratch, engine.dnnl, nullptr);
-    arguments_.push_back({DNNL_ARG_SCRATCHPAD, memories_.back().get()});
-  }
+Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, std::vector<Argument> arguments, int threads)
+    : engine_(&engine), desc_(desc), given_(std::move(arguments)), scratchBytes_(desc.query_md(dnnl::query::scratchpad_md).get_size()), threads_(threads) {}
+
+void Primitive::make() const {
+  primitive_ = dnnl::primitive(desc_.get());
+  memories_.reserve(given_.size() + 1);
+  auto add = [&](int name, const MemoryDesc& desc) {
+    memories_.emplace_back(desc, engine_->dnnl, nullptr);
+    arguments_.push_back({name, memories_.back().get()});
+  };
+  for (const Argument& argument : given_) add(argument.name, argument.desc);
+  if (scratchBytes_) add(DNNL_ARG_SCRATCHPAD, desc_.query_md(dnnl::query::scratchpad_md));
 }
 
 void Primitive::run(std::span<const void* const> pointers, void* scratch) const {
-  std::size_t count = memories_.size() - (scratchBytes_ ? 1 : 0);
-  for (std::size_t i = 0; i < count; i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]), engine_->stream);
-  if (scratchBytes_) memories_.back().set_data_handle(scratch, engine_->stream);
   ThreadScope scope(threads_);
+  if (!primitive_) make();
+  for (std::size_t i = 0; i < given_.size(); i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]), engine_->stream);
+  if (scratchBytes_) memories_.back().set_data_handle(scratch, engine_->stream);
   check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()), arguments_.data()),
         "dnnl_primitive_execute");
 }
@@ -160,7 +158,7 @@ void Primitive::run(std::span<const void* const> pointers, void* scratch) const 
 Primitive makeReorder(const Engine& engine, const MemoryDesc& from, const MemoryDesc& to, int threads) {
   ThreadScope scope(threads);
   dnnl::reorder::primitive_desc desc(engine.dnnl, from, engine.dnnl, to, userScratchpad());
-  return Primitive(engine, desc, dnnl::reorder(desc), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, threads);
+  return Primitive(engine, desc, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}}, threads);
 }
 
 }  // namespace cnn::cpu

@@ -37,7 +37,8 @@ bool computesInHalf(const dnnl::primitive_desc_base& desc);
 /// Attributes that make a primitive take its scratch memory from us: the library's own would be shared between threads.
 dnnl::primitive_attr userScratchpad();
 
-/// A primitive and the memories of its arguments; the pointers are given at each run, in the order of the arguments.
+/// A primitive and the memories of its arguments; the pointers are given at each run, in the order of the arguments. It is made, and its code generated, at
+/// the first run: that takes milliseconds, which are the queue's and not JavaScript's.
 class Primitive {
  public:
   struct Argument {
@@ -46,8 +47,7 @@ class Primitive {
   };
 
   Primitive() = default;
-  Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, const dnnl::primitive& primitive,
-            const std::vector<Argument>& arguments, int threads);
+  Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, std::vector<Argument> arguments, int threads);
   Primitive(Primitive&&) = default;
   Primitive& operator=(Primitive&&) = default;
 
@@ -58,11 +58,16 @@ class Primitive {
   void run(std::initializer_list<const void*> pointers, void* scratch) const { run(std::span(pointers.begin(), pointers.size()), scratch); }
 
  private:
+  void make() const;
+
   const Engine* engine_ = nullptr;
-  dnnl::primitive primitive_;
-  std::vector<dnnl::memory> memories_;
-  std::vector<dnnl_exec_arg_t> arguments_;
+  dnnl::primitive_desc_base desc_;
+  std::vector<Argument> given_;
   std::size_t scratchBytes_ = 0;
+  // Made at the first run. One thread at a time runs a primitive, since its memories get their pointers there.
+  mutable dnnl::primitive primitive_;
+  mutable std::vector<dnnl::memory> memories_;
+  mutable std::vector<dnnl_exec_arg_t> arguments_;
   int threads_ = 1;
 };
 

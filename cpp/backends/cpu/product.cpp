@@ -45,7 +45,7 @@ std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const 
   std::vector<Primitive::Argument> arguments = {
       {DNNL_ARG_SRC, chosen.src_desc()}, {DNNL_ARG_WEIGHTS, chosen.weights_desc()}, {DNNL_ARG_DST, chosen.dst_desc()}};
   if (options.hasBias) arguments.push_back({DNNL_ARG_BIAS, bias});
-  Product product{.primitive = std::make_shared<Primitive>(engine, chosen, dnnl::matmul(chosen), arguments, threads)};
+  Product product{.primitive = std::make_shared<Primitive>(engine, chosen, arguments, threads)};
   if (options.ordersB) {
     product.orderOfB = formatOf(chosen.weights_desc());
     if (!product.orderOfB) return std::nullopt;
