@@ -10,6 +10,7 @@ import { TensorOps } from './tensor-ops.js'
 export type { Dim, Operand, ReduceOptions } from './tensor-ops.js'
 
 import { enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
+import { tracing } from './tracing.js'
 
 /** A tensor as nested arrays; a scalar is a plain number. */
 export type NestedArray = number | boolean | readonly NestedArray[]
@@ -34,13 +35,19 @@ export class Tensor extends TensorOps {
   constructor(handle: Handle) {
     super()
     this.#handle = handle
+    tracing()?.make(this)
     if (!enterScope(this)) collected.register(this, handle, this)
   }
 
   /** The number by which native code knows the tensor. Throws DisposedError after `dispose()`. */
   get handle(): Handle {
     if (this.#handle === 0) throw new DisposedError('this tensor was disposed')
+    tracing()?.use(this, this.#handle)
     return this.#handle
+  }
+  /** For the package itself: whether that is its handle still. */
+  has(handle: Handle): boolean {
+    return this.#handle === handle
   }
 
   get isDisposed(): boolean {
@@ -135,6 +142,7 @@ export class Tensor extends TensorOps {
 
   /** Whether gradients flow to or through this tensor. */
   get requiresGrad(): boolean {
+    if (tracing()?.hasMade(this) === false) tracing()?.observe(this, () => native.requiresGrad(this.handle))
     return native.requiresGrad(this.handle)
   }
   /** Marks a leaf as one whose gradient is wanted (or not). Throws GradientError on a result, DTypeError on integers. */

@@ -71,7 +71,7 @@ export interface Native {
 
   beginTrace(inputs: readonly Handle[]): void
   /** Passes, plan and all: the id of a program. */
-  endTrace(results: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
+  endTrace(results: readonly Handle[], captured: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
   pauseTrace(isPaused: boolean): void

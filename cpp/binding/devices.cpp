@@ -134,20 +134,21 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    auto [deferred, promise] = environment.beginPromise();
-    device->queue().push(
-        [&environment, &backend = device->backend(), deferred = deferred] {
-          try {
-            backend.finish();
-          } catch (const Error& error) {
-            environment.session.failures()->record(error);
-          }
-          environment.settleLater(deferred, [failure = environment.session.failures()->take()](napi_env env) {
-            if (failure) throw Error(*failure);
-            return undefined(env);
-          });
-        },
-        environment.session.failures());
+    napi_value promise = environment.promise([&](napi_deferred deferred) {
+      device->queue().push(
+          [&environment, &backend = device->backend(), deferred] {
+            try {
+              backend.finish();
+            } catch (const Error& error) {
+              environment.session.failures()->record(error);
+            }
+            environment.settleLater(deferred, [failure = environment.session.failures()->take()](napi_env env) {
+              if (failure) throw Error(*failure);
+              return undefined(env);
+            });
+          },
+          environment.session.failures());
+    });
     environment.awaitBriefly(*device);
     return promise;
   });

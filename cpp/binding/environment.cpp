@@ -139,6 +139,18 @@ Environment::Pending Environment::beginPromise() {
   return pending;
 }
 
+void Environment::endPromise() {
+  if (--underWay_ == 0) napi_unref_threadsafe_function(env_, settler_);
+}
+
+// Nobody has the promise.
+void Environment::cancel(napi_deferred deferred) {
+  endPromise();
+  napi_value nothing;
+  napi_get_undefined(env_, &nothing);
+  napi_resolve_deferred(env_, deferred, nothing);
+}
+
 void Environment::settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value) {
   auto data = std::make_unique<Settlement>(deferred, std::move(value));
   if (napi_call_threadsafe_function(settler_, data.get(), napi_tsfn_nonblocking) == napi_ok) static_cast<void>(data.release());
@@ -169,7 +181,7 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
   std::unique_ptr<Settlement> settlement(static_cast<Settlement*>(data));
   if (!env) return;  // the environment is being taken down
   auto& self = *static_cast<Environment*>(context);
-  if (--self.underWay_ == 0) napi_unref_threadsafe_function(env, self.settler_);
+  self.endPromise();
   try {
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
   } catch (const Interrupted&) {

@@ -63,12 +63,18 @@ class Environment {
   /// A device by name; it stays open as long as this environment.
   DevicePtr device(std::string_view name);
 
-  /// A promise under way: it keeps the event loop alive until it is settled.
-  struct Pending {
-    napi_deferred deferred;
-    napi_value promise;
-  };
-  Pending beginPromise();
+  /// A promise under way: it keeps the event loop alive until it is settled. `start` begins what settles it; where it throws there is none.
+  template <class F>
+  napi_value promise(F&& start) {
+    Pending pending = beginPromise();
+    try {
+      start(pending.deferred);
+    } catch (...) {
+      cancel(pending.deferred);
+      throw;
+    }
+    return pending.promise;
+  }
   /// Settles it from a queue's thread: `value` runs on the JavaScript thread; it returns what the promise resolves to, or throws the
   /// Error that it is rejected with.
   void settleLater(napi_deferred deferred, std::function<napi_value(napi_env)> value);
@@ -83,6 +89,13 @@ class Environment {
   void setErrorFactory(napi_value factory);
 
  private:
+  struct Pending {
+    napi_deferred deferred;
+    napi_value promise;
+  };
+  Pending beginPromise();
+  void cancel(napi_deferred deferred);
+  void endPromise();
   void close();
   void adjustMemory(std::int64_t bytes);
   napi_value callFactory(const std::exception& error);

@@ -48,16 +48,16 @@ napi_value beginTrace(napi_env env, napi_callback_info info) {
   });
 }
 
-// endTrace(results, winograd, samplesAtOnce) → a program
+// endTrace(results, captured, winograd, samplesAtOnce) → a program
 napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    Arguments<3> arguments(env, info);
-    Tensors results = tensorsArgument(env, arguments[0], "results");
+    Arguments<4> arguments(env, info);
+    Tensors results = tensorsArgument(env, arguments[0], "results"), captured = tensorsArgument(env, arguments[1], "captured");
     bool mayTransform = false;
-    readField(env, arguments[1], mayTransform, {"compile", "winograd"});
-    Index samples = readInteger(env, arguments[2], {"compile", "samplesAtOnce"});
-    graph::Recording recording = recorderOf(environment).finish(results);
+    readField(env, arguments[2], mayTransform, {"compile", "winograd"});
+    Index samples = readInteger(env, arguments[3], {"compile", "samplesAtOnce"});
+    graph::Recording recording = recorderOf(environment).finish(results, captured);
     environment.recorder.reset();
     Index id = environment.nextProgram++;
     const Effort effort = mayTransform ? Effort::winograd : Effort::compiled;
@@ -121,27 +121,27 @@ napi_value profileProgram(napi_env env, napi_callback_info info) {
     std::vector<double> dynamics = numbersArgument(env, arguments[2], "dynamics");
     auto profile = std::make_shared<std::vector<graph::StepProfile>>();
     program.profile(environment.session, inputs, dynamics, [profile](std::vector<graph::StepProfile> steps) { *profile = std::move(steps); });
-    auto [deferred, promise] = environment.beginPromise();
     Device& device = program.device();
-    device.queue().push(
-        [&environment, profile, deferred = deferred] {
-          environment.settleLater(deferred, [profile, failure = environment.session.failures()->take()](napi_env env) -> napi_value {
-            if (failure) throw Error(*failure);
-            auto list = Napi::Array::New(env);
-            for (const graph::StepProfile& step : *profile) {
-              auto entry = Napi::Object::New(env);
-              entry.Set("name", step.name);
-              entry.Set("detail", step.detail);
-              entry.Set("seconds", step.seconds);
-              entry.Set("multiplyAdds", step.multiplyAdds);
-              entry.Set("bytes", step.bytes);
-              list.Set(list.Length(), entry);
-            }
-            return list;
-          });
-        },
-        environment.session.failures());
-    return promise;
+    return environment.promise([&](napi_deferred deferred) {
+      device.queue().push(
+          [&environment, profile, deferred] {
+            environment.settleLater(deferred, [profile, failure = environment.session.failures()->take()](napi_env env) -> napi_value {
+              if (failure) throw Error(*failure);
+              auto list = Napi::Array::New(env);
+              for (const graph::StepProfile& step : *profile) {
+                auto entry = Napi::Object::New(env);
+                entry.Set("name", step.name);
+                entry.Set("detail", step.detail);
+                entry.Set("seconds", step.seconds);
+                entry.Set("multiplyAdds", step.multiplyAdds);
+                entry.Set("bytes", step.bytes);
+                list.Set(list.Length(), entry);
+              }
+              return list;
+            });
+          },
+          environment.session.failures());
+    });
   });
 }
 

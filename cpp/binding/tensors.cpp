@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "arguments.hpp"
+#include "core/trace.hpp"
 #include "exports.hpp"
 
 namespace cnn {
@@ -77,7 +78,13 @@ napi_value alias(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]))); });
 }
 napi_value detach(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]).detach())); });
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    const Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
+    Tensor result = tensor.detach();
+    if (environment.session.trace) environment.session.trace->addAlias(tensor, result);
+    return toJs(env, environment.add(std::move(result)));
+  });
 }
 
 napi_value toDeviceNamed(napi_env env, napi_callback_info info) {
@@ -111,19 +118,20 @@ napi_value read(napi_env env, napi_callback_info info) {
     Environment& environment = Environment::of(env);
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
-    auto [deferred, promise] = environment.beginPromise();
-    readHost(environment.session, tensor, [&environment, deferred = deferred, size](const void* data, const Error* error) {
-      std::optional<Error> failure;
-      auto owned = std::make_shared<std::unique_ptr<std::byte[]>>();
-      if (error) {
-        failure = *error;
-      } else {
-        *owned = std::make_unique<std::byte[]>(size);
-        if (size) std::memcpy(owned->get(), data, size);
-      }
-      environment.settleLater(deferred, [owned, size, failure](napi_env env) {
-        if (failure) throw Error(*failure);
-        return toArrayBuffer(env, std::move(*owned), size);
+    napi_value promise = environment.promise([&](napi_deferred deferred) {
+      readHost(environment.session, tensor, [&environment, deferred, size](const void* data, const Error* error) {
+        std::optional<Error> failure;
+        auto owned = std::make_shared<std::unique_ptr<std::byte[]>>();
+        if (error) {
+          failure = *error;
+        } else {
+          *owned = std::make_unique<std::byte[]>(size);
+          if (size) std::memcpy(owned->get(), data, size);
+        }
+        environment.settleLater(deferred, [owned, size, failure](napi_env env) {
+          if (failure) throw Error(*failure);
+          return toArrayBuffer(env, std::move(*owned), size);
+        });
       });
     });
     environment.awaitBriefly(*tensor.device());

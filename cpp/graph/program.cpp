@@ -57,31 +57,62 @@ Program::Program(Recording recording, Effort effort, Index samplesAtOnce)
   }
 }
 
-Tensor Program::external(std::size_t i) const {
+std::shared_ptr<TensorImpl> Program::find(const Name& name, std::span<const Tensor> inputs) const {
+  if (!name.isGradient) return name.tensor.lock();
+  auto leaf = leafOf(name.gradientOf, inputs);
+  return leaf ? leaf->grad : nullptr;
+}
+
+std::shared_ptr<TensorImpl> Program::find(std::size_t i, std::span<const Tensor> inputs) const {
   const External& external = recording_.externals[i];
-  if (external.constant) return external.constant;
-  if (!external.isGradient) return Tensor(external.tensor.lock());
-  auto leaf = external.gradientOf.lock();
-  return Tensor(leaf ? leaf->grad : nullptr);
+  return external.constant ? external.constant.impl() : find(external.name, inputs);
+}
+
+bool Program::isNameRight(const Name& name, const Storage& storage, std::span<const Tensor> inputs) const {
+  auto tensor = find(name, inputs);
+  return tensor && tensor->storage.get() == &storage && (name.isGradient || tensor->requiresGrad == name.requiresGrad);
+}
+
+// What is overwritten shares no memory with anything that was apart from it in the recording.
+bool Program::areApart(std::span<const Tensor> inputs, std::span<const Storage* const> externals) const {
+  for (std::size_t i = 0; i < inputs.size(); i++) {
+    const Storage* storage = inputs[i]->storage.get();
+    for (std::size_t k = 0; k < externals.size(); k++) {
+      if (externals[k] == storage && (isMutated_[k] || overwritesInputs_)) return false;
+    }
+    for (std::size_t k = 0; overwritesInputs_ && k < i; k++) {
+      auto isShared = [&](const auto& pair) { return pair.second == i; };
+      const auto& shared = recording_.sharedInputs;
+      if (inputs[k]->storage.get() == storage && std::none_of(shared.begin(), shared.end(), isShared)) return false;
+    }
+  }
+  return true;
 }
 
 bool Program::holds(std::span<const Tensor> inputs) const {
+  std::vector<const Storage*> storages;
+  storages.reserve(recording_.externals.size());
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
     const External& each = recording_.externals[i];
-    Tensor tensor = external(i);
-    if (!tensor || tensor.device() != recording_.device) return false;
-    if (each.isGradient || each.constant) continue;
-    // Without handles it was disposed of, or another tensor has taken its place.
-    if (tensor->handles == 0 || tensor->requiresGrad != each.requiresGrad) return false;
+    auto tensor = find(i, inputs);
+    if (!tensor || tensor->storage->device() != recording_.device) return false;
+    if (!each.constant && !each.name.isGradient && tensor->requiresGrad != each.name.requiresGrad) return false;
+    storages.push_back(tensor->storage.get());
   }
-  for (auto [first, second] : recording_.aliases) {
+  for (const Alias& each : recording_.aliases) {
+    const Value& value = recording_.graph[each.value];
+    auto index = static_cast<std::size_t>(value.index);
+    const Storage* storage = value.origin == Value::Origin::input ? inputs[index]->storage.get() : storages[index];
+    if (!isNameRight(each.name, *storage, inputs)) return false;
+  }
+  for (auto [first, second] : recording_.sharedInputs) {
     if (inputs[first]->storage != inputs[second]->storage) return false;
   }
   for (const GradientGuard& guard : recording_.guards) {
     auto leaf = leafOf(guard.leaf, inputs);
     if (!leaf || (leaf->grad != nullptr) != guard.hasGradient) return false;
   }
-  return true;
+  return areApart(inputs, storages);
 }
 
 // Makes the plan for the layouts in which the tensors lie now. Parameters that are trained move to the layouts that their
@@ -118,7 +149,7 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
       wished.layout = layout;
       bool isDense = recording_.device->backend().bytes(wished) == wished.plainBytes();
       auto hasMovedBefore = hasMoved_[static_cast<std::size_t>(i)];
-      if (recording_.externals[static_cast<std::size_t>(i)].isGradient || tensor->storage.use_count() > 1 || !isDense || hasMovedBefore) continue;
+      if (recording_.externals[static_cast<std::size_t>(i)].name.isGradient || tensor->storage.use_count() > 1 || !isDense || hasMovedBefore) continue;
       hasMoved_[static_cast<std::size_t>(i)] = true;
       Tensor moved = withLayout(session, tensor, layout);
       moved->storage->version = tensor->storage->version;
@@ -185,6 +216,13 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
                         std::function<void(std::vector<StepProfile>)> done) {
   if (dynamics.size() != providedFields_) {
     fail(ErrorKind::value, "compile: got ", dynamics.size(), " dynamic fields, expected ", providedFields_);
+  }
+  // A fresh program may have lost what it uses while it was recorded.
+  const auto forget = [](Tensors* externals) { externals->clear(); };
+  const std::unique_ptr<Tensors, decltype(forget)> present(&externals_, forget);
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    externals_.emplace_back(find(i, inputs));
+    if (!externals_.back()) fail(ErrorKind::disposed, "compile: a tensor of shape ", shapes_[i], " that the function uses was disposed");
   }
   prepare(session, inputs);
   computeConstants(session);
@@ -256,6 +294,9 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   for (const GradientEffect& effect : recording_.effects) {
     auto leaf = leafOf(effect.leaf, inputs);
     if (leaf) leaf->grad = effect.result < 0 ? nullptr : outputs[static_cast<std::size_t>(effect.result)].impl();
+  }
+  for (const RequiresGradEffect& effect : recording_.requiresGradEffects) {
+    if (auto leaf = leafOf(effect.leaf, inputs)) leaf->requiresGrad = effect.requiresGrad;
   }
   session.setOffset(session.offset() + recording_.offsetCount);
   outputs.resize(recording_.resultCount);

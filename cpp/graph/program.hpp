@@ -50,7 +50,13 @@ class Program {
   bool startTuning();
   void prepare(Session& session, std::span<const Tensor> inputs);
   void computeConstants(Session& session);
-  Tensor external(std::size_t i) const;
+  std::shared_ptr<TensorImpl> find(const Name& name, std::span<const Tensor> inputs) const;
+  /// An external as it is now; null where it has gone.
+  std::shared_ptr<TensorImpl> find(std::size_t i, std::span<const Tensor> inputs) const;
+  bool isNameRight(const Name& name, const Storage& storage, std::span<const Tensor> inputs) const;
+  bool areApart(std::span<const Tensor> inputs, std::span<const Storage* const> externals) const;
+  /// An external of the run that is being queued.
+  const Tensor& external(std::size_t i) const { return externals_[i]; }
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
                  std::function<void(std::vector<StepProfile>)> done);
 
@@ -61,6 +67,7 @@ class Program {
   std::size_t providedFields_ = 0;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<std::atomic<bool>> isTuned_;  // while kernels of the plan are being timed
+  Tensors externals_;                       // while a run is being queued
   std::vector<bool> isMutated_, hasMoved_;  // externals
   std::vector<Dims> shapes_;     // in which the externals were first used
   std::vector<Tensor> constants_;
