@@ -18,6 +18,9 @@ function isPlainObject(value: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
+/** In the place of a field that makes no difference. */
+const skipped = Symbol('skipped')
+
 const isSame = (a: unknown, b: unknown): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b))
 
 /** Fields of an object, or elements of an array, as they were; arrays and plain objects among them as well. */
@@ -26,8 +29,9 @@ export class Fields {
   readonly #keys: PropertyKey[] = []
   readonly #values: unknown[] = []
   readonly #below: (Fields | undefined)[] = []
-  /** Where a field more or less counts: those that there were. */
-  #known: readonly string[] | undefined
+  /** Whether a field more or less counts. */
+  #isWhole = false
+  /** Of an array; −1 for objects. */
   #length = -1
 
   constructor(owner: object) {
@@ -42,9 +46,10 @@ export class Fields {
       if (owner.length <= longest) for (const key of owner.keys()) fields.add(key, above)
       return fields
     }
-    fields.#known = Object.keys(owner)
-    for (const key of fields.#known) {
-      if (!leavesOut?.(key)) fields.add(key, above)
+    fields.#isWhole = true
+    for (const key of Object.keys(owner)) {
+      if (leavesOut?.(key)) fields.#skip(key)
+      else fields.add(key, above)
     }
     return fields
   }
@@ -60,18 +65,62 @@ export class Fields {
     this.#below.push(below(value, [...above, this.owner]))
   }
 
+  #skip(key: string): void {
+    this.#keys.push(key)
+    this.#values.push(skipped)
+    this.#below.push(undefined)
+  }
+
   /** The first field that has changed. */
   get changed(): PropertyKey | undefined {
     const owner = this.owner as Keyed
-    if (this.#length >= 0 && (this.owner as readonly unknown[]).length !== this.#length) return 'length'
+    if (this.#isWhole) return this.#changedOfAll(owner)
+    if (this.#length >= 0) return this.#changedElement(this.owner as readonly unknown[])
     for (let i = 0; i < this.#keys.length; i++) {
       const key = this.#keys[i]!
-      if (!isSame(owner[key], this.#values[i]) || this.#below[i]?.changed !== undefined) return key
+      if (!isSame(owner[key], this.#values[i]) || this.#hasChangedBelow(i)) return key
     }
-    const known = this.#known
-    if (known === undefined) return undefined
-    const now = Object.keys(owner)
-    return now.length === known.length ? undefined : (now.find((key) => !known.includes(key)) ?? 'length')
+    return undefined
+  }
+
+  /** Every compiled call does this for every module. Of the ways to read all fields of objects of many kinds, lists of them are the fastest. */
+  #changedOfAll(owner: Keyed): PropertyKey | undefined {
+    const keys = this.#keys
+    const now = Object.values(owner)
+    if (now.length !== keys.length) return this.#addedOrGone(owner)
+    for (let i = 0; i < now.length; i++) {
+      const before = this.#values[i]
+      if (before === skipped) continue
+      if (!isSame(now[i], before) || this.#hasChangedBelow(i)) return this.#renamed() ?? keys[i]
+    }
+    return this.#renamed()
+  }
+
+  #changedElement(owner: readonly unknown[]): PropertyKey | undefined {
+    if (owner.length !== this.#length) return 'length'
+    const values = this.#values
+    for (let i = 0; i < values.length; i++) {
+      if (!isSame(owner[i], values[i]) || this.#hasChangedBelow(i)) return i
+    }
+    return undefined
+  }
+
+  #hasChangedBelow(i: number): boolean {
+    const below = this.#below[i]
+    return below !== undefined && below.changed !== undefined
+  }
+
+  /** A field that has come for another. */
+  #renamed(): PropertyKey | undefined {
+    const keys = this.#keys
+    const now = Object.keys(this.owner)
+    for (let i = 0; i < now.length; i++) if (keys[i] !== now[i]) return now[i]
+    return undefined
+  }
+
+  #addedOrGone(owner: Keyed): PropertyKey {
+    const added = Object.keys(owner).find((key) => !this.#keys.includes(key))
+    return added ?? this.#keys.find((key) => !(key in owner)) ?? this.#keys[0]!
   }
 
   /** What has changed in a field that `changed` named. */
@@ -90,9 +139,14 @@ export class Fields {
 function below(value: unknown, above: readonly object[]): Fields | undefined {
   if (typeof value !== 'object' || value === null || above.includes(value)) return undefined
   if (!Array.isArray(value) && !isPlainObject(value)) return undefined
-  const fields: unknown[] = Object.values(value)
-  const isSettled = Object.isFrozen(value) && fields.every((field) => typeof field !== 'object' || field === null)
-  return isSettled ? undefined : Fields.of(value, undefined, above)
+  return isSettled(value) ? undefined : Fields.of(value, undefined, above)
+}
+
+/** Frozen all through. */
+function isSettled(value: object): boolean {
+  const isFixed = (field: unknown): boolean =>
+    typeof field !== 'object' || field === null || ((Array.isArray(field) || isPlainObject(field)) && isSettled(field))
+  return Object.isFrozen(value) && Object.values(value).every(isFixed)
 }
 
 /** Sees whether a field is read before it is written, while a function is recorded. */
