@@ -3,11 +3,14 @@ import type { Handle } from '../types/native.js'
 import { autocastType } from './autocast.js'
 import { defaultDevice } from './devices.js'
 import { ValueError } from './errors.js'
+import { observeHolders } from './holders.js'
 import { native } from './native.js'
+
 import { measuredPeak, Profile, type ProfiledStep } from './profile.js'
 import { isGradEnabled, Tensor, wrap } from './tensor.js'
 import { tidy } from './tidy.js'
 import { Tracing, whileTracing } from './tracing.js'
+import { Warnings } from './warnings.js'
 
 export interface CompileOptions {
   /** Programs that are kept, one for each kind of arguments; beyond that the one that was not used for longest goes. Default 16. */
@@ -96,20 +99,28 @@ interface Program {
 const identities = new WeakMap<object, number>()
 let nextIdentity = 0
 
-/** What of an argument decides which program is for it; its tensors are put into `tensors`. */
-function keyOf(value: unknown, tensors: Tensor[]): string {
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** What of an argument decides which program is for it; its tensors are put into `tensors`. `isNumberFree`: its numbers make no difference. */
+function keyOf(value: unknown, tensors: Tensor[], isNumberFree = false): string {
   if (value instanceof Tensor) {
     tensors.push(value)
     return `${value.dtype}[${value.shape.join(', ')}]${value.requiresGrad ? ' with gradient' : ''} on ${value.device}`
   }
+  if (typeof value === 'number' && isNumberFree) return 'number'
   if (typeof value === 'number' && Object.is(value, -0)) return '-0'
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value !== 'object' && typeof value !== 'function') return String(value)
   if (value === null) return 'null'
-  if (Array.isArray(value)) return `[${value.map((item) => keyOf(item, tensors)).join(', ')}]`
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === null) {
-    const entries = Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${keyOf(item, tensors)}`)
+  if (Array.isArray(value)) return `[${value.map((item) => keyOf(item, tensors, isNumberFree)).join(', ')}]`
+  if (isPlainObject(value)) {
+    const entries = Object.entries(value).map(
+      ([name, item]) => `${JSON.stringify(name)}: ${keyOf(item, tensors, isNumberFree)}`,
+    )
     return `{${entries.join(', ')}}`
   }
   let identity = identities.get(value)
@@ -120,7 +131,7 @@ function keyOf(value: unknown, tensors: Tensor[]): string {
   return `#${identity}`
 }
 
-/** Takes a result apart: its tensors, and how to put others in their places. */
+/** Takes a value apart: its tensors, and how to put others in their places. */
 function takeApart(value: unknown, tensors: Tensor[]): Rebuild {
   if (value instanceof Tensor) {
     const place = tensors.push(value) - 1
@@ -130,21 +141,22 @@ function takeApart(value: unknown, tensors: Tensor[]): Rebuild {
     const items = value.map((item) => takeApart(item, tensors))
     return (given) => items.map((item) => item(given))
   }
-  if (value instanceof Promise) {
-    value.catch(() => {})
-    throw new ValueError('compile: the function returned a promise, expected a synchronous function of tensors')
-  }
-  const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  if (isPlain) {
+  if (isPlainObject(value)) {
     const entries = Object.entries(value).map(([name, item]) => [name, takeApart(item, tensors)] as const)
     return (given) => Object.fromEntries(entries.map(([name, item]) => [name, item(given)]))
   }
   return () => value
 }
 
-/** Programs of compiled functions that nobody can call any more. */
-const collected = new FinalizationRegistry<Map<number, Program>>((programs) => {
-  for (const { id } of programs.values()) native.disposeProgram(id)
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return
+  result.catch(() => {})
+  throw new ValueError('compile: the function returned a promise, expected a synchronous function of tensors')
+}
+
+/** Programs of compiled functions that nobody can call any more: their numbers only, since a function may be reached from what it captured. */
+const collected = new FinalizationRegistry<Set<number>>((ids) => {
+  for (const id of ids) native.disposeProgram(id)
 })
 
 /**
@@ -157,7 +169,13 @@ const collected = new FinalizationRegistry<Map<number, Program>>((programs) => {
  * What `fn` decides in JavaScript is decided once: a loop over a list of layers is unrolled, a random number of `Math.random()` stays
  * what it was. The library's own random numbers are fresh in each run, learning rates are read anew, and `train()`, `eval()`,
  * `freeze()` and other shapes get programs of their own. Tensors that `fn` uses without getting them as arguments (parameters) are
- * used as they are when it runs.
+ * used as they are when it runs; after one was disposed of or moved `fn` is recorded anew.
+ *
+ * So it is when a field has changed of a module whose `forward` runs in it, or by which such a module or tensor is held: a layer or a
+ * parameter that was replaced, a number, an array or plain object of these. It is not where what changed can't be seen: a variable around
+ * `fn` that names another tensor or number by now, a private field (`#name`), the inside of other objects, what a function that is used as
+ * a layer closes over. Such a program goes on with what was there when it was recorded; `dispose()` makes it forget that. A number that
+ * changes from call to call belongs into a tensor: as an argument each of its values gets a program.
  *
  * Gradients that the function leaves in `.grad` are there after each call. Clear them inside, after `step()`, and their memory is shared
  * with the other intermediates.
@@ -189,25 +207,38 @@ export function compile<Args extends readonly unknown[], Result>(
   }
   // The last used comes last.
   const programs = new Map<number, Program>()
+  const ids = new Set<number>()
+  const warnings = new Warnings()
 
   const forget = (program: Program): void => {
     programs.delete(program.id)
+    ids.delete(program.id)
     native.disposeProgram(program.id)
   }
 
   const record = (args: Args, key: string, inputs: readonly Handle[]): Program => {
-    const tracing = new Tracing()
+    const tracing = new Tracing(warnings.suspects)
     let rebuild: Rebuild = () => undefined
     const id = tidy(() => {
+      const given: Tensor[] = []
+      const rebuildArgs = takeApart(args, given)
+      // The function gets tensors of its own: where it uses an argument by another name as well, that is told apart.
+      const own = new Map(given.map((tensor) => [tensor, wrap(native.alias(tensor.handle))]))
+      for (const tensor of own.values()) tracing.make(tensor)
       native.beginTrace(inputs)
       try {
-        const results: Tensor[] = []
-        rebuild = takeApart(
-          whileTracing(tracing, () => fn(...args)),
-          results,
-        )
+        const handles = whileTracing(tracing, () => {
+          const result = fn(...(rebuildArgs(given.map((tensor) => own.get(tensor)!)) as unknown as Args))
+          refusePromise(result)
+          const results: Tensor[] = []
+          rebuild = takeApart(result, results)
+          const used = results.map((tensor) => tensor.handle)
+          observeHolders(tracing)
+          return used
+        })
         return native.endTrace(
-          results.map((result) => result.handle),
+          handles,
+          tracing.captured.map((tensor) => tensor.handle),
           winograd,
           samplesAtOnce,
         )
@@ -217,6 +248,7 @@ export function compile<Args extends readonly unknown[], Result>(
     })
     const program: Program = { id, key, description: key, tracing, rebuild, runs: 0 }
     programs.set(id, program)
+    ids.add(id)
     for (const oldest of programs.values()) {
       if (programs.size <= maxPrograms) break
       forget(oldest)
@@ -231,14 +263,21 @@ export function compile<Args extends readonly unknown[], Result>(
     const half = autocastType()
     const full = `${key}${isGradEnabled() ? '' : ', without gradients'}${half ? `, autocast to ${half}` : ''}, ${defaultDevice()}`
     const inputs = tensors.map((tensor) => tensor.handle)
+    let last: Program | undefined
     for (const program of [...programs.values()].reverse()) {
       if (program.key !== full) continue
-      if (program.tracing.holds && native.programHolds(program.id, inputs)) {
+      if (program.tracing.isLost) {
+        forget(program)
+      } else if (program.tracing.holds && native.programHolds(program.id, inputs)) {
         programs.delete(program.id)
         programs.set(program.id, program)
         return { program, inputs }
+      } else {
+        last ??= program
       }
     }
+    if (last?.tracing.change) warnings.onChange(last.tracing.change)
+    if (!last) warnings.onKey(args.map((arg) => keyOf(arg, [], true)).join(', '), key)
     return { program: record(args, full, inputs), inputs }
   }
 
@@ -302,6 +341,6 @@ export function compile<Args extends readonly unknown[], Result>(
     [Symbol.dispose]: () => methods.dispose(),
   }
   const result = Object.assign(compiled, methods)
-  collected.register(result, programs)
+  collected.register(result, ids)
   return result
 }

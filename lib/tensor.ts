@@ -10,6 +10,7 @@ import { TensorOps } from './tensor-ops.js'
 export type { Dim, Operand, ReduceOptions } from './tensor-ops.js'
 
 import { disposedHow, enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
+import { tracing } from './tracing.js'
 
 /** A tensor as nested arrays; a scalar is a plain number. */
 export type NestedArray = number | boolean | readonly NestedArray[]
@@ -46,6 +47,7 @@ export class Tensor extends TensorOps {
   constructor(handle: Handle) {
     super()
     this.#handle = checkedHandle('Tensor', handle)
+    tracing()?.make(this)
     if (!enterScope(this)) collected.register(this, handle, this)
   }
 
@@ -55,7 +57,12 @@ export class Tensor extends TensorOps {
       const text = native.disposedText(this.#handle)
       throw new DisposedError(`this tensor${text && `, ${text},`} was disposed: it was freed ${this.#disposed}`)
     }
+    tracing()?.use(this, this.#handle)
     return this.#handle
+  }
+  /** For the package itself: whether that is its handle still. */
+  has(handle: Handle): boolean {
+    return this.#disposed === undefined && this.#handle === handle
   }
 
   get isDisposed(): boolean {
@@ -161,6 +168,7 @@ export class Tensor extends TensorOps {
 
   /** Whether gradients flow to or through this tensor. */
   get requiresGrad(): boolean {
+    if (tracing()?.hasMade(this) === false) tracing()?.observe(this, () => native.requiresGrad(this.handle))
     return native.requiresGrad(this.handle)
   }
   /** Marks a leaf as one whose gradient is wanted (or not). Throws GradientError on a result, DTypeError on integers. */

@@ -76,7 +76,7 @@ export interface Native {
 
   beginTrace(inputs: readonly Handle[]): void
   /** The id of a program, whose plan is made at its first run. */
-  endTrace(results: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
+  endTrace(results: readonly Handle[], captured: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
   pauseTrace(isPaused: boolean): void

@@ -34,6 +34,8 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
       fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected a floating-point type: others have no gradient");
     }
     if (!wanted && tensor->node) fail(ErrorKind::gradient, "requiresGrad_: only a leaf can stop to require a gradient; use detach()");
+    Session& session = Environment::of(env).session;
+    if (session.trace) session.trace->touchRequiresGrad(tensor.impl());
     tensor->requiresGrad = wanted;
     return undefined(env);
   });

@@ -49,16 +49,16 @@ napi_value beginTrace(napi_env env, napi_callback_info info) {
   });
 }
 
-// endTrace(results, winograd, samplesAtOnce) → a program
+// endTrace(results, captured, winograd, samplesAtOnce) → a program
 napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    Arguments<3> arguments(env, info);
-    Tensors results = tensorsArgument(env, arguments[0], "results");
+    Arguments<4> arguments(env, info);
+    Tensors results = tensorsArgument(env, arguments[0], "results"), captured = tensorsArgument(env, arguments[1], "captured");
     bool mayTransform = false;
-    readField(env, arguments[1], mayTransform, {"compile", "winograd"});
-    Index samples = readInteger(env, arguments[2], {"compile", "samplesAtOnce"});
-    graph::Recording recording = recorderOf(environment).finish(results);
+    readField(env, arguments[2], mayTransform, {"compile", "winograd"});
+    Index samples = readInteger(env, arguments[3], {"compile", "samplesAtOnce"});
+    graph::Recording recording = recorderOf(environment).finish(results, captured);
     environment.recorder.reset();
     Index id = environment.nextProgram++;
     const Effort effort = mayTransform ? Effort::winograd : Effort::compiled;

@@ -161,7 +161,13 @@ napi_value alias(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]))); });
 }
 napi_value detach(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]).detach())); });
+  return guarded(env, [&] {
+    Environment& environment = Environment::of(env);
+    const Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
+    Tensor result = tensor.detach();
+    if (environment.session.trace) environment.session.trace->addAlias(tensor, result);
+    return toJs(env, environment.add(std::move(result)));
+  });
 }
 
 napi_value toDeviceNamed(napi_env env, napi_callback_info info) {

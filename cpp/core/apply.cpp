@@ -112,8 +112,15 @@ Descs inferOrExplain(const Op& op, const Descs& inputs) {
   }
 }
 
-// Shares the memory: another shape of the same elements.
+// Shares the memory: another shape of the same elements. A tensor that no gradient needs in its layout becomes plain itself, lest a view of a
+// parameter that a compiled function has moved be a copy, which sees no later step.
 Tensors reshape(Session& session, const Tensor& x, const TensorDesc& desc) {
+  if (!x.desc().layout.isPlain() && !x->node && x->storage.use_count() == 1) {
+    Tensor moved = withLayout(session, x, Layout{});
+    moved->storage->version = x->storage->version;
+    x->storage = moved->storage;
+    x->desc.layout = Layout{};
+  }
   Tensor plain = withLayout(session, x, Layout{});
   Tensor y = plain.detach();
   y->desc = desc;

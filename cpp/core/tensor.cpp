@@ -1,11 +1,16 @@
 // Storage takes its memory from the device's allocator and gives it back.
 #include "tensor.hpp"
 
+#include "trace.hpp"
+
 namespace cnn {
 
 Storage::Storage(DevicePtr device, std::size_t bytes) : device_(std::move(device)), id_(device_->nextStorage()), block_(device_->allocator().allocate(bytes)) {}
 
-Storage::Storage(DevicePtr device, const Trace& trace, int value) : device_(std::move(device)), id_(device_->nextStorage()), trace_(&trace), value_(value) {}
+Storage::Storage(DevicePtr device, const Trace& trace, int value)
+    : device_(std::move(device)), id_(device_->nextStorage()), trace_(trace.id), value_(value) {}
+
+int Storage::valueIn(const Trace& trace) const { return trace_ == trace.id ? value_ : -1; }
 
 Storage::~Storage() { device_->allocator().release(block_); }
 

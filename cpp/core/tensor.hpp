@@ -27,15 +27,15 @@ class Storage {
   std::uint32_t version = 0;
 
   /// Whether it stands for memory that no run has made yet.
-  bool isSymbolic() const { return block_.memory == nullptr; }
+  bool isSymbolic() const { return trace_ != 0; }
   /// The value that it stands for in `trace`; -1 where it stands for none.
-  int valueIn(const Trace& trace) const { return trace_ == &trace ? value_ : -1; }
+  int valueIn(const Trace& trace) const;
 
  private:
   DevicePtr device_;
   std::uint64_t id_;
   Allocator::Block block_;
-  const Trace* trace_ = nullptr;
+  std::uint64_t trace_ = 0;  // a number: another trace may come to lie where one has ended
   int value_ = -1;
 };
 

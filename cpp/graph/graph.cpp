@@ -43,7 +43,7 @@ Uses::Uses(const Graph& graph)
     if (std::holds_alternative<Reshape>(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
   }
   for (std::size_t id = 0; id < graph.values.size(); id++) {
-    isStable_[id] = graph.values[id].origin == Value::Origin::external && !isMutated_[id];
+    isStable_[id] = graph.values[id].origin == Value::Origin::external && !isMutated_[id] && !graph.values[id].isReplaced;
   }
   for (const Node& node : graph.nodes) {
     bool stable = isPure(node);

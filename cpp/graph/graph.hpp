@@ -23,6 +23,7 @@ struct Value {
   Origin origin = Origin::node;
   int index = 0;  // the number of the input or the external
   TensorDesc desc;
+  bool isReplaced = false;  // an external that is another tensor from run to run: a gradient
 };
 
 struct Node {

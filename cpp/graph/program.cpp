@@ -101,31 +101,72 @@ std::vector<std::pair<std::size_t, Op>> Program::Fields::of(const Plan& plan) co
   return bound;
 }
 
-Tensor Program::external(std::size_t i) const {
+std::shared_ptr<TensorImpl> Program::find(const Name& name, std::span<const Tensor> inputs) const {
+  if (!name.isGradient) return name.tensor.lock();
+  auto leaf = leafOf(name.gradientOf, inputs);
+  return leaf ? leaf->grad : nullptr;
+}
+
+std::shared_ptr<TensorImpl> Program::find(std::size_t i, std::span<const Tensor> inputs) const {
   const External& external = recording_.externals[i];
-  if (external.constant) return external.constant;
-  if (!external.isGradient) return Tensor(external.tensor.lock());
-  auto leaf = external.gradientOf.lock();
-  return Tensor(leaf ? leaf->grad : nullptr);
+  return external.constant ? external.constant.impl() : find(external.name, inputs);
+}
+
+bool Program::isNameRight(const Name& name, const Storage& storage, std::span<const Tensor> inputs) const {
+  auto tensor = find(name, inputs);
+  return tensor && tensor->storage.get() == &storage && (name.isGradient || tensor->requiresGrad == name.requiresGrad);
+}
+
+// What is overwritten shares no memory with anything that was apart from it in the recording.
+bool Program::areApart(std::span<const Tensor> inputs, std::span<const Storage* const> externals) const {
+  for (std::size_t i = 0; i < inputs.size(); i++) {
+    const Storage* storage = inputs[i]->storage.get();
+    for (std::size_t k = 0; k < externals.size(); k++) {
+      if (externals[k] == storage && (isMutated_[k] || overwritesInputs_)) return false;
+    }
+    for (std::size_t k = 0; overwritesInputs_ && k < i; k++) {
+      auto isShared = [&](const auto& pair) { return pair.second == i; };
+      const auto& shared = recording_.sharedInputs;
+      if (inputs[k]->storage.get() == storage && std::none_of(shared.begin(), shared.end(), isShared)) return false;
+    }
+  }
+  return true;
 }
 
 bool Program::holds(std::span<const Tensor> inputs) const {
+  std::vector<const Storage*> storages;
+  storages.reserve(recording_.externals.size());
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
     const External& each = recording_.externals[i];
-    Tensor tensor = external(i);
-    if (!tensor || tensor.device() != recording_.device) return false;
-    if (each.isGradient || each.constant) continue;
-    // Without handles it was disposed of, or another tensor has taken its place.
-    if (tensor->handles == 0 || tensor->requiresGrad != each.requiresGrad) return false;
+    auto tensor = find(i, inputs);
+    if (!tensor || tensor->storage->device() != recording_.device) return false;
+    if (!each.constant && !each.name.isGradient && tensor->requiresGrad != each.name.requiresGrad) return false;
+    storages.push_back(tensor->storage.get());
   }
-  for (auto [first, second] : recording_.aliases) {
+  for (const Alias& each : recording_.aliases) {
+    const Value& value = program_->recorded[each.value];
+    auto index = static_cast<std::size_t>(value.index);
+    const Storage* storage = value.origin == Value::Origin::input ? inputs[index]->storage.get() : storages[index];
+    if (!isNameRight(each.name, *storage, inputs)) return false;
+  }
+  for (auto [first, second] : recording_.sharedInputs) {
     if (inputs[first]->storage != inputs[second]->storage) return false;
   }
   for (const GradientGuard& guard : recording_.guards) {
     auto leaf = leafOf(guard.leaf, inputs);
     if (!leaf || (leaf->grad != nullptr) != guard.hasGradient) return false;
   }
-  return true;
+  return areApart(inputs, storages);
+}
+
+// A fresh program may have lost what it uses while it was recorded.
+Program::Present Program::gather(std::span<const Tensor> inputs) {
+  Present present(&externals_);
+  for (std::size_t i = 0; i < recording_.externals.size(); i++) {
+    externals_.emplace_back(find(i, inputs));
+    if (!externals_.back()) fail(ErrorKind::disposed, "compile: a tensor of shape ", shapes_[i], " that the function uses was disposed");
+  }
+  return present;
 }
 
 bool Program::hasPlan() const {
@@ -180,13 +221,14 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
   for (std::size_t i = 0; i < recording_.externals.size(); i++) {
     Tensor tensor = external(i);
     given.externals.push_back(TensorDesc(tensor.dtype(), shapes_[i], tensor.desc().layout));
-    given.mayMove.push_back(!recording_.externals[i].isGradient && !hasMoved_[i] && tensor->storage.use_count() <= 1);
+    given.mayMove.push_back(!recording_.externals[i].name.isGradient && !hasMoved_[i] && tensor->storage.use_count() <= 1);
   }
   if (preparation_ && preparation_->given().externals == given.externals) return;
   preparation_ = std::make_shared<Preparation>(*recording_.device, program_, cache_, std::move(given));
 }
 
 void Program::prepareAhead(Session& session, std::span<const Tensor> inputs, std::function<void(const FailurePtr&)> done) {
+  const Present present = gather(inputs);
   prepare(session, inputs);
   auto run = [preparation = preparation_, done = std::move(done)] {
     FailurePtr failure;
@@ -229,6 +271,7 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   if (dynamics.size() != providedFields_) {
     fail(ErrorKind::value, "compile: got ", dynamics.size(), " dynamic fields, expected ", providedFields_);
   }
+  const Present present = gather(inputs);
   prepare(session, inputs);
   noteSources();
   Launch launch{.plan = plan_};
@@ -245,6 +288,9 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   for (const GradientEffect& effect : recording_.effects) {
     auto leaf = leafOf(effect.leaf, inputs);
     if (leaf) leaf->grad = effect.result < 0 ? nullptr : outputs[static_cast<std::size_t>(effect.result)].impl();
+  }
+  for (const RequiresGradEffect& effect : recording_.requiresGradEffects) {
+    if (auto leaf = leafOf(effect.leaf, inputs)) leaf->requiresGrad = effect.requiresGrad;
   }
   session.setOffset(session.offset() + recording_.offsetCount);
   outputs.resize(recording_.resultCount);
@@ -387,11 +433,11 @@ Program::Memory Program::memoryOf(Session& session, const Tensors& given, std::s
   memory.readCount = memory.blocks.size();
   memory.blocks.insert(memory.blocks.end(), made.begin(), made.end());
   for (std::size_t i = 0; i < externals; i++) {
-    if (isMutated_[i] && recording_.externals[i].isGradient) add(external(i));
+    if (isMutated_[i] && recording_.externals[i].name.isGradient) add(external(i));
   }
   memory.madeCount = memory.blocks.size() - memory.readCount;
   for (std::size_t i = 0; i < externals; i++) {
-    if (isAtRisk_[i] && !recording_.externals[i].isGradient) add(external(i));
+    if (isAtRisk_[i] && !recording_.externals[i].name.isGradient) add(external(i));
   }
   return memory;
 }

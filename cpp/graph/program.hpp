@@ -84,7 +84,19 @@ class Program {
   bool hasPlan() const;
   void prepare(Session& session, std::span<const Tensor> inputs);
   void noteSources();
-  Tensor external(std::size_t i) const;
+  /// While it is there, the externals are, for a call that queues work.
+  struct Forget {
+    void operator()(Tensors* externals) const { externals->clear(); }
+  };
+  using Present = std::unique_ptr<Tensors, Forget>;
+  Present gather(std::span<const Tensor> inputs);
+  std::shared_ptr<TensorImpl> find(const Name& name, std::span<const Tensor> inputs) const;
+  /// An external as it is now; null where it has gone.
+  std::shared_ptr<TensorImpl> find(std::size_t i, std::span<const Tensor> inputs) const;
+  bool isNameRight(const Name& name, const Storage& storage, std::span<const Tensor> inputs) const;
+  bool areApart(std::span<const Tensor> inputs, std::span<const Storage* const> externals) const;
+  /// An external of the call that is queueing work.
+  const Tensor& external(std::size_t i) const { return externals_[i]; }
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
                  Profiled done);
 
@@ -97,6 +109,7 @@ class Program {
   std::vector<std::size_t> providerStarts_;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Preparation> preparation_;  // of a plan for how things lie now, where there is none
+  Tensors externals_;                         // while a call queues work
   std::vector<bool> isMutated_, hasMoved_;  // externals
   std::vector<Dims> shapes_;     // in which the externals were first used
   std::optional<std::vector<Layout>> inputLayouts_;  // as at the first call

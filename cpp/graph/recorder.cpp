@@ -9,7 +9,7 @@
 
 namespace cnn::graph {
 
-Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : session_(session), inputs_(std::move(inputs)) {
+Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : Trace(session.nextSequence() + 1), session_(session), inputs_(std::move(inputs)) {
   if (session.trace) fail(ErrorKind::value, "compile: a compiled function was called while another one is recorded; call the function itself there");
   Graph& graph = recording_.graph;
   for (std::size_t i = 0; i < inputs_.size(); i++) {
@@ -26,8 +26,8 @@ Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : session_(sess
     TensorDesc desc(input.dtype(), input.shape());
     recording_.inputs.push_back(desc);
     graph.values.push_back({Value::Origin::input, static_cast<int>(i), desc});
-    auto [first, isNew] = known_.try_emplace(input->storage.get(), static_cast<ValueId>(i));
-    if (!isNew) recording_.aliases.emplace_back(first->second, i);
+    auto [first, isNew] = known_.try_emplace(input->storage.get(), Known{static_cast<ValueId>(i), input->storage});
+    if (!isNew) recording_.sharedInputs.emplace_back(first->second.id, i);
   }
   recording_.firstOffset = session.offset();
   session.trace = this;
@@ -45,42 +45,88 @@ void Recorder::restore() {
   for (Touched& touched : touched_) touched.leaf->grad = touched.before;
 }
 
+const Tensor& Recorder::originOf(const Tensor& tensor) const {
+  const Tensor* origin = &tensor;
+  for (auto made = made_.find(origin->impl().get()); made != made_.end(); made = made_.find(origin->impl().get())) origin = &made->second.of;
+  return *origin;
+}
+
+Leaf Recorder::leafOf(const std::shared_ptr<TensorImpl>& tensor) const {
+  auto argument = std::find_if(inputs_.begin(), inputs_.end(), [&](const Tensor& input) { return input.impl() == tensor; });
+  if (argument == inputs_.end()) return {tensor, -1};
+  return {{}, static_cast<int>(argument - inputs_.begin())};
+}
+
+bool Recorder::isConstant(const Storage& storage) const {
+  return std::any_of(constants_.begin(), constants_.end(), [&](const Tensor& each) { return each->storage.get() == &storage; });
+}
+
+bool Recorder::isMadeHere(const std::shared_ptr<TensorImpl>& tensor) const {
+  return made_.contains(tensor.get()) || tensor->storage->isSymbolic() || isConstant(*tensor->storage);
+}
+
+Name Recorder::nameFor(const Tensor& tensor) const {
+  auto wanted = wantedGrad_.find(tensor.impl());
+  return {.tensor = tensor.impl(), .requiresGrad = wanted == wantedGrad_.end() ? tensor->requiresGrad : wanted->second};
+}
+
+bool Recorder::isFirstName(const Tensor& tensor, ValueId id) const {
+  const Value& value = recording_.graph[id];
+  if (value.origin != Value::Origin::external) return false;
+  const External& external = recording_.externals[static_cast<std::size_t>(value.index)];
+  return !external.constant && !external.name.isGradient && external.name.tensor.lock() == tensor.impl();
+}
+
+ValueId Recorder::addExternal(const Tensor& tensor) {
+  if (recording_.device && recording_.device != tensor.device()) {
+    fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(), ", expected ", recording_.device->name());
+  }
+  recording_.device = tensor.device();
+  External external;
+  Value value{Value::Origin::external, static_cast<int>(recording_.externals.size()), TensorDesc(tensor.dtype(), tensor.shape())};
+  auto of = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before == tensor.impl(); });
+  if (of != touched_.end()) {
+    external.name = {.gradientOf = leafOf(of->leaf), .isGradient = true};
+    of->isReadFirst = of->isNamed = true;
+    value.isReplaced = true;
+  } else if (isConstant(*tensor->storage) || tensor->handles == 0) {
+    external.constant = tensor;
+  } else {
+    external.name = nameFor(tensor);
+  }
+  recording_.externals.push_back(std::move(external));
+  recording_.graph.values.push_back(value);
+  return static_cast<ValueId>(recording_.graph.values.size()) - 1;
+}
+
+// The gradients of several leaves may be one tensor, which later runs need not find again.
+void Recorder::addGradientNames(const Tensor& tensor, ValueId id) {
+  for (Touched& each : touched_) {
+    if (each.isNamed || each.before != tensor.impl()) continue;
+    each.isReadFirst = each.isNamed = true;
+    recording_.aliases.push_back({{.gradientOf = leafOf(each.leaf), .isGradient = true}, id});
+  }
+}
+
+void Recorder::addAlias(const Tensor& tensor, const Tensor& alias) { made_.emplace(alias.impl().get(), Made{alias, tensor}); }
+
 // The value that a tensor's memory holds, in whatever shape.
 ValueId Recorder::rootOf(const Tensor& tensor) {
   const Storage& storage = *tensor->storage;
   ValueId id = storage.valueIn(*this);
   if (id == noValue) {
     if (storage.isSymbolic()) fail(ErrorKind::value, "compile: a tensor was made while another function was recorded: it has no values");
-    auto [found, isNew] = known_.try_emplace(&storage, static_cast<ValueId>(recording_.graph.values.size()));
-    id = found->second;
-    if (isNew) {
-      if (recording_.device && recording_.device != tensor.device()) {
-        fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(), ", expected ", recording_.device->name());
+    const Tensor& origin = originOf(tensor);
+    auto found = known_.find(&storage);
+    if (found == known_.end()) {
+      if (tensor->node) {
+        fail(ErrorKind::gradient, "compile: ", cnn::toString(tensor.desc()),
+             " was computed before and wants a gradient, which does not flow through a compiled function; detach() it");
       }
-      recording_.device = tensor.device();
-      External external;
-      auto of = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before && each.before->storage.get() == &storage; });
-      if (of != touched_.end()) {
-        external.gradientOf = of->leaf;
-        external.isGradient = true;
-        of->isReadFirst = true;
-      } else {
-        if (tensor->node) {
-          fail(ErrorKind::gradient, "compile: ", cnn::toString(tensor.desc()),
-               " was computed before and wants a gradient, which does not flow through a compiled function; detach() it");
-        }
-        bool isConstant = std::any_of(constants_.begin(), constants_.end(), [&](const Tensor& each) { return each->storage == tensor->storage; });
-        if (isConstant || tensor->handles == 0) {
-          external.constant = tensor;
-        } else {
-          external.tensor = tensor.impl();
-        }
-        external.requiresGrad = tensor->requiresGrad;
-      }
-      recording_.graph.values.push_back(
-          {Value::Origin::external, static_cast<int>(recording_.externals.size()), TensorDesc(tensor.dtype(), tensor.shape())});
-      recording_.externals.push_back(std::move(external));
+      found = known_.emplace(&storage, Known{addExternal(origin), tensor->storage}).first;
     }
+    id = found->second.id;
+    addGradientNames(origin, id);
   }
   for (auto next = current_.find(id); next != current_.end(); next = current_.find(id)) id = next->second;
   return id;
@@ -101,12 +147,31 @@ ValueId Recorder::use(const Tensor& tensor) {
   return recording_.graph[id].desc.shape == tensor.shape() ? id : view(id, tensor.shape());
 }
 
+// The function makes a constant anew each time, so who may overwrite it gets a copy.
+void Recorder::makeOverwritable(const Tensor& tensor) {
+  Graph& graph = recording_.graph;
+  const ValueId root = rootOf(tensor);
+  const Value value = graph[root];
+  if (value.origin != Value::Origin::external || !recording_.externals[static_cast<std::size_t>(value.index)].constant) return;
+  const Dims& shape = value.desc.shape;
+  Slice copy;
+  copy.stops = shape;
+  for (int i = 0; i < shape.size(); i++) {
+    copy.starts.push(0);
+    copy.steps.push(1);
+  }
+  const ValueId made = graph.add(value.desc);
+  graph.nodes.push_back({copy, {root}, {made}});
+  current_[root] = made;
+}
+
 Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) {
   Graph& graph = recording_.graph;
   if (std::holds_alternative<Reshape>(op)) {  // the same memory: whoever reads it makes the view
     rootOf(inputs[0]);
     Tensor y = inputs[0].detach();
     y->desc = outputs[0];
+    addAlias(inputs[0], y);
     return {y};
   }
   if (recording_.device && device != recording_.device) {
@@ -116,6 +181,10 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
   Node node{op, {}, {}};
   node.site = session_.site();
   int count = static_cast<int>(inputs.size());
+  for (int i = 0; i < count; i++) {
+    const Tensor& input = inputs[static_cast<std::size_t>(i)];
+    if (input && mutates(op, i, count)) makeOverwritable(input);
+  }
   for (const Tensor& input : inputs) node.inputs.push_back(input ? use(input) : noValue);
   for (int i = 0; i < count; i++) {
     const Tensor& input = inputs[static_cast<std::size_t>(i)];
@@ -140,8 +209,9 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
 }
 
 void Recorder::touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) {
-  bool isKnown = std::any_of(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.leaf == leaf; });
-  if (!isKnown) touched_.push_back({leaf, leaf->grad, isRead});
+  auto touched = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.leaf == leaf; });
+  if (touched == touched_.end()) touched = touched_.insert(touched, {.leaf = leaf, .before = leaf->grad, .isReadFirst = isRead});
+  if (!isRead) touched->isReplaced = true;
 }
 
 int Recorder::provideDynamic() {
@@ -149,35 +219,47 @@ int Recorder::provideDynamic() {
   return recording_.graph.nodes.back().provider = recording_.providers++;
 }
 
-Recording Recorder::finish(std::span<const Tensor> results) {
+Recording Recorder::finish(std::span<const Tensor> results, std::span<const Tensor> captured) {
   Graph& graph = recording_.graph;
+  for (const Tensor& tensor : captured) {
+    auto known = known_.find(tensor->storage.get());
+    if (known == known_.end() || isFirstName(tensor, known->second.id)) continue;
+    recording_.aliases.push_back({nameFor(tensor), known->second.id});
+  }
   for (const Tensor& tensor : results) {
     if (tensor.requiresGrad()) {
       fail(ErrorKind::gradient, "compile: the result ", cnn::toString(tensor.desc()),
            " wants a gradient, which does not flow out of a compiled function; call backward() inside of it, or compile within noGrad()");
     }
+    makeOverwritable(tensor);
     graph.results.push_back(use(tensor));
   }
   recording_.resultCount = results.size();
   for (const Touched& touched : touched_) {
-    auto argument = std::find_if(inputs_.begin(), inputs_.end(), [&](const Tensor& input) { return input.impl() == touched.leaf; });
-    int input = argument == inputs_.end() ? -1 : static_cast<int>(argument - inputs_.begin());
-    Leaf leaf{input < 0 ? touched.leaf : nullptr, input};
+    if (isMadeHere(touched.leaf)) continue;  // it ends with the function
+    Leaf leaf = leafOf(touched.leaf);
     if (touched.isReadFirst) recording_.guards.push_back({leaf, touched.before != nullptr});
     const auto& after = touched.leaf->grad;
-    if (after == touched.before) continue;
+    if (after == touched.before && !touched.isReplaced) continue;
     GradientEffect effect{leaf};
     if (after) {
+      makeOverwritable(Tensor(after));
       effect.result = static_cast<int>(graph.results.size());
       graph.results.push_back(use(Tensor(after)));
     }
     recording_.effects.push_back(std::move(effect));
+  }
+  for (const auto& [leaf, before] : wantedGrad_) {
+    if (leaf->requiresGrad != before && !isMadeHere(leaf)) recording_.requiresGradEffects.push_back({leafOf(leaf), leaf->requiresGrad});
   }
   recording_.offsetCount = session_.offset() - recording_.firstOffset;
   if (!recording_.device) fail(ErrorKind::value, "compile: the function used no tensor");
   restore();
   inputs_.clear();
   constants_.clear();
+  known_.clear();
+  made_.clear();
+  wantedGrad_.clear();
   return std::move(recording_);
 }
 

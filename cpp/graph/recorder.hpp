@@ -9,24 +9,42 @@
 
 namespace cnn::graph {
 
-/// A tensor that the function used without getting it as an argument. A program does not keep alive what JavaScript can dispose of.
-struct External {
-  std::weak_ptr<TensorImpl> tensor;      // a parameter or buffer, which has handles; or
-  Tensor constant;                       // what only this program knows; or
-  std::weak_ptr<TensorImpl> gradientOf;  // the gradient that this leaf has when a run begins
-  bool isGradient = false, requiresGrad = false;
-};
-
 /// A leaf whose gradient the function reads or replaces.
 struct Leaf {
   std::weak_ptr<TensorImpl> tensor;
   int input = -1;  // the leaf is this argument, another one at each run
 };
 
+/// How the function came by memory that was there before: a tensor from outside (a parameter or buffer), or the gradient that a leaf has when a
+/// run begins. A program does not keep alive what JavaScript can dispose of.
+struct Name {
+  std::weak_ptr<TensorImpl> tensor;
+  Leaf gradientOf;
+  bool isGradient = false, requiresGrad = false;
+};
+
+/// Memory that the function used without getting it as an argument.
+struct External {
+  Name name;        // the first, or
+  Tensor constant;  // what only this program knows
+};
+
+/// Another name of the same memory: it must be so in each run.
+struct Alias {
+  Name name;
+  ValueId value = noValue;  // an input or external
+};
+
 /// What becomes of a leaf's gradient.
 struct GradientEffect {
   Leaf leaf;
   int result = -1;  // in graph.results; -1: no gradient is left
+};
+
+/// A leaf wants a gradient from now on, or no longer.
+struct RequiresGradEffect {
+  Leaf leaf;
+  bool requiresGrad = false;
 };
 
 /// What a leaf's gradient must be when a run begins, since the function looked at it: there or not.
@@ -42,8 +60,10 @@ struct Recording {
   std::vector<External> externals;
   std::size_t resultCount = 0;  // graph.results begins with what the function returned; gradients follow
   std::vector<GradientEffect> effects;
+  std::vector<RequiresGradEffect> requiresGradEffects;
   std::vector<GradientGuard> guards;
-  std::vector<std::pair<std::size_t, std::size_t>> aliases;  // arguments that share their memory
+  std::vector<std::pair<std::size_t, std::size_t>> sharedInputs;  // arguments that share their memory
+  std::vector<Alias> aliases;
   Index firstOffset = 0, offsetCount = 0;  // of the random ops
   int providers = 0;
 };
@@ -57,25 +77,49 @@ class Recorder final : public Trace {
 
   Tensors add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) override;
   void addConstant(const Tensor& tensor) override { constants_.push_back(tensor); }
+  void addAlias(const Tensor& tensor, const Tensor& alias) override;
+  void touchRequiresGrad(const std::shared_ptr<TensorImpl>& leaf) override { wantedGrad_.try_emplace(leaf, leaf->requiresGrad); }
   void touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) override;
   /// The last node's dynamic fields come from outside at each run; the number under which they do.
   int provideDynamic();
-  Recording finish(std::span<const Tensor> results);
+  /// `captured`: tensors from outside that JavaScript named while the function ran, even if they are arguments, too.
+  Recording finish(std::span<const Tensor> results, std::span<const Tensor> captured);
 
  private:
   struct Touched {
     std::shared_ptr<TensorImpl> leaf, before;
     bool isReadFirst = false;
+    bool isReplaced = false;  // even if by the same
+    bool isNamed = false;  // its gradient of before was used
   };
+  /// The tensor from outside that `tensor` is an alias of, or itself.
+  const Tensor& originOf(const Tensor& tensor) const;
+  Leaf leafOf(const std::shared_ptr<TensorImpl>& tensor) const;
+  bool isMadeHere(const std::shared_ptr<TensorImpl>& tensor) const;
+  bool isConstant(const Storage& storage) const;
+  Name nameFor(const Tensor& tensor) const;
+  bool isFirstName(const Tensor& tensor, ValueId id) const;
+  ValueId addExternal(const Tensor& tensor);
+  void addGradientNames(const Tensor& tensor, ValueId id);
   ValueId rootOf(const Tensor& tensor);
   ValueId use(const Tensor& tensor);
+  void makeOverwritable(const Tensor& tensor);
   ValueId view(ValueId id, const Dims& shape);
   void restore();
 
   Session& session_;
   Recording recording_;
   std::vector<Tensor> inputs_, constants_;
-  std::unordered_map<const Storage*, ValueId> known_;     // memory that was there before
+  struct Known {
+    ValueId id;
+    std::shared_ptr<Storage> storage;  // held, lest other memory comes to lie where it was
+  };
+  std::unordered_map<const Storage*, Known> known_;       // memory that was there before
+  struct Made {
+    Tensor alias, of;
+  };
+  std::unordered_map<const TensorImpl*, Made> made_;      // aliases that the function made
+  std::map<std::shared_ptr<TensorImpl>, bool> wantedGrad_;  // when the recording began, of leaves where that was changed
   std::unordered_map<ValueId, ValueId> current_;          // a value whose view was overwritten: that view
   std::unordered_map<ValueId, int> versions_;
   std::map<std::pair<ValueId, std::string>, ValueId> views_;  // by value and by shape and version

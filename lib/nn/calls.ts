@@ -1,5 +1,7 @@
 // What happens around every call of a module's `forward`: intermediates are freed, errors say which layer, observers watch.
 import { tidy } from '../tidy.js'
+import { tracing } from '../tracing.js'
+import { readFields } from './fields.js'
 import type { AnyModule } from './module.js'
 
 /** Told of each finished call, the innermost first. */
@@ -31,6 +33,8 @@ function around(forward: Forward): Forward {
     // super.forward(…) is still the same call.
     if (calls.at(-1) === this) return forward.apply(this, inputs)
     calls.push(this)
+    const recording = tracing()
+    if (recording) readFields(this, recording)
     try {
       const output = tidy(() => forward.apply(this, inputs))
       for (const observer of observers) observer(this, inputs, output)

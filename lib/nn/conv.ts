@@ -59,8 +59,8 @@ abstract class ConvNd extends Module {
     checkGroups(new.target.name, inChannels, outChannels, groups)
     this.inChannels = inChannels
     this.outChannels = outChannels
-    this.kernelSize = sizes(new.target.name, 'kernelSize', kernelSize, spatial)
-    this.options = conv
+    this.kernelSize = Object.freeze(sizes(new.target.name, 'kernelSize', kernelSize, spatial))
+    this.options = Object.freeze(conv)
     this.#given = described(options)
     const { weight, bias } = draw([outChannels, inChannels / groups, ...this.kernelSize], outChannels, hasBias, {
       device,
@@ -140,8 +140,8 @@ abstract class ConvTransposeNd extends Module {
     checkGroups(new.target.name, inChannels, outChannels, groups)
     this.inChannels = inChannels
     this.outChannels = outChannels
-    this.kernelSize = sizes(new.target.name, 'kernelSize', kernelSize, spatial)
-    this.options = conv
+    this.kernelSize = Object.freeze(sizes(new.target.name, 'kernelSize', kernelSize, spatial))
+    this.options = Object.freeze(conv)
     this.#given = described(options)
     const { weight, bias } = draw([inChannels, outChannels / groups, ...this.kernelSize], outChannels, hasBias, {
       device,

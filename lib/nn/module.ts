@@ -2,52 +2,21 @@
 import { inspect } from 'node:util'
 import type { DeviceName, DType } from '../../types/dtype.js'
 import { type Compiled, type CompileOptions, compile } from '../compile.js'
+import { addHolder } from '../holders.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { tracing } from '../tracing.js'
 import { wrapForward } from './calls.js'
+import { type AnyLayer, members } from './fields.js'
 import { Buffer, Parameter } from './parameter.js'
 import { type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
 
-/** What a network is made of: any object with `forward` will do. */
-export interface Layer {
-  forward(x: Tensor): Tensor
-}
-
-/** A layer of any number of inputs and outputs. */
-export interface AnyLayer {
-  forward(...inputs: never[]): unknown
-}
+export type { AnyLayer, Layer } from './fields.js'
+export { isLayer } from './fields.js'
 
 /** A module of any number of inputs and outputs. */
 export type AnyModule = Module<never[], unknown>
-
-export function isLayer(value: unknown): value is AnyLayer {
-  return typeof value === 'object' && value !== null && 'forward' in value && typeof value.forward === 'function'
-}
-
-/** `runningMean` is `running_mean` in PyTorch's files. Names that open with a capital are left alone. */
-function torchName(field: string): string {
-  return /^[a-z]/.test(field) ? field.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : field
-}
-
-/** The parameters, buffers and layers that an object's own fields hold, directly or in an array, with PyTorch's names. */
-function* members(owner: AnyLayer): Generator<[string, Tensor | AnyLayer]> {
-  for (const [field, value] of Object.entries(owner) as [string, unknown][]) {
-    if (Array.isArray(value)) {
-      for (const [i, item] of value.entries()) {
-        if (isMember(item)) yield [`${torchName(field)}.${i}`, item]
-      }
-    } else if (isMember(value)) {
-      yield [torchName(field), value]
-    }
-  }
-}
-
-function isMember(value: unknown): value is Tensor | AnyLayer {
-  return value instanceof Parameter || value instanceof Buffer || (isLayer(value) && !(value instanceof Tensor))
-}
 
 function join(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`
@@ -127,11 +96,13 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this.#training
   }
   set training(training: boolean) {
+    tracing()?.observe(this, () => this.#training)
     this.#training = training
   }
 
   constructor() {
     wrapForward(this, Module.prototype)
+    addHolder(this)
   }
 
   /** What the module computes. */

@@ -1,6 +1,7 @@
 // Adam and AdamW.
 import { native } from '../native.js'
-import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+import { NativeOptimizer } from './native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
 export interface AdamOptions extends GroupOptions {
   /** How much of the running means of the gradient and of its square is kept. Default [0.9, 0.999]. */
@@ -13,7 +14,9 @@ export interface AdamOptions extends GroupOptions {
   amsgrad: boolean
 }
 
-abstract class AdamBase extends Optimizer<AdamOptions> {
+type AdamFields = readonly [lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, step: number]
+
+abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
   protected abstract readonly isDecoupled: boolean
 
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions>, decay: number) {
@@ -34,8 +37,8 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     return amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq']
   }
 
-  protected override update(options: AdamOptions, bucket: Bucket): void {
-    const { params, grads, step } = bucket
+  protected override call(options: AdamOptions, bucket: Bucket, fields: AdamFields): void {
+    const { params, grads } = bucket
     native.ops.adam(
       handles(params),
       handles(grads),
@@ -44,12 +47,12 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
       options.amsgrad ? handlesOf(bucket, 'maxExpAvgSq') : [],
       params.length,
       this.isDecoupled,
-      ...this.dynamicFields(options, step),
+      ...fields,
     )
   }
 
-  protected override dynamicFields({ lr, betas, eps, weightDecay }: AdamOptions, step: number) {
-    return [lr, betas[0], betas[1], eps, weightDecay, step] as const
+  protected override fields({ lr, betas, eps, weightDecay }: AdamOptions, step: number): AdamFields {
+    return [lr, betas[0], betas[1], eps, weightDecay, step]
   }
 }
 

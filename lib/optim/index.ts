@@ -3,6 +3,7 @@ export { Adam, type AdamOptions, AdamW } from './adam.js'
 export { clipGradNorm, clipGradValue } from './clip.js'
 export { OneCycleLR, type OneCycleLROptions, type PerGroup } from './one-cycle.js'
 export {
+  type Bucket,
   type GroupOptions,
   Optimizer,
   type OptimizerState,

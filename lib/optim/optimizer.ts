@@ -1,9 +1,10 @@
 // Optimizer: what all of them share: groups of parameters with their options, the state of each parameter, saving and loading.
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
-import { noGrad, Tensor } from '../tensor.js'
+import { noGrad, Tensor, wrap } from '../tensor.js'
 import { keep, tidy } from '../tidy.js'
-import { outsideTrace, provideDynamic, tracing } from '../tracing.js'
+import { outsideTrace, provideDynamic, type Tracing, tracing } from '../tracing.js'
+import { observedBucket, observedOptions } from './observed.js'
 
 /** Options that every group of parameters has. */
 export interface GroupOptions {
@@ -37,11 +38,24 @@ export interface OptimizerState {
 
 /** Parameters with gradients that can be updated in one call: all on one device, of one type and at the same step. */
 export interface Bucket {
-  params: Tensor[]
-  grads: Tensor[]
-  states: ParamState[]
+  readonly params: readonly Tensor[]
+  readonly grads: readonly Tensor[]
+  readonly states: readonly ParamState[]
   /** The number of this step, from 1. */
-  step: number
+  readonly step: number
+}
+
+/** A bucket as the base class knows it. */
+interface OwnBucket extends Bucket {
+  readonly params: Tensor[]
+  readonly grads: Tensor[]
+  readonly states: ParamState[]
+}
+
+/** What the fields of a bucket's ops are computed from, in each run. */
+interface Source<Options> {
+  readonly options: Options
+  readonly step: () => number
 }
 
 /** The handles of one kind of state of all parameters of a bucket; none where it is not used. */
@@ -61,14 +75,39 @@ export function checkRange(optimizer: string, name: string, value: number, below
   }
 }
 
+/**
+ * The base of all optimizers, also of your own: give it `check`, `stateNames` and `update`, and it keeps groups, state and checkpoints.
+ *
+ * `update` runs in every eager step, but only once where the step is compiled, as in a `Trainer`. Numbers that change from step to step reach a
+ * compiled step by `this.scalar(bucket, …)`. What `update` reads as plain numbers (`options.lr`, `bucket.step`, fields of its own) is
+ * looked at before each run: where one has changed the step is recorded anew, which is right, but slow; a warning says so once.
+ *
+ * @see https://docs.pytorch.org/docs/stable/optim.html
+ * @example
+ * class SignSGD extends optim.Optimizer {
+ *   constructor(params: optim.Params<optim.GroupOptions>, { lr = 1e-3 } = {}) {
+ *     super(params, { lr })
+ *   }
+ *   protected override check({ lr }: optim.GroupOptions) {
+ *     if (!(lr >= 0)) throw new ValueError(`SignSGD: lr is ${lr}, expected a number of at least 0`)
+ *   }
+ *   protected override stateNames() {
+ *     return []
+ *   }
+ *   protected override update(_: optim.GroupOptions, bucket: optim.Bucket) {
+ *     const lr = this.scalar(bucket, (options) => options.lr)
+ *     for (const [i, param] of bucket.params.entries()) param.copy_(param.sub(bucket.grads[i]!.sign().mul(lr)))
+ *   }
+ * }
+ */
 export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
-  readonly paramGroups: ParamGroup<Options>[] = []
-  /** The options of groups that say nothing else. */
-  readonly defaults: Options
+  readonly #groups: ParamGroup<Options>[] = []
+  readonly #defaults: Options
   readonly #states = new Map<Tensor, ParamState>()
+  readonly #sources = new WeakMap<Bucket, Source<Options>>()
 
   constructor(params: Params<Options>, defaults: Options) {
-    this.defaults = defaults
+    this.#defaults = defaults
     const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<Options>))[]
     if (list.length === 0) throw new ValueError(`${new.target.name}: got no parameters`)
     if (list.every((item) => item instanceof Tensor)) {
@@ -89,11 +128,58 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   /** The names of the tensors that a group with these options needs for each parameter; all start as zeros. */
   protected abstract stateNames(options: Options): readonly string[]
 
-  /** Updates the parameters of a bucket in place, in one call. */
+  /** Updates the parameters of a bucket in place (`copy_`). It runs without gradients, and what it makes is freed when it ends. */
   protected abstract update(options: Options, bucket: Bucket): void
 
-  /** The dynamic fields of the op that `update` calls, at step `step`: what may change from step to step. */
-  protected abstract dynamicFields(options: Options, step: number): readonly number[]
+  /** The groups; their options may be changed at any time, and parameters added by `addParamGroup`. */
+  get paramGroups(): ParamGroup<Options>[] {
+    const recording = tracing()
+    if (!recording) return this.#groups
+    recording.readAll(this)
+    return this.#groups.map((group) => observedOptions(group, this.constructor.name, recording))
+  }
+
+  /** The options of groups that say nothing else. */
+  get defaults(): Options {
+    const recording = tracing()
+    return recording ? observedOptions(this.#defaults, this.constructor.name, recording) : this.#defaults
+  }
+
+  /**
+   * A number of the options and of the step's number (from 1), as a scalar tensor beside the parameters: in a compiled step it is computed anew at
+   * each run. For use in `update`.
+   * @example const lr = this.scalar(bucket, ({ lr, betas }, step) => lr / (1 - betas[0] ** step))
+   */
+  protected scalar(bucket: Bucket, value: (options: Options, step: number) => number): Tensor {
+    const param = bucket.params[0]!
+    const at = (options: Options, step: number): readonly [number] => {
+      const number = value(options, step)
+      if (typeof number === 'number') return [number]
+      throw new ValueError(`${this.constructor.name}: scalar() got ${typeof number}, expected a number`)
+    }
+    const { options, step } = this.#sourceOf(bucket)
+    const scalar = wrap(native.ops.fill(param.device, [], param.dtype, ...at(options, step())))
+    this.provide(bucket, at)
+    return scalar
+  }
+
+  /** For the package itself: `values` gives the dynamic fields of the op that was called last, at each run of a compiled step. */
+  protected provide(bucket: Bucket, values: (options: Options, step: number) => readonly number[]): void {
+    const { options, step } = this.#sourceOf(bucket)
+    provideDynamic({ values: () => values(options, step()) })
+  }
+
+  /** For the package itself: the options of a bucket, and its step, which may be read without being told of a change. */
+  protected unobserved(bucket: Bucket): { options: Options; step: number } {
+    const { options, step } = this.#sourceOf(bucket)
+    return { options, step: step() }
+  }
+
+  #sourceOf(bucket: Bucket): Source<Options> {
+    const source = this.#sources.get(bucket)
+    if (source) return source
+    throw new ValueError(`${this.constructor.name}: got another bucket, expected the one that update() was called with`)
+  }
 
   /**
    * Adds parameters with options of their own, for instance a layer that was frozen before.
@@ -101,7 +187,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
    */
   addParamGroup({ params, ...options }: { params: Iterable<Tensor> } & Partial<Options>): void {
     const name = this.constructor.name
-    const known = new Set(this.paramGroups.flatMap((group) => group.params))
+    const known = new Set(this.#groups.flatMap((group) => group.params))
     const fresh: Tensor[] = []
     for (const param of params) {
       if (!(param instanceof Tensor))
@@ -112,9 +198,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     }
     // An option that is there but undefined means the default, as everywhere.
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-    const group = { ...this.defaults, ...given, params: fresh } as ParamGroup<Options>
+    const group = { ...this.#defaults, ...given, params: fresh } as ParamGroup<Options>
     this.check(group)
-    this.paramGroups.push(group)
+    this.#groups.push(group)
   }
 
   /** The learning rate of the first group; setting it sets that of all groups. */
@@ -134,31 +220,40 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
 
   /** Updates all parameters that have a gradient; the others, and their state, stay as they are. */
   step(): void {
+    const recording = tracing()
+    if (recording) this.#observe(recording)
     noGrad(() =>
       tidy(() => {
-        for (const group of this.paramGroups) {
+        for (const group of this.#groups) {
           this.check(group)
           for (const bucket of this.#buckets(group)) {
-            this.update(group, bucket)
-            if (tracing()) this.#provide(group, bucket)
-            else for (const state of bucket.states) state.step = bucket.step
+            if (recording) this.#record(group, bucket, recording)
+            else this.#update(group, bucket)
           }
         }
       }),
     )
   }
 
-  /** A compiled function asks for the fields, and counts the step, at each of its runs. */
-  #provide(group: ParamGroup<Options>, { states }: Bucket): void {
+  #update(group: ParamGroup<Options>, bucket: OwnBucket): void {
+    this.#sources.set(bucket, { options: group, step: () => bucket.step })
+    this.update(group, bucket)
+    for (const state of bucket.states) state.step = bucket.step
+  }
+
+  /** A compiled function checks the options, and counts the step, at each of its runs. */
+  #record(group: ParamGroup<Options>, bucket: OwnBucket, recording: Tracing): void {
+    const { states } = bucket
     const first = states[0]!
-    const ahead = tracing()!.count(first) // steps of the same parameters earlier in the same function
-    const next = (): number => first.step + 1 + ahead
-    tracing()?.observe(group, () => this.#structure())
-    tracing()?.observe(states, () => states.every(({ step }) => step === first.step))
-    provideDynamic({
+    const ahead = recording.count(first) // steps of the same parameters earlier in the same function
+    const seen = observedBucket(bucket, ahead, this.constructor.name, recording)
+    this.#sources.set(seen, { options: group, step: () => first.step + 1 + ahead })
+    recording.observe(states, () => states.every(({ step }) => step === first.step))
+    this.update(observedOptions(group, this.constructor.name, recording), seen)
+    recording.providers.push({
       values: () => {
         this.check(group)
-        return this.dynamicFields(group, next())
+        return []
       },
       done: () => {
         for (const state of states) state.step++
@@ -167,18 +262,22 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /** What a compiled step takes for granted: which parameters there are, and which state they need. */
-  #structure(): string {
-    const groups = this.paramGroups.map((group) => [
-      group.params.length,
-      this.stateNames(group),
-      Object.values(group).filter((value) => typeof value === 'boolean'),
-    ])
-    return JSON.stringify(groups)
+  #observe(recording: Tracing): void {
+    recording.readAll(this)
+    recording.observe(this.#groups, () => this.#groups.length)
+    for (const group of this.#groups) {
+      recording.read(group, 'params')
+      const structure = () => {
+        const switches = Object.values(group).filter((value) => typeof value === 'boolean')
+        return `${this.#groups.indexOf(group)} ${this.stateNames(group)} ${switches}`
+      }
+      recording.observe(group, structure)
+    }
   }
 
-  #buckets(group: ParamGroup<Options>): Iterable<Bucket> {
+  #buckets(group: ParamGroup<Options>): Iterable<OwnBucket> {
     const names = this.stateNames(group)
-    const buckets = new Map<string, Bucket>()
+    const buckets = new Map<string, OwnBucket>()
     for (const param of group.params) {
       const grad = param.grad
       if (!grad) continue
@@ -210,7 +309,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   stateDict(): OptimizerState {
     const state: Record<string, ParamState> = {}
     let next = 0
-    const paramGroups = this.paramGroups.map(({ params, ...options }) => {
+    const paramGroups = this.#groups.map(({ params, ...options }) => {
       const indices = params.map((param) => {
         const index = next++
         const own = this.#states.get(param)
@@ -231,12 +330,12 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     const name = this.constructor.name
     const lengths = (groups: readonly { params: readonly unknown[] }[]) =>
       groups.map(({ params }) => params.length).join(', ')
-    if (lengths(paramGroups) !== lengths(this.paramGroups)) {
+    if (lengths(paramGroups) !== lengths(this.#groups)) {
       throw new ValueError(
-        `${name}: the state has groups of ${lengths(paramGroups)} parameters, expected ${lengths(this.paramGroups)}`,
+        `${name}: the state has groups of ${lengths(paramGroups)} parameters, expected ${lengths(this.#groups)}`,
       )
     }
-    const params = this.paramGroups.flatMap((group) => group.params)
+    const params = this.#groups.flatMap((group) => group.params)
     const indices = paramGroups.flatMap((group) => group.params)
     const pairs = params.flatMap((param, i) => {
       const saved = state[`${indices[i]}`]
@@ -264,7 +363,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
         }
       }),
     )
-    for (const [i, { params: _, ...options }] of paramGroups.entries()) Object.assign(this.paramGroups[i]!, options)
+    for (const [i, { params: _, ...options }] of paramGroups.entries()) Object.assign(this.#groups[i]!, options)
   }
 
   /** Frees the state now (not the parameters). */

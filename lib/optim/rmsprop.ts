@@ -1,6 +1,7 @@
 // RMSprop.
 import { native } from '../native.js'
-import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+import { NativeOptimizer } from './native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
 export interface RMSpropOptions extends GroupOptions {
   /** How much of the running mean of the squared gradient is kept. Default 0.99. */
@@ -15,13 +16,15 @@ export interface RMSpropOptions extends GroupOptions {
   centered: boolean
 }
 
+type RMSpropFields = readonly [lr: number, alpha: number, eps: number, weightDecay: number, momentum: number]
+
 /**
  * RMSprop: gradients are divided by the root of a running mean of their squares. lr is 0.01 by default.
  * @throws ValueError for negative options.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
  * @example const optimizer = new optim.RMSprop(net.parameters(), { lr: 1e-3, momentum: 0.9 })
  */
-export class RMSprop extends Optimizer<RMSpropOptions> {
+export class RMSprop extends NativeOptimizer<RMSpropOptions, RMSpropFields> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
     super(params, { lr, alpha, eps, weightDecay, momentum, centered })
@@ -37,7 +40,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     return ['squareAvg', ...(momentum > 0 ? ['momentumBuffer'] : []), ...(centered ? ['gradAvg'] : [])]
   }
 
-  protected override update(options: RMSpropOptions, bucket: Bucket): void {
+  protected override call(options: RMSpropOptions, bucket: Bucket, fields: RMSpropFields): void {
     const { params, grads } = bucket
     native.ops.rmsProp(
       handles(params),
@@ -47,11 +50,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
       options.centered ? handlesOf(bucket, 'gradAvg') : [],
       params.length,
       options.centered,
-      ...this.dynamicFields(options),
+      ...fields,
     )
   }
 
-  protected override dynamicFields({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions) {
-    return [lr, alpha, eps, weightDecay, momentum] as const
+  protected override fields({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): RMSpropFields {
+    return [lr, alpha, eps, weightDecay, momentum]
   }
 }

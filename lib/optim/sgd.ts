@@ -1,7 +1,8 @@
 // Stochastic gradient descent.
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
-import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
+import { NativeOptimizer } from './native.js'
+import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
 export interface SGDOptions extends GroupOptions {
   /** Default 0. */
@@ -14,13 +15,15 @@ export interface SGDOptions extends GroupOptions {
   nesterov: boolean
 }
 
+type SGDFields = readonly [lr: number, momentum: number, dampening: number, weightDecay: number, step: number]
+
 /**
  * Stochastic gradient descent with momentum. lr is 1e-3 by default.
  * @throws ValueError for negative options, and for nesterov without momentum or with dampening.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
  * @example const optimizer = new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9 })
  */
-export class SGD extends Optimizer<SGDOptions> {
+export class SGD extends NativeOptimizer<SGDOptions, SGDFields> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
     super(params, { lr, momentum, dampening, weightDecay, nesterov })
@@ -39,20 +42,20 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum > 0 ? ['momentumBuffer'] : []
   }
 
-  protected override update(options: SGDOptions, bucket: Bucket): void {
-    const { params, grads, step } = bucket
+  protected override call(options: SGDOptions, bucket: Bucket, fields: SGDFields): void {
+    const { params, grads } = bucket
     native.ops.sgd(
       handles(params),
       handles(grads),
       options.momentum > 0 ? handlesOf(bucket, 'momentumBuffer') : [],
       params.length,
       options.nesterov,
-      ...this.dynamicFields(options, step),
+      ...fields,
     )
   }
 
-  protected override dynamicFields({ lr, momentum, dampening, weightDecay }: SGDOptions, step: number) {
+  protected override fields({ lr, momentum, dampening, weightDecay }: SGDOptions, step: number): SGDFields {
     // Only the first step differs from all others: what stays the same can be recorded.
-    return [lr, momentum, dampening, weightDecay, Math.min(step, 2)] as const
+    return [lr, momentum, dampening, weightDecay, Math.min(step, 2)]
   }
 }

@@ -114,7 +114,7 @@ export class Trainer<Output = Tensor> {
     this.net = this.#device === undefined ? net : net.to(this.#device)
     this.optimizer = optimizer
     this.scheduler = scheduler
-    this.#options = options
+    this.#options = { ...options }
     this.#callbacks = callbacks
     this.#stepsInFlight = stepsInFlight
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true, autocast: half = null } = options
