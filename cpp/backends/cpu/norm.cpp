@@ -46,9 +46,12 @@ KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) 
         const float* x = run.in<float>(0) + row * rows.length();
         float* y = run.out<float>(0) + row * rows.length();
         auto count = static_cast<double>(rows.length());
-        auto mean = static_cast<float>(sumOver(rows.length(), [=](Index i) { return x[i]; }) / count);
-        double rest = sumOver(rows.length(), [=](Index i) { return x[i] - mean; }) / count;  // what rounding the mean left
-        double squares = sumOver(rows.length(), [=](Index i) { return (x[i] - mean) * (x[i] - mean); }) / count - rest * rest;
+        const auto near = static_cast<float>(sumOver(rows.length(), [=](Index i) { return x[i]; }) / count);
+        double rest, squares;
+        sumDistances<1>(rows.length(), 1, &rest, &squares, [=](Index i, int) { return x[i] - near; });
+        rest /= count;  // what rounding left of the mean: that of a constant is the constant
+        squares = squares / count - rest * rest;
+        const auto mean = static_cast<float>(static_cast<double>(near) + rest);
         auto scale = static_cast<float>(1 / std::sqrt(std::max(squares, 0.0) + eps));
         run.out<float>(1)[row] = mean;
         run.out<float>(2)[row] = scale;
