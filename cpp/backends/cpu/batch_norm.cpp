@@ -20,7 +20,7 @@ template <Activation activation>
 inline float masked(float value, float dy) {
   if constexpr (activation == Activation::identity) return dy;
   if constexpr (activation == Activation::relu) return value <= 0 ? 0.0f : dy;
-  return (value <= 0) | (value >= 6) ? 0.0f : dy;
+  return (value > 0) & (value < 6) ? dy : 0.0f;
 }
 
 // Calls f(std::integral_constant<Activation, …>).

@@ -86,7 +86,7 @@ KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signat
         double before = y ? static_cast<double>(y[i])
                           : (static_cast<double>(x[i]) - static_cast<double>(mean[c])) * static_cast<double>(invStd[c]) * (weight ? static_cast<double>(weight[c]) : 1) +
                                 (bias ? static_cast<double>(bias[c]) : 0);
-        bool isClamped = activation != Activation::identity && (before <= 0 || (activation == Activation::relu6 && before >= 6));
+        bool isClamped = activation == Activation::relu6 ? !(before > 0 && before < 6) : activation == Activation::relu && before <= 0;
         g[i] = isClamped ? T{0} : dy[i];
       }
       if (residual) copyElements(run.out<T>(3), g, count);
