@@ -191,7 +191,8 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   return kernel;
 }
 
-// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one.
+// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one. Σ g is made in double, in which that of a constant is
+// exact: a constant less its mean must be nothing, since where a channel is constant too it is multiplied by 1/√eps.
 template <int w, Activation activation>
 void sumBackward(const ChannelView& view, const float* dy, const float* x, const float* y, float* residual, const float* center, const float* scale,
                  const float* shift, double* sums, double* products) {
@@ -199,29 +200,30 @@ void sumBackward(const ChannelView& view, const float* dy, const float* x, const
   for (Index begin = 0; begin < view.positions; begin += chunk) {
     Index end = std::min(begin + chunk, view.positions);
     auto add = [&](auto gradient) {
-      float sum[w] = {}, product[w] = {};
+      float product[w] = {};
       if constexpr (w == 1) {
-        float one = 0, two = 0;
+        double one = 0;
+        float two = 0;
 #pragma omp simd reduction(+ : one, two)
         for (Index p = begin; p < end; p++) {
           Index i = p * view.lanes;
           float g = gradient(i, 0);
-          one += g;
+          one += static_cast<double>(g);
           two += g * (x[i] - center[0]);
         }
-        sum[0] = one, product[0] = two;
+        totals[0] += one, product[0] = two;
       } else {
         for (Index p = begin; p < end; p++) {
           Index i = p * view.lanes;
 #pragma omp simd
           for (int l = 0; l < w; l++) {
             float g = gradient(i + l, l);
-            sum[l] += g;
+            totals[l] += static_cast<double>(g);
             product[l] += g * (x[i + l] - center[l]);
           }
         }
       }
-      for (int l = 0; l < w; l++) totals[l] += static_cast<double>(sum[l]), totalProducts[l] += static_cast<double>(product[l]);
+      for (int l = 0; l < w; l++) totalProducts[l] += static_cast<double>(product[l]);
     };
     if (residual) {
       add([=](Index i, int) { return residual[i] = masked<activation>(y[i], dy[i]); });
