@@ -17,8 +17,8 @@ export interface CompileOptions {
   maxPrograms?: number
   /**
    * Whether convolutions of 3×3 and 5×5 may run by Winograd's algorithm where that is faster on this machine: it needs fewer multiplications, and
-   * rounds more (relative errors about 1e-5 instead of 1e-7). Which is faster is measured when a convolution is first met, on the thread that
-   * computes, ahead of the first run. It is kept in
+   * rounds more (relative errors about 1e-5 instead of 1e-7); NaN or an infinity in its input makes NaN of every output of its tile (4×4 or 2×2).
+   * Which is faster is measured when a convolution is first met, on the thread that computes, ahead of the first run. It is kept in
    * `~/.cache/node-cudnn/choices` (NODE_CUDNN_CHOICES names another file, an empty one none), so that this machine gives the same digits from
    * then on. Default false.
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)

@@ -68,6 +68,7 @@ if (missing) {
     'compile-batch',
     'compile-elementwise',
     'compile-half',
+    'extremes',
     'update',
     'training-parity',
     'random',

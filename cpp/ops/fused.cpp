@@ -46,7 +46,7 @@ Descs infer(const CrossEntropy& op, Inputs inputs) {
   const TensorDesc& logits = inputs[0];
   check::rankIs(CrossEntropy::name, "logits", logits, 2, "[N, C]");
   Descs outputs = infer(op.loss(), inputs);
-  outputs.push_back(TensorDesc(logits.dtype == DType::float64 ? DType::float64 : DType::float32, {logits.shape[0]}));
+  outputs.push_back(TensorDesc(logits.dtype == DType::float64 ? DType::float64 : DType::float32, {logits.shape[0], 2}));
   return outputs;
 }
 
@@ -56,7 +56,7 @@ Descs infer(const CrossEntropyBackward& op, Inputs inputs) {
   const TensorDesc parts[] = {inputs[0], inputs[2], inputs[3], inputs[4]};
   Descs outputs = infer(NllLossBackward{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = logits.shape[1]}, parts);
   checkLike(CrossEntropyBackward::name, "logits", logits, outputs[0]);
-  check::shapeIs(CrossEntropyBackward::name, "logSums", inputs[5], {logits.shape[0]}, "one number a row");
+  check::shapeIs(CrossEntropyBackward::name, "logSums", inputs[5], {logits.shape[0], 2}, "two numbers a row");
   return outputs;
 }
 

@@ -58,7 +58,7 @@ struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
   FIELDS(BatchNormActivationBackward, training, eps, activation, residual)
 };
 
-/// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N] (float64 of float64, else float32), log Σ exp(logits) of each row, is for the gradient.
+/// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N, 2] (float64 of float64, else float32): m = max and log Σ exp(logits − m), for the gradient.
 struct CrossEntropy : OpBase<CrossEntropy> {
   static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?", outputs = "loss totalWeight logSums";
   static constexpr bool failsByValue = true;

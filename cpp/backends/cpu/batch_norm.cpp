@@ -20,7 +20,7 @@ template <Activation activation>
 inline float masked(float value, float dy) {
   if constexpr (activation == Activation::identity) return dy;
   if constexpr (activation == Activation::relu) return value <= 0 ? 0.0f : dy;
-  return (value <= 0) | (value >= 6) ? 0.0f : dy;
+  return (value > 0) & (value < 6) ? dy : 0.0f;
 }
 
 // Calls f(std::integral_constant<Activation, …>).
@@ -89,7 +89,8 @@ struct BatchNormWork {
   }
 };
 
-// The mean of each row and its squares around that mean: two sweeps over a row that the second finds in the cache.
+// The mean of each row and its squares around it: two sweeps over a row that the second finds in the cache. It also finds what rounding left of the mean in
+// the first, so that the mean of a constant is that constant.
 void rowMoments(const ChannelView& view, const float* x, double* means, double* squares) {
   Index rowElements = view.positions * view.lanes;
   parallelRows(view.batch * view.blocks, 2 * rowElements, [&](Index from, Index to) {
@@ -99,16 +100,16 @@ void rowMoments(const ChannelView& view, const float* x, double* means, double* 
         constexpr int w = width();
         double* mean = means + row * view.lanes + lane;
         sumPositions<w>(view.positions, view.lanes, mean, [=](Index i, int) { return source[i + lane]; });
+        const auto positions = static_cast<double>(view.positions);
         float center[w];
+        for (int l = 0; l < w; l++) center[l] = static_cast<float>(mean[l] / positions);
+        double rest[w], *square = squares + row * view.lanes + lane;
+        sumDistances<w>(view.positions, view.lanes, rest, square, [=, &center](Index i, int l) { return source[i + lane] - center[l]; });
         for (int l = 0; l < w; l++) {
-          mean[l] /= static_cast<double>(view.positions);
-          center[l] = static_cast<float>(mean[l]);
-          mean[l] = static_cast<double>(center[l]);
+          rest[l] /= positions;
+          mean[l] = static_cast<double>(center[l]) + rest[l];
+          square[l] -= positions * rest[l] * rest[l];
         }
-        sumPositions<w>(view.positions, view.lanes, squares + row * view.lanes + lane, [=, &center](Index i, int l) {
-          float distance = source[i + lane] - center[l];
-          return distance * distance;
-        });
       });
     }
   });
@@ -118,7 +119,7 @@ struct Moments {
   double mean = 0, variance = 0;
 };
 
-// Joins the rows of one channel. Each row's squares are around its own rounded mean: the rest is put right here.
+// Joins the rows of one channel.
 Moments joinRows(const ChannelView& view, const BatchNormWork& work, Index channel) {
   Index stride = view.blocks * view.lanes;
   auto rows = static_cast<double>(view.batch), positions = static_cast<double>(view.positions);
@@ -129,7 +130,7 @@ Moments joinRows(const ChannelView& view, const BatchNormWork& work, Index chann
     double distance = work.sums[n * stride + channel] - mean;
     squares += work.squares[n * stride + channel] + positions * distance * distance;
   }
-  return {mean, squares / (rows * positions)};
+  return {mean, std::max(squares, 0.0) / (rows * positions)};
 }
 
 bool isSupported(const TensorDesc& x) { return x.dtype == DType::float32 && x.elements() > 0; }
@@ -190,7 +191,8 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   return kernel;
 }
 
-// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one.
+// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one. Σ g is made in double, in which that of a constant is
+// exact: a constant less its mean must be nothing, since where a channel is constant too it is multiplied by 1/√eps.
 template <int w, Activation activation>
 void sumBackward(const ChannelView& view, const float* dy, const float* x, const float* y, float* residual, const float* center, const float* scale,
                  const float* shift, double* sums, double* products) {
@@ -198,29 +200,30 @@ void sumBackward(const ChannelView& view, const float* dy, const float* x, const
   for (Index begin = 0; begin < view.positions; begin += chunk) {
     Index end = std::min(begin + chunk, view.positions);
     auto add = [&](auto gradient) {
-      float sum[w] = {}, product[w] = {};
+      float product[w] = {};
       if constexpr (w == 1) {
-        float one = 0, two = 0;
+        double one = 0;
+        float two = 0;
 #pragma omp simd reduction(+ : one, two)
         for (Index p = begin; p < end; p++) {
           Index i = p * view.lanes;
           float g = gradient(i, 0);
-          one += g;
+          one += static_cast<double>(g);
           two += g * (x[i] - center[0]);
         }
-        sum[0] = one, product[0] = two;
+        totals[0] += one, product[0] = two;
       } else {
         for (Index p = begin; p < end; p++) {
           Index i = p * view.lanes;
 #pragma omp simd
           for (int l = 0; l < w; l++) {
             float g = gradient(i + l, l);
-            sum[l] += g;
+            totals[l] += static_cast<double>(g);
             product[l] += g * (x[i + l] - center[l]);
           }
         }
       }
-      for (int l = 0; l < w; l++) totals[l] += static_cast<double>(sum[l]), totalProducts[l] += static_cast<double>(product[l]);
+      for (int l = 0; l < w; l++) totalProducts[l] += static_cast<double>(product[l]);
     };
     if (residual) {
       add([=](Index i, int) { return residual[i] = masked<activation>(y[i], dy[i]); });

@@ -8,7 +8,6 @@
 #include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
-#include "product.hpp"
 
 namespace cnn::cpu {
 
@@ -65,13 +64,29 @@ std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geome
   return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
 }
 
-auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& y,
-                 const dnnl::primitive_attr& attributes = userScratchpad()) {
+// What a primitive does to its sums before it writes them: they are added to what lies in y, then the activation is applied.
+dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
+  dnnl::primitive_attr attributes = userScratchpad();
+  dnnl::post_ops ops;
+  if (addsToOutput) ops.append_sum(1.0f);
+  if (activation == Activation::relu) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
+  if (activation == Activation::relu6) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, 0, 6);
+  attributes.set_post_ops(ops);
+  return attributes;
+}
+
+auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y,
+                 const dnnl::primitive_attr& attributes) {
   using Forward = dnnl::convolution_forward;
-  MemoryDesc weight = anyDesc(g.weight, g.dtype);
   auto desc = bias ? Forward::desc(prop_kind::forward_training, direct, x, weight, plainDesc(g.bias, *bias), y, g.stride, g.dilation, g.low, g.high)
                    : Forward::desc(prop_kind::forward_training, direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
   return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
+}
+
+// Of weights in the order that oneDNN likes best.
+auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& y,
+                 const dnnl::primitive_attr& attributes = userScratchpad()) {
+  return makeForward(engine, g, bias, x, anyDesc(g.weight, g.dtype), y, attributes);
 }
 
 // Inputs: x weight bias? residual?
@@ -85,7 +100,8 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   ThreadScope scope(threads);
 
   using Forward = dnnl::convolution_forward;
-  dnnl::primitive_attr attributes = finishing(activation, hasResidual);
+  const Activation postOp = Rectifier::asPostOp(activation, hasResidual);
+  dnnl::primitive_attr attributes = finishing(postOp, hasResidual);
   std::optional<DType> bias = hasBias ? std::optional(signature.inputs[2].dtype) : std::nullopt;
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return makeForward(engine, part, bias, xDesc, yDesc, attributes);
@@ -103,6 +119,12 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
     return arguments;
   };
   DirectMaker<Forward> maker(engine, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
+  if (activation != Activation::identity) {
+    auto withoutPostOp = [&engine, bias](const Geometry& part, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y) {
+      return makeForward(engine, part, bias, x, weight, y, userScratchpad());
+    };
+    maker.rectify(activation, postOp == activation ? withoutPostOp : DirectMaker<Forward>::DescribeBare());
+  }
   WinogradCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
   std::optional<Choice> choice =
       fastestOf(engine, Direction::forward, g, threads, signature, maker.make(desc), winogradForward(winograd, hasResidual, activation));

@@ -41,6 +41,13 @@ class DirectMaker {
       : engine_(engine), direction_(direction), whole_(whole), plainWeight_(plainWeight), x_(x), y_(y), threads_(threads), order_(order),
         describe_(std::move(describe)), argumentsOf_(std::move(argumentsOf)) {}
 
+  /// Where the result goes through an activation: `bare` describes the convolution without its post-op, and is empty where it has none. It is called later.
+  using DescribeBare = std::function<Desc(const Geometry&, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y)>;
+  void rectify(Activation activation, DescribeBare bare) {
+    activation_ = activation;
+    bare_ = std::move(bare);
+  }
+
   /// In parts where it falls into some, else whole, as `direct` describes it. Nothing where oneDNN has no such implementation.
   std::optional<Candidate> make(const Desc& direct) const {
     // Each element of dx is a sum over all output channels, but for depthwise ones; one of dw is a sum over all samples.
@@ -101,7 +108,7 @@ class DirectMaker {
       for (std::size_t a = 0; a < arguments.size(); a++) {
         candidate.bytes[a] = std::max(candidate.bytes[a], offsets[a] + arguments[a].desc.get_size());
       }
-      launch.conv.add(Primitive(engine_, descs[i], std::move(arguments), threads), std::move(offsets));
+      launch.conv.add(Primitive(engine_, descs[i], arguments, threads), std::move(offsets), rectifierOf(parts[i].geometry, arguments, threads));
     }
     if (!format) {
       MemoryDesc plain = plainDesc(whole_.weight, whole_.dtype);
@@ -117,6 +124,22 @@ class DirectMaker {
     return candidate;
   }
 
+  Rectifier rectifierOf(const Geometry& g, const std::vector<Primitive::Argument>& arguments, int threads) const {
+    if (activation_ == Activation::identity) return {};
+    auto descOf = [&](int argument) { return arguments[static_cast<std::size_t>(argument)].desc; };
+    const MemoryDesc x = descOf(order_.x), weight = descOf(order_.weight), y = descOf(order_.y);
+    std::function<Primitive()> makeBare;
+    if (bare_) {
+      makeBare = [&engine = engine_, g, arguments, threads, x, weight, y, bare = bare_] {
+        ThreadScope scope(threads);
+        const Desc desc = bare(g, x, weight, y);
+        if (!desc) fail(ErrorKind::backend, "oneDNN has no convolution without an activation where it has one with it");
+        return Primitive(engine, desc, AnyConv(desc), arguments, threads);
+      };
+    }
+    return Rectifier(activation_, g.dtype, static_cast<std::size_t>(order_.y), y.get_size(), std::move(makeBare));
+  }
+
   Engine& engine_;
   Direction direction_;
   const Geometry& whole_;
@@ -126,6 +149,8 @@ class DirectMaker {
   Order order_;
   Describe describe_;
   ArgumentsOf argumentsOf_;
+  Activation activation_ = Activation::identity;
+  DescribeBare bare_;
 };
 
 }  // namespace cnn::cpu

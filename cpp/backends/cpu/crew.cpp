@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "invalid.hpp"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -135,7 +137,9 @@ void Crew::loop(int member) {
     auto members = static_cast<int>(seen & 0xff);
     if (members == 0) return;
     if (member >= members) continue;
+    clearInvalid();
     call(member, members);
+    if (isInvalidRaised()) wasInvalid_.store(true, std::memory_order_relaxed);
     if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) remaining_.notify_one();
   }
 }
@@ -165,6 +169,10 @@ void Crew::runAll(int members, Needed needed, Work work, void* context) {
   auto own = Clock::now();
   await(remaining_, patience(), false, [](std::uint32_t left) { return left == 0; });
   auto end = Clock::now();
+  if (wasInvalid_.load(std::memory_order_relaxed)) {
+    wasInvalid_.store(false, std::memory_order_relaxed);
+    raiseInvalid();
+  }
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
   const bool isLate = end - own > std::max<Clock::duration>(late, own - start);
   if (std::exchange(wasAlone_, false)) {

@@ -69,6 +69,7 @@ class Crew {
   void* context_ = nullptr;
   std::exception_ptr failure_;
   std::atomic_flag hasFailed_;
+  std::atomic<bool> wasInvalid_{false};  // a member's work, other than the caller's (see invalid.hpp)
   Clock::duration crowd_{0};  // how long the machine counts as crowded once a thread was put off its core
   Clock::time_point crowdedUntil_;
   int shortRuns_ = 0;  // since the last long one

@@ -71,7 +71,7 @@ Result withGradient(const UnaryBackward& op, Use use) {
   auto alpha = static_cast<float>(op.alpha), beta = static_cast<float>(op.beta);
   switch (op.function) {
     case F::relu: return use([](float dy, float y) { return y <= 0 ? 0.0f : dy; });
-    case F::relu6: return use([](float dy, float y) { return (y <= 0) | (y >= 6) ? 0.0f : dy; });
+    case F::relu6: return use([](float dy, float y) { return (y > 0) & (y < 6) ? dy : 0.0f; });  // of NaN nothing, as PyTorch
     case F::leakyRelu: return use([alpha](float dy, float x) { return x > 0 ? dy : alpha * dy; });
     case F::elu: return use([alpha](float dy, float x) { return x > 0 ? dy : dy * alpha * fastExp(x); });
     case F::gelu:

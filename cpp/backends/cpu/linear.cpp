@@ -1,27 +1,14 @@
 // Linear layers and matrix products, all in plain layouts.
 #include <algorithm>
-#include <limits>
 
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "linear_primitive.hpp"
 #include "parallel.hpp"
+#include "rectify.hpp"
 #include "sweep.hpp"
 
 namespace cnn::cpu {
-
-namespace {
-
-void activate(Activation activation, float* y, Index count) {
-  if (activation == Activation::identity) return;
-  const float most = activation == Activation::relu6 ? 6.0f : std::numeric_limits<float>::infinity();
-  parallelFor(count, grainElements, [=](Index from, Index to) {
-#pragma omp simd
-    for (Index i = from; i < to; i++) y[i] = y[i] <= 0 ? 0.0f : y[i] >= most ? most : y[i];  // NaN stays
-  });
-}
-
-}  // namespace
 
 KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) { return prepare(LinearActivation{}, signature, engine); }
 
@@ -37,7 +24,7 @@ KernelPtr prepare(const LinearActivation& op, const Signature& signature, Engine
       for (Index row = 0; row < gemm.m; row++) std::copy(bias, bias + gemm.n, y + row * gemm.n);
     }
     gemm.run(run.in<float>(0), run.in<float>(1), y);
-    activate(activation, y, gemm.m * gemm.n);
+    rectify(activation, DType::float32, y, static_cast<std::size_t>(gemm.m * gemm.n) * sizeof(float));
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "parallel.hpp"
 #include "product.hpp"
+#include "rectify.hpp"
 
 namespace cnn::cpu {
 
@@ -32,11 +33,14 @@ KernelPtr prepareByPrimitive(const LinearActivation& op, const Signature& signat
   const bool packs = !isHalf && signature.isStable(1) && rows > 1;  // once for all runs
   if (!isHalf && !packs && rows < fewRows) return nullptr;
   auto product = makeProduct(engine, {rows, weight[1]}, {weight[1], weight[0], true},
-                             {.dtype = signature.inputs[0].dtype, .hasBias = signature.inputs[2].defined, .activation = op.activation, .ordersB = packs});
+                             {.dtype = signature.inputs[0].dtype, .hasBias = signature.inputs[2].defined, .ordersB = packs});
   if (!product) return nullptr;
   auto kernel = makeKernel(
       signature,
-      [primitive = product->primitive](const Run& run) { primitive->run({run.inputs[0], run.inputs[1], run.outputs[0], run.inputs[2]}, run.workspace); },
+      [primitive = product->primitive, activation = op.activation, dtype = signature.outputs[0].dtype, bytes = signature.outputs[0].plainBytes()](const Run& run) {
+        primitive->run({run.inputs[0], run.inputs[1], run.outputs[0], run.inputs[2]}, run.workspace);
+        rectify(activation, dtype, run.outputs[0], bytes);  // as a post-op it would lose NaN, and next to the product it takes no time
+      },
       product->primitive->scratchBytes());
   if (packs) {
     Format packed = *product->orderOfB;  // of weightᵀ

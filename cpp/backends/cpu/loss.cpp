@@ -63,15 +63,18 @@ void softmaxRow(const float* x, float* y, Index size, bool log) {
   }
 }
 
-// log Σ exp(x)
-float logSumOf(const float* x, Index size) {
+// The greatest x, and log Σ exp(x − greatest).
+struct LogSum {
+  float greatest, rest;
+};
+LogSum logSumOf(const float* x, Index size) {
   float greatest = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : greatest)
   for (Index i = 0; i < size; i++) greatest = x[i] > greatest ? x[i] : greatest;
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (Index i = 0; i < size; i++) sum += fastExp(x[i] - greatest);
-  return greatest + fastLog(sum);
+  return {greatest, fastLog(sum)};
 }
 
 void softmaxColumns(const float* x, float* y, Index size, Index stride, Index columns, bool log) {
@@ -214,7 +217,8 @@ KernelPtr prepare(const CrossEntropy& op, const Signature& signature, Engine&) {
   return makeKernel(signature, [rows, classes, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
     const float *logits = run.in<float>(0), *weight = run.in<float>(2);
     const auto* target = run.in<std::int32_t>(1);
-    float *loss = run.out<float>(0), *logSums = run.out<float>(2);
+    float* loss = run.out<float>(0);
+    auto* logSums = run.out<LogSum>(2);
     parallelRows(rows, 12 * classes, [&](Index from, Index to) {
       for (Index row = from; row < to; row++) logSums[row] = logSumOf(logits + row * classes, classes);
     });
@@ -222,7 +226,8 @@ KernelPtr prepare(const CrossEntropy& op, const Signature& signature, Engine&) {
     for (Index row = 0; row < rows; row++) {
       Index c = classOf("crossEntropy", target[row], ignoreIndex, classes, row);
       double w = c < 0 ? 0 : weight ? static_cast<double>(weight[c]) : 1;
-      double term = c < 0 ? 0 : w * static_cast<double>(logSums[row] - logits[row * classes + c]);
+      double distance = c < 0 ? 0 : static_cast<double>(logSums[row].greatest) - static_cast<double>(logits[row * classes + c]);
+      double term = c < 0 ? 0 : w * (distance + static_cast<double>(logSums[row].rest));
       sum += term;
       total += w;
       if (reduction == Reduction::none) loss[row] = static_cast<float>(term);
@@ -236,7 +241,8 @@ KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature, En
   if (!isSupported(signature)) return nullptr;
   Index rows = signature.inputs[1].shape[0], classes = signature.inputs[1].shape[1];
   return makeKernel(signature, [rows, classes, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
-    const float *dy = run.in<float>(0), *logits = run.in<float>(1), *weight = run.in<float>(3), *logSums = run.in<float>(5);
+    const float *dy = run.in<float>(0), *logits = run.in<float>(1), *weight = run.in<float>(3);
+    const auto* logSums = run.in<LogSum>(5);
     const auto* target = run.in<std::int32_t>(2);
     float divisor = reduction == Reduction::mean ? *run.in<float>(4) : 1.0f;
     parallelRows(rows, 12 * classes, [&](Index from, Index to) {
@@ -244,14 +250,12 @@ KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature, En
         const float* x = logits + row * classes;
         float* dx = run.out<float>(0) + row * classes;
         std::int32_t wanted = target[row];  // within the classes: the forward pass has looked
-        if (wanted == ignoreIndex) {
-          std::fill_n(dx, classes, 0.0f);
-          continue;
-        }
-        float scale = (weight ? weight[wanted] : 1.0f) * dy[reduction == Reduction::none ? row : 0] / divisor, logSum = logSums[row];
+        const bool isIgnored = wanted == ignoreIndex;
+        float scale = isIgnored ? 0.0f : (weight ? weight[wanted] : 1.0f) * dy[reduction == Reduction::none ? row : 0] / divisor;
+        const LogSum logSum = logSums[row];
 #pragma omp simd
-        for (Index c = 0; c < classes; c++) dx[c] = fastExp(x[c] - logSum) * scale;
-        dx[wanted] -= scale;
+        for (Index c = 0; c < classes; c++) dx[c] = fastExp(x[c] - logSum.greatest - logSum.rest) * scale;
+        if (!isIgnored) dx[wanted] -= scale;
       }
     });
   });

@@ -37,6 +37,14 @@ double sumOver(Index count, F f) {
   return sum;
 }
 
+// In double, in which the sum of a constant is exact: a constant gradient less its mean must be nothing.
+double sumOf(Index count, const float* x) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < count; i++) sum += static_cast<double>(x[i]);
+  return sum;
+}
+
 KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) {
   if (!isSupported(signature)) return nullptr;
   return makeKernel(signature, [rows, eps](const Run& run) {
@@ -46,9 +54,12 @@ KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) 
         const float* x = run.in<float>(0) + row * rows.length();
         float* y = run.out<float>(0) + row * rows.length();
         auto count = static_cast<double>(rows.length());
-        auto mean = static_cast<float>(sumOver(rows.length(), [=](Index i) { return x[i]; }) / count);
-        double rest = sumOver(rows.length(), [=](Index i) { return x[i] - mean; }) / count;  // what rounding the mean left
-        double squares = sumOver(rows.length(), [=](Index i) { return (x[i] - mean) * (x[i] - mean); }) / count - rest * rest;
+        const auto near = static_cast<float>(sumOver(rows.length(), [=](Index i) { return x[i]; }) / count);
+        double rest, squares;
+        sumDistances<1>(rows.length(), 1, &rest, &squares, [=](Index i, int) { return x[i] - near; });
+        rest /= count;  // what rounding left of the mean: that of a constant is the constant
+        squares = squares / count - rest * rest;
+        const auto mean = static_cast<float>(static_cast<double>(near) + rest);
         auto scale = static_cast<float>(1 / std::sqrt(std::max(squares, 0.0) + eps));
         run.out<float>(1)[row] = mean;
         run.out<float>(2)[row] = scale;
@@ -106,7 +117,7 @@ KernelPtr prepareRowsBackward(const Signature& signature, const Rows& rows) {
           } else {
             for (Index c = 0; c < rows.groupChannels(); c++) {
               const float *g = dy + c * rows.spatial, *v = x + c * rows.spatial;
-              double sum = sumOver(rows.spatial, [=](Index i) { return g[i]; });
+              double sum = sumOf(rows.spatial, g);
               double product = sumOver(rows.spatial, [=](Index i) { return g[i] * ((v[i] - mean) * scale); });
               weightSums[first + c] += static_cast<float>(product);
               biasSums[first + c] += static_cast<float>(sum);

@@ -23,16 +23,6 @@ bool isFast(const dnnl::matmul::primitive_desc& desc, DType dtype) {
 
 }  // namespace
 
-dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
-  dnnl::primitive_attr attributes = userScratchpad();
-  dnnl::post_ops ops;
-  if (addsToOutput) ops.append_sum(1.0f);
-  if (activation == Activation::relu) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
-  if (activation == Activation::relu6) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, 0, 6);
-  attributes.set_post_ops(ops);
-  return attributes;
-}
-
 std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const Factor& b, const ProductOptions& options) {
   const auto work = static_cast<double>(options.batch * a.rows * a.columns) * static_cast<double>(b.columns);
   const int threads = engine.threadsFor(work);
@@ -40,7 +30,7 @@ std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const 
   const MemoryDesc x = descOf(a, options), y = descOf({a.rows, b.columns}, options), bias = plainDesc({1, b.columns}, options.dtype);
   const MemoryDesc weight = options.ordersB ? anyDesc({b.rows, b.columns}, options.dtype) : descOf(b, options);
   const auto desc = options.hasBias ? dnnl::matmul::desc(x, weight, bias, y) : dnnl::matmul::desc(x, weight, y);
-  const dnnl::matmul::primitive_desc chosen(desc, finishing(options.activation, false), engine.dnnl, true);
+  const dnnl::matmul::primitive_desc chosen(desc, userScratchpad(), engine.dnnl, true);
   if (!isFast(chosen, options.dtype)) return std::nullopt;
   std::vector<Primitive::Argument> arguments = {
       {DNNL_ARG_SRC, chosen.src_desc()}, {DNNL_ARG_WEIGHTS, chosen.weights_desc()}, {DNNL_ARG_DST, chosen.dst_desc()}};

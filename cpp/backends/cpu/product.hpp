@@ -1,8 +1,7 @@
-// Products of matrices by oneDNN's matmul primitive, which keeps its scratch memory in ours and finishes sums in registers.
+// Products of matrices by oneDNN's matmul primitive, which keeps its scratch memory in ours and adds the bias in registers.
 #pragma once
 
 #include "onednn.hpp"
-#include "ops/fused.hpp"
 
 namespace cnn::cpu {
 
@@ -15,7 +14,6 @@ struct Factor {
 struct ProductOptions {
   DType dtype = DType::float32;
   bool hasBias = false;  // one number a column
-  Activation activation = Activation::identity;
   Index batch = 1;        // of both factors, one behind the other
   bool ordersB = false;  // b lies as oneDNN likes it best
 };
@@ -25,10 +23,7 @@ struct Product {
   std::optional<Format> orderOfB;        // where asked for: of b as [rows, columns]
 };
 
-/// y = activation(a·b + bias). Nothing where oneDNN has no code for this processor: bfloat16 would be widened, and of float32 our own call of its sgemm is as good.
+/// y = a·b + bias. Nothing where oneDNN has no code for this processor: bfloat16 would be widened, and of float32 our own call of its sgemm is as good.
 std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const Factor& b, const ProductOptions& options);
-
-/// What a primitive does to its sums before it writes them: they are added to what lies in y, then the activation is applied.
-dnnl::primitive_attr finishing(Activation activation, bool addsToOutput);
 
 }  // namespace cnn::cpu

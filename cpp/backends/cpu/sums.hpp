@@ -31,4 +31,35 @@ void sumPositions(Index positions, Index lanes, double* sums, F f) {
   for (int l = 0; l < width; l++) sums[l] = totals[l];
 }
 
+// Σ d and Σ d² likewise, d = distance(value index, lane).
+template <int width, class F>
+void sumDistances(Index positions, Index lanes, double* sums, double* squares, F distance) {
+  double totals[width] = {}, totalSquares[width] = {};
+  for (Index begin = 0; begin < positions; begin += chunk) {
+    Index end = std::min(begin + chunk, positions);
+    float sum[width] = {}, square[width] = {};
+    if constexpr (width == 1) {
+      float one = 0, two = 0;
+#pragma omp simd reduction(+ : one, two)
+      for (Index p = begin; p < end; p++) {
+        float d = distance(p * lanes, 0);
+        one += d;
+        two += d * d;
+      }
+      sum[0] = one, square[0] = two;
+    } else {
+      for (Index p = begin; p < end; p++) {
+#pragma omp simd
+        for (int l = 0; l < width; l++) {
+          float d = distance(p * lanes + l, l);
+          sum[l] += d;
+          square[l] += d * d;
+        }
+      }
+    }
+    for (int l = 0; l < width; l++) totals[l] += static_cast<double>(sum[l]), totalSquares[l] += static_cast<double>(square[l]);
+  }
+  for (int l = 0; l < width; l++) sums[l] = totals[l], squares[l] = totalSquares[l];
+}
+
 }  // namespace cnn::cpu

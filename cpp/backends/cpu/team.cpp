@@ -11,9 +11,9 @@ namespace {
 constexpr std::size_t mostPointers = 8;
 }
 
-void Team::add(Primitive member, std::vector<std::size_t> offsets) {
+void Team::add(Primitive member, std::vector<std::size_t> offsets, Rectifier rectifier) {
   std::size_t scratchAt = scratchBytes();
-  members_.push_back({std::move(member), std::move(offsets), scratchAt});
+  members_.push_back({std::move(member), std::move(rectifier), std::move(offsets), scratchAt});
 }
 
 std::size_t Team::scratchBytes() const {
@@ -26,7 +26,7 @@ void Team::runMember(const Member& member, std::span<const void* const> pointers
   for (std::size_t i = 0; i < count; i++) {
     shifted[i] = pointers[i] ? static_cast<const std::byte*>(pointers[i]) + member.offsets[i] : nullptr;
   }
-  member.primitive.run(std::span(shifted).first(count), scratch ? static_cast<std::byte*>(scratch) + member.scratchAt : nullptr);
+  member.rectifier.run(member.primitive, std::span(shifted).first(count), scratch ? static_cast<std::byte*>(scratch) + member.scratchAt : nullptr);
 }
 
 void Team::run(std::span<const void* const> pointers, void* scratch) const {

@@ -3,20 +3,21 @@
 
 #include <span>
 
-#include "onednn.hpp"
+#include "rectifier.hpp"
 
 namespace cnn::cpu {
 
 class Team {
  public:
   /// `offsets`: bytes from each pointer to where this member's memory begins.
-  void add(Primitive member, std::vector<std::size_t> offsets);
+  void add(Primitive member, std::vector<std::size_t> offsets, Rectifier rectifier = {});
   std::size_t scratchBytes() const;
   void run(std::span<const void* const> pointers, void* scratch) const;
 
  private:
   struct Member {
     Primitive primitive;
+    Rectifier rectifier;
     std::vector<std::size_t> offsets;
     std::size_t scratchAt = 0;
   };

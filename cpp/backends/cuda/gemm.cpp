@@ -40,14 +40,12 @@ cublasLtEpilogue_t epilogueOf(Epilogue epilogue) {
   switch (epilogue) {
     case Epilogue::none: break;
     case Epilogue::bias: return CUBLASLT_EPILOGUE_BIAS;
-    case Epilogue::relu: return CUBLASLT_EPILOGUE_RELU;
-    case Epilogue::biasRelu: return CUBLASLT_EPILOGUE_RELU_BIAS;
     case Epilogue::rowGradient: return CUBLASLT_EPILOGUE_BGRADB;  // its B is our a, as yᵀ = bᵀ·aᵀ
   }
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-bool hasVector(Epilogue epilogue) { return epilogue != Epilogue::none && epilogue != Epilogue::relu; }
+bool hasVector(Epilogue epilogue) { return epilogue != Epilogue::none; }
 
 struct PreferenceDeleter {
   void operator()(cublasLtMatmulPreferenceOpaque_t* each) const noexcept { cublasLtMatmulPreferenceDestroy(each); }

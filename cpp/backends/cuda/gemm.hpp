@@ -9,8 +9,6 @@ namespace cnn::cuda {
 enum class Epilogue {
   none,
   bias,          // reads a vector [n] and adds it to each row of y
-  relu,          // leaves out what is below zero
-  biasRelu,      // both
   rowGradient,   // writes a vector [m]: the sums of op(a) over k, which is a bias gradient where a is dy
 };
 

@@ -19,7 +19,6 @@ Prepared prepare(const BatchNormBackward&, const Signature&, Engine&);
 
 // fused.cpp: cuDNN alone, for compiled functions; declined where it has no plan, and the ops stay apart
 Prepared prepare(const ConvActivation&, const Signature&, Engine&);
-Prepared prepare(const LinearActivation&, const Signature&, Engine&);
 // loss.cpp, in compiled functions alone
 Prepared prepare(const CrossEntropy&, const Signature&, Engine&);
 Prepared prepare(const CrossEntropyBackward&, const Signature&, Engine&);

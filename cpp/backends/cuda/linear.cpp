@@ -132,20 +132,7 @@ Prepared prepare(const Linear&, const Signature& signature, Engine& engine) {
   return {kernel, ""};
 }
 
-Prepared prepare(const LinearActivation& op, const Signature& signature, Engine& engine) {
-  const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
-  if (op.activation != Activation::relu) return {nullptr, "cuBLASLt knows no activation but ReLU"};
-  GemmShape shape{.dtype = signature.inputs[0].dtype, .transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1],
-                  .epilogue = signature.inputs[2].defined ? Epilogue::biasRelu : Epilogue::relu};
-  if (shape.m == 0 || shape.n == 0 || shape.k == 0) return {nullptr, "there is nothing to multiply"};
-  auto gemm = std::make_shared<Gemm>(shape, engine);
-  if (!gemm->isSupported()) return {nullptr, unsupported(shape)};
-  auto kernel = makeKernel(
-      signature,
-      [gemm, &engine](const Run& run) { gemm->run(run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0], run.workspace, engine); },
-      gemm->workspaceBytes());
-  return {kernel, ""};
-}
+// LinearActivation is not fused: of its ReLU cuBLASLt says max(x, 0), and not that NaN stays.
 
 namespace {
 

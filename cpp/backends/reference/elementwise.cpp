@@ -77,7 +77,7 @@ double gradient(const UnaryBackward& f, double dy, double v) {
   switch (f.function) {
     // of the output
     case UnaryFunction::relu: return v <= 0 ? 0 : dy;
-    case UnaryFunction::relu6: return v <= 0 || v >= 6 ? 0 : dy;
+    case UnaryFunction::relu6: return v > 0 && v < 6 ? dy : 0;
     case UnaryFunction::sigmoid: return dy * (1 - v) * v;
     case UnaryFunction::tanh: return dy * (1 - v * v);
     case UnaryFunction::exp: return dy * v;

@@ -86,7 +86,7 @@ KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signat
         double before = y ? static_cast<double>(y[i])
                           : (static_cast<double>(x[i]) - static_cast<double>(mean[c])) * static_cast<double>(invStd[c]) * (weight ? static_cast<double>(weight[c]) : 1) +
                                 (bias ? static_cast<double>(bias[c]) : 0);
-        bool isClamped = activation != Activation::identity && (before <= 0 || (activation == Activation::relu6 && before >= 6));
+        bool isClamped = activation == Activation::relu6 ? !(before > 0 && before < 6) : activation == Activation::relu && before <= 0;
         g[i] = isClamped ? T{0} : dy[i];
       }
       if (residual) copyElements(run.out<T>(3), g, count);
@@ -104,18 +104,19 @@ KernelPtr prepare(const CrossEntropy& op, const Signature& signature) {
   KernelPtr first = prepare(softmax, {signature.inputs.first(1), logpDescs}), second = prepare(op.loss(), {signature.inputs, lossDescs});
   Index rows = logits.shape[0], classes = logits.shape[1];
   return dispatchFloat(logits.dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return makeKernel(signature, [=, softmax = Op(softmax), loss = Op(op.loss())](const Run& run) {
       void* logp = run.workspace;
       first->run({softmax, run.inputs.first(1), std::span(&logp, 1)});
       void* inputs[] = {logp, run.inputs[1], run.inputs[2]};
       second->run({loss, inputs, run.outputs.first(2)});
-      for (Index row = 0; row < rows; row++) {  // x − log softmax(x), of whichever class
-        auto sum = static_cast<double>(run.in<T>(0)[row * classes]) - static_cast<double>(static_cast<const T*>(logp)[row * classes]);
-        if constexpr (std::is_same_v<T, double>) {
-          run.out<double>(2)[row] = sum;
-        } else {
-          run.out<float>(2)[row] = static_cast<float>(sum);
-        }
+      for (Index row = 0; row < rows; row++) {
+        const T* x = run.in<T>(0) + row * classes;
+        double greatest = -std::numeric_limits<double>::infinity(), sum = 0;
+        for (Index c = 0; c < classes; c++) greatest = std::max(greatest, static_cast<double>(x[c]));
+        for (Index c = 0; c < classes; c++) sum += std::exp(static_cast<double>(x[c]) - greatest);
+        run.out<Sum>(2)[2 * row] = static_cast<Sum>(greatest);
+        run.out<Sum>(2)[2 * row + 1] = static_cast<Sum>(std::log(sum));
       }
     }, logits.plainBytes());
   });
@@ -125,24 +126,21 @@ KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature) {
   const TensorDesc& logits = signature.inputs[1];
   Index rows = logits.shape[0], classes = logits.shape[1];
   return dispatchFloat(logits.dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    using Sum = std::conditional_t<std::is_same_v<T, double>, double, float>;
     return makeKernel(signature, [=, reduction = op.reduction, ignoreIndex = op.ignoreIndex](const Run& run) {
       const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(3);
       const auto* target = run.in<std::int32_t>(2);
+      const Sum* logSums = run.in<Sum>(5);
       T* dx = run.out<T>(0);
       double divisor = reduction == Reduction::mean ? static_cast<double>(*run.in<T>(4)) : 1;
       for (Index row = 0; row < rows; row++) {
-        double logSum;
-        if constexpr (std::is_same_v<T, double>) {
-          logSum = run.in<double>(5)[row];
-        } else {
-          logSum = static_cast<double>(run.in<float>(5)[row]);
-        }
+        double greatest = static_cast<double>(logSums[2 * row]), logSum = static_cast<double>(logSums[2 * row + 1]);
         std::int32_t wanted = target[row];  // looked at by the forward pass
-        double w = wanted == ignoreIndex ? 0 : weight ? static_cast<double>(weight[wanted]) : 1;
-        double scale = w * static_cast<double>(dy[reduction == Reduction::none ? row : 0]) / divisor;
-        for (Index c = 0; c < classes; c++) {
-          double g = std::exp(static_cast<double>(x[row * classes + c]) - logSum) - (c == wanted ? 1 : 0);
-          dx[row * classes + c] = static_cast<T>(wanted == ignoreIndex ? 0 : g * scale);
+        bool isIgnored = wanted == ignoreIndex;
+        double scale = isIgnored ? 0 : (weight ? static_cast<double>(weight[wanted]) : 1) * static_cast<double>(dy[reduction == Reduction::none ? row : 0]) / divisor;
+        for (Index c = 0; c < classes; c++) {  // NaN stays, in ignored rows too
+          double p = std::exp(static_cast<double>(x[row * classes + c]) - greatest - logSum);
+          dx[row * classes + c] = static_cast<T>((p - (!isIgnored && c == wanted ? 1 : 0)) * scale);
         }
       }
     });

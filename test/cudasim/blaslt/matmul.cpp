@@ -136,7 +136,7 @@ void multiply(const Product& p, double alpha, double beta, const Pointers& at) {
         double value = alpha * sum[i * n + j];
         if (beta != 0) value += beta * read(at.c, p.c.type, baseC + p.c.at(i, j));
         if (hasBias(p.d.epilogue)) value += read(at.bias, biasTypeOf(p), baseBias + i);
-        if (p.d.epilogue & CUBLASLT_EPILOGUE_RELU && value < 0) value = 0;
+        if (p.d.epilogue & CUBLASLT_EPILOGUE_RELU && !(value > 0)) value = 0;  // max(x, 0), of NaN too: nothing else is promised
         write(at.out, p.out.type, baseD + p.out.at(i, j), value);
       }
     }

@@ -99,6 +99,7 @@ double smaller(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN
 struct Function {
   cudnnPointwiseMode_t mode;
   double lower, upper, slope, alpha, softplus, swish;
+  bool keepsNaN;
 
   explicit Function(const Descriptor& d)
       : mode(d.get<cudnnPointwiseMode_t>(CUDNN_ATTR_POINTWISE_MODE)),
@@ -107,9 +108,11 @@ struct Function {
         slope(d.number(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, 0)),
         alpha(d.number(CUDNN_ATTR_POINTWISE_ELU_ALPHA, 1)),
         softplus(d.number(CUDNN_ATTR_POINTWISE_SOFTPLUS_BETA, 1)),
-        swish(d.number(CUDNN_ATTR_POINTWISE_SWISH_BETA, 1)) {}
+        swish(d.number(CUDNN_ATTR_POINTWISE_SWISH_BETA, 1)),
+        keepsNaN(d.has(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) && d.get<cudnnNanPropagation_t>(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) == CUDNN_PROPAGATE_NAN) {}
 
   double relu(double x) const {
+    if (std::isnan(x)) return keepsNaN ? x : lower;
     if (x > upper) return upper;
     return x < lower ? lower + slope * (x - lower) : x;
   }

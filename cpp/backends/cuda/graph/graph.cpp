@@ -127,6 +127,8 @@ void Graph::convBackwardWeight(const ConvWindow& window, Tensor x, Tensor dy, Te
 Tensor Graph::addPointwise(const Pointwise& function, Tensor x, const Tensor* b, Tensor y) {
   Descriptor& parameters = parts_.emplace_back(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
   parameters.set(CUDNN_ATTR_POINTWISE_MODE, function.mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
+  // NaN stays: not the default.
+  if (function.mode == CUDNN_POINTWISE_RELU_FWD) parameters.set(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_PROPAGATE_NAN);
   if (function.lowerClip) parameters.set(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP, *function.lowerClip);
   if (function.upperClip) parameters.set(CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, *function.upperClip);
   if (function.lowerSlope) parameters.set(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, *function.lowerSlope);

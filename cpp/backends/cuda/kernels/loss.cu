@@ -53,10 +53,16 @@ __global__ void nllLossBackward(Index count, Index classes, Index inner, NllRule
   }
 }
 
+/// The greatest logit of a row, and log Σ exp(logits − greatest).
+template <class C>
+struct LogSum {
+  C greatest, rest;
+};
+
 /// logits [rows, classes], `lanes` threads a row: the greatest logit, the sum of the exponentials, the loss of the target.
 template <class T, int lanes>
 __global__ void crossEntropy(Index rows, Index classes, NllRule rule, const T* logits, const std::int32_t* target, const T* weight,
-                             LossSums* parts, T* loss, T* totalWeight, Compute<T>* logSums, FaultSink sink) {
+                             LossSums* parts, T* loss, T* totalWeight, LogSum<Compute<T>>* logSums, FaultSink sink) {
   using C = Compute<T>;
   LossSums sums{0, 0};
   Index perBlock = blockDim.x / lanes, lane = threadIdx.x % lanes;
@@ -66,11 +72,11 @@ __global__ void crossEntropy(Index rows, Index classes, NllRule rule, const T* l
     for (Index i = lane; i < classes; i += lanes) greatest = larger(greatest, get(x[i]));
     greatest = rowReduce<lanes>(greatest, -infinity<C>, [](C a, C b) { return larger(a, b); });
     for (Index i = lane; i < classes; i += lanes) sum += exp(get(x[i]) - greatest);
-    C logSum = greatest + log(rowSum<lanes>(sum));
+    C rest = log(rowSum<lanes>(sum));
     if (lane != 0) continue;
-    logSums[row] = logSum;
+    logSums[row] = {greatest, rest};
     Index c = classOf(target, row, classes, rule.ignoreIndex, FaultKind::crossEntropy, sink);
-    C w = c < 0 ? 0 : weight ? get(weight[c]) : 1, term = c < 0 ? 0 : w * (logSum - get(x[c]));
+    C w = c < 0 ? 0 : weight ? get(weight[c]) : 1, term = c < 0 ? 0 : w * (greatest - get(x[c]) + rest);
     sums.loss += static_cast<double>(term);
     sums.weight += static_cast<double>(w);
     if (rule.reduction == Reduction::none) loss[row] = put<T>(term);
@@ -81,18 +87,18 @@ __global__ void crossEntropy(Index rows, Index classes, NllRule rule, const T* l
 /// A thread an element of dlogits [rows, classes].
 template <class T>
 __global__ void crossEntropyBackward(Index rows, Index classes, NllRule rule, const T* dy, const T* logits, const std::int32_t* target,
-                                     const T* weight, const T* totalWeight, const Compute<T>* logSums, T* dlogits) {
+                                     const T* weight, const T* totalWeight, const LogSum<Compute<T>>* logSums, T* dlogits) {
   using C = Compute<T>;
   for (Index i = gridIndex(); i < rows * classes; i += gridStep()) {
     Index row = i / classes, c = i % classes;
     Index wanted = classOf(target, row, classes, rule.ignoreIndex, FaultKind::crossEntropy, FaultSink{});
-    C g = 0;
+    C scale = 0;  // of an ignored row, where NaN stays
     if (wanted >= 0) {
-      C scale = (weight ? get(weight[wanted]) : C(1)) * get(dy[rule.reduction == Reduction::none ? row : 0]);
+      scale = (weight ? get(weight[wanted]) : C(1)) * get(dy[rule.reduction == Reduction::none ? row : 0]);
       if (rule.reduction == Reduction::mean) scale /= get(*totalWeight);
-      g = (exp(get(logits[i]) - logSums[row]) - (c == wanted ? C(1) : C(0))) * scale;
     }
-    dlogits[i] = put<T>(g);
+    LogSum<C> logSum = logSums[row];
+    dlogits[i] = put<T>((exp(get(logits[i]) - logSum.greatest - logSum.rest) - (c == wanted ? C(1) : C(0))) * scale);
   }
 }
 
@@ -156,7 +162,7 @@ void launchCrossEntropy(cudaStream_t stream, DType dtype, Index rows, Index clas
     auto launchWith = [&]<int lanes>(std::integral_constant<int, lanes>) {
       launch<kernels::crossEntropy<T, lanes>>(stream, grid, rows, classes, rule, static_cast<const T*>(logits), target,
                                               static_cast<const T*>(weight), parts, result, total,
-                                              static_cast<kernels::Compute<T>*>(logSums), sink);
+                                              static_cast<kernels::LogSum<kernels::Compute<T>>*>(logSums), sink);
     };
     if (lanesOf(classes) == 32) {
       launchWith(std::integral_constant<int, 32>{});
@@ -174,7 +180,8 @@ void launchCrossEntropyBackward(cudaStream_t stream, DType dtype, Index rows, In
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     launch<kernels::crossEntropyBackward<T>>(stream, gridFor(rows * classes), rows, classes, rule, static_cast<const T*>(dy),
                                              static_cast<const T*>(logits), target, static_cast<const T*>(weight),
-                                             static_cast<const T*>(totalWeight), static_cast<const kernels::Compute<T>*>(logSums),
+                                             static_cast<const T*>(totalWeight),
+                                             static_cast<const kernels::LogSum<kernels::Compute<T>>*>(logSums),
                                              static_cast<T*>(dlogits));
   });
 }

@@ -113,7 +113,7 @@ __device__ inline C gradient(const UnaryFormula<C>& f, C dy, C v) {
   switch (f.function) {
     // of the output
     case UnaryFunction::relu: return v <= 0 ? 0 : dy;
-    case UnaryFunction::relu6: return v <= 0 || v >= 6 ? 0 : dy;
+    case UnaryFunction::relu6: return v > 0 && v < 6 ? dy : 0;  // of NaN nothing, as PyTorch
     case UnaryFunction::sigmoid: return dy * (1 - v) * v;
     case UnaryFunction::tanh: return dy * (1 - v * v);
     case UnaryFunction::exp: return dy * v;
