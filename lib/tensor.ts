@@ -204,8 +204,12 @@ export class Tensor extends TensorOps {
     native.dispose(before)
     return this
   }
-  /** Overwrites the values with those of `source` (same shape; converted to this type and device). */
+  /**
+   * Overwrites the values with those of `source` (same shape; converted to this type and device). No gradient flows to source.
+   * Throws GradientError on a tensor that requires a gradient, unless within `noGrad()`.
+   */
   copy_(source: Tensor): this {
+    this.#checkOverwritable('copy_')
     const moved = source.device === this.device ? source : source.to(this.device)
     const cast = moved.dtype === this.dtype ? moved : moved.to(this.dtype)
     native.ops.copy(this.handle, cast.handle)
@@ -213,16 +217,24 @@ export class Tensor extends TensorOps {
     if (moved !== source) moved.dispose()
     return this
   }
-  /** Overwrites all values with `value`. */
+  /** Overwrites all values with `value`. Throws as `copy_`. */
   fill_(value: number): this {
+    this.#checkOverwritable('fill_')
     const filled = new Tensor(native.ops.fill(this.device, this.shape, this.dtype, value))
     native.ops.copy(this.handle, filled.handle)
     filled.dispose()
     return this
   }
-  /** Overwrites all values with 0. */
+  /** Overwrites all values with 0. Throws as `copy_`. */
   zero_(): this {
     return this.fill_(0)
+  }
+  /** What a graph of gradients knows must not change behind its back. */
+  #checkOverwritable(op: string): void {
+    if (!native.gradEnabled() || !this.requiresGrad) return
+    throw new GradientError(
+      `${op}: ${this.toString()} requires a gradient, expected one that doesn't; overwrite it within noGrad(), or its detach()`,
+    )
   }
 }
 
