@@ -102,7 +102,7 @@ def main():
         try:
             golden.append({"float64": run(row, torch.float64), "float32": run(row, torch.float32)})
         except Exception as error:
-            print(row["fn"], row.get("args"), row.get("options"), row.get("call"), str(error)[:200])
+            raise RuntimeError(json.dumps(row)) from error
     lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in golden)
     with open(os.path.join(here, "edges.json"), "w") as file:
         file.write(f'{{"torch":"{torch.__version__}","rows":[\n{lines}\n]}}\n')
