@@ -62,6 +62,7 @@ set(CUDA_KERNEL_SOURCES  # own kernels
   cpp/backends/cuda/kernels/max_pool.cu
   cpp/backends/cuda/kernels/mean_pool.cu
   cpp/backends/cuda/kernels/pad.cu
+  cpp/backends/cuda/kernels/pair_loss.cu
   cpp/backends/cuda/kernels/permutation.cu
   cpp/backends/cuda/kernels/random.cu
   cpp/backends/cuda/kernels/reduce.cu

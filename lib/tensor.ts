@@ -243,11 +243,13 @@ export class Tensor extends TensorOps {
     return this
   }
   /**
-   * Overwrites the values with those of `source` (same shape; converted to this type and device). Where `source` depends on an op that failed, this
-   * tensor keeps its values. Until the program has got the error, what reads this tensor gets it, too; from then on the tensor is as it was before: as
-   * if the failed op had thrown where it was called.
+   * Overwrites the values with those of `source` (same shape; converted to this type and device). No gradient flows to source. Where `source` depends
+   * on an op that failed, this tensor keeps its values. Until the program has got the error, what reads this tensor gets it, too; from then on the
+   * tensor is as it was before: as if the failed op had thrown where it was called.
+   * Throws GradientError on a tensor that requires a gradient, unless within `noGrad()`.
    */
   copy_(source: Tensor): this {
+    this.#checkOverwritable('copy_')
     let moved = source
     let cast = source
     try {
@@ -260,8 +262,9 @@ export class Tensor extends TensorOps {
     }
     return this
   }
-  /** Overwrites all values with `value`. */
+  /** Overwrites all values with `value`. Throws as `copy_`. */
   fill_(value: number): this {
+    this.#checkOverwritable('fill_')
     const filled = new Tensor(native.ops.fill(this.device, this.shape, this.dtype, value))
     try {
       native.ops.copy(this.handle, filled.handle)
@@ -270,9 +273,16 @@ export class Tensor extends TensorOps {
     }
     return this
   }
-  /** Overwrites all values with 0. */
+  /** Overwrites all values with 0. Throws as `copy_`. */
   zero_(): this {
     return this.fill_(0)
+  }
+  /** What a graph of gradients knows must not change behind its back. */
+  #checkOverwritable(op: string): void {
+    if (!native.gradEnabled() || !this.requiresGrad) return
+    throw new GradientError(
+      `${op}: ${this.toString()} requires a gradient, expected one that doesn't; overwrite it within noGrad(), or its detach()`,
+    )
   }
 }
 

@@ -42,6 +42,28 @@ const rows: Row[] = [
   { fn: 'permute', inputs: [[2, 3, 4]], args: [[2, 0, 1]] },
   { fn: 'sum', inputs: [[2, 3, 4]], args: [1] },
   { fn: 'mean', inputs: [[2, 3, 4]], args: [[0, 2]] },
+  { fn: 'prod', inputs: [[5]], note: 'an odd number of factors' },
+  { fn: 'prod', inputs: [[2, 7, 3]], args: [1] },
+  { fn: 'prod', inputs: [{ shape: [4], kind: 'values', values: [2, 0, 3, -1] }], note: 'one zero' },
+  { fn: 'prod', inputs: [{ shape: [5], kind: 'values', values: [2, 0, 3, 0, -1] }], note: 'two zeros' },
+  { fn: 'variance', inputs: [[3, 4, 2]], args: [[0, 2]] },
+  { fn: 'std', inputs: [[3, 4]], args: [1] },
+  { fn: 'pow', inputs: [{ shape: [3, 4], low: 0.2, high: 3 }, [4]] },
+  {
+    fn: 'smoothL1Loss',
+    inputs: [
+      [3, 5],
+      [3, 5],
+    ],
+    options: { beta: 0.7 },
+  },
+  {
+    fn: 'binaryCrossEntropy',
+    inputs: [
+      { shape: [3, 4], low: 0.1, high: 0.9 },
+      { shape: [3, 4], low: 0, high: 1 },
+    ],
+  },
   { fn: 'gather', inputs: [[4, 5], { shape: [3, 5], dtype: 'int32', high: 4 }], args: [0, '$1'] },
 ]
 

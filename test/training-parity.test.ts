@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
-import { devices, functional, nn, optim, type Tensor, tensor, tidy } from '../lib/index.js'
+import { devices, functional, nn, noGrad, optim, type Tensor, tensor, tidy } from '../lib/index.js'
 import type { DeviceName } from '../types/dtype.js'
 import { tolerances } from './support/compare.js'
 import { generate } from './support/generator.js'
@@ -42,7 +42,7 @@ function network(side: number, activation: () => nn.Layer, pooling: () => nn.Lay
   for (const [name, parameter] of net.namedParameters()) {
     if (!['0', '4', '9'].includes(name.split('.')[0]!)) continue
     const values = Float32Array.from(uniform(`training/${side}/${name}`, parameter.shape, 0.125))
-    tidy(() => parameter.copy_(tensor(values, { shape: parameter.shape, device })))
+    noGrad(() => tidy(() => parameter.copy_(tensor(values, { shape: parameter.shape, device }))))
   }
   return net
 }

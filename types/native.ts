@@ -58,6 +58,7 @@ export type BinaryFunction =
   | 'logicalOr'
 export type ReduceFunction = 'sum' | 'mean' | 'max' | 'min' | 'prod'
 export type Reduction = 'none' | 'mean' | 'sum'
+export type PairLossFunction = 'smoothL1' | 'binaryCrossEntropy'
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular'
 export type Interpolation = 'nearest' | 'linear'
 export type Activation = 'identity' | 'relu' | 'relu6'
@@ -205,6 +206,13 @@ export interface NativeOps {
   where(condition: Handle, a: Handle, b: Handle): Handle
   cast(x: Handle, dtype: DType): Handle
   reduce(x: Handle, kind: ReduceFunction, axes: readonly number[], keepdim: boolean): Handle
+  variance(
+    x: Handle,
+    axes: readonly number[],
+    correction: number,
+    keepdim: boolean,
+    root: boolean,
+  ): [y: Handle, mean: Handle]
   argReduce(x: Handle, max: boolean, axis: number, keepdim: boolean): Handle
   softmax(x: Handle, axis: number, log: boolean): Handle
   softmaxBackward(dy: Handle, y: Handle, axis: number, log: boolean): Handle
@@ -224,6 +232,8 @@ export interface NativeOps {
     ignoreIndex: number,
     classes: number,
   ): Handle
+  pairLoss(x: Handle, target: Handle, kind: PairLossFunction, beta: number): Handle
+  pairLossBackward(dy: Handle, x: Handle, target: Handle, kind: PairLossFunction, beta: number): Handle
   reshape(x: Handle, shape: readonly number[]): Handle
   permute(x: Handle, axes: readonly number[]): Handle
   expand(x: Handle, shape: readonly number[]): Handle

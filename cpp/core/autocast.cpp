@@ -51,6 +51,9 @@ Precision precision(const Reduce& reduce) {
   }
 }
 
+Precision precision(const Variance&) { return Precision::single; }
+Precision precision(const PairLoss&) { return Precision::single; }
+
 Precision precision(const Binary& binary) { return binary.function == BinaryFunction::pow ? Precision::single : Precision::widest; }
 Precision precision(const Where&) { return Precision::widest; }
 Precision precision(const Concat&) { return Precision::widest; }

@@ -35,21 +35,23 @@ Tensor geluCurvature(const Context& c, const Tensor& x) {
   return mul(c, density, affine(c, squared, -1, 2));
 }
 
-// f = x·(1 + t)/2, t = tanh u, u = k·(x + a·x³): f'' = t'·u' + x/2·(t'·u'' − 2·t·t'·u'²), t' = 1 − t²
+// f = x·σ, σ of u = 2k·(x + a·x³): f'' = 2·σ'·u' + x·(σ'·u'' + σ'·(1 − 2σ)·u'²). σ' = σ(u)·σ(−u) keeps its digits where σ is near 1, and comes
+// first in every product, so that it becomes 0 before a power of x overflows.
 Tensor geluTanhCurvature(const Context& c, const Tensor& x) {
-  const double k = std::numbers::sqrt2 * std::numbers::inv_sqrtpi, a = 0.044715;
+  const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi, a = 0.044715;
   const Tensor squared = square(c, x);
-  const Tensor t = unary(c, UnaryFunction::tanh, mul(c, x, affine(c, squared, k * a, k)));
-  const Tensor slope = affine(c, squared, 3 * k * a, k), curvature = affine(c, x, 6 * k * a);
-  const Tensor bend = subtract(c, curvature, affine(c, mul(c, t, square(c, slope)), 2));
-  return mul(c, affine(c, square(c, t), -1, 1), add(c, slope, affine(c, mul(c, x, bend), 0.5)));
+  const Tensor u = mul(c, x, affine(c, squared, k * a, k)), slope = affine(c, squared, 3 * k * a, k);
+  const Tensor s = unary(c, UnaryFunction::sigmoid, u);
+  const Tensor bell = mul(c, s, unary(c, UnaryFunction::sigmoid, neg(c, u))), steep = mul(c, bell, slope);
+  const Tensor bend = add(c, mul(c, bell, affine(c, x, 6 * k * a)), mul(c, mul(c, steep, slope), affine(c, s, -2, 1)));
+  return add(c, affine(c, steep, 2), mul(c, bend, x));
 }
 
-// f' = σ(βx) up to the threshold, then 1
+// f' = σ(βx) below the threshold, then 1
 Tensor softplusCurvature(const Context& c, const Tensor& x, double beta, double threshold) {
   const Tensor scaled = affine(c, x, beta);
   const Tensor slope = affine(c, sigmoidSlope(c, unary(c, UnaryFunction::sigmoid, scaled)), beta);
-  return mul(c, slope, indicator(c, BinaryFunction::le, scaled, threshold));
+  return mul(c, slope, indicator(c, BinaryFunction::lt, scaled, threshold));
 }
 
 /// d f'(v) / dv
@@ -65,7 +67,8 @@ Tensor curvature(const UnaryBackward& op, const Context& c, const Tensor& v) {
       return affine(c, mul(c, indicator(c, BinaryFunction::gt, v, -3), indicator(c, BinaryFunction::lt, v, 3)), 1.0 / 3);
     case UnaryFunction::elu: {  // the exponential of what is above 0 is not looked at, and must not overflow
       const Tensor below = unary(c, UnaryFunction::clamp, v, -std::numeric_limits<double>::infinity(), 0);
-      return affine(c, mul(c, indicator(c, BinaryFunction::le, v, 0), unary(c, UnaryFunction::exp, below)), op.alpha);
+      const Tensor isBelow = binary(c, BinaryFunction::lt, v, fill(c, TensorDesc(v.dtype(), Dims()), 0));
+      return where(c, isBelow, affine(c, unary(c, UnaryFunction::exp, below), op.alpha));
     }
     case UnaryFunction::gelu: return geluCurvature(c, v);
     case UnaryFunction::geluTanh: return geluTanhCurvature(c, v);

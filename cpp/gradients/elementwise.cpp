@@ -6,6 +6,7 @@ namespace cnn {
 using namespace rules;
 
 Tensors vjp(const Unary& op, const Context& c, Grads dy) {
+  if (isLocallyConstant(op.function)) return one(fill(c, c.inputDesc(0), 0));
   if (op.function == UnaryFunction::affine) return one(op.alpha == 1 ? dy[0] : affine(c, dy[0], op.alpha));
   if (op.function == UnaryFunction::neg) return one(neg(c, dy[0]));
   Tensor v = gradientFromOutput(op.function) ? c.output(0) : c.input(0);
@@ -20,17 +21,18 @@ Tensor extremumGradient(const Context& c, BinaryFunction loses, const Tensor& dy
   return c.emit(Where{}, {binary(c, loses, self, other), fill(c, TensorDesc(dy.dtype(), Dims()), 0), kept});
 }
 
-// b·a^(b−1), 0 where b = 0 (also at a = 0).
+// b·a^(b−1), 0 where b = 0 (also at a = 0): of the slope, and of the product with a dy that may be infinite when it is differentiated again.
 Tensor powBaseGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b) {
-  Tensor slope = mul(c, b, binary(c, BinaryFunction::pow, a, affine(c, b, 1, -1)));
-  Tensor isZero = binary(c, BinaryFunction::eq, b, fill(c, TensorDesc(b.dtype(), Dims()), 0));
-  return mul(c, dy, c.emit(Where{}, {isZero, fill(c, TensorDesc(b.dtype(), Dims()), 0), slope}));
+  const Tensor zero = fill(c, TensorDesc(b.dtype(), Dims()), 0);
+  const Tensor isZero = binary(c, BinaryFunction::eq, b, zero);
+  const Tensor slope = c.emit(Where{}, {isZero, zero, mul(c, b, binary(c, BinaryFunction::pow, a, affine(c, b, 1, -1)))});
+  return c.emit(Where{}, {isZero, zero, mul(c, dy, slope)});
 }
 
-// a^b·ln(a), 0 where a = 0 and b ≥ 0.
-Tensor powExponentGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b) {
+// y·ln(a) for y = a^b, 0 where a = 0 and b ≥ 0.
+Tensor powExponentGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b, const Tensor& y) {
   Tensor zero = fill(c, TensorDesc(a.dtype(), Dims()), 0);
-  Tensor slope = mul(c, binary(c, BinaryFunction::pow, a, b), unary(c, UnaryFunction::log, a));
+  Tensor slope = mul(c, y, unary(c, UnaryFunction::log, a));
   Tensor isFlat = binary(c, BinaryFunction::logicalAnd, binary(c, BinaryFunction::eq, a, zero), binary(c, BinaryFunction::ge, b, zero));
   return mul(c, dy, c.emit(Where{}, {isFlat, zero, slope}));
 }
@@ -54,12 +56,10 @@ Tensors vjp(const Binary& op, const Context& c, Grads grads) {
       if (needsA) da = mul(c, dy, c.input(1));
       if (needsB) db = mul(c, dy, c.input(0));
       break;
-    case BinaryFunction::div: {  // a/b: 1/b, −a/b²
-      Tensor b = c.input(1), scaled = div(c, dy, b);
-      if (needsA) da = scaled;
-      if (needsB) db = neg(c, mul(c, scaled, div(c, c.input(0), b)));
+    case BinaryFunction::div:  // y = a/b: 1/b, −y/b
+      if (needsA) da = div(c, dy, c.input(1));
+      if (needsB) db = neg(c, mul(c, dy, div(c, c.output(0), c.input(1))));
       break;
-    }
     case BinaryFunction::maximum:
       if (needsA) da = extremumGradient(c, BinaryFunction::lt, dy, c.input(0), c.input(1));
       if (needsB) db = extremumGradient(c, BinaryFunction::lt, dy, c.input(1), c.input(0));
@@ -70,7 +70,7 @@ Tensors vjp(const Binary& op, const Context& c, Grads grads) {
       break;
     case BinaryFunction::pow:
       if (needsA) da = powBaseGradient(c, dy, c.input(0), c.input(1));
-      if (needsB) db = powExponentGradient(c, dy, c.input(0), c.input(1));
+      if (needsB) db = powExponentGradient(c, dy, c.input(0), c.input(1), c.output(0));
       break;
     default: break;  // comparisons have no gradient and are not recorded
   }

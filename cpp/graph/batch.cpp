@@ -73,6 +73,8 @@ bool isPerSample(const Where&, const Question& q) { return q.broadcasts(); }
 bool isPerSample(const ElementwiseChain&, const Question& q) { return q.broadcasts(); }
 bool isPerSample(const Softmax& op, const Question&) { return op.axis != 0; }
 bool isPerSample(const Reduce& op, const Question&) { return !op.axes.empty() && !contains(op.axes, 0); }
+bool isPerSample(const Variance& op, const Question&) { return !op.axes.empty() && !contains(op.axes, 0); }
+bool isPerSample(const PairLoss&, const Question& q) { return q.exactly({0, 1}); }
 bool isPerSample(const ArgReduce& op, const Question&) { return op.axis > 0; }
 bool isPerSample(const Reshape&, const Question& q) { return q.batch() == q.inputs[0].shape[0]; }
 bool isPerSample(const Permute& op, const Question&) { return op.axes[0] == 0; }

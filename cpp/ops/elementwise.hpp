@@ -74,7 +74,7 @@ constexpr bool isComparison(BinaryFunction f) { return f >= BinaryFunction::eq; 
 
 /// Both inputs have one type; comparisons and logic give bool.
 struct Binary : OpBase<Binary> {
-  static constexpr std::string_view name = "binary", inputs = "a b", saves = "a b";  // see savesOf
+  static constexpr std::string_view name = "binary", inputs = "a b", saves = "a b y";  // see savesOf
   BinaryFunction function = BinaryFunction::add;
   FIELDS(Binary, function)
 };

@@ -1,4 +1,4 @@
-// The shape rules of softmax and the negative log-likelihood.
+// The shape rules of softmax and of losses.
 #include "check.hpp"
 
 namespace cnn {
@@ -68,6 +68,21 @@ Descs infer(const NllLossBackward& loss, Inputs inputs) {
   Dims shape = target.shape;
   shape.insert(1, loss.classes);
   return {check::checkedShape(op, dy.dtype, shape)};
+}
+
+Descs infer(const PairLoss& loss, Inputs inputs) {
+  const TensorDesc &x = inputs[0], &target = inputs[1];
+  const check::Name op = loss.function == PairLossFunction::smoothL1 ? "smoothL1Loss" : "binaryCrossEntropy";
+  check::isFloat(op, "x", x);
+  check::sameDesc(op, "target", target, "x", x);
+  if (!(loss.beta > 0)) fail(ErrorKind::value, op, ": beta is ", loss.beta, ", expected a number above 0");
+  return {check::checkedShape(op, x.dtype, x.shape)};
+}
+
+Descs infer(const PairLossBackward& loss, Inputs inputs) {
+  const TensorDesc &dy = inputs[0], &x = inputs[1];
+  check::sameDesc(PairLossBackward::name, "dy", dy, "x", x);
+  return infer(PairLoss{.function = loss.function, .beta = loss.beta}, inputs.subspan(1));
 }
 
 }  // namespace cnn

@@ -1,4 +1,5 @@
-// Softmax and the negative log-likelihood; every other loss is written with elementwise ops and reductions.
+// Softmax, the negative log-likelihood, and losses of pairs whose gradients hold at their edges; every other loss is written with elementwise
+// ops and reductions.
 #pragma once
 
 #include "field.hpp"
@@ -43,5 +44,28 @@ struct NllLossBackward : OpBase<NllLossBackward> {
   Index classes = 1;
   FIELDS(NllLossBackward, reduction, ignoreIndex, classes)
 };
+
+NAMED_ENUM(PairLossFunction, smoothL1, binaryCrossEntropy);
+
+/// The loss of each pair of elements, d being x − target:
+///   smoothL1             d²/(2·beta) where |d| < beta, else |d| − beta/2; beta > 0
+///   binaryCrossEntropy   −target·log x − (1 − target)·log(1 − x), logarithms being at least −100; x in [0, 1], else NaN
+struct PairLoss : OpBase<PairLoss> {
+  static constexpr std::string_view name = "pairLoss", inputs = "x target", outputs = "loss", saves = "x target";
+  PairLossFunction function = PairLossFunction::smoothL1;
+  double beta = 1;
+  FIELDS(PairLoss, function, beta)
+};
+
+/// dx of dy, by the formulas of PyTorch: smoothL1 is ±dy from |d| = beta on, binaryCrossEntropy divides by at least 1e-12.
+struct PairLossBackward : OpBase<PairLossBackward> {
+  static constexpr std::string_view name = "pairLossBackward", inputs = "dy x target", outputs = "dx", saves = "dy x target";
+  PairLossFunction function = PairLossFunction::smoothL1;
+  double beta = 1;
+  FIELDS(PairLossBackward, function, beta)
+};
+
+/// What binaryCrossEntropy divides by at least, and the least logarithm that it takes.
+inline constexpr double leastDivisor = 1e-12, leastLogarithm = -100;
 
 }  // namespace cnn

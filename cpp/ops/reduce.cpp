@@ -49,6 +49,17 @@ Descs infer(const Reduce& reduce, Inputs inputs) {
   return {check::checkedShape(op, x.dtype, reducedShape(x.shape, axes, reduce.keepdim))};
 }
 
+Descs infer(const Variance& variance, Inputs inputs) {
+  const TensorDesc& x = inputs[0];
+  const check::Name op = variance.root ? "std" : Variance::name;
+  check::isFloat(op, "x", x);
+  check::axes(op, "axes", variance.axes, x.rank());
+  check::notNaN(op, "correction", variance.correction);
+  const Dims axes = variance.axes.empty() ? allAxes(x.rank()) : variance.axes;
+  return {check::checkedShape(op, x.dtype, reducedShape(x.shape, axes, variance.keepdim)),
+          check::checkedShape(op, x.dtype, reducedShape(x.shape, axes, true))};
+}
+
 Descs infer(const ArgReduce& reduce, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = reduce.max ? "argmax" : "argmin";

@@ -19,9 +19,9 @@ std::string_view saves(const UnaryBackward& unary) { return isPiecewiseLinear(un
 
 std::string_view saves(const Binary& binary) {
   switch (binary.function) {
+    case BinaryFunction::div: return "b y";
+    case BinaryFunction::pow: return "a b y";
     case BinaryFunction::mul:
-    case BinaryFunction::div:
-    case BinaryFunction::pow:
     case BinaryFunction::maximum:
     case BinaryFunction::minimum: return "a b";
     default: return "";
@@ -37,12 +37,18 @@ std::string_view saves(const Reduce& reduce) {
   }
 }
 
+std::string_view saves(const Variance& variance) { return variance.root ? "x y mean" : "x mean"; }
+
 template <class O>
 Gradient gradient(const O&) {
   return O::gradient;
 }
 
-Gradient gradient(const Unary& unary) { return isLocallyConstant(unary.function) ? Gradient::zero : Gradient::rule; }
+// floor, ceil, round and sign have a gradient that is 0; bools have none.
+Gradient gradient(const Unary& unary) {
+  bool givesBool = unary.function == UnaryFunction::isnan || unary.function == UnaryFunction::logicalNot;
+  return givesBool ? Gradient::zero : Gradient::rule;
+}
 Gradient gradient(const Binary& binary) { return isComparison(binary.function) ? Gradient::zero : Gradient::rule; }
 // Between integers nothing flows; from float to float the gradient is cast back.
 Gradient gradient(const Cast& cast) { return isFloat(cast.dtype) ? Gradient::rule : Gradient::zero; }

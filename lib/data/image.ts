@@ -21,7 +21,8 @@ export interface ImageOptions {
 
 /**
  * Reads a picture (JPEG, PNG, WebP, AVIF, GIF or TIFF; a file's name, or its bytes) as uint8 [3, height, width]:
- * turned as its EXIF data says, in sRGB; grey pictures get three equal channels, transparent ones a background.
+ * turned as its EXIF data says, in sRGB; grey pictures get three equal channels, transparent ones a background. A grey TIFF of floats holds
+ * fractions of white if none is above 1, else numbers up to 255; one of coloured floats holds fractions of linear light.
  * Decoding and scaling run in threads of their own
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.io.decode_image.html).
  * @throws FormatError naming the file if it is no picture, or a damaged one.
@@ -43,6 +44,7 @@ export async function readImage(source: string | Uint8Array, options: ImageOptio
       const [width, height] = shortSide === undefined ? [size.width, size.height] : [shortSide, shortSide]
       picture = picture.resize(width, height, { fit: 'outside' })
     }
+    if (await holdsFractions(bytes)) picture = picture.linear(255, 0)
     const { data, info } = await picture
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
@@ -52,6 +54,13 @@ export async function readImage(source: string | Uint8Array, options: ImageOptio
     const [reason] = (cause as Error).message.split('\n') // libvips repeats itself
     throw new FormatError(`${name}: cannot be decoded (${reason}), expected a picture`, { cause })
   }
+}
+
+/** Whether a picture is grey and made of floats in [0, 1], which would become 0 and 1 of 255. */
+async function holdsFractions(bytes: Uint8Array): Promise<boolean> {
+  const { depth, space } = await sharp(bytes).metadata()
+  if ((depth !== 'float' && depth !== 'double') || space !== 'b-w') return false
+  return (await sharp(bytes).stats()).channels.every(({ max }) => max <= 1)
 }
 
 interface Size {

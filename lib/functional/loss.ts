@@ -2,11 +2,11 @@
 import { autocastType } from '../autocast.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
-import { type Tensor, wrapAll } from '../tensor.js'
+import { type Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { logSoftmax } from './activation.js'
 import { checkTensor, first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
-import { abs, add, cast, clamp, div, eq, exp, gt, log, lt, mul, neg, square, sub, unary, where } from './math.js'
+import { abs, add, cast, div, eq, exp, log, mul, neg, square, sub, unary, where } from './math.js'
 import { mean, sum } from './reduce.js'
 
 export interface LossOptions {
@@ -101,22 +101,15 @@ export function smoothL1Loss(
 ): Tensor {
   if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta is ${beta}, expected 0 or more`)
   if (beta === 0) return l1Loss(x, target, { reduction })
-  return elementwise('smoothL1Loss', x, target, reduction, (x, target) => {
-    const difference = sub(x, target)
-    const distance = abs(difference)
-    return where(lt(distance, beta), mul(square(difference), 0.5 / beta), sub(distance, 0.5 * beta))
-  })
-}
-
-/** max(log x, −100), with a gradient of 0 instead of NaN where x is 0. */
-function boundedLog(x: Tensor): Tensor {
-  const positive = gt(x, 0)
-  return where(positive, clamp(log(where(positive, x, 1)), { min: -100 }), -100)
+  return elementwise('smoothL1Loss', x, target, reduction, (x, target) =>
+    wrap(native.ops.pairLoss(x.handle, target.handle, 'smoothL1', beta)),
+  )
 }
 
 /**
- * −weight·(target·log x + (1 − target)·log(1 − x)) of probabilities x; logarithms are at least −100. Prefer
- * binaryCrossEntropyWithLogits, which loses no precision. Both have one shape; weight broadcasts.
+ * −weight·(target·log x + (1 − target)·log(1 − x)) of probabilities x; logarithms are at least −100, and the gradient
+ * (x − target) / (x·(1 − x)) divides by at least 1e-12. Outside [0, 1] the loss is NaN. Prefer binaryCrossEntropyWithLogits, which loses
+ * no precision. Both have one shape; weight broadcasts.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  * @example const loss = functional.binaryCrossEntropy(functional.sigmoid(x), target)
  */
@@ -126,7 +119,7 @@ export function binaryCrossEntropy(
   { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
 ): Tensor {
   return elementwise('binaryCrossEntropy', x, target, reduction, (x, target) => {
-    const loss = neg(add(mul(target, boundedLog(x)), mul(sub(1, target), boundedLog(sub(1, x)))))
+    const loss = wrap(native.ops.pairLoss(x.handle, target.handle, 'binaryCrossEntropy', 1))
     return weight ? mul(loss, weight) : loss
   })
 }
@@ -167,7 +160,7 @@ export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget
     const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, (x, target) => {
       if (logTarget) return mul(exp(target), sub(target, x))
       // 0·log 0 is 0.
-      const information = mul(target, log(where(gt(target, 0), target, 1)))
+      const information = mul(target, log(where(eq(target, 0), 1, target)))
       return sub(information, mul(target, x))
     })
     return reduction === 'batchmean' ? div(loss, x.shape[0] ?? 1) : loss

@@ -1,11 +1,11 @@
-// Reductions over dimensions, and what is composed of them.
+// Reductions over dimensions.
 import type { ReduceFunction } from '../../types/native.js'
 import { autocastType } from '../autocast.js'
 import { native } from '../native.js'
 import { Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { axesOf, axis, type Dim, handleOf } from './arguments.js'
-import { cast, sub, unary } from './math.js'
+import { axesOf, axis, type Dim, first, handleOf } from './arguments.js'
+import { cast } from './math.js'
 
 export interface ReduceOptions {
   /** Keep the reduced dimensions with size 1. Default false. */
@@ -23,7 +23,8 @@ function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, keepdim: 
 }
 
 /**
- * The sum over `dim` (a dimension or several; all by default).
+ * The sum over `dim` (a dimension or several; all by default). Of int32 it is int32.
+ * @throws ValueError (when read) for a sum that int32 does not hold: cast to float64 first.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
  * @example const y = functional.sum(x, [2, 3])
  */
@@ -59,7 +60,8 @@ export function min(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {
 }
 
 /**
- * The product over `dim` (a dimension or several; all by default).
+ * The product over `dim` (a dimension or several; all by default). Of int32 it is int32.
+ * @throws ValueError (when read) for a product that int32 does not hold: cast to float64 first.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
  * @example const y = functional.prod(x, 1)
  */
@@ -91,34 +93,39 @@ export function argmin(x: Tensor, dim?: number, { keepdim = false }: ReduceOptio
   return argReduce('argmin', false, x, dim, keepdim)
 }
 
-/**
- * The variance over `dim` (all by default): Σ (x − mean)² / (n − correction); NaN where n ≤ correction has nothing to say.
- * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
- * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
- */
-export function variance(x: Tensor, dim?: Dim, { correction = 1, keepdim = false }: VarianceOptions = {}): Tensor {
-  const isHalf = x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')
-  if (isHalf) {
-    // Deviations from a mean of so few digits would be those of its rounding.
+/** The variance or its root; the mean, which the op gives too, is for its gradient. */
+function spread(
+  op: string,
+  root: boolean,
+  x: Tensor,
+  dim: Dim | undefined,
+  { correction = 1, keepdim = false }: VarianceOptions,
+): Tensor {
+  if (x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')) {
+    // Deviations from a mean of so few digits would be those of its rounding, in the gradient too.
     return tidy(() => {
-      const y = variance(cast(x, 'float32'), dim, { correction, keepdim })
+      const y = spread(op, root, cast(x, 'float32'), dim, { correction, keepdim })
       return autocastType() ? y : cast(y, x.dtype)
     })
   }
-  return tidy(() => {
-    const axes = axesOf('variance', dim, x)
-    const deviations = unary(sub(x, wrap(native.ops.reduce(x.handle, 'mean', axes, true))), 'square')
-    const total = wrap(native.ops.reduce(deviations.handle, 'sum', axes, keepdim))
-    const n = (axes.length === 0 ? x.shape : axes.map((i) => x.shape[i]!)).reduce((product, size) => product * size, 1)
-    return unary(total, 'affine', 1 / Math.max(0, n - correction), 0)
-  })
+  return first(native.ops.variance(handleOf(op, 'x', x), axesOf(op, dim, x), correction, keepdim, root))
 }
 
 /**
- * The standard deviation over `dim` (all by default): the square root of `variance`.
+ * The variance over `dim` (all by default): Σ (x − mean)² / max(0, n − correction), NaN where that is 0 / 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
+ * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
+ */
+export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+  return spread('variance', false, x, dim, options)
+}
+
+/**
+ * The standard deviation over `dim` (all by default): the square root of `variance`, which does not overflow where only the square would.
+ * The gradient of a deviation of 0 is 0.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.std.html
  * @example const y = functional.std(x, 0)
  */
 export function std(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
-  return tidy(() => unary(variance(x, dim, options), 'sqrt'))
+  return spread('std', true, x, dim, options)
 }

@@ -321,9 +321,15 @@ const gradients: BadCase[] = [
     ({ F, x }) => {
       const weight = x(4, 2, 3, 3).requiresGrad_()
       const loss = F.conv2d!(x(1, 2, 5, 5).requiresGrad_(), weight).sum()
-      weight.zero_()
+      weight.detach().zero_()
       loss.backward()
     },
+  ),
+  bad('copy_ into a leaf that requires a gradient', 'GradientError', ['copy_', 'noGrad', '[3]'], ({ x }) =>
+    x(3).requiresGrad_().copy_(x(3)),
+  ),
+  bad('fill_ of a result that requires a gradient', 'GradientError', ['fill_', 'noGrad', '[3]'], ({ x }) =>
+    x(3).requiresGrad_().relu().fill_(1),
   ),
   bad('backward through an output that was overwritten', 'GradientError', ['overwritten'], ({ x }) => {
     const y = x(3).requiresGrad_().exp()

@@ -134,7 +134,7 @@ class DirectMaker {
         ThreadScope scope(threads);
         const Desc desc = bare(g, x, weight, y);
         if (!desc) fail(ErrorKind::backend, "oneDNN has no convolution without an activation where it has one with it");
-        return Primitive(engine, desc, AnyConv(desc), arguments, threads);
+        return Primitive(engine, desc, arguments, threads);
       };
     }
     return Rectifier(activation_, g.dtype, static_cast<std::size_t>(order_.y), y.get_size(), std::move(makeBare));

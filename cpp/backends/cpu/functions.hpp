@@ -29,7 +29,7 @@ Result withFunction(const Unary& op, Use use) {
     case F::silu: return use([](float x) { return x * fastSigmoid(x); });
     case F::sigmoid: return use([](float x) { return fastSigmoid(x); });
     case F::hardsigmoid: return use([](float x) { return x <= -3 ? 0.0f : x >= 3 ? 1.0f : (x + 3) / 6; });
-    case F::hardswish: return use([](float x) { return x <= -3 ? 0.0f : x >= 3 ? x : x * (x + 3) / 6; });
+    case F::hardswish: return use([](float x) { return x * (x <= -3 ? 0.0f : x >= 3 ? 1.0f : (x + 3) / 6); });  // −∞ gives NaN
     case F::tanh: return use([](float x) { return fastTanh(x); });
     case F::exp: return use([](float x) { return fastExp(x); });
     case F::log: return use([](float x) { return fastLog(x); });
@@ -48,6 +48,7 @@ Result withFunction(const Unary& op, Use use) {
       if (alpha == 2) return use([](float x) { return x * x; });
       if (alpha == 3) return use([](float x) { return x * x * x; });
       if (alpha == 0.5f) return use([](float x) { return std::sqrt(x); });
+      if (alpha == -0.5f) return use([](float x) { return 1 / std::sqrt(x); });
       if (alpha == -1) return use([](float x) { return 1 / x; });
       return use([alpha](float x) { return std::pow(x, alpha); });
     case F::softplus: return use([alpha, beta](float x) { return x * alpha > beta ? x : fastSoftplus(x * alpha) / alpha; });
@@ -73,7 +74,7 @@ Result withGradient(const UnaryBackward& op, Use use) {
     case F::relu: return use([](float dy, float y) { return y <= 0 ? 0.0f : dy; });
     case F::relu6: return use([](float dy, float y) { return (y > 0) & (y < 6) ? dy : 0.0f; });  // of NaN nothing, as PyTorch
     case F::leakyRelu: return use([alpha](float dy, float x) { return x > 0 ? dy : alpha * dy; });
-    case F::elu: return use([alpha](float dy, float x) { return x > 0 ? dy : dy * alpha * fastExp(x); });
+    case F::elu: return use([alpha](float dy, float x) { return x <= 0 ? dy * alpha * fastExp(x) : dy; });
     case F::gelu:
       return use([](float dy, float x) {
         float density = inverseSqrtTau * fastExp(-0.5f * x * x);
@@ -82,7 +83,8 @@ Result withGradient(const UnaryBackward& op, Use use) {
     case F::geluTanh:
       return use([](float dy, float x) {
         float s = fastSigmoid(2 * geluScale * (x + geluCubic * x * x * x));
-        return dy * (s + x * s * (1 - s) * 2 * geluScale * (1 + 3 * geluCubic * x * x));
+        float bell = x * s * (1 - s);  // 0 long before x² overflows
+        return dy * (s + (bell == 0 ? 0.0f : bell * 2 * geluScale * (1 + 3 * geluCubic * x * x)));
       });
     case F::silu:
       return use([](float dy, float x) {
@@ -106,6 +108,7 @@ Result withGradient(const UnaryBackward& op, Use use) {
       if (alpha == 2) return use([](float dy, float x) { return dy * 2 * x; });
       if (alpha == 3) return use([](float dy, float x) { return dy * 3 * x * x; });
       if (alpha == 0.5f) return use([](float dy, float x) { return dy * (0.5f / std::sqrt(x)); });
+      if (alpha == 1.5f) return use([](float dy, float x) { return dy * 1.5f * std::sqrt(x); });
       if (alpha == 0) return use([](float, float) { return 0.0f; });
       return use([alpha](float dy, float x) { return dy * alpha * std::pow(x, alpha - 1); });
     case F::sin: return use([](float dy, float x) { return dy * std::cos(x); });

@@ -1,4 +1,4 @@
-// Softmax and the negative log-likelihood on plain tensors.
+// Softmax and losses on plain tensors.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -108,6 +108,35 @@ Index classOf(const char* op, std::int32_t target, Index ignoreIndex, Index clas
     fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes, " classes");
   }
   return target;
+}
+
+// The logarithm, at least −100; NaN stays NaN.
+CNN_INLINE float boundedLog(float logarithm) {
+  constexpr float least = static_cast<float>(leastLogarithm);
+  return logarithm < least ? least : logarithm;
+}
+
+// Calls use(f, g): the loss f(x, target) and its gradient g(dy, x, target).
+template <class Use>
+KernelPtr withPairLoss(PairLossFunction function, double given, Use use) {
+  if (function == PairLossFunction::binaryCrossEntropy) {
+    return use([](float x, float target) { return (target - 1) * boundedLog(fastLog1p(-x)) - target * boundedLog(fastLog(x)); },
+               [](float dy, float x, float target) {
+                 float divisor = (1 - x) * x;
+                 constexpr float least = static_cast<float>(leastDivisor);
+                 return dy * (x - target) / (divisor < least ? least : divisor);
+               });
+  }
+  const auto beta = static_cast<float>(given);
+  return use(
+      [beta](float x, float target) {
+        float distance = std::fabs(x - target);
+        return distance < beta ? distance * distance * 0.5f / beta : distance - 0.5f * beta;
+      },
+      [beta](float dy, float x, float target) {
+        float difference = x - target;
+        return difference <= -beta ? -dy : difference >= beta ? dy : dy * difference / beta;
+      });
 }
 
 bool isSupported(const Signature& signature) {
@@ -257,6 +286,34 @@ KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature, En
         for (Index c = 0; c < classes; c++) dx[c] = fastExp(x[c] - logSum.greatest - logSum.rest) * scale;
         if (!isIgnored) dx[wanted] -= scale;
       }
+    });
+  });
+}
+
+KernelPtr prepare(const PairLoss& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  return withPairLoss(op.function, op.beta, [&](auto f, auto) -> KernelPtr {
+    return makeKernel(signature, [f, count = signature.outputs[0].elements()](const Run& run) {
+      const float *x = run.in<float>(0), *target = run.in<float>(1);
+      float* y = run.out<float>(0);
+      parallelFor(count, grainElements / 8, [=](Index from, Index to) {
+#pragma omp simd
+        for (Index i = from; i < to; i++) y[i] = f(x[i], target[i]);
+      });
+    });
+  });
+}
+
+KernelPtr prepare(const PairLossBackward& op, const Signature& signature, Engine&) {
+  if (!isSupported(signature)) return nullptr;
+  return withPairLoss(op.function, op.beta, [&](auto, auto g) -> KernelPtr {
+    return makeKernel(signature, [g, count = signature.outputs[0].elements()](const Run& run) {
+      const float *dy = run.in<float>(0), *x = run.in<float>(1), *target = run.in<float>(2);
+      float* dx = run.out<float>(0);
+      parallelFor(count, grainElements, [=](Index from, Index to) {
+#pragma omp simd
+        for (Index i = from; i < to; i++) dx[i] = g(dy[i], x[i], target[i]);
+      });
     });
   });
 }

@@ -1,4 +1,4 @@
-// Sums, means, greatest and least of float32 tensors. Every case is one loop nest over [batch][blocks][positions][lanes]:
+// Sums, means, greatest, least and variances of float32 tensors. Every case is one loop nest over [batch][blocks][positions][lanes]:
 // positions and batch are reduced, blocks and lanes stay.
 #include <cmath>
 #include <limits>
@@ -133,32 +133,105 @@ std::optional<ChannelView> plainView(const Dims& shape, const Dims& axes) {
   return view;
 }
 
+// How x is walked, and in which layout; nothing where its axes are scattered. `addsPadding`: zeros in padded lanes do no harm.
+struct Walked {
+  ChannelView view;
+  Layout layout;
+};
+std::optional<Walked> walkOf(Engine& engine, const TensorDesc& x, const Dims& axes, bool addsPadding) {
+  if (!x.layout.isPlain()) {
+    auto own = engine.view(x);
+    bool keepsChannels = !axes.empty() && axes.size() == x.rank() - 1 && !axes.contains(1);
+    if (own && keepsChannels) return Walked{*own, x.layout};
+    if (own && axes.empty() && (addsPadding || !own->isPadded())) return Walked{ChannelView{1, 1, own->elements(), 1, 1}, x.layout};
+  }
+  auto view = plainView(x.shape, axes);
+  return view ? std::optional(Walked{*view, Layout{}}) : std::nullopt;
+}
+
+// Σ (x − shift) or its square for each kept element, in double: partial [batch][segments][blocks][lanes], shift [blocks][lanes] or none.
+template <bool squares>
+void sumDeviations(const Plan& plan, const float* x, const double* shift, double* partial) {
+  const ChannelView& view = plan.view;
+  parallelRows(view.batch * plan.segments * view.blocks, 2 * plan.perSegment * view.lanes, [&](Index from, Index to) {
+    for (Index i = from; i < to; i++) {
+      Index block = i % view.blocks, segment = i / view.blocks % plan.segments, n = i / view.blocks / plan.segments;
+      Index begin = segment * plan.perSegment, count = std::min(plan.perSegment, view.positions - begin);
+      const float* source = x + ((n * view.blocks + block) * view.positions + begin) * view.lanes;
+      forLanes(view.lanes, [&](auto width, Index lane) {
+        constexpr int w = width();
+        double held[w] = {}, origin[w] = {};
+        for (int l = 0; l < w && shift; l++) origin[l] = shift[block * view.lanes + lane + l];
+        if constexpr (w == 1) {
+          double sum = 0;
+#pragma omp simd reduction(+ : sum)
+          for (Index p = 0; p < count; p++) {
+            double each = static_cast<double>(source[p * view.lanes + lane]) - origin[0];
+            sum += squares ? each * each : each;
+          }
+          held[0] = sum;
+        } else {
+          for (Index p = 0; p < count; p++) {
+#pragma omp simd
+            for (int l = 0; l < w; l++) {
+              double each = static_cast<double>(source[p * view.lanes + lane + l]) - origin[l];
+              held[l] += squares ? each * each : each;
+            }
+          }
+        }
+        for (int l = 0; l < w; l++) partial[i * view.lanes + lane + l] = held[l];
+      });
+    }
+  });
+}
+
 }  // namespace
 
 KernelPtr prepare(const Reduce& op, const Signature& signature, Engine& engine) {
-  TensorDesc x = signature.inputs[0];
+  const TensorDesc& x = signature.inputs[0];
   if (x.dtype != DType::float32 || x.elements() == 0 || op.function == ReduceFunction::prod) return nullptr;
   bool adds = op.function == ReduceFunction::sum || op.function == ReduceFunction::mean;
-  std::optional<ChannelView> view;
-  if (!x.layout.isPlain()) {
-    auto own = engine.view(x);
-    bool keepsChannels = !op.axes.empty() && op.axes.size() == x.rank() - 1 && !op.axes.contains(1);
-    if (own && keepsChannels) {
-      view = own;
-    } else if (own && op.axes.empty() && (adds || !own->isPadded())) {
-      view = ChannelView{1, 1, own->elements(), 1, 1};  // the padding adds nothing
-    }
-    if (!view) x.layout = {};
-  }
-  if (!view) view = plainView(x.shape, op.axes);
-  if (!view) return nullptr;
+  auto walked = walkOf(engine, x, op.axes, adds);
+  if (!walked) return nullptr;
   Index reduced = x.elements() / signature.outputs[0].elements();
   double scale = op.function == ReduceFunction::mean ? 1 / static_cast<double>(reduced) : 1;
-  Plan plan = makePlan(*view);
+  Plan plan = makePlan(walked->view);
   KernelPtr made = adds ? makeReduce<Sum>(signature, plan, scale)
                         : op.function == ReduceFunction::max ? makeReduce<Max>(signature, plan, scale) : makeReduce<Min>(signature, plan, scale);
-  std::const_pointer_cast<Kernel>(made)->inputLayouts = {x.layout};
+  std::const_pointer_cast<Kernel>(made)->inputLayouts = {walked->layout};
   return made;
+}
+
+KernelPtr prepare(const Variance& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& x = signature.inputs[0];
+  if (x.dtype != DType::float32 || x.elements() == 0) return nullptr;
+  auto walked = walkOf(engine, x, op.axes, false);
+  if (!walked) return nullptr;
+  Plan plan = makePlan(walked->view);
+  const auto count = static_cast<double>(x.elements() / signature.outputs[1].elements());
+  const double freedom = std::max(0.0, count - op.correction);
+  std::size_t workspace = static_cast<std::size_t>((plan.partials() + 1) * plan.kept()) * sizeof(double);
+  auto kernel = makeKernel(signature, [plan, count, freedom, root = op.root](const Run& run) {
+    const float* x = run.in<float>(0);
+    float *y = run.out<float>(0), *means = run.out<float>(1);
+    auto* shift = static_cast<double*>(run.workspace);
+    double* partial = shift + plan.kept();
+    auto total = [&](Index c) {
+      double sum = 0;
+      for (Index i = 0; i < plan.partials(); i++) sum += partial[i * plan.kept() + c];
+      return sum;
+    };
+    sumDeviations<false>(plan, x, nullptr, partial);
+    for (Index c = 0; c < plan.kept(); c++) shift[c] = total(c) / count;
+    sumDeviations<true>(plan, x, shift, partial);
+    for (Index c = 0; c < plan.view.channels; c++) {
+      double variance = total(c) / freedom;
+      y[c] = static_cast<float>(root ? std::sqrt(variance) : variance);
+      means[c] = static_cast<float>(shift[c]);
+    }
+  }, workspace);
+  kernel->inputLayouts = {walked->layout};
+  return kernel;
 }
 
 }  // namespace cnn::cpu

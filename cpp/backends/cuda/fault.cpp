@@ -34,6 +34,7 @@ void throwFault(const Fault& fault, const FaultSites& sites) {
   };
   auto along = [&](const char* name) { index(name, "axis ", fault.place, " of size ", fault.bound); };
   auto inPlane = [&](const char* name) { index(name, "a plane of ", fault.bound); };
+  auto beyondInt32 = [&](const char* name) { fail(ErrorKind::value, name, ": the result is beyond int32; cast x to float64 first", where); };
   switch (fault.kind) {
     case FaultKind::none: return;
     case FaultKind::nllLoss: target("nllLoss"); break;
@@ -47,6 +48,8 @@ void throwFault(const Fault& fault, const FaultSites& sites) {
     case FaultKind::maxPoolBackward: inPlane("maxPoolBackward"); break;
     case FaultKind::maxUnpool: inPlane("maxUnpool"); break;
     case FaultKind::planeGather: inPlane("planeGather"); break;
+    case FaultKind::sum: beyondInt32("sum"); break;
+    case FaultKind::prod: beyondInt32("prod"); break;
   }
 }
 

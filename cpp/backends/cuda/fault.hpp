@@ -10,6 +10,7 @@ enum class FaultKind : int {
   oneHot,                                     // an index
   gather, scatterAdd, indexSelect, indexAdd,  // an index; place is the axis
   maxPoolBackward, maxUnpool, planeGather,    // an index into a plane
+  sum, prod,                                  // a result beyond int32
 };
 
 struct Fault {

@@ -1,4 +1,4 @@
-// Softmax and the negative log-likelihood. Channels-last tensors stay so where the classes are the channels.
+// Softmax and losses. Channels-last tensors stay so where the classes are the channels.
 #include "kernels/loss.hpp"
 
 #include "prepare.hpp"
@@ -83,6 +83,20 @@ Prepared prepare(const CrossEntropyBackward& op, const Signature& signature, Eng
   return ready(signature, [&engine, rows, classes, rule, dtype = logits.dtype](const Run& run) {
     launchCrossEntropyBackward(engine.stream, dtype, rows, classes, rule, run.in<void>(0), run.in<void>(1), run.in<std::int32_t>(2),
                                run.in<void>(3), run.in<void>(4), run.in<void>(5), run.out<void>(0));
+  });
+}
+
+Prepared prepare(const PairLoss& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& y = signature.outputs[0];
+  return ready(signature, [&engine, f = op.function, beta = op.beta, dtype = y.dtype, count = y.elements()](const Run& run) {
+    launchPairLoss(engine.stream, dtype, f, beta, run.in<void>(0), run.in<void>(1), run.out<void>(0), count);
+  });
+}
+
+Prepared prepare(const PairLossBackward& op, const Signature& signature, Engine& engine) {
+  const TensorDesc& dx = signature.outputs[0];
+  return ready(signature, [&engine, f = op.function, beta = op.beta, dtype = dx.dtype, count = dx.elements()](const Run& run) {
+    launchPairLossBackward(engine.stream, dtype, f, beta, run.in<void>(0), run.in<void>(1), run.in<void>(2), run.out<void>(0), count);
   });
 }
 

@@ -15,6 +15,13 @@ double normalCdf(double x) { return 0.5 * (1 + std::erf(x * inverseSqrt2)); }
 /// NaN stays NaN.
 double clampTo(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
+/// x^exponent. The square root of −∞ is NaN, which pow does not say.
+double power(double x, double exponent) {
+  if (exponent == 0.5) return std::sqrt(x);
+  if (exponent == -0.5) return 1 / std::sqrt(x);
+  return std::pow(x, exponent);
+}
+
 /// `f` is a UnaryFunction and its parameters: a Unary or a UnaryBackward.
 template <class UnaryOp>
 double value(const UnaryOp& f, double x) {
@@ -40,7 +47,7 @@ double value(const UnaryOp& f, double x) {
     case UnaryFunction::sign: return static_cast<double>((x > 0) - (x < 0));
     case UnaryFunction::square: return x * x;
     case UnaryFunction::reciprocal: return 1 / x;
-    case UnaryFunction::powScalar: return std::pow(x, f.alpha);
+    case UnaryFunction::powScalar: return power(x, f.alpha);
     case UnaryFunction::affine: return f.alpha * x + f.beta;
     case UnaryFunction::clamp: return std::isnan(x) ? x : std::min(std::max(x, f.alpha), f.beta);
     case UnaryFunction::sin: return std::sin(x);
@@ -103,7 +110,7 @@ double gradient(const UnaryBackward& f, double dy, double v) {
     case UnaryFunction::log: return dy / v;
     case UnaryFunction::abs: return dy * ((v > 0) - (v < 0));
     case UnaryFunction::square: return dy * 2 * v;
-    case UnaryFunction::powScalar: return f.alpha == 0 ? 0 : dy * f.alpha * std::pow(v, f.alpha - 1);
+    case UnaryFunction::powScalar: return f.alpha == 0 ? 0 : dy * f.alpha * power(v, f.alpha - 1);
     case UnaryFunction::clamp: return v >= f.alpha && v <= f.beta ? dy : 0;
     case UnaryFunction::sin: return dy * std::cos(v);
     case UnaryFunction::cos: return -dy * std::sin(v);

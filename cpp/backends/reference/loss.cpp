@@ -1,4 +1,4 @@
-// Softmax and the negative log-likelihood.
+// Softmax and losses.
 #include "loops.hpp"
 
 namespace cnn::reference {
@@ -11,6 +11,26 @@ Index classOf(const char* op, std::int32_t target, Index ignoreIndex, Index clas
     fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes, " classes");
   }
   return target;
+}
+
+/// The logarithm, at least −100; NaN stays NaN.
+double boundedLog(double logarithm) { return logarithm < leastLogarithm ? leastLogarithm : logarithm; }
+
+double pairLoss(PairLossFunction function, double beta, double x, double target) {
+  if (function == PairLossFunction::binaryCrossEntropy) {
+    return (target - 1) * boundedLog(std::log1p(-x)) - target * boundedLog(std::log(x));
+  }
+  double distance = std::abs(x - target);
+  return distance < beta ? distance * distance * 0.5 / beta : distance - 0.5 * beta;
+}
+
+double pairGradient(PairLossFunction function, double beta, double dy, double x, double target) {
+  double difference = x - target;
+  if (function == PairLossFunction::binaryCrossEntropy) {
+    double divisor = (1 - x) * x;
+    return dy * difference / (divisor < leastDivisor ? leastDivisor : divisor);
+  }
+  return difference <= -beta ? -dy : difference >= beta ? dy : dy * difference / beta;
 }
 
 }  // namespace
@@ -104,6 +124,33 @@ KernelPtr prepare(const NllLossBackward& op, const Signature& signature) {
           double g = static_cast<double>(reduction == Reduction::none ? dy[position] : dy[0]);
           dlogp[(n * split.size + c) * split.inner + s] = static_cast<T>(-w * g / divisor);
         }
+      }
+    });
+  });
+}
+
+KernelPtr prepare(const PairLoss& op, const Signature& signature) {
+  Index count = signature.outputs[0].elements();
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=](const Run& run) {
+      const T *x = run.in<T>(0), *target = run.in<T>(1);
+      T* y = run.out<T>(0);
+      for (Index i = 0; i < count; i++) {
+        y[i] = static_cast<T>(pairLoss(op.function, op.beta, static_cast<double>(x[i]), static_cast<double>(target[i])));
+      }
+    });
+  });
+}
+
+KernelPtr prepare(const PairLossBackward& op, const Signature& signature) {
+  Index count = signature.outputs[0].elements();
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=](const Run& run) {
+      const T *dy = run.in<T>(0), *x = run.in<T>(1), *target = run.in<T>(2);
+      T* dx = run.out<T>(0);
+      for (Index i = 0; i < count; i++) {
+        dx[i] = static_cast<T>(
+            pairGradient(op.function, op.beta, static_cast<double>(dy[i]), static_cast<double>(x[i]), static_cast<double>(target[i])));
       }
     });
   });

@@ -1,5 +1,8 @@
-// Reductions: each output element walks over the reduced axes of x. Floats add up in double, int32 in 64 bits, wrapping.
+// Reductions: each output element walks over the reduced axes of x. Floats add up in double, int32 in 64 bits.
+#include <algorithm>
+
 #include "loops.hpp"
+#include "ops/reduce.hpp"
 
 namespace cnn::reference {
 namespace {
@@ -29,12 +32,11 @@ A combine(ReduceFunction f, A held, A next) {
       default: return held + next;
     }
   } else {
-    using Wrapping = std::uint64_t;
     switch (f) {
       case ReduceFunction::max: return std::max(held, next);
       case ReduceFunction::min: return std::min(held, next);
-      case ReduceFunction::prod: return static_cast<A>(static_cast<Wrapping>(held) * static_cast<Wrapping>(next));
-      default: return static_cast<A>(static_cast<Wrapping>(held) + static_cast<Wrapping>(next));
+      case ReduceFunction::prod: return std::clamp(held * next, -beyondInt32, beyondInt32);
+      default: return held + next;
     }
   }
 }
@@ -49,21 +51,32 @@ bool winsOver(bool max, T next, T held) {
   return max ? next > held : next < held;
 }
 
+/// The results of a reduction, and from each of them the elements that it is made of.
+struct ReduceWalk {
+  Walk<1> kept, reduced;
+  Index results, count;  // of elements for each result
+
+  static ReduceWalk of(const Dims& shape, const Dims& axes) {
+    Dims strides = stridesOf(shape), keptShape, keptStrides, reducedShape, reducedStrides;
+    for (int axis = 0; axis < shape.size(); axis++) {
+      bool isReduced = axes.empty() || axes.contains(axis);
+      (isReduced ? reducedShape : keptShape).push(shape[axis]);
+      (isReduced ? reducedStrides : keptStrides).push(strides[axis]);
+    }
+    return {Walk<1>(keptShape, {keptStrides}), Walk<1>(reducedShape, {reducedStrides}), keptShape.product(), reducedShape.product()};
+  }
+};
+
 }  // namespace
 
 KernelPtr prepare(const Reduce& op, const Signature& signature) {
   const Dims& shape = signature.inputs[0].shape;
-  Dims strides = stridesOf(shape), keptShape, keptStrides, reducedShape, reducedStrides;
-  for (int axis = 0; axis < shape.size(); axis++) {
-    bool isReduced = op.axes.empty() || op.axes.contains(axis);
-    (isReduced ? reducedShape : keptShape).push(shape[axis]);
-    (isReduced ? reducedStrides : keptStrides).push(strides[axis]);
-  }
-  Walk<1> kept(keptShape, {keptStrides}), reduced(reducedShape, {reducedStrides});
-  Index count = reducedShape.product();
+  const ReduceWalk walks = ReduceWalk::of(shape, op.axes);
+  const Walk<1> kept = walks.kept, reduced = walks.reduced;
+  const Index count = walks.count;
   ReduceFunction f = op.function;
   bool isExtreme = f == ReduceFunction::max || f == ReduceFunction::min;
-  if (isExtreme && count == 0 && keptShape.product() > 0) {
+  if (isExtreme && count == 0 && walks.results > 0) {
     fail(ErrorKind::value, enumName(f), ": no elements in ", shape, ", expected at least one");
   }
   return dispatchNumber(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
@@ -80,7 +93,45 @@ KernelPtr prepare(const Reduce& op, const Signature& signature) {
             }
           });
           if (f == ReduceFunction::mean) held /= static_cast<A>(count);
+          if constexpr (std::is_integral_v<T>) {
+            if (std::abs(held) >= beyondInt32 || held != static_cast<T>(held)) {
+              fail(ErrorKind::value, enumName(f), ": the result is beyond int32; cast x to float64 first");
+            }
+          }
           *y++ = static_cast<T>(held);
+        }
+      });
+    });
+  });
+}
+
+// The mean moves with each element, so that of equal elements it is that element to the last digit, and their variance 0.
+KernelPtr prepare(const Variance& op, const Signature& signature) {
+  const ReduceWalk walks = ReduceWalk::of(signature.inputs[0].shape, op.axes);
+  const double freedom = std::max(0.0, static_cast<double>(walks.count) - op.correction);
+  return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
+    return makeKernel(signature, [=, root = op.root](const Run& run) {
+      const Walk<1>&kept = walks.kept, &reduced = walks.reduced;
+      T *y = run.out<T>(0), *means = run.out<T>(1);
+      kept.forEachRow([&](const auto& begin) {
+        for (Index k = 0; k < kept.length(); k++) {
+          const T* x = run.in<T>(0) + begin[0] + k * kept.step(0);
+          auto forEach = [&](auto use) {
+            reduced.forEachRow([&](const auto& at) {
+              for (Index i = 0; i < reduced.length(); i++) use(static_cast<double>(x[at[0] + i * reduced.step(0)]));
+            });
+          };
+          double mean = 0, sum = 0, seen = 0, squares = 0;
+          forEach([&](double each) {
+            seen++;
+            sum += each;
+            mean += each / seen - mean / seen;
+          });
+          if (!std::isfinite(mean)) mean = sum / seen;
+          forEach([&](double each) { squares += (each - mean) * (each - mean); });
+          double variance = squares / freedom;
+          *y++ = static_cast<T>(root ? std::sqrt(variance) : variance);
+          *means++ = static_cast<T>(mean);
         }
       });
     });

@@ -35,6 +35,11 @@ void launchNllLoss(cudaStream_t, DType, const NllView&, NllRule, const void* log
 void launchNllLossBackward(cudaStream_t, DType, Index samples, Index classes, Index inner, NllRule, const void* dy,
                            const std::int32_t* target, const void* weight, const void* totalWeight, void* dlogp, FaultSink);
 
+/// Losses of pairs, element by element, and their gradients.
+void launchPairLoss(cudaStream_t, DType, PairLossFunction, double beta, const void* x, const void* target, void* y, Index count);
+void launchPairLossBackward(cudaStream_t, DType, PairLossFunction, double beta, const void* dy, const void* x, const void* target, void* dx,
+                            Index count);
+
 /// nllLoss(logSoftmax(logits)) of logits [rows, classes] in one pass; logSums [rows] (float64 for float64, else float32) is what the
 /// backward pass needs: log Σ e^logit of each row.
 std::size_t crossEntropyWorkspace(Index rows, Index classes);

@@ -7,7 +7,7 @@
 namespace cnn::cuda {
 namespace kernels {
 
-/// What a reduction of T holds while it runs: int32 adds up in 64 bits, which wrap.
+/// What a reduction of T holds while it runs: int32 adds up in 64 bits.
 template <class T>
 using Held = std::conditional_t<std::is_same_v<T, std::int32_t>, std::int64_t, Compute<T>>;
 
@@ -31,8 +31,8 @@ struct Combine {
       default: break;
     }
     if constexpr (std::is_integral_v<A>) {
-      std::uint64_t u = static_cast<std::uint64_t>(held), v = static_cast<std::uint64_t>(next);
-      return static_cast<A>(f == ReduceFunction::prod ? u * v : u + v);
+      if (f != ReduceFunction::prod) return held + next;
+      return larger(smaller(held * next, static_cast<A>(beyondInt32)), static_cast<A>(-beyondInt32));
     } else {
       return f == ReduceFunction::prod ? held * next : held + next;
     }
@@ -40,8 +40,11 @@ struct Combine {
 };
 
 template <class T>
-__device__ inline T finished(ReduceFunction f, Held<T> held, Index count) {
+__device__ inline T finished(ReduceFunction f, Held<T> held, Index count, FaultSink sink) {
   if (f == ReduceFunction::mean) held /= static_cast<Held<T>>(count);
+  if constexpr (std::is_same_v<T, std::int32_t>) {
+    if (held > highest<T> || held < lowest<T>) report(sink, f == ReduceFunction::prod ? FaultKind::prod : FaultKind::sum, 0, 0);
+  }
   return put<T>(static_cast<Compute<T>>(held));
 }
 
@@ -53,7 +56,7 @@ __device__ inline Index offsetAt(const Walk<1>& walk, Index i) {
 
 /// `lanes` threads a result, blocks of 256. Grid: (results, slices). With slices: parts [results, slices], else y [results].
 template <class T, int lanes>
-__global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts) {
+__global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts, FaultSink sink) {
   using A = Held<T>;
   Combine<A> combine{f};
   Index rows = blockDim.x / lanes, lane = threadIdx.x % lanes;
@@ -67,14 +70,14 @@ __global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Inde
     if (parts) {
       parts[row * gridDim.y + blockIdx.y] = held;
     } else {
-      y[row] = finished<T>(f, held, reduced.count);
+      y[row] = finished<T>(f, held, reduced.count, sink);
     }
   }
 }
 
 /// Blocks of 32 × 8: neighbouring threads read neighbouring results' elements. Grid: (results / 32, slices).
 template <class T>
-__global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts) {
+__global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts, FaultSink sink) {
   using A = Held<T>;
   __shared__ A rows[8][32];
   Combine<A> combine{f};
@@ -93,7 +96,7 @@ __global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, I
       if (parts) {
         parts[column * gridDim.y + blockIdx.y] = held;
       } else {
-        y[column] = finished<T>(f, held, reduced.count);
+        y[column] = finished<T>(f, held, reduced.count, sink);
       }
     }
     __syncthreads();  // before the next tile overwrites `rows`
@@ -102,7 +105,7 @@ __global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, I
 
 /// parts [results, slices] → y [results]: a warp a result.
 template <class T>
-__global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, Index results, Index count, T* y) {
+__global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, Index results, Index count, T* y, FaultSink sink) {
   using A = Held<T>;
   Combine<A> combine{f};
   Index warps = blockDim.x / 32, lane = threadIdx.x % 32;
@@ -110,7 +113,59 @@ __global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, 
     A held = startOf<A>(f);
     for (Index i = lane; i < slices; i += 32) held = combine(held, parts[row * slices + i]);
     held = warpReduce(held, combine);
-    if (lane == 0) y[row] = finished<T>(f, held, count);
+    if (lane == 0) y[row] = finished<T>(f, held, count, sink);
+  }
+}
+
+/// Σ (x − shift) or, with `squares`, of its square, in float64: a block a result and slice. Grid: (results, slices).
+template <class T>
+__device__ inline double sumDeviations(bool squares, const T* begin, const Walk<1>& reduced, Index from, Index to, double shift) {
+  double sum = 0;
+  for (Index i = from + threadIdx.x; i < to; i += blockDim.x) {
+    double each = static_cast<double>(get(begin[offsetAt(reduced, i)])) - shift;
+    sum += squares ? each * each : each;
+  }
+  return blockSum(sum);
+}
+
+/// The parts of a result, in order; every thread gets their sum.
+__device__ inline double sumParts(const double* parts, int slices) {
+  double sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < slices; i += static_cast<int>(blockDim.x)) sum += parts[i];
+  return blockSum(sum);
+}
+
+/// sums [results, slices] of x.
+template <class T>
+__global__ void varianceSums(Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, double* sums) {
+  Index from = blockIdx.y * perSlice, to = smaller(from + perSlice, reduced.count);
+  for (Index row = blockIdx.x; row < kept.count; row += gridDim.x) {
+    double sum = sumDeviations(false, x + offsetAt(kept, row), reduced, from, to, 0);
+    if (threadIdx.x == 0) sums[row * gridDim.y + blockIdx.y] = sum;
+  }
+}
+
+/// squares [results, slices] of the distances from the mean.
+template <class T>
+__global__ void varianceSquares(Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, const double* sums, double* squares) {
+  Index from = blockIdx.y * perSlice, to = smaller(from + perSlice, reduced.count);
+  for (Index row = blockIdx.x; row < kept.count; row += gridDim.x) {
+    double mean = sumParts(sums + row * gridDim.y, static_cast<int>(gridDim.y)) / static_cast<double>(reduced.count);
+    double sum = sumDeviations(true, x + offsetAt(kept, row), reduced, from, to, mean);
+    if (threadIdx.x == 0) squares[row * gridDim.y + blockIdx.y] = sum;
+  }
+}
+
+/// y [results] and the means [results] of both: a block of 32 a result.
+template <class T>
+__global__ void varianceFinish(bool root, double freedom, Index count, int slices, Index results, const double* sums, const double* squares, T* y,
+                               T* means) {
+  for (Index row = blockIdx.x; row < results; row += gridDim.x) {
+    double mean = sumParts(sums + row * slices, slices) / static_cast<double>(count);
+    double variance = sumParts(squares + row * slices, slices) / freedom;
+    if (threadIdx.x != 0) continue;
+    y[row] = put<T>(static_cast<Compute<T>>(root ? sqrt(variance) : variance));
+    means[row] = put<T>(static_cast<Compute<T>>(mean));
   }
 }
 
@@ -154,7 +209,8 @@ std::size_t reduceWorkspace(DType dtype, const ReducePlan& plan) {
   return static_cast<std::size_t>(plan.kept.count) * static_cast<std::size_t>(plan.slices) * each;
 }
 
-void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const ReducePlan& plan, const void* x, void* y, void* workspace) {
+void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const ReducePlan& plan, const void* x, void* y, void* workspace,
+                  FaultSink sink) {
   Index results = plan.kept.count;
   if (results == 0) return;
   kernels::dispatchArithmetic(dtype, [&]<class T>(Type<T>) {
@@ -167,15 +223,36 @@ void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const Redu
     };
     switch (plan.lanes) {
       case 0:
-        launch<kernels::reduceColumns<T>>(stream, grid(32, dim3(32, 8)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts);
+        launch<kernels::reduceColumns<T>>(stream, grid(32, dim3(32, 8)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
         break;
       case 32:
-        launch<kernels::reduceRows<T, 32>>(stream, grid(8, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts);
+        launch<kernels::reduceRows<T, 32>>(stream, grid(8, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
         break;
       default:
-        launch<kernels::reduceRows<T, 256>>(stream, grid(1, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts);
+        launch<kernels::reduceRows<T, 256>>(stream, grid(1, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
     }
-    if (parts) launch<kernels::reduceParts<T>>(stream, gridFor(results * 32), f, parts, plan.slices, results, plan.reduced.count, out);
+    if (parts) launch<kernels::reduceParts<T>>(stream, gridFor(results * 32), f, parts, plan.slices, results, plan.reduced.count, out, sink);
+  });
+}
+
+std::size_t varianceWorkspace(const ReducePlan& plan) {
+  return 2 * static_cast<std::size_t>(plan.kept.count) * static_cast<std::size_t>(plan.slices) * sizeof(double);
+}
+
+void launchVariance(cudaStream_t stream, DType dtype, bool root, double freedom, const ReducePlan& plan, const void* x, void* y, void* means,
+                    void* workspace) {
+  Index results = plan.kept.count;
+  if (results == 0) return;
+  auto* sums = static_cast<double*>(workspace);
+  double* squares = sums + results * plan.slices;
+  auto blocks = static_cast<unsigned>(std::min<Index>(results, 65535));
+  Grid grid{dim3(blocks, static_cast<unsigned>(plan.slices)), dim3(plan.reduced.count <= 1024 ? 32 : 256)};
+  kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
+    const T* in = static_cast<const T*>(x);
+    launch<kernels::varianceSums<T>>(stream, grid, plan.kept, plan.reduced, plan.perSlice, in, sums);
+    launch<kernels::varianceSquares<T>>(stream, grid, plan.kept, plan.reduced, plan.perSlice, in, sums, squares);
+    launch<kernels::varianceFinish<T>>(stream, Grid{dim3(blocks), dim3(32)}, root, freedom, plan.reduced.count, plan.slices, results, sums,
+                                       squares, static_cast<T*>(y), static_cast<T*>(means));
   });
 }
 

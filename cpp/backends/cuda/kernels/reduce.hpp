@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "backends/cuda/fault.hpp"
 #include "ops/reduce.hpp"
 #include "walk.hpp"
 
@@ -21,9 +22,13 @@ ReducePlan makeReducePlan(const Walk<1>& kept, const Walk<1>& reduced);
 /// Results in row-major order of the axes that stay; x in either layout. No axes: all.
 ReducePlan makeReducePlan(const TensorDesc& x, const Dims& axes);
 
-/// float32, float64, float16, bfloat16 (the latter two add up in float32) and int32, which wraps.
+/// float32, float64, float16, bfloat16 (the latter two add up in float32) and int32, whose results may be beyond it: a fault.
 std::size_t reduceWorkspace(DType, const ReducePlan&);
-void launchReduce(cudaStream_t, DType, ReduceFunction, const ReducePlan&, const void* x, void* y, void* workspace);
+void launchReduce(cudaStream_t, DType, ReduceFunction, const ReducePlan&, const void* x, void* y, void* workspace, FaultSink = {});
+
+/// The variance (or its root) and the mean of each result; sums are made in float64 and divided by `freedom`. float32, float64 and halves.
+std::size_t varianceWorkspace(const ReducePlan&);
+void launchVariance(cudaStream_t, DType, bool root, double freedom, const ReducePlan&, const void* x, void* y, void* means, void* workspace);
 
 /// Of x [outer, size, inner]: the position of the first greatest (or least) along `size`; a NaN counts as both.
 void launchArgReduce(cudaStream_t, DType, bool max, Index outer, Index size, Index inner, const void* x, std::int32_t* y);

@@ -39,6 +39,12 @@ __device__ inline C clampTo(C x, C low, C high) {
   return x < low ? low : x > high ? high : x;
 }
 
+/// x^exponent. The square root of −∞ is NaN, which pow does not say.
+template <class C>
+__device__ inline C power(C x, C exponent) {
+  return exponent == static_cast<C>(0.5) ? sqrt(x) : exponent == static_cast<C>(-0.5) ? 1 / sqrt(x) : pow(x, exponent);
+}
+
 template <class C>
 __device__ inline C value(const UnaryFormula<C>& f, C x) {
   constexpr C half = static_cast<C>(0.5);
@@ -64,7 +70,7 @@ __device__ inline C value(const UnaryFormula<C>& f, C x) {
     case UnaryFunction::sign: return static_cast<C>((x > 0) - (x < 0));
     case UnaryFunction::square: return x * x;
     case UnaryFunction::reciprocal: return 1 / x;
-    case UnaryFunction::powScalar: return pow(x, f.alpha);
+    case UnaryFunction::powScalar: return power(x, f.alpha);
     case UnaryFunction::affine: return f.alpha * x + f.beta;
     case UnaryFunction::clamp: return isNaN(x) ? x : smaller(larger(x, f.alpha), f.beta);
     case UnaryFunction::sin: return sin(x);
@@ -126,8 +132,8 @@ __device__ inline C gradient(const UnaryFormula<C>& f, C dy, C v) {
     case UnaryFunction::gelu: return dy * (normalCdf(v) + v * exp(-half * v * v) * inverseSqrt2<C> * inverseSqrtPi<C>);
     case UnaryFunction::geluTanh: {
       C t = tanh(geluScale<C> * (v + geluCubic<C> * v * v * v));
-      C inner = geluScale<C> * (1 + 3 * geluCubic<C> * v * v);
-      return dy * (half * (1 + t) + half * v * (1 - t * t) * inner);
+      C bell = half * v * (1 - t * t);  // 0 long before v² overflows
+      return dy * (half * (1 + t) + (bell == 0 ? C(0) : bell * geluScale<C> * (1 + 3 * geluCubic<C> * v * v)));
     }
     case UnaryFunction::silu: {
       C s = logistic(v);
@@ -139,7 +145,7 @@ __device__ inline C gradient(const UnaryFormula<C>& f, C dy, C v) {
     case UnaryFunction::log: return dy / v;
     case UnaryFunction::abs: return dy * static_cast<C>((v > 0) - (v < 0));
     case UnaryFunction::square: return dy * 2 * v;
-    case UnaryFunction::powScalar: return f.alpha == 0 ? 0 : dy * f.alpha * pow(v, f.alpha - 1);
+    case UnaryFunction::powScalar: return f.alpha == 0 ? 0 : dy * f.alpha * power(v, f.alpha - 1);
     case UnaryFunction::clamp: return v >= f.alpha && v <= f.beta ? dy : 0;
     case UnaryFunction::sin: return dy * cos(v);
     case UnaryFunction::cos: return -dy * sin(v);
