@@ -1,16 +1,18 @@
 // Reads and writes .safetensors files (https://huggingface.co/docs/safetensors), safely for files from anywhere.
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { totalmem } from 'node:os'
 import type { DeviceName, DType } from '../types/dtype.js'
 import { FormatError } from './errors.js'
 import { writeFileAtomically } from './io/atomic-file.js'
 import { bytesPerElement, type HostArray, typedView } from './io/host-array.js'
+import { readBytes, withRegularFile } from './io/regular-file.js'
 import { type Entry, formatHeader, type Header, maxHeaderBytes, parseHeader } from './io/safetensors-header.js'
 import { upload } from './io/upload.js'
 import { native } from './native.js'
 import type { Tensor } from './tensor.js'
 
-/** A single read call is limited to 2 GiB by the system. */
-const readLimit = 2 ** 30
+/** Small tensors are read so many bytes at once. */
+const readAhead = 2 ** 23
 
 const memoryDTypes = {
   F32: 'float32',
@@ -38,10 +40,37 @@ export interface SafetensorsContent {
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
   return withHeader(file, async (handle, header, start) => {
+    const bytes = header.entries.at(-1)?.end ?? 0
+    if (bytes > memoryBytes()) throw new FormatError(`${file}: ${bytes} bytes of tensors, more than memory holds`)
     const tensors = new Map<string, HostArray>()
-    for (const entry of header.entries) tensors.set(entry.name, await readEntry(handle, entry, start, file))
+    for (const entries of together(header.entries)) {
+      const [{ begin }, { end }] = [entries[0]!, entries.at(-1)!]
+      const part = await readBytes(handle, start + begin, end - begin, file)
+      for (const entry of entries) {
+        // Each has memory of its own, aligned for its type.
+        const own = entries.length === 1 ? part : part.slice(entry.begin - begin, entry.end - begin)
+        tensors.set(entry.name, toArray(own, entry, file))
+      }
+    }
     return { metadata: header.metadata, tensors }
   })
+}
+
+/** Neighbours that are read in one call: one large tensor, or several small ones. */
+function* together(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  for (let first = 0; first < entries.length; ) {
+    const limit = entries[first]!.begin + readAhead
+    let next = first + 1
+    while (next < entries.length && entries[next]!.end <= limit) next++
+    yield entries.slice(first, next)
+    first = next
+  }
+}
+
+/** What the process may use at most. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory?.() ?? 0
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
 
 /**
@@ -122,9 +151,7 @@ async function withHeader<T>(
   file: string,
   use: (handle: FileHandle, header: Header, start: number) => Promise<T>,
 ): Promise<T> {
-  const handle = await open(file, 'r')
-  try {
-    const { size } = await handle.stat()
+  return withRegularFile(file, async ({ handle, size }) => {
     if (size < 8) throw new FormatError(`${file}: ${size} bytes, expected at least 8 for the length of the header`)
     const length = new DataView((await readBytes(handle, 0, 8, file)).buffer).getBigUint64(0, true)
     // Compared with what the file has before anything of that size is allocated.
@@ -136,14 +163,11 @@ async function withHeader<T>(
       throw new FormatError(`${file}: a header of ${length} bytes, but the file ends after ${size} bytes`)
     }
     const header = parseHeader(await readBytes(handle, 8, start - 8, file), size - start, file)
-    return await use(handle, header, start)
-  } finally {
-    await handle.close()
-  }
+    return use(handle, header, start)
+  })
 }
 
-async function readEntry(handle: FileHandle, entry: Entry, start: number, file: string): Promise<HostArray> {
-  const bytes = await readBytes(handle, start + entry.begin, entry.end - entry.begin, file)
+function toArray(bytes: Uint8Array<ArrayBuffer>, entry: Entry, file: string): HostArray {
   const dtype = memoryDTypes[entry.dtype]
   if (entry.dtype === 'I64') {
     return { dtype, shape: entry.shape, data: toInt32(new BigInt64Array(bytes.buffer), entry.name, file) }
@@ -155,16 +179,6 @@ async function readEntry(handle: FileHandle, entry: Entry, start: number, file: 
     }
   }
   return { dtype, shape: entry.shape, data: typedView(dtype, bytes.buffer) }
-}
-
-async function readBytes(handle: FileHandle, position: number, length: number, file: string) {
-  const bytes = new Uint8Array(new ArrayBuffer(length))
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(readLimit, length - done), position + done)
-    if (bytesRead === 0) throw new FormatError(`${file}: ended at byte ${position + done}: it was cut while being read`)
-    done += bytesRead
-  }
-  return bytes
 }
 
 function toInt32(values: BigInt64Array, name: string, file: string): Int32Array {

@@ -10,7 +10,7 @@ export interface ImageLimits {
   readonly fileBytes: number
   /** Pixels of the picture in the file. Default 2²⁷ (134 million). */
   readonly inputPixels: number
-  /** Pixels of the result. Default 2²⁷. */
+  /** Pixels of the result, and so of the picture where no size is given. Default 2²⁶ (67 million). */
   readonly outputPixels: number
   /** Pixels along one side, of the picture in the file and of the result. Default 2¹⁷. */
   readonly side: number
@@ -19,7 +19,7 @@ export interface ImageLimits {
 export const defaultImageLimits: ImageLimits = {
   fileBytes: 2 ** 28,
   inputPixels: 2 ** 27,
-  outputPixels: 2 ** 27,
+  outputPixels: 2 ** 26,
   side: 2 ** 17,
 }
 
@@ -70,7 +70,7 @@ export async function readImage(source: string | Uint8Array, options: ImageOptio
     // Its own limit says less when it is reached.
     const picture = sharp(bytes, { failOn: 'error', limitInputPixels: false }).autoOrient()
     const { width, height } = (await picture.metadata()).autoOrient
-    checkPixels(name, { width, height }, limits)
+    checkPixels(name, { width, height }, checked)
     const { data, info } = await scaled(picture.flatten({ background: { r, g, b } }), { width, height }, checked)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
@@ -114,13 +114,14 @@ interface Size {
   readonly width: number
 }
 
-function checkPixels(name: string, { height, width }: Size, { inputPixels, side }: ImageLimits): void {
+function checkPixels(name: string, { height, width }: Size, { size, limits }: Checked): void {
   const came = `${name}: the picture has ${height}×${width} pixels`
-  if (height * width > inputPixels) {
-    throw new FormatError(`${came}, expected at most ${inputPixels} (option limits.inputPixels)`)
+  for (const option of size ? (['inputPixels'] as const) : (['inputPixels', 'outputPixels'] as const)) {
+    if (height * width <= limits[option]) continue
+    throw new FormatError(`${came}, expected at most ${limits[option]} (option limits.${option})`)
   }
-  if (Math.max(height, width) > side) {
-    throw new FormatError(`${came}, expected sides of at most ${side} (option limits.side)`)
+  if (Math.max(height, width) > limits.side) {
+    throw new FormatError(`${came}, expected sides of at most ${limits.side} (option limits.side)`)
   }
 }
 
