@@ -22,7 +22,7 @@ const fileBytes: Readonly<Record<FileDType, number>> = {
   U8: 1,
   BOOL: 1,
 }
-const fileDTypes: Readonly<Record<DType, FileDType>> = {
+export const fileDTypes: Readonly<Record<DType, FileDType>> = {
   float32: 'F32',
   float64: 'F64',
   float16: 'F16',
