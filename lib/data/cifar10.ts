@@ -1,6 +1,6 @@
 // CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): 32×32 colour pictures of ten classes of
 // things and animals, 50,000 to train with and 10,000 to test, in the binary layout that its author publishes.
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,6 +9,7 @@ import { list, type ReadEntry } from 'tar'
 import type { DeviceName } from '../../types/dtype.js'
 import { DownloadError, FormatError } from '../errors.js'
 import { readRegularFile, unreadable } from '../io/regular-file.js'
+import { removeAbandoned, temporaryIn } from '../io/temporary-name.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
 import { cacheFolder, fetchBytes } from './download.js'
@@ -162,7 +163,8 @@ async function unpackInto(root: string, url: URL, md5: string): Promise<void> {
   const sum = createHash('md5').update(bytes).digest('hex')
   if (sum !== md5) throw new DownloadError(`${url}: MD5 is ${sum}, expected ${md5}`)
   const contents = await unpack(bytes, url)
-  const unpacked = path.join(root, `.unpacking-${randomUUID()}`)
+  await removeAbandoned(root)
+  const unpacked = temporaryIn(root)
   await mkdir(unpacked, { recursive: true })
   try {
     for (const [name, chunks] of contents) await writeFile(path.join(unpacked, name), chunks)

@@ -122,7 +122,8 @@ function sorted(tensors: ReadonlyMap<string, HostArray>, { steps, names }: Saved
       const [came, expected] = [own.get(parameter)?.keys() ?? [], names[parameter] ?? []].map((keys) =>
         [...keys].sort(),
       )
-      if (`${came}` === `${expected}`) continue
+      const isOfBoth = own.has(parameter) && Object.hasOwn(names, parameter)
+      if (isOfBoth && `${came}` === `${expected}`) continue
       throw new FormatError(
         `${file}: the state of parameter ${parameter} is ${came?.join(', ') || 'nothing'}, expected ${expected?.join(', ') || 'nothing'}`,
       )
