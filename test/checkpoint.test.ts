@@ -247,6 +247,13 @@ test.serial('a flipped bit anywhere is told, and changes nothing', async (t) => 
   t.is(await everything(run), before)
 })
 
+test.serial('a checkpoint that has lost its checksum is refused', async (t) => {
+  const copy = inFolder('lost.safetensors')
+  const { 'checksum.sha256': _, ...metadata } = await readSafetensorsMetadata(file)
+  await saveSafetensors(copy, await loadSafetensors(file), { metadata })
+  await t.throwsAsync(readCheckpoint(copy), { instanceOf: FormatError, message: /the checksum is missing/ })
+})
+
 test('saveSafetensors writes a checksum where it is asked for, or was one; readers compare it', async (t) => {
   const path = inFolder('summed.safetensors')
   await saveSafetensors(
@@ -275,7 +282,7 @@ test('saveSafetensors writes a checksum where it is asked for, or was one; reade
 test.serial('a checkpoint without checksum, kinds and names, as older versions wrote them, is taken', async (t) => {
   const copy = await changed(t, {
     state: (saved) => {
-      for (const key of ['optimizer', 'names']) delete saved[key]
+      for (const key of ['optimizer', 'names', 'checksum']) delete saved[key]
       delete saved.scheduler.kind
     },
   })

@@ -1,6 +1,7 @@
 // What a checkpoint's metadata says beside the tensors: JSON text to checked values and back. It must not touch files or tensors.
 import { FormatError } from '../errors.js'
 import type { GradScalerState } from '../grad-scaler.js'
+import { checksumKey } from '../io/safetensors-checksum.js'
 import type { OptimizerState, SchedulerState } from '../optim/index.js'
 import type { EpochRecord } from './types.js'
 
@@ -28,6 +29,8 @@ export interface SavedState {
   /** The names of the tensors of each parameter's state; files of older versions do not say. */
   readonly names?: Readonly<Record<string, readonly string[]>>
   readonly scheduler?: SchedulerState
+  /** Says that the file has a checksum, so that a lost one is noticed; files of older versions have none. */
+  readonly checksum?: 'sha256'
 }
 
 /**
@@ -57,6 +60,9 @@ export function parseState(metadata: Readonly<Record<string, string>>, file: str
     const value = key.split('.').reduce<unknown>((at, name) => (isObject(at) ? at[name] : undefined), saved)
     if (!is(value, saved as SavedState))
       throw new FormatError(`${file}: the checkpoint's ${key} is ${show(value)}, expected ${expected}`)
+  }
+  if (saved.checksum !== undefined && metadata[checksumKey] === undefined) {
+    throw new FormatError(`${file}: the checksum is missing, expected ${checksumKey} in the metadata`)
   }
   return saved as SavedState
 }

@@ -58,6 +58,7 @@ export async function saveCheckpoint(
     steps,
     names,
     ...(scheduler && { scheduler: scheduler.stateDict() }),
+    checksum: 'sha256',
   }
   const metadata = { format, state: JSON.stringify(saved, writeNumber) }
   await saveSafetensors(file, tensors, { metadata, checksum: true })
