@@ -6,6 +6,9 @@ const maxDepth = 16
 /** Beyond this, looking through the keys takes longer than hashing. */
 const fewKeys = 8
 
+/** A longer part of a text is not copied by V8, and would keep all of it. */
+const fewCharacters = 12
+
 const [quote, comma, colon, backslash] = [0x22, 0x2c, 0x3a, 0x5c]
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
 
@@ -111,6 +114,11 @@ export class JsonScanner {
     for (let at = start + 1; ; at++) {
       at = this.#text.indexOf('"', at)
       if (at < 0) this.#fail('a string that does not end')
+      const short = this.#plain(start + 1, at)
+      if (short !== undefined) {
+        this.#at = at + 1
+        return short
+      }
       let slashes = 0
       while (this.#text.charCodeAt(at - 1 - slashes) === backslash) slashes++
       if (slashes % 2 === 1) continue
@@ -123,6 +131,16 @@ export class JsonScanner {
         this.#fail('a string with an unknown escape or a control character')
       }
     }
+  }
+
+  /** The characters from `start` to `end`, if they are few and stand for themselves. */
+  #plain(start: number, end: number): string | undefined {
+    if (end - start > fewCharacters) return undefined
+    for (let at = start; at < end; at++) {
+      const code = this.#text.charCodeAt(at)
+      if (code < 0x20 || code === backslash) return undefined
+    }
+    return this.#text.slice(start, end)
   }
 
   /** Undefined where there is none. */
