@@ -238,6 +238,7 @@ test('a FIFO is written to where somebody reads it, and refused where nobody doe
   await t.throwsAsync(saveSafetensors(file, { x }), { instanceOf: ValueError, message: /nobody reads this FIFO/ })
   const large = tensor(new Float32Array(300_000).fill(7))
   const reader = spawn('cat', [file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(reader, 'close')
   const chunks: Buffer[] = []
   reader.stdout.on('data', (chunk) => chunks.push(chunk))
   let isWritten = false
@@ -247,7 +248,7 @@ test('a FIFO is written to where somebody reads it, and refused where nobody doe
       () => false, // cat has not opened it yet
     )
   }
-  await once(reader, 'close')
+  await closed
   writeFileSync(inFolder('out of the fifo'), Buffer.concat(chunks))
   const { tensors } = await readSafetensors(inFolder('out of the fifo'))
   t.true(tensors.get('large')!.data.every((value) => value === 7))
