@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import sharp from 'sharp'
 import { data, functional, manualSeed, nn, noGrad, type Tensor, tensor, tidy } from '../lib/index.js'
+import { readRegularFile } from '../lib/io/regular-file.js'
 import { learnCifar10, loadCifar10 } from './support/cifar10.js'
 import { experiment, type Lab } from './support/experiment.js'
 import { colourPicture, colourTiles, greyTiles, signedTiles } from './support/pictures.js'
@@ -123,7 +124,7 @@ async function choosePicture(lab: Lab): Promise<string> {
 
 async function edgesOfPhotograph(lab: Lab): Promise<Photograph> {
   const file = await choosePicture(lab)
-  const small = await sharp(file)
+  const small = await sharp(await readRegularFile(file, 2 ** 28))
     .autoOrient()
     .resize(320, 320, { fit: 'inside', withoutEnlargement: true })
     .png()

@@ -2,7 +2,6 @@
 // one picture, and the same task for a fully connected network on flattened pixels.
 //
 //   node dist/examples/12-cats-and-dogs.js --data <folder that holds cats-vs-dogs/> [--picture mine.jpg]
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import sharp from 'sharp'
 import {
@@ -18,6 +17,7 @@ import {
   tidy,
   type train,
 } from '../lib/index.js'
+import { readRegularFile } from '../lib/io/regular-file.js'
 import { lineChart } from './support/charts.js'
 import { experiment, type Lab } from './support/experiment.js'
 import { md5Of, peerRecord } from './support/peer.js'
@@ -234,7 +234,7 @@ async function judgeOnePicture(lab: Lab, trainer: Trainer, file: string, classes
   lab.print(`${path.basename(file)}: ${says}`)
   const sum = probabilities.reduce((total, value) => total + value, 0)
   lab.check('the probabilities of one picture add up to one', Math.abs(sum - 1) < 1e-5, sum.toFixed(6))
-  const original = `data:image/jpeg;base64,${(await readFile(file)).toString('base64')}`
+  const original = `data:image/jpeg;base64,${Buffer.from(await readRegularFile(file, 2 ** 28)).toString('base64')}`
   const pictures = [
     { source: original, caption: path.basename(file), note: 'the file' },
     { source, caption: says, note: 'what the network sees' },

@@ -28,8 +28,16 @@ export class GradientError extends CudnnError {}
 /** A vendor library or a backend failed; the message carries its own words. */
 export class BackendError extends CudnnError {}
 
-/** A file is not what its format demands. */
-export class FormatError extends CudnnError {}
+/** A file cannot be read, or is not what its format demands. */
+export class FormatError extends CudnnError {
+  /** The system's code where the system refused, such as `ENOENT`. */
+  readonly code: string | undefined
+
+  constructor(message: string, options: ErrorOptions & { code?: string | undefined } = {}) {
+    super(message, options)
+    this.code = options.code
+  }
+}
 
 /** A data file is nowhere and cannot be fetched, or what was fetched is not what was published. */
 export class DownloadError extends CudnnError {}

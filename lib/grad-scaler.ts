@@ -50,7 +50,7 @@ function checkOptions(where: string, state: GradScalerState): void {
     ['growthTracker', (value) => Number.isInteger(value) && value >= 0, 'a whole number of at least 0'],
   ]
   for (const [name, isRight, expected] of checks) {
-    const value: unknown = state[name]
+    const value: unknown = state?.[name]
     if (typeof value !== 'number' || !isRight(value)) {
       throw new ValueError(`${where}: ${name} is ${String(value)}, expected ${expected}`)
     }
@@ -192,11 +192,20 @@ export class GradScaler {
   }
 
   /**
-   * Takes over what `stateDict()` gave.
+   * Whether `loadStateDict` would take the state; nothing is changed.
+   * @throws ValueError where a number is missing or makes no sense.
+   */
+  checkStateDict(state: GradScalerState | Record<string, never>): void {
+    if (this.enabled) checkOptions('GradScaler', state as GradScalerState)
+  }
+
+  /**
+   * Takes over what `stateDict()` gave. Nothing is changed where it throws.
    * @throws ValueError where a number is missing or makes no sense.
    */
   loadStateDict(state: GradScalerState | Record<string, never>): void {
     if (!this.enabled) return
+    this.checkStateDict(state)
     const { scale, growthFactor, backoffFactor, growthInterval, growthTracker } = state as GradScalerState
     this.#set({ scale, growthFactor, backoffFactor, growthInterval, growthTracker })
   }

@@ -1,35 +1,16 @@
 // Reads and writes .safetensors files (https://huggingface.co/docs/safetensors), safely for files from anywhere.
-import { type FileHandle, open } from 'node:fs/promises'
 import type { DeviceName, DType } from '../types/dtype.js'
 import { FormatError } from './errors.js'
 import { writeFileAtomically } from './io/atomic-file.js'
-import { bytesPerElement, type HostArray, typedView } from './io/host-array.js'
-import { type Entry, formatHeader, type Header, maxHeaderBytes, parseHeader } from './io/safetensors-header.js'
-import { upload } from './io/upload.js'
+import { bytesPerElement } from './io/host-array.js'
+import { checksumKey, checksumOf, digestOf } from './io/safetensors-checksum.js'
+import { fileDTypes, formatHeader } from './io/safetensors-header.js'
+import { readTensorFile, type SafetensorsContent, withHeader } from './io/safetensors-reader.js'
+import { uploadAll } from './io/upload.js'
 import { native } from './native.js'
 import type { Tensor } from './tensor.js'
 
-/** A single read call is limited to 2 GiB by the system. */
-const readLimit = 2 ** 30
-
-const memoryDTypes = {
-  F32: 'float32',
-  F64: 'float64',
-  F16: 'float16',
-  BF16: 'bfloat16',
-  I32: 'int32',
-  I64: 'int32',
-  U8: 'uint8',
-  BOOL: 'bool',
-} as const satisfies Record<Entry['dtype'], DType>
-
-/** What {@link readSafetensors} gives. */
-export interface SafetensorsContent {
-  /** The strings that the file carries beside its tensors. */
-  readonly metadata: Readonly<Record<string, string>>
-  /** By name, in the order of the file. */
-  readonly tensors: ReadonlyMap<string, HostArray>
-}
+export type { SafetensorsContent } from './io/safetensors-reader.js'
 
 /**
  * Reads a .safetensors file into host memory. 64-bit integers become int32.
@@ -37,11 +18,7 @@ export interface SafetensorsContent {
  * @example const { metadata, tensors } = await readSafetensors('net.safetensors')
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
-  return withHeader(file, async (handle, header, start) => {
-    const tensors = new Map<string, HostArray>()
-    for (const entry of header.entries) tensors.set(entry.name, await readEntry(handle, entry, start, file))
-    return { metadata: header.metadata, tensors }
-  })
+  return readTensorFile(file)
 }
 
 /**
@@ -49,32 +26,47 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
  * @throws FormatError as {@link readSafetensors}.
  */
 export async function readSafetensorsMetadata(file: string): Promise<Readonly<Record<string, string>>> {
-  return withHeader(file, async (_handle, header) => header.metadata)
+  return withHeader(file, async (_handle, { metadata }) => metadata)
 }
 
 /**
- * Loads the tensors of a .safetensors file onto `device` (default: the default device).
- * @throws FormatError as {@link readSafetensors}.
+ * Loads the tensors of a .safetensors file onto `device` (default: the default device). With a `prefix`, those whose names start so,
+ * under the rest of their names.
+ * @throws FormatError as {@link readSafetensors}, and where no name starts with the prefix.
  * @example net.loadStateDict(await loadSafetensors('net.safetensors'))
+ * @example net.loadStateDict(await loadSafetensors('checkpoint.safetensors', { prefix: 'model.' }))
  */
 export async function loadSafetensors(
   file: string,
-  { device }: { device?: DeviceName } = {},
+  { device, prefix = '' }: { device?: DeviceName; prefix?: string } = {},
 ): Promise<Record<string, Tensor>> {
-  const { tensors } = await readSafetensors(file)
-  return Object.fromEntries([...tensors].map(([name, array]) => [name, upload(array, device)]))
+  const { tensors } = await readTensorFile(file, { isWanted: (name) => name.startsWith(prefix) })
+  if (prefix !== '' && tensors.size === 0) {
+    throw new FormatError(`${file}: no name starts with ${JSON.stringify(prefix)}, expected those of tensors`)
+  }
+  return uploadAll(tensors, prefix.length, device)
+}
+
+export interface SaveOptions {
+  /** Strings that the file carries beside its tensors. */
+  metadata?: Readonly<Record<string, string>>
+  /**
+   * Write a SHA-256 of everything into the metadata, as `checksum.sha256`; whoever reads the file here is then told of a change. Default
+   * false, but true where the metadata has one already (it is made anew).
+   */
+  checksum?: boolean
 }
 
 /**
  * Writes tensors to a .safetensors file that this library, Python and every other reader of the format opens.
  * The values are those of the moment of the call. The file appears whole or not at all: on an error or a crash the
  * one that was there before stays. Tensors are ordered by element size and name, so equal content gives equal bytes.
- * @example await saveSafetensors('net.safetensors', net.stateDict(), { metadata: { epoch: '3' } })
+ * @example await saveSafetensors('net.safetensors', net.stateDict(), { metadata: { epoch: '3' }, checksum: true })
  */
 export async function saveSafetensors(
   file: string,
   tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-  { metadata = {} }: { metadata?: Readonly<Record<string, string>> } = {},
+  { metadata = {}, checksum = checksumKey in metadata }: SaveOptions = {},
 ): Promise<void> {
   const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, Tensor>)
   // All reads are queued at once, before any later op can overwrite a tensor.
@@ -85,15 +77,30 @@ export async function saveSafetensors(
       return { name, dtype, shape, data: new Uint8Array(await native.read(tensor.handle)) }
     }),
   )
-  await writeSafetensors(file, arrays, metadata)
+  checkNames(arrays, metadata)
+  await writeSafetensors(file, arrays, checksum ? await withChecksum(arrays, metadata) : metadata)
+}
+
+interface NamedBytes {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: Uint8Array<ArrayBuffer>
+}
+
+async function withChecksum(arrays: readonly NamedBytes[], metadata: Readonly<Record<string, string>>) {
+  const summed: { name: string; dtype: string; shape: readonly number[]; digest: string }[] = []
+  for (const { name, dtype, shape, data } of arrays) {
+    summed.push({ name, dtype: fileDTypes[dtype], shape, digest: await digestOf(data) })
+  }
+  return { ...metadata, [checksumKey]: checksumOf(metadata, summed) }
 }
 
 async function writeSafetensors(
   file: string,
-  arrays: { name: string; dtype: DType; shape: readonly number[]; data: Uint8Array }[],
+  arrays: NamedBytes[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  checkNames(arrays, metadata)
   // Large elements first, as the reference implementation does: every tensor is then aligned for its type.
   arrays.sort((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1))
   const header = formatHeader(
@@ -116,65 +123,4 @@ function checkNames(arrays: readonly { name: string }[], metadata: Readonly<Reco
       throw new FormatError(`saveSafetensors: metadata ${JSON.stringify(key)} is ${typeof value}, expected a string`)
     }
   }
-}
-
-async function withHeader<T>(
-  file: string,
-  use: (handle: FileHandle, header: Header, start: number) => Promise<T>,
-): Promise<T> {
-  const handle = await open(file, 'r')
-  try {
-    const { size } = await handle.stat()
-    if (size < 8) throw new FormatError(`${file}: ${size} bytes, expected at least 8 for the length of the header`)
-    const length = new DataView((await readBytes(handle, 0, 8, file)).buffer).getBigUint64(0, true)
-    // Compared with what the file has before anything of that size is allocated.
-    if (length > BigInt(maxHeaderBytes)) {
-      throw new FormatError(`${file}: a header of ${length} bytes, expected at most ${maxHeaderBytes}`)
-    }
-    const start = 8 + Number(length)
-    if (start > size) {
-      throw new FormatError(`${file}: a header of ${length} bytes, but the file ends after ${size} bytes`)
-    }
-    const header = parseHeader(await readBytes(handle, 8, start - 8, file), size - start, file)
-    return await use(handle, header, start)
-  } finally {
-    await handle.close()
-  }
-}
-
-async function readEntry(handle: FileHandle, entry: Entry, start: number, file: string): Promise<HostArray> {
-  const bytes = await readBytes(handle, start + entry.begin, entry.end - entry.begin, file)
-  const dtype = memoryDTypes[entry.dtype]
-  if (entry.dtype === 'I64') {
-    return { dtype, shape: entry.shape, data: toInt32(new BigInt64Array(bytes.buffer), entry.name, file) }
-  }
-  if (entry.dtype === 'BOOL') {
-    const wrong = bytes.find((byte) => byte > 1)
-    if (wrong !== undefined) {
-      throw new FormatError(`${file}: tensor ${JSON.stringify(entry.name)}: a BOOL byte ${wrong}, expected 0 or 1`)
-    }
-  }
-  return { dtype, shape: entry.shape, data: typedView(dtype, bytes.buffer) }
-}
-
-async function readBytes(handle: FileHandle, position: number, length: number, file: string) {
-  const bytes = new Uint8Array(new ArrayBuffer(length))
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(readLimit, length - done), position + done)
-    if (bytesRead === 0) throw new FormatError(`${file}: ended at byte ${position + done}: it was cut while being read`)
-    done += bytesRead
-  }
-  return bytes
-}
-
-function toInt32(values: BigInt64Array, name: string, file: string): Int32Array {
-  const result = new Int32Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const value = Number(values[i])
-    if (value !== (value | 0)) {
-      throw new FormatError(`${file}: tensor ${JSON.stringify(name)}: ${values[i]} at ${i}, expected a 32-bit integer`)
-    }
-    result[i] = value
-  }
-  return result
 }

@@ -1,14 +1,15 @@
 // CIFAR-10 (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html): 32×32 colour pictures of ten classes of
 // things and animals, 50,000 to train with and 10,000 to test, in the binary layout that its author publishes.
-import { createHash, randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { list, type ReadEntry } from 'tar'
 import type { DeviceName } from '../../types/dtype.js'
 import { DownloadError, FormatError } from '../errors.js'
+import { readRegularFile, unreadable } from '../io/regular-file.js'
+import { removeAbandoned, temporaryIn } from '../io/temporary-name.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
 import { cacheFolder, fetchBytes } from './download.js'
@@ -19,6 +20,10 @@ const classes = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog',
 const officialUrl = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz'
 const officialMd5 = 'c32a1d4ab5d03f1284b67883e8d87530'
 const maxArchiveBytes = 256e6
+/** Of all files in the archive together; those that are published have 184 MB. */
+const maxUnpackedBytes = 1e9
+/** Of one file: five have 31 MB each, but other encodings of the pictures may put all into one. */
+const maxFileBytes = 1e9
 
 /** The folder in the archive, and where files are looked for. */
 const folderName = 'cifar-10-batches-bin'
@@ -84,8 +89,7 @@ export class CIFAR10 extends TensorDataset {
       ...rest
     } = options
     const folder = path.join(root, folderName)
-    const isEmpty = !existsSync(folder) || (await readdir(folder)).length === 0
-    if (isEmpty) {
+    if ((await namesIn(folder)).length === 0) {
       if (!download) throw new DownloadError(`CIFAR10: no files in ${folder}, and download is false`)
       await fetchArchive(root, new URL(url), md5)
     }
@@ -99,11 +103,19 @@ export class CIFAR10 extends TensorDataset {
   }
 }
 
+/** None where there is no folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((cause) => {
+    if (cause.code === 'ENOENT') return []
+    throw unreadable(folder, cause)
+  })
+}
+
 async function readFiles(
   names: readonly string[],
   folder: string,
 ): Promise<{ images: Uint8Array; labels: Int32Array }> {
-  const parts: Buffer[] = []
+  const parts: Uint8Array[] = []
   for (const name of names) parts.push(await readRecords(path.join(folder, name)))
   const length = parts.reduce((sum, bytes) => sum + bytes.length / recordBytes, 0)
   const images = new Uint8Array(length * pictureBytes)
@@ -119,15 +131,11 @@ async function readFiles(
 }
 
 /** A record is a label and 3 planes of 32×32 bytes: red, green, blue. */
-async function readRecords(file: string): Promise<Buffer> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch (cause) {
-    throw new FormatError(`${file}: cannot be read (${(cause as Error).message}), expected it beside the others`, {
-      cause,
-    })
-  }
+async function readRecords(file: string): Promise<Uint8Array> {
+  const bytes = await readRegularFile(file, maxFileBytes).catch((cause: FormatError) => {
+    if (cause.code !== 'ENOENT') throw cause
+    throw new FormatError(`${file}: cannot be read (${cause.code}), expected it beside the others`, { cause })
+  })
   if (bytes.length === 0 || bytes.length % recordBytes !== 0) {
     throw new FormatError(`${file}: ${bytes.length} bytes, expected whole records of ${recordBytes}`)
   }
@@ -155,12 +163,15 @@ async function unpackInto(root: string, url: URL, md5: string): Promise<void> {
   const sum = createHash('md5').update(bytes).digest('hex')
   if (sum !== md5) throw new DownloadError(`${url}: MD5 is ${sum}, expected ${md5}`)
   const contents = await unpack(bytes, url)
-  const unpacked = path.join(root, `.unpacking-${randomUUID()}`)
+  await removeAbandoned(root)
+  const unpacked = temporaryIn(root)
   await mkdir(unpacked, { recursive: true })
   try {
     for (const [name, chunks] of contents) await writeFile(path.join(unpacked, name), chunks)
     const folder = path.join(root, folderName)
-    if (existsSync(folder)) await rmdir(folder) // it is empty, or this fails
+    await rmdir(folder).catch((error) => {
+      if (error.code !== 'ENOENT') throw error // it is there, and not empty
+    })
     await rename(unpacked, folder)
   } finally {
     await rm(unpacked, { recursive: true, force: true })
@@ -170,16 +181,23 @@ async function unpackInto(root: string, url: URL, md5: string): Promise<void> {
 /** The published files of an archive by name. Nothing else of it is taken, so that no path in it can lead elsewhere. */
 async function unpack(bytes: Uint8Array, url: URL): Promise<Map<string, Buffer[]>> {
   const contents = new Map<string, Buffer[]>()
+  let unpackedBytes = 0
   const filter = (file: string) => path.posix.dirname(file) === folderName && published.has(path.posix.basename(file))
   const onReadEntry = (entry: ReadEntry) => {
     const chunks: Buffer[] = []
     if (entry.type === 'File') contents.set(path.posix.basename(entry.path), chunks)
-    entry.on('data', (chunk) => chunks.push(chunk))
+    entry.on('data', (chunk) => {
+      unpackedBytes += chunk.length
+      if (unpackedBytes <= maxUnpackedBytes) chunks.push(chunk)
+    })
   }
   try {
     await pipeline(Readable.from([bytes]), list({ strict: true, filter, onReadEntry }))
   } catch (cause) {
     throw new DownloadError(`${url}: cannot be unpacked (${(cause as Error).message}), expected a .tar.gz`, { cause })
+  }
+  if (unpackedBytes > maxUnpackedBytes) {
+    throw new DownloadError(`${url}: ${unpackedBytes} bytes are in its files, expected at most ${maxUnpackedBytes}`)
   }
   const missing = [...files.train, ...files.test].find((name) => !contents.has(name))
   if (missing) throw new DownloadError(`${url}: has no ${folderName}/${missing}`)

@@ -2,11 +2,11 @@
 // of clothes in ten classes, 60,000 to train with and 10,000 to test; MIT licence.
 import { webcrypto } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { DeviceName } from '../../types/dtype.js'
 import { DownloadError, FormatError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
+import { readRegularFile } from '../io/regular-file.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
 import { cacheFolder, download } from './download.js'
@@ -99,7 +99,7 @@ async function locate(
   const candidates = folders.flatMap((folder) => [path.join(folder, `${name}.gz`), path.join(folder, name)])
   const found = candidates.find((file) => existsSync(file))
   if (found !== undefined) {
-    const bytes = await unpack(await readFile(found), found, maxFileBytes)
+    const bytes = await unpack(await readRegularFile(found, maxFileBytes), found, maxFileBytes)
     await checkSum(bytes, sum, found)
     return parseIdx(bytes, found)
   }

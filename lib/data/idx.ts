@@ -1,10 +1,10 @@
 // Reads IDX files, plain or gzipped: the format of MNIST and its relatives (http://yann.lecun.com/exdb/mnist/).
-import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { constants, gunzip } from 'node:zlib'
 import type { DType } from '../../types/dtype.js'
 import { FormatError } from '../errors.js'
 import { allocate, elementsOf, type HostArray } from '../io/host-array.js'
+import { readRegularFile } from '../io/regular-file.js'
 
 const gunzipAsync = promisify(gunzip)
 
@@ -21,24 +21,46 @@ const elements: Readonly<
 }
 const maxRank = 8
 
+const maxHeaderBytes = 4 + 4 * maxRank
+
 /**
- * Reads an IDX file; one that starts like gzip is unpacked, up to `maxBytes` (default 2 GiB).
- * @throws FormatError if it is not one, cut, or longer than its header says.
+ * Reads an IDX file; one that starts like gzip is unpacked. Neither the file nor what it unpacks to may have more than
+ * `maxBytes` (default 2 GiB), and no more is unpacked than its header asks for.
+ * @throws FormatError if it is not one, cut, longer than its header says, or no regular file.
  * @example const images = await readIdx('train-images-idx3-ubyte.gz')  // { dtype: 'uint8', shape: [60000, 28, 28], data }
  */
 export async function readIdx(file: string, { maxBytes = 2 ** 31 }: { maxBytes?: number } = {}): Promise<HostArray> {
-  return parseIdx(await unpack(await readFile(file), file, maxBytes), file)
+  const bytes = await readRegularFile(file, maxBytes)
+  if (!isGzip(bytes)) return parseIdx(bytes, file)
+  const { length } = headerOf(await unpackStart(bytes, file), `${file}: cannot be unpacked`)
+  if (length > maxBytes) {
+    throw new FormatError(`${file}: cannot be unpacked: a header for ${length} bytes, expected at most ${maxBytes}`)
+  }
+  return parseIdx(await unpack(bytes, file, length), file)
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
 /** Gzip's content, or the bytes themselves where they are not gzip. */
 export async function unpack(bytes: Uint8Array, file: string, maxBytes: number): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  if (!isGzip(bytes)) return bytes
   try {
-    return await gunzipAsync(bytes, { maxOutputLength: maxBytes })
+    return await gunzipAsync(bytes, { maxOutputLength: Math.max(maxBytes, 1) })
   } catch (cause) {
-    throw new FormatError(`${file}: cannot be unpacked (${(cause as Error).message}), expected whole gzip data`, {
-      cause,
-    })
+    const isTooLong = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+    const reason = isTooLong ? `more than ${maxBytes} bytes come out` : (cause as Error).message
+    throw new FormatError(`${file}: cannot be unpacked (${reason}), expected whole gzip data`, { cause })
+  }
+}
+
+/** The first bytes of gzip's content: at least an IDX header, if it has one, and no more than a few megabytes. */
+async function unpackStart(bytes: Uint8Array, file: string): Promise<Uint8Array> {
+  try {
+    return await gunzipAsync(bytes.subarray(0, 4096), { finishFlush: constants.Z_SYNC_FLUSH })
+  } catch {
+    return unpack(bytes, file, maxHeaderBytes) // a member of gzip that is not whole, or broken: says which
   }
 }
 
@@ -47,6 +69,22 @@ export async function unpack(bytes: Uint8Array, file: string, maxBytes: number):
  * @throws FormatError as {@link readIdx}; `file` is its name in the message.
  */
 export function parseIdx(bytes: Uint8Array, file: string): HostArray {
+  const { view, element, shape, start, length: whole } = headerOf(bytes, file)
+  const length = elementsOf(shape)
+  // Checked before anything of the claimed size is allocated.
+  if (bytes.length !== whole) {
+    throw new FormatError(
+      `${file}: ${bytes.length - start} bytes of data, expected ${whole - start} for [${shape.join(', ')}]`,
+    )
+  }
+  const data = allocate(element.dtype, length)
+  if (element.dtype === 'uint8') data.set(bytes.subarray(start))
+  else for (let i = 0; i < length; i++) data[i] = element.read(view, start + i * element.bytes)
+  return { dtype: element.dtype, shape, data }
+}
+
+/** What the header says; `length` is that of the whole file in bytes. */
+function headerOf(bytes: Uint8Array, file: string) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 4) throw new FormatError(`${file}: ${bytes.length} bytes, expected an IDX header of at least 4`)
   const element = elements[bytes[2]!]
@@ -61,15 +99,5 @@ export function parseIdx(bytes: Uint8Array, file: string): HostArray {
     throw new FormatError(`${file}: ${bytes.length} bytes, expected ${start} for the header of ${rank} dimensions`)
   }
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
-  const length = elementsOf(shape)
-  // Checked before anything of the claimed size is allocated.
-  if (bytes.length - start !== length * element.bytes) {
-    throw new FormatError(
-      `${file}: ${bytes.length - start} bytes of data, expected ${length * element.bytes} for [${shape.join(', ')}]`,
-    )
-  }
-  const data = allocate(element.dtype, length)
-  if (element.dtype === 'uint8') data.set(bytes.subarray(start))
-  else for (let i = 0; i < length; i++) data[i] = element.read(view, start + i * element.bytes)
-  return { dtype: element.dtype, shape, data }
+  return { view, element, shape, start, length: start + elementsOf(shape) * element.bytes }
 }

@@ -1,9 +1,8 @@
 // ImageFolder: pictures in one folder a class. Worker threads load this module: it must not know tensors until `load`.
-import { existsSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { DeviceName } from '../../types/dtype.js'
 import { FormatError, ValueError } from '../errors.js'
+import { classFolders, listFiles } from '../io/class-folders.js'
 import type { Tensor } from '../tensor.js'
 import { checkIndex, type Dataset, type Sample } from './dataset.js'
 import { checkImageOptions, type ImageOptions, readImage } from './image.js'
@@ -35,7 +34,7 @@ export interface LoadImagesOptions {
 
 /**
  * Pictures by class: `root/cat/1.jpg` is an example of class `cat`. Classes are numbered in the order of their names,
- * pictures are sought in subfolders too, and a sample is x [3, height, width] = (pixels / 255 − mean) / std and y, the
+ * pictures are sought in subfolders too (through links as well, each file once), and a sample is x [3, height, width] = (pixels / 255 − mean) / std and y, the
  * number of its class. See {@link readImage} for what becomes of sizes, grey and transparent pictures
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html).
  * @example
@@ -66,8 +65,10 @@ export class ImageFolder implements Dataset {
   }
 
   /**
-   * Lists the pictures; none is opened yet.
-   * @throws FormatError if the folder has no class folders, or one of them has no pictures.
+   * Lists the pictures; none is opened yet. A file that is there under several names counts once, for the name that needs
+   * no link, else for the first in order.
+   * @throws FormatError if the folder has no class folders, one of them has no pictures (of its own), a link leads nowhere,
+   * or what is called like a picture is no regular file.
    * @throws ValueError for sizes that are not positive integers, a mean or std that is not one finite number or three, or a std of 0.
    */
   static async create(options: ImageFolderOptions): Promise<ImageFolder> {
@@ -80,7 +81,14 @@ export class ImageFolder implements Dataset {
       throw new ValueError("ImageFolder: mean or std with dtype 'uint8', expected 'float32' for normalised samples")
     }
     const classes = await classFolders(root)
-    const files = await Promise.all(classes.map((name) => picturesIn(path.join(root, name))))
+    const files = await listFiles(root, classes, (name) => extensions.has(path.extname(name).toLowerCase()))
+    for (const [i, names] of files.entries()) {
+      if (names.length > 0) continue
+      const expected = `files ending in ${[...extensions].join(', ')}`
+      throw new FormatError(
+        `${path.join(root, classes[i]!)}: has no pictures, expected ${expected} that are in no other class`,
+      )
+    }
     return new ImageFolder(options, classes, files)
   }
 
@@ -141,22 +149,6 @@ export class ImageFolder implements Dataset {
       { ...(dtype === 'float32' && { scale: 1 / 255, mean, std }), ...(transform && { transform }) },
     )
   }
-}
-
-async function classFolders(root: string): Promise<string[]> {
-  const names = existsSync(root) ? await readdir(root) : []
-  const folders = names.filter((name) => !name.startsWith('.') && statSync(path.join(root, name)).isDirectory())
-  if (folders.length === 0) throw new FormatError(`${root}: has no folders, expected one for each class of pictures`)
-  return folders.sort()
-}
-
-async function picturesIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true })
-  const pictures = names.filter((name) => extensions.has(path.extname(name).toLowerCase()))
-  if (pictures.length === 0) {
-    throw new FormatError(`${folder}: has no pictures, expected files ending in ${[...extensions].join(', ')}`)
-  }
-  return pictures.sort().map((name) => path.join(folder, name))
 }
 
 function perChannel(name: string, values: PerChannel): readonly number[] {

@@ -2,7 +2,7 @@
 // The format: https://huggingface.co/docs/safetensors/index#format
 import type { DType } from '../../types/dtype.js'
 import { FormatError } from '../errors.js'
-import { duplicateKey } from './json-keys.js'
+import { JsonError, JsonScanner } from './json-scanner.js'
 
 /** Headers above this are refused before anything is allocated, as in the reference implementation. */
 export const maxHeaderBytes = 100_000_000
@@ -22,7 +22,7 @@ const fileBytes: Readonly<Record<FileDType, number>> = {
   U8: 1,
   BOOL: 1,
 }
-const fileDTypes: Readonly<Record<DType, FileDType>> = {
+export const fileDTypes: Readonly<Record<DType, FileDType>> = {
   float32: 'F32',
   float64: 'F64',
   float16: 'F16',
@@ -57,13 +57,20 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, file: string):
   const fail = (message: string): never => {
     throw new FormatError(`${file}: ${message}`)
   }
-  const root = parseObject(bytes, fail)
   let metadata: Record<string, string> = {}
   const entries: Entry[] = []
-  for (const [name, value] of Object.entries(root)) {
-    if (name === '__proto__') fail('came a tensor named "__proto__", expected a name that cannot change an object')
-    if (name === '__metadata__') metadata = readMetadata(value, fail)
-    else entries.push(readEntry(name, value, fail))
+  const scanner = new JsonScanner(decode(bytes, fail))
+  try {
+    scanner.members((name) => {
+      if (name === '__proto__') fail('came a tensor named "__proto__", expected a name that cannot change an object')
+      if (name === '__metadata__') metadata = readMetadata(scanner, fail)
+      else entries.push(readEntry(name, scanner.value(), fail))
+    })
+    scanner.end()
+  } catch (error) {
+    if (error instanceof JsonError)
+      fail(error.message.startsWith('not') ? `the header is ${error.message}` : `the header has ${error.message}`)
+    throw error
   }
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
   checkCover(entries, dataBytes, fail)
@@ -91,64 +98,55 @@ export function formatHeader(
 
 type Fail = (message: string) => never
 
-function parseObject(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
+function decode(bytes: Uint8Array, fail: Fail): string {
   if (bytes[0] !== 0x7b) fail(`the header starts with ${show(String.fromCharCode(bytes[0] ?? 0))}, expected "{"`)
-  let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     return fail('the header is not UTF-8')
   }
-  let root: unknown
-  try {
-    root = JSON.parse(text)
-  } catch (error) {
-    return fail(`the header is not valid JSON (${(error as Error).message})`)
-  }
-  const twice = duplicateKey(text)
-  if (twice !== undefined) fail(`the header has the key ${show(twice)} twice`)
-  return root as Record<string, unknown>
 }
 
-function readMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (!isObject(value)) return fail(`__metadata__ is ${show(value)}, expected an object of strings`)
+function readMetadata(scanner: JsonScanner, fail: Fail): Record<string, string> {
+  if (!scanner.isAtObject) return fail(`__metadata__ is ${show(scanner.value())}, expected an object of strings`)
   const metadata: Record<string, string> = {}
-  for (const [key, text] of Object.entries(value)) {
+  scanner.members((key) => {
     if (key === '__proto__') fail('__metadata__ has the key "__proto__", expected one that cannot change an object')
+    const text = scanner.value()
     if (typeof text !== 'string') return fail(`__metadata__ has ${show(text)} at ${show(key)}, expected a string`)
     metadata[key] = text
-  }
+  })
   return metadata
 }
 
-function readEntry(name: string, value: unknown, fail: Fail): Entry {
-  const at = `tensor ${show(name)}:`
-  if (!isObject(value)) return fail(`${at} came ${show(value)}, expected an object`)
-  const keys = Object.keys(value).sort().join(', ')
-  if (keys !== 'data_offsets, dtype, shape') {
-    fail(`${at} came the keys ${keys || '(none)'}, expected data_offsets, dtype, shape`)
+function readEntry(name: string, value: unknown, failAll: Fail): Entry {
+  const fail: Fail = (message) => failAll(`tensor ${show(name)}: ${message}`)
+  if (!isObject(value)) return fail(`came ${show(value)}, expected an object`)
+  const keys = Object.keys(value)
+  if (keys.length !== 3 || !('dtype' in value && 'shape' in value && 'data_offsets' in value)) {
+    fail(`came the keys ${keys.sort().join(', ') || '(none)'}, expected data_offsets, dtype, shape`)
   }
   const { dtype, shape, data_offsets: offsets } = value
   if (typeof dtype !== 'string' || !Object.hasOwn(fileBytes, dtype)) {
     const expected = `expected one of ${Object.keys(fileBytes).join(', ')}`
     const known = typeof dtype === 'string' && unsupported.has(dtype)
-    return fail(`${at} ${known ? 'unsupported' : 'unknown'} dtype ${show(dtype)}, ${expected}`)
+    return fail(`${known ? 'unsupported' : 'unknown'} dtype ${show(dtype)}, ${expected}`)
   }
-  if (!isSizes(shape)) return fail(`${at} shape ${show(shape)}, expected a list of integers from 0 on`)
-  if (shape.length > maxRank) fail(`${at} ${shape.length} dimensions, expected at most ${maxRank}`)
+  if (!isSizes(shape)) return fail(`shape ${show(shape)}, expected a list of integers from 0 on`)
+  if (shape.length > maxRank) fail(`${shape.length} dimensions, expected at most ${maxRank}`)
   if (!isSizes(offsets) || offsets.length !== 2) {
-    return fail(`${at} data_offsets ${show(offsets)}, expected [begin, end] of integers from 0 on`)
+    return fail(`data_offsets ${show(offsets)}, expected [begin, end] of integers from 0 on`)
   }
   const [begin, end] = offsets as [number, number]
-  if (begin > end) fail(`${at} data_offsets [${begin}, ${end}], expected begin before end`)
+  if (begin > end) fail(`data_offsets [${begin}, ${end}], expected begin before end`)
   const width = fileBytes[dtype as FileDType]
   // An empty tensor has no bytes, but the product of its other sizes must not overflow either.
   if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(size, 1), width))) {
-    fail(`${at} shape [${shape.join(', ')}] overflows`)
+    fail(`shape [${shape.join(', ')}] overflows`)
   }
   const bytes = shape.reduce((product, size) => product * size, width)
   if (end - begin !== bytes) {
-    fail(`${at} ${end - begin} bytes, expected ${bytes} for ${dtype} [${shape.join(', ')}]`)
+    fail(`${end - begin} bytes, expected ${bytes} for ${dtype} [${shape.join(', ')}]`)
   }
   return { name, dtype: dtype as FileDType, shape, begin, end }
 }

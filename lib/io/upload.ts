@@ -9,3 +9,19 @@ import type { HostArray } from './host-array.js'
 export function upload({ dtype, shape, data }: HostArray, device: DeviceName = defaultDevice()): Tensor {
   return wrap(native.fromData(device, dtype, shape, data))
 }
+
+/** Tensors by name, the first `skipped` characters left out; where one cannot be made none is left. */
+export function uploadAll(
+  arrays: ReadonlyMap<string, HostArray>,
+  skipped: number,
+  device: DeviceName | undefined,
+): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {}
+  try {
+    for (const [name, array] of arrays) tensors[name.slice(skipped)] = upload(array, device)
+  } catch (error) {
+    for (const tensor of Object.values(tensors)) tensor.dispose()
+    throw error
+  }
+  return tensors
+}

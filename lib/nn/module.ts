@@ -10,7 +10,7 @@ import { tracing } from '../tracing.js'
 import { wrapForward } from './calls.js'
 import { type AnyLayer, members } from './fields.js'
 import { Buffer, Parameter } from './parameter.js'
-import { type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
+import { checkInto, type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
 
 export type { AnyLayer, Layer } from './fields.js'
 export { isLayer } from './fields.js'
@@ -228,8 +228,20 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * Copies the tensors of a state dict (of any device and floating type) into the module. Nothing is changed where it throws.
-   * @throws ValueError, unless `strict` is false, for missing and unexpected names; ShapeError for a tensor of another shape.
+   * Whether `loadStateDict` would take the tensors, and which names it would leave; nothing is changed. A module that reads other names
+   * overrides it together with `loadStateDict`.
+   * @throws ValueError, ShapeError as {@link loadStateDict}.
+   */
+  checkStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: LoadOptions = {}): LoadResult {
+    const { missingKeys, unexpectedKeys } = checkInto(this.constructor.name, new Map(tensorsOf(this)), state, options)
+    return { missingKeys, unexpectedKeys }
+  }
+
+  /**
+   * Copies the tensors of a state dict (of any device and floating type) into the module. Nothing is changed where it throws. The result
+   * lists what was missing and unexpected.
+   * @throws ValueError for missing and unexpected names, with `strict: false` only where no name is the module's; ShapeError for a tensor
+   * of another shape.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    * @example net.loadStateDict(await loadSafetensors('net.safetensors'))
    */

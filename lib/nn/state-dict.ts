@@ -1,12 +1,12 @@
 // Loading named tensors into the tensors of a module.
 import { ShapeError, ValueError } from '../errors.js'
-import { noGrad, type Tensor } from '../tensor.js'
+import { noGrad, Tensor } from '../tensor.js'
 
 /** Tensors by dotted name. */
 export type StateDict = Record<string, Tensor>
 
 export interface LoadOptions {
-  /** Throw when names are missing or unexpected. Default true. */
+  /** Throw when names are missing or unexpected; false takes what matches, and throws only when nothing does. Default true. */
   strict?: boolean
 }
 
@@ -22,36 +22,71 @@ function mayBeMissing(name: string): boolean {
   return name === 'num_batches_tracked' || name.endsWith('.num_batches_tracked')
 }
 
-/** Checks everything, then copies. */
-export function loadInto(
+interface Pair {
+  readonly name: string
+  readonly target: Tensor
+  readonly source: Tensor
+}
+
+/**
+ * What is to be copied; nothing is changed.
+ * @throws ValueError or ShapeError as `loadStateDict` does.
+ */
+export function checkInto(
   type: string,
   targets: ReadonlyMap<string, Tensor>,
   state: StateDict | ReadonlyMap<string, Tensor>,
   { strict = true }: LoadOptions,
-): LoadResult {
+): LoadResult & { pairs: readonly Pair[] } {
   const sources = state instanceof Map ? (state as ReadonlyMap<string, Tensor>) : new Map(Object.entries(state))
   const missingKeys = [...targets.keys()].filter((name) => !sources.has(name) && !mayBeMissing(name))
   const unexpectedKeys = [...sources.keys()].filter((name) => !targets.has(name))
-  if (strict && (missingKeys.length > 0 || unexpectedKeys.length > 0)) {
+  const pairs = [...targets].flatMap(([name, target]) => {
+    const source = sources.get(name)
+    return source === undefined ? [] : [{ name, target, source }]
+  })
+  const isNothing = pairs.length === 0 && sources.size > 0
+  if (isNothing || (strict && (missingKeys.length > 0 || unexpectedKeys.length > 0))) {
     const parts = [
+      strict ? '' : 'none is',
       missingKeys.length > 0 ? `missing ${missingKeys.join(', ')}` : '',
       unexpectedKeys.length > 0 ? `unexpected ${unexpectedKeys.join(', ')}` : '',
+      prefixHint(missingKeys, unexpectedKeys),
     ]
     throw new ValueError(
       `loadStateDict: the names are not those of ${type}: ${parts.filter((part) => part !== '').join('; ')}`,
     )
   }
-  const pairs = [...targets].flatMap(([name, target]) => {
-    const source = sources.get(name)
-    return source ? [{ name, target, source }] : []
-  })
+  for (const { name, source } of pairs) {
+    if (!(source instanceof Tensor)) {
+      throw new ValueError(`loadStateDict: ${name} is ${source === null ? 'null' : typeof source}, expected a Tensor`)
+    }
+  }
   const wrong = pairs.filter(({ target, source }) => `${target.shape}` !== `${source.shape}`)
   if (wrong.length > 0) {
     const texts = wrong.map(({ name, target, source }) => `${name} is [${source.shape}], expected [${target.shape}]`)
     throw new ShapeError(`loadStateDict: ${texts.join('; ')}`)
   }
+  return { missingKeys, unexpectedKeys, pairs }
+}
+
+/** What to do where the names differ by what they start with, as those of a checkpoint do. */
+function prefixHint([missing]: readonly string[], unexpected: readonly string[]): string {
+  const same = missing === undefined ? undefined : unexpected.find((name) => name.endsWith(`.${missing}`))
+  if (missing === undefined || same === undefined) return ''
+  return `names that start alike are loaded by loadSafetensors(file, { prefix: '${same.slice(0, -missing.length)}' })`
+}
+
+/** Checks everything, then copies. */
+export function loadInto(
+  type: string,
+  targets: ReadonlyMap<string, Tensor>,
+  state: StateDict | ReadonlyMap<string, Tensor>,
+  options: LoadOptions,
+): LoadResult {
+  const { pairs, ...result } = checkInto(type, targets, state, options)
   noGrad(() => {
     for (const { target, source } of pairs) target.copy_(source)
   })
-  return { missingKeys, unexpectedKeys }
+  return result
 }

@@ -1,7 +1,7 @@
 // The one-cycle policy: the rate goes up and down once in a training, the momentum the other way.
 import { ValueError } from '../errors.js'
 import type { ParamGroup } from './optimizer.js'
-import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
+import { type AnyOptimizer, finite, LRScheduler, positiveInteger, type SchedulerState } from './scheduler.js'
 
 /** One number for all groups, or one each. */
 export type PerGroup = number | readonly number[]
@@ -149,6 +149,12 @@ export class OneCycleLR extends LRScheduler {
   }
   protected override next(lr: number): number {
     return lr
+  }
+  override checkStateDict(state: SchedulerState): void {
+    super.checkStateDict(state)
+    if ((state.lastEpoch as number) > this.totalSteps) {
+      throw new ValueError(`OneCycleLR: the state is of step ${state.lastEpoch}, expected at most ${this.totalSteps}`)
+    }
   }
 
   #write(): void {

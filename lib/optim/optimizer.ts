@@ -5,6 +5,7 @@ import { noGrad, Tensor, wrap } from '../tensor.js'
 import { keep, tidy } from '../tidy.js'
 import { outsideTrace, provideDynamic, type Tracing, tracing } from '../tracing.js'
 import { observedBucket, observedOptions } from './observed.js'
+import { checkState, type SavedParam } from './state.js'
 
 /** Options that every group of parameters has. */
 export interface GroupOptions {
@@ -32,6 +33,8 @@ export interface ParamState {
 
 /** What a checkpoint keeps of an optimizer: tensors, and values that JSON can hold. Parameters are counted through all groups. */
 export interface OptimizerState {
+  /** Which kind of optimizer it is of (its `kind`); states of older versions do not say. */
+  kind?: string
   state: Record<string, ParamState>
   paramGroups: (Record<string, unknown> & { params: number[] })[]
 }
@@ -120,6 +123,11 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
       }
       this.addParamGroup(group)
     }
+  }
+
+  /** What states say of the optimizer that they are of: the name of its class. Override it where a subclass takes the states of another. */
+  get kind(): string {
+    return this.constructor.name
   }
 
   /** Throws ValueError for options that make no sense. */
@@ -318,52 +326,55 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
       })
       return { ...options, params: indices }
     })
-    return { state, paramGroups }
+    return { kind: this.kind, state, paramGroups }
   }
 
   /**
-   * Takes over options and state (copies of the tensors) from `stateDict()` of an optimizer with the same groups. Nothing is changed
-   * where it throws.
-   * @throws ValueError when the groups differ in number or size, or a tensor's shape is not that of its parameter.
+   * Whether `loadStateDict` would take the state; nothing is changed.
+   * @throws ValueError as {@link loadStateDict}.
    */
-  loadStateDict({ state, paramGroups }: OptimizerState): void {
-    const name = this.constructor.name
-    const lengths = (groups: readonly { params: readonly unknown[] }[]) =>
-      groups.map(({ params }) => params.length).join(', ')
-    if (lengths(paramGroups) !== lengths(this.#groups)) {
-      throw new ValueError(
-        `${name}: the state has groups of ${lengths(paramGroups)} parameters, expected ${lengths(this.#groups)}`,
-      )
+  checkStateDict(state: OptimizerState): void {
+    this.#checked(state)
+  }
+
+  #checked(state: OptimizerState): SavedParam[] {
+    const check = (options: ParamGroup<Options>) => this.check(options)
+    const { kind, defaults } = this
+    const groups = this.#groups
+    return checkState({ name: this.constructor.name, kind, groups, defaults, check }, state)
+  }
+
+  /**
+   * Takes over options and state (copies of the tensors) from `stateDict()` of an optimizer of the same kind with the same groups. Nothing is
+   * changed where it throws.
+   * @throws ValueError when it is a state of another kind, the groups differ in number or size, a tensor's shape is not that of its parameter,
+   * or an option or a step makes no sense.
+   */
+  loadStateDict(state: OptimizerState): void {
+    const states = this.#copied(this.#checked(state))
+    this.dispose()
+    for (const [param, own] of states) this.#states.set(param, own)
+    for (const [i, { params: _, ...options }] of state.paramGroups.entries()) {
+      Object.assign(this.#groups[i]!, structuredClone(options))
     }
-    const params = this.#groups.flatMap((group) => group.params)
-    const indices = paramGroups.flatMap((group) => group.params)
-    const pairs = params.flatMap((param, i) => {
-      const saved = state[`${indices[i]}`]
-      return saved ? [{ param, saved }] : []
-    })
-    for (const { param, saved } of pairs) {
-      for (const [key, tensor] of Object.entries(saved.tensors)) {
-        if (`${tensor.shape}` !== `${param.shape}`) {
-          throw new ValueError(
-            `${name}: ${key} is [${tensor.shape}], expected [${param.shape}], the shape of its parameter`,
-          )
+  }
+
+  /** Copies of states in memory beside their parameters; where that fails none is left. */
+  #copied(pairs: readonly SavedParam[]): Map<Tensor, ParamState> {
+    const copies = new Map<Tensor, ParamState>()
+    try {
+      for (const { param, saved } of pairs) {
+        const own: ParamState = { step: saved.step, tensors: {} }
+        copies.set(param, own)
+        for (const [key, tensor] of Object.entries(saved.tensors)) {
+          own.tensors[key] = noGrad(() => tidy(() => keep(zerosFor(param)).copy_(tensor)))
         }
       }
+      return copies
+    } catch (error) {
+      for (const { tensors } of copies.values()) for (const tensor of Object.values(tensors)) tensor.dispose()
+      throw error
     }
-    for (const { tensors } of this.#states.values()) {
-      for (const tensor of Object.values(tensors)) tensor.dispose()
-    }
-    this.#states.clear()
-    noGrad(() =>
-      tidy(() => {
-        for (const { param, saved } of pairs) {
-          const { tensors } = this.#stateOf(param, Object.keys(saved.tensors))
-          for (const [key, tensor] of Object.entries(saved.tensors)) tensors[key]!.copy_(tensor)
-          this.#states.get(param)!.step = saved.step
-        }
-      }),
-    )
-    for (const [i, { params: _, ...options }] of paramGroups.entries()) Object.assign(this.#groups[i]!, options)
   }
 
   /** Frees the state now (not the parameters). */

@@ -1,6 +1,6 @@
 // A schedule that watches a metric.
 import { ValueError } from '../errors.js'
-import { type AnyOptimizer, LRScheduler, type SchedulerState } from './scheduler.js'
+import { type AnyOptimizer, isCount, LRScheduler, type SchedulerState } from './scheduler.js'
 
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall or rise. Default 'min'. */
@@ -100,18 +100,18 @@ export class ReduceLROnPlateau extends LRScheduler {
     const best = Number.isFinite(this.best) ? this.best : null
     return { ...super.stateDict(), best, badEpochs: this.#badEpochs, cooldownLeft: this.#cooldownLeft }
   }
-  override loadStateDict(state: SchedulerState): void {
+  override checkStateDict(state: SchedulerState): void {
+    super.checkStateDict(state)
     const { best, badEpochs, cooldownLeft } = state
-    if (
-      (typeof best !== 'number' && best !== null) ||
-      typeof badEpochs !== 'number' ||
-      typeof cooldownLeft !== 'number'
-    ) {
+    if ((!Number.isFinite(best) && best !== null) || !isCount(badEpochs) || !isCount(cooldownLeft)) {
       throw new ValueError('ReduceLROnPlateau: the state lacks best, badEpochs or cooldownLeft')
     }
+  }
+  override loadStateDict(state: SchedulerState): void {
     super.loadStateDict(state)
+    const best = state.best as number | null
     this.best = best ?? (this.#options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY)
-    this.#badEpochs = badEpochs
-    this.#cooldownLeft = cooldownLeft
+    this.#badEpochs = state.badEpochs as number
+    this.#cooldownLeft = state.cooldownLeft as number
   }
 }

@@ -84,21 +84,55 @@ export abstract class LRScheduler {
 
   /** What `loadStateDict` needs to go on; options are not part of it. */
   stateDict(): SchedulerState {
-    return { lastEpoch: this.lastEpoch, baseLrs: [...this.baseLrs], lastLr: this.getLastLr() }
+    return {
+      kind: this.constructor.name,
+      lastEpoch: this.lastEpoch,
+      baseLrs: [...this.baseLrs],
+      lastLr: this.getLastLr(),
+    }
   }
 
-  /** Goes on where another schedule of the same options was. The rates themselves are part of the optimizer's state. */
-  loadStateDict(state: SchedulerState): void {
-    const { lastEpoch, baseLrs, lastLr } = state
-    if (!Number.isInteger(lastEpoch) || !isNumbers(baseLrs) || !isNumbers(lastLr)) {
-      throw new ValueError(`${this.constructor.name}: the state lacks lastEpoch, baseLrs or lastLr`)
+  /**
+   * Whether `loadStateDict` would take the state; nothing is changed. A subclass whose state holds more overrides it.
+   * @throws ValueError for a state of another kind of schedule or number of groups, or with values that make no sense.
+   */
+  checkStateDict(state: SchedulerState): void {
+    const { name } = this.constructor
+    const { kind, lastEpoch, baseLrs, lastLr } = state ?? {}
+    if (kind !== undefined && kind !== name) {
+      throw new ValueError(`${name}: the state is one of ${String(kind)}, expected one of ${name}`)
     }
-    this.lastEpoch = lastEpoch as number
-    this.baseLrs = [...baseLrs]
-    this.#lastLr = [...lastLr]
+    if (!isCount(lastEpoch) || !isNumbers(baseLrs) || !isNumbers(lastLr)) {
+      throw new ValueError(`${name}: the state lacks lastEpoch, baseLrs or lastLr, expected a count and finite numbers`)
+    }
+    const { length } = this.optimizer.paramGroups
+    if (baseLrs.length !== length || lastLr.length !== length) {
+      throw new ValueError(
+        `${name}: the state has ${baseLrs.length} and ${lastLr.length} rates, expected ${length} of each`,
+      )
+    }
+    const negative = baseLrs.find((lr) => lr < 0)
+    if (negative !== undefined) throw new ValueError(`${name}: the state has the rate ${negative}, expected at least 0`)
+  }
+
+  /**
+   * Goes on where another schedule of the same options was. The rates themselves are part of the optimizer's state. Nothing is
+   * changed where it throws.
+   * @throws ValueError as {@link checkStateDict}.
+   */
+  loadStateDict(state: SchedulerState): void {
+    this.checkStateDict(state)
+    this.lastEpoch = state.lastEpoch as number
+    this.baseLrs = [...(state.baseLrs as number[])]
+    this.#lastLr = [...(state.lastLr as number[])]
   }
 }
 
+/** Whether a value of a state counts steps. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
 function isNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'number')
+  return Array.isArray(value) && value.every(Number.isFinite)
 }

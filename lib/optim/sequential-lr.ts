@@ -63,12 +63,17 @@ export class SequentialLR extends LRScheduler {
   override stateDict(): SchedulerState {
     return { ...super.stateDict(), schedulers: this.#schedulers.map((scheduler) => scheduler.stateDict()) }
   }
-  override loadStateDict(state: SchedulerState): void {
+  override checkStateDict(state: SchedulerState): void {
+    super.checkStateDict(state)
     const { schedulers } = state
     if (!Array.isArray(schedulers) || schedulers.length !== this.#schedulers.length) {
       throw new ValueError(`SequentialLR: the state is not one of ${this.#schedulers.length} schedulers`)
     }
+    for (const [i, scheduler] of this.#schedulers.entries()) scheduler.checkStateDict(schedulers[i] as SchedulerState)
+  }
+  override loadStateDict(state: SchedulerState): void {
     super.loadStateDict(state)
-    for (const [i, scheduler] of this.#schedulers.entries()) scheduler.loadStateDict(schedulers[i] as SchedulerState)
+    const schedulers = state.schedulers as SchedulerState[]
+    for (const [i, scheduler] of this.#schedulers.entries()) scheduler.loadStateDict(schedulers[i]!)
   }
 }

@@ -1,129 +1,179 @@
-// Checkpoints: everything that a run needs to go on as if it had never stopped, in one .safetensors file.
+// Checkpoints: everything that a run needs to go on as if it had never stopped, in one .safetensors file (docs/checkpoints.md).
+import type { DeviceName } from '../../types/dtype.js'
 import { getRandomState, type RandomState, setRandomState } from '../creation.js'
-import { FormatError, ValueError } from '../errors.js'
-import type { GradScalerState } from '../grad-scaler.js'
+import { CudnnError, DTypeError, FormatError, ValueError } from '../errors.js'
+import type { GradScaler } from '../grad-scaler.js'
+import type { HostArray } from '../io/host-array.js'
+import { readTensorFile } from '../io/safetensors-reader.js'
+import { uploadAll } from '../io/upload.js'
 import type { AnyModule } from '../nn/index.js'
+import type { StateDict } from '../nn/state-dict.js'
 import type { LRScheduler, Optimizer, OptimizerState, SchedulerState } from '../optim/index.js'
-import { loadSafetensors, readSafetensorsMetadata, saveSafetensors } from '../safetensors.js'
+import { isFloating } from '../optim/state.js'
+import { saveSafetensors } from '../safetensors.js'
 import type { Tensor } from '../tensor.js'
-import type { EpochRecord } from './types.js'
-
-const format = 'node-cudnn checkpoint 1'
-
-/** What the training loop itself remembers. */
-export interface LoopState {
-  readonly epoch: number
-  readonly step: number
-  readonly history: readonly EpochRecord[]
-  readonly best?: { readonly epoch: number; readonly value: number }
-  /** Of a run in float16. */
-  readonly gradScaler?: GradScalerState
-}
+import { format, type LoopState, parseState, type SavedState, writeNumber } from './checkpoint-state.js'
 
 export interface Parts {
   readonly net: AnyModule
-  readonly optimizer: Pick<Optimizer, 'stateDict' | 'loadStateDict'>
+  readonly optimizer: Pick<Optimizer, 'stateDict' | 'checkStateDict' | 'loadStateDict'>
   readonly scheduler: LRScheduler | undefined
+  readonly scaler: GradScaler | undefined
 }
 
-/** The file's metadata `state`; the tensors are `model.<name>` and `optimizer.<parameter>.<name>`. */
-interface Saved {
-  readonly loop: LoopState
-  readonly random: RandomState
-  readonly paramGroups: OptimizerState['paramGroups']
-  /** How often each parameter was stepped, by its number. */
-  readonly steps: Readonly<Record<string, number>>
+/** What a checkpoint holds. Its tensors are the caller's: `dispose()` frees them. */
+export interface Checkpoint extends LoopState {
+  /** The network's parameters and buffers, for `net.loadStateDict`. */
+  readonly model: StateDict
+  /** For `optimizer.loadStateDict`. */
+  readonly optimizer: OptimizerState
+  /** For `scheduler.loadStateDict`, if the run had one. */
   readonly scheduler?: SchedulerState
+  readonly random: RandomState
+  dispose(): void
+  [Symbol.dispose](): void
 }
 
+/** Writes all parts into one file, with a checksum of everything. The values are those of the moment of the call. */
 export async function saveCheckpoint(
   file: string,
-  { net, optimizer, scheduler }: Parts,
+  { net, optimizer, scheduler }: Omit<Parts, 'scaler'>,
   loop: LoopState,
 ): Promise<void> {
-  const { state, paramGroups } = optimizer.stateDict()
+  const { kind, state, paramGroups } = optimizer.stateDict()
   const tensors = new Map<string, Tensor>()
   const steps: Record<string, number> = {}
+  const names: Record<string, readonly string[]> = {}
   for (const [name, tensor] of Object.entries(net.stateDict())) tensors.set(`model.${name}`, tensor)
   for (const [parameter, { step, tensors: own }] of Object.entries(state)) {
     steps[parameter] = step
+    names[parameter] = Object.keys(own)
     for (const [name, tensor] of Object.entries(own)) tensors.set(`optimizer.${parameter}.${name}`, tensor)
   }
-  const saved: Saved = {
+  const saved: SavedState = {
     loop,
     random: getRandomState(),
+    ...(kind !== undefined && { optimizer: kind }),
     paramGroups,
     steps,
+    names,
     ...(scheduler && { scheduler: scheduler.stateDict() }),
+    checksum: 'sha256',
   }
-  await saveSafetensors(file, tensors, { metadata: { format, state: JSON.stringify(saved, writeNumber) } })
+  const metadata = { format, state: JSON.stringify(saved, writeNumber) }
+  await saveSafetensors(file, tensors, { metadata, checksum: true })
 }
 
-export async function loadCheckpoint(file: string, { net, optimizer, scheduler }: Parts): Promise<LoopState> {
-  const saved = parseState(await readSafetensorsMetadata(file), file)
-  if (scheduler && !saved.scheduler) {
-    throw new ValueError(`${file}: the checkpoint has no scheduler, expected one for ${scheduler.constructor.name}`)
+/**
+ * Reads a checkpoint that a `Trainer` saved, onto `device` (default: the default device), for whoever wants a part of it: the network alone,
+ * or a loop of one's own. Nothing is changed by reading.
+ * @throws FormatError if the file is no checkpoint, damaged, or not what its checksum says.
+ * @example
+ * using checkpoint = await train.readCheckpoint('checkpoint.safetensors')
+ * net.loadStateDict(checkpoint.model)
+ */
+export async function readCheckpoint(file: string, { device }: { device?: DeviceName } = {}): Promise<Checkpoint> {
+  let saved: SavedState | undefined
+  const { tensors } = await readTensorFile(file, {
+    onHeader: ({ metadata }) => {
+      saved = parseState(metadata, file)
+    },
+  })
+  const { loop, random, optimizer: kind, paramGroups, scheduler } = saved!
+  const { model, own } = sorted(tensors, saved!, file)
+  const state: OptimizerState['state'] = {}
+  const loaded = uploadAll(tensors, 0, device)
+  for (const [parameter, step] of Object.entries(saved!.steps)) {
+    const named = [...own.get(parameter)!].map(([key, name]) => [key, loaded[name]!] as const)
+    state[parameter] = { step, tensors: Object.fromEntries(named) }
   }
-  const tensors = await loadSafetensors(file)
-  try {
-    const model: Record<string, Tensor> = {}
-    const state: OptimizerState['state'] = {}
-    for (const [parameter, step] of Object.entries(saved.steps)) state[parameter] = { step, tensors: {} }
-    for (const [name, tensor] of Object.entries(tensors)) {
-      const [, part, rest] = /^(model|optimizer)\.(.*)$/s.exec(name) ?? []
-      if (part === 'model') {
-        model[rest!] = tensor
-        continue
-      }
-      const [, parameter, key] = /^(\d+)\.(.*)$/s.exec(rest ?? '') ?? []
-      const own = state[parameter ?? '']
-      if (!own) throw new FormatError(`${file}: came a tensor ${JSON.stringify(name)}, expected those of a checkpoint`)
-      own.tensors[key!] = tensor
+  const dispose = () => {
+    for (const tensor of Object.values(loaded)) tensor.dispose()
+  }
+  return {
+    ...loop,
+    random,
+    model: Object.fromEntries([...model].map(([key, name]) => [key, loaded[name]!])),
+    optimizer: { ...(kind !== undefined && { kind }), state, paramGroups },
+    ...(scheduler && { scheduler }),
+    dispose,
+    [Symbol.dispose]: dispose,
+  }
+}
+
+/** Which tensors of the file are the network's, and which are whose state: by their names there, the names in the file. */
+function sorted(tensors: ReadonlyMap<string, HostArray>, { steps, names }: SavedState, file: string) {
+  const model = new Map<string, string>()
+  const own = new Map(Object.keys(steps).map((parameter) => [parameter, new Map<string, string>()]))
+  for (const name of tensors.keys()) {
+    const [, part, rest] = /^(model|optimizer)\.(.*)$/s.exec(name) ?? []
+    if (part === 'model') {
+      model.set(rest!, name)
+      continue
     }
-    net.loadStateDict(model)
-    optimizer.loadStateDict({ state, paramGroups: saved.paramGroups })
-    if (scheduler) scheduler.loadStateDict(saved.scheduler!)
-  } finally {
-    for (const tensor of Object.values(tensors)) tensor.dispose()
+    const [, parameter, key] = /^(\d+)\.(.*)$/s.exec(rest ?? '') ?? []
+    const ofParameter = own.get(parameter ?? '')
+    if (!ofParameter) {
+      throw new FormatError(`${file}: came a tensor ${JSON.stringify(name)}, expected those of a checkpoint`)
+    }
+    ofParameter.set(key!, name)
   }
-  setRandomState(saved.random)
-  return saved.loop
+  if (names) {
+    for (const parameter of new Set([...own.keys(), ...Object.keys(names)])) {
+      const [came, expected] = [own.get(parameter)?.keys() ?? [], names[parameter] ?? []].map((keys) =>
+        [...keys].sort(),
+      )
+      const isOfBoth = own.has(parameter) && Object.hasOwn(names, parameter)
+      if (isOfBoth && `${came}` === `${expected}`) continue
+      throw new FormatError(
+        `${file}: the state of parameter ${parameter} is ${came?.join(', ') || 'nothing'}, expected ${expected?.join(', ') || 'nothing'}`,
+      )
+    }
+  }
+  return { model, own }
 }
 
-function parseState(metadata: Readonly<Record<string, string>>, file: string): Saved {
-  if (metadata.format !== format) {
-    throw new FormatError(`${file}: its format is ${JSON.stringify(metadata.format)}, expected "${format}"`)
+/**
+ * Takes everything over, or nothing where it throws; `file` stands in messages.
+ * @throws ValueError, ShapeError, DTypeError if it is a checkpoint of other parts.
+ */
+export function takeCheckpoint(checkpoint: Checkpoint, file: string, parts: Parts): void {
+  const { model, optimizer, scheduler, gradScaler, random } = checkpoint
+  // What is checked cannot fail later but for want of memory, which the optimizer alone asks for.
+  naming(file, () => {
+    checkParts(checkpoint, parts)
+    parts.optimizer.loadStateDict(optimizer)
+  })
+  parts.net.loadStateDict(model)
+  if (scheduler) parts.scheduler?.loadStateDict(scheduler)
+  if (gradScaler) parts.scaler?.loadStateDict(gradScaler)
+  setRandomState(random)
+}
+
+function checkParts({ model, optimizer, scheduler, gradScaler }: Checkpoint, parts: Parts): void {
+  if (parts.scheduler && !scheduler) {
+    throw new ValueError(`the checkpoint has no scheduler, expected one for ${parts.scheduler.constructor.name}`)
   }
-  let saved: Partial<Saved> | null
+  parts.net.checkStateDict(model)
+  const own = parts.net.stateDict()
+  for (const [name, tensor] of Object.entries(model)) {
+    const target = own[name]
+    if (target && isFloating(target) !== isFloating(tensor)) {
+      throw new DTypeError(`model.${name} is ${tensor.dtype}, expected ${target.dtype}`)
+    }
+  }
+  parts.optimizer.checkStateDict(optimizer)
+  if (scheduler) parts.scheduler?.checkStateDict(scheduler)
+  if (gradScaler) parts.scaler?.checkStateDict(gradScaler)
+}
+
+/** Runs `fn`; an error of ours gets the file's name in front. */
+function naming(file: string, fn: () => void): void {
   try {
-    saved = JSON.parse(metadata.state ?? '', readNumber) as Partial<Saved> | null
-  } catch (cause) {
-    throw new FormatError(`${file}: the checkpoint's state is not valid JSON`, { cause })
+    fn()
+  } catch (error) {
+    if (!(error instanceof CudnnError)) throw error
+    error.message = `${file}: ${error.message}`
+    throw error
   }
-  const { loop, random, paramGroups, steps } = saved ?? {}
-  const isWhole =
-    Number.isInteger(loop?.epoch) &&
-    Number.isInteger(loop?.step) &&
-    Array.isArray(loop?.history) &&
-    Number.isInteger(random?.seed) &&
-    Number.isInteger(random?.offset) &&
-    Array.isArray(paramGroups) &&
-    paramGroups.every((group) => Array.isArray(group?.params)) &&
-    typeof steps === 'object' &&
-    steps !== null &&
-    Object.values(steps).every(Number.isInteger)
-  if (!isWhole)
-    throw new FormatError(`${file}: the checkpoint's state lacks parts, expected epoch, seed, groups and steps`)
-  return saved as Saved
-}
-
-// JSON has no NaN and no infinity, but a loss may be one.
-const special = '$number'
-
-function writeNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isFinite(value) ? { [special]: String(value) } : value
-}
-
-function readNumber(_key: string, value: unknown): unknown {
-  return typeof value === 'object' && value !== null && special in value ? Number(value[special]) : value
 }

@@ -10,7 +10,8 @@ import { clipGradNorm, type LRScheduler, type Optimizer } from '../optim/index.j
 import { noGrad, type Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { eachBatch } from './batches.js'
-import { type LoopState, loadCheckpoint, saveCheckpoint } from './checkpoint.js'
+import { readCheckpoint, saveCheckpoint, takeCheckpoint } from './checkpoint.js'
+import type { LoopState } from './checkpoint-state.js'
 import { whereItBegan } from './divergence.js'
 import { InFlight } from './in-flight.js'
 import { type Measured, measure, RunningScores } from './scores.js'
@@ -237,7 +238,10 @@ export class Trainer<Output = Tensor> {
     return this.#inEvalMode(() => tidy(() => this.#forward(this.#moved(x))))
   }
 
-  /** Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically. */
+  /**
+   * Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically and with a checksum.
+   * The format: docs/checkpoints.md.
+   */
   async saveCheckpoint(file: string): Promise<void> {
     const state: LoopState = {
       epoch: this.#epoch,
@@ -250,12 +254,20 @@ export class Trainer<Output = Tensor> {
   }
 
   /**
-   * Takes up what `saveCheckpoint` wrote: the run goes on as if it had never stopped, bit for bit on the same device.
-   * @throws FormatError if the file is no checkpoint; ShapeError or ValueError if it is one of another network.
+   * Takes up what `saveCheckpoint` wrote: the run goes on as if it had never stopped, bit for bit on the same device. All of it is
+   * checked before any is taken: where it rejects, nothing has changed. For a part of a checkpoint, such as the network alone, there is
+   * {@link readCheckpoint}.
+   * @throws FormatError if the file is no checkpoint, damaged or changed; ShapeError, DTypeError or ValueError if it is one of another
+   * network, kind of optimizer or schedule; ValueError while `fit` runs.
    */
   async loadCheckpoint(file: string): Promise<void> {
-    const { epoch, step, history, best, gradScaler } = await loadCheckpoint(file, this)
-    if (gradScaler) this.#scaler?.loadStateDict(gradScaler)
+    using checkpoint = await readCheckpoint(file)
+    // Looked at when nothing waits any more.
+    if (this.#isFitting)
+      throw new ValueError('Trainer.loadCheckpoint: fit runs, expected to be called before or after it')
+    const { net, optimizer, scheduler } = this
+    takeCheckpoint(checkpoint, file, { net, optimizer, scheduler, scaler: this.#scaler })
+    const { epoch, step, history, best } = checkpoint
     this.#epoch = epoch
     this.#step = step
     this.#history = [...history]

@@ -8,7 +8,7 @@
 
 namespace cnn::cpu {
 
-/// Lines `key<tab>number`, the number one digit. A file that can't be read or written is done without.
+/// Lines `key<tab>number`, the number one digit. What is no regular file, is longer than a megabyte, or can't be read or written is done without.
 class Choices {
  public:
   /// NODE_CUDNN_CHOICES, or node-cudnn/choices in the user's cache folder; an empty one keeps choices for this process alone.
