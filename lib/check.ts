@@ -8,7 +8,7 @@ export type Check = (op: string, name: string, value: unknown) => void
 /** One check for each option. An option that is absent or undefined has its default and is not checked. */
 export type Checks<Options> = { readonly [Name in keyof Options]-?: Check }
 
-/** What came, for messages: `null`, `a string`, `2.5`, `[1, 2]`. */
+/** What came, for messages: `null`, `a string ('x')`, `2.5`, `[1, 2]`. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
     return `${value}`
@@ -16,6 +16,7 @@ export function textOf(value: unknown): string {
     return value.length <= 16 && value.every((item) => typeof item === 'number') ? `[${value.join(', ')}]` : 'an array'
   }
   if (types.isPromise(value)) return 'a promise (await it first)'
+  if (typeof value === 'string') return value.length <= 40 ? `a string ('${value}')` : 'a string'
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
@@ -115,6 +116,13 @@ export function integerFrom(least: number): Check {
   return (op, name, value) => checkInteger(op, name, value, least)
 }
 
+/** How many modules a block or a network may be asked to make one after another: beyond lies a mistake that would take for ever. */
+export const moduleCount: Check = (op, name, value) => {
+  if (!(Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000)) {
+    refuse(op, name, value, 'a whole number of at least 1, and at most 10000')
+  }
+}
+
 /** A number for which `isRight` holds; `expected` says what it is. */
 export function numberThat(expected: string, isRight: (value: number) => boolean): Check {
   return (op, name, value) => {
@@ -182,7 +190,7 @@ function isPlain(value: object): boolean {
  * Refuses options that are no object, names that are not known, and values that their checks refuse; returns the options. An instance
  * of a class may hold options; one that holds none was meant as something else.
  */
-export function checkOptions<Options>(op: string, options: Options, checks: Checks<Options>): Options {
+export function checkOptions<Options>(op: string, options: Options, checks: Checks<NoInfer<Options>>): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse(op, 'options', options, 'an object')
   }

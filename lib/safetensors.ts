@@ -1,7 +1,9 @@
 // Reads and writes .safetensors files (https://huggingface.co/docs/safetensors), safely for files from anywhere.
 import { type FileHandle, open } from 'node:fs/promises'
 import type { DeviceName, DType } from '../types/dtype.js'
+import { checkObject, checkOptions, checkString } from './check.js'
 import { FormatError } from './errors.js'
+import { checkTensor } from './functional/arguments.js'
 import { writeFileAtomically } from './io/atomic-file.js'
 import { bytesPerElement, type HostArray, typedView } from './io/host-array.js'
 import { type Entry, formatHeader, type Header, maxHeaderBytes, parseHeader } from './io/safetensors-header.js'
@@ -59,8 +61,9 @@ export async function readSafetensorsMetadata(file: string): Promise<Readonly<Re
  */
 export async function loadSafetensors(
   file: string,
-  { device }: { device?: DeviceName } = {},
+  options: { device?: DeviceName } = {},
 ): Promise<Record<string, Tensor>> {
+  const { device } = checkOptions('loadSafetensors', options, { device: checkString })
   const { tensors } = await readSafetensors(file)
   return Object.fromEntries([...tensors].map(([name, array]) => [name, upload(array, device)]))
 }
@@ -74,9 +77,16 @@ export async function loadSafetensors(
 export async function saveSafetensors(
   file: string,
   tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-  { metadata = {} }: { metadata?: Readonly<Record<string, string>> } = {},
+  options: { metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
+  const { metadata = {} } = checkOptions('saveSafetensors', options, { metadata: checkObject })
+  checkString('saveSafetensors', 'file', file)
+  checkObject('saveSafetensors', 'tensors', tensors)
   const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, Tensor>)
+  for (const [name, tensor] of named) {
+    checkString('saveSafetensors', 'a name', name)
+    checkTensor('saveSafetensors', name, tensor)
+  }
   // All reads are queued at once, before any later op can overwrite a tensor.
   const arrays = await Promise.all(
     named.map(async ([name, tensor]) => {
@@ -122,6 +132,7 @@ async function withHeader<T>(
   file: string,
   use: (handle: FileHandle, header: Header, start: number) => Promise<T>,
 ): Promise<T> {
+  checkString('readSafetensors', 'file', file)
   const handle = await open(file, 'r')
   try {
     const { size } = await handle.stat()

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 import type { Handle } from '../types/native.js'
+import { type Checks, checkBoolean, checkFunction, checkOptions, checkString, refuse, textOf } from './check.js'
 import { DisposedError, GradientError, ValueError } from './errors.js'
 import * as F from './functional/index.js'
 import { native } from './native.js'
@@ -13,6 +14,11 @@ import { enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
 
 /** A tensor as nested arrays; a scalar is a plain number. */
 export type NestedArray = number | boolean | readonly NestedArray[]
+
+/** Anything else would fail when the garbage collector frees it, where nobody can catch it. */
+function checkHandle(op: string, handle: unknown): void {
+  if (!(typeof handle === 'number' && handle > 0)) refuse(op, 'handle', handle, 'one of native code; use tensor()')
+}
 
 // The safety net for tensors that nobody disposed of.
 const collected = new FinalizationRegistry<Handle>((handle) => native.dispose(handle))
@@ -33,6 +39,7 @@ export class Tensor extends TensorOps {
   /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
   constructor(handle: Handle) {
     super()
+    checkHandle('Tensor', handle)
     this.#handle = handle
     if (!enterScope(this)) collected.register(this, handle, this)
   }
@@ -153,7 +160,7 @@ export class Tensor extends TensorOps {
   }
   set grad(gradient: Tensor | null) {
     if (gradient !== null && !(gradient instanceof Tensor)) {
-      throw new ValueError(`grad: the gradient is a ${typeof gradient}, expected a tensor or null`)
+      throw new ValueError(`grad: the gradient is ${textOf(gradient)}, expected a tensor or null`)
     }
     native.setGrad(this.handle, gradient?.handle)
   }
@@ -166,13 +173,8 @@ export class Tensor extends TensorOps {
    *
    * @example loss.backward()
    */
-  backward(options: { gradient?: Tensor; retainGraph?: boolean; createGraph?: boolean } = {}): void {
-    const { gradient, retainGraph = false, createGraph = false } = options
-    if (gradient !== undefined && !(gradient instanceof Tensor)) {
-      throw new ValueError(
-        `backward: the gradient is ${gradient === null ? 'null' : `a ${typeof gradient}`}, expected a tensor`,
-      )
-    }
+  backward(options: BackwardOptions = {}): void {
+    const { gradient, retainGraph = false, createGraph = false } = checkOptions('backward', options, backwardChecks)
     native.backward(this.handle, gradient?.handle, retainGraph, createGraph)
   }
 
@@ -189,12 +191,14 @@ export class Tensor extends TensorOps {
 
   /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
   to(target: DType | DeviceName): Tensor {
+    checkString('to', 'target', target)
     if (dtypes.has(target))
       return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
     return wrap(native.toDevice(this.handle, target))
   }
   /** For the package itself: takes over another handle (freeing its own), so that all who hold this object see that tensor. */
   become_(handle: Handle): this {
+    checkHandle('become_', handle)
     const before = this.handle
     this.#handle = handle
     this.#shape = undefined
@@ -206,6 +210,7 @@ export class Tensor extends TensorOps {
   }
   /** Overwrites the values with those of `source` (same shape; converted to this type and device). */
   copy_(source: Tensor): this {
+    if (!(source instanceof Tensor)) refuse('copy_', 'source', source, 'a tensor')
     const moved = source.device === this.device ? source : source.to(this.device)
     const cast = moved.dtype === this.dtype ? moved : moved.to(this.dtype)
     native.ops.copy(this.handle, cast.handle)
@@ -224,6 +229,23 @@ export class Tensor extends TensorOps {
   zero_(): this {
     return this.fill_(0)
   }
+}
+
+export interface BackwardOptions {
+  /** Of the tensor itself; default 1, for scalars alone. */
+  gradient?: Tensor
+  /** Keep what the graph saved. Default false. */
+  retainGraph?: boolean
+  /** Record the backward pass too. Default false. */
+  createGraph?: boolean
+}
+
+const backwardChecks: Checks<BackwardOptions> = {
+  gradient: (op, name, value) => {
+    if (!(value instanceof Tensor)) refuse(op, `the ${name}`, value, 'a tensor')
+  },
+  retainGraph: checkBoolean,
+  createGraph: checkBoolean,
 }
 
 onEscape((tensor) => {
@@ -278,18 +300,19 @@ function nest(data: TensorData, shape: readonly number[], dtype: DType): NestedA
  * @example const logits = noGrad(() => net.forward(x))
  */
 export function noGrad<Result>(fn: () => Result): Result {
-  return withGrad(false, fn)
+  return withGrad('noGrad', false, fn)
 }
 /** Runs `fn` with gradients recorded, also inside `noGrad`. */
 export function enableGrad<Result>(fn: () => Result): Result {
-  return withGrad(true, fn)
+  return withGrad('enableGrad', true, fn)
 }
 /** Whether ops are recorded for gradients now. */
 export function isGradEnabled(): boolean {
   return native.gradEnabled()
 }
 
-function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
+function withGrad<Result>(op: string, enabled: boolean, fn: () => Result): Result {
+  checkFunction(op, 'fn', fn)
   const before = native.gradEnabled()
   native.setGradEnabled(enabled)
   try {
@@ -297,7 +320,7 @@ function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
     if (result instanceof Promise) {
       result.catch(() => {})
       throw new ValueError(
-        'noGrad: the function returned a promise, expected a synchronous function; await outside of it',
+        `${op}: the function returned a promise, expected a synchronous function; await outside of it`,
       )
     }
     return result
@@ -316,8 +339,10 @@ export function grad(
   fn: (...inputs: Tensor[]) => Tensor,
   options: { createGraph?: boolean } = {},
 ): (...inputs: Tensor[]) => Tensor[] {
+  checkFunction('grad', 'fn', fn)
+  const { createGraph = false } = checkOptions('grad', options, { createGraph: checkBoolean })
   return (...inputs) => {
-    const createGraph = options.createGraph ?? false
+    for (const [i, x] of inputs.entries()) if (!(x instanceof Tensor)) refuse('grad', `input ${i}`, x, 'a tensor')
     const leaves = inputs.map((x) => (createGraph && x.requiresGrad ? x : x.detach().requiresGrad_()))
     const y = enableGrad(() => fn(...leaves))
     if (!(y instanceof Tensor))

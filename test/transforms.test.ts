@@ -158,12 +158,12 @@ test('flip and crop of one seed do not move together', async (t) => {
 test('transforms: wrong options and batches', (t) => {
   const { compose, normalize, randomCrop, randomHorizontalFlip } = transforms
   const options: readonly [() => unknown, RegExp][] = [
-    [() => randomHorizontalFlip({ p: 1.5 }), /p 1\.5, expected a number from 0 to 1/],
-    [() => randomHorizontalFlip({ p: Number.NaN }), /p NaN/],
-    [() => randomHorizontalFlip({ seed: -1 }), /seed -1, expected an integer from 0 on/],
-    [() => randomCrop(0), /size 0, expected an integer from 1 on/],
-    [() => randomCrop([3, 1.5]), /size 1\.5/],
-    [() => randomCrop(3, { padding: -1 }), /padding -1/],
+    [() => randomHorizontalFlip({ p: 1.5 }), /p is 1\.5, expected a number from 0 to 1/],
+    [() => randomHorizontalFlip({ p: Number.NaN }), /p is NaN/],
+    [() => randomHorizontalFlip({ seed: -1 }), /seed is -1, expected a whole number of at least 0/],
+    [() => randomCrop(0), /size is 0, expected a whole number of at least 1/],
+    [() => randomCrop([3, 1.5]), /size is 1\.5/],
+    [() => randomCrop(3, { padding: -1 }), /padding is -1/],
     [() => normalize([0, 0], [1]), /expected one number a channel in each/],
     [() => normalize([0], [0]), /no deviation of 0/],
   ]

@@ -1,8 +1,9 @@
 // Reads IDX files, plain or gzipped: the format of MNIST and its relatives (http://yann.lecun.com/exdb/mnist/).
 import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
+import { promisify, types } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { DType } from '../../types/dtype.js'
+import { type Checks, checkOptions, checkString, integerFrom, refuse } from '../check.js'
 import { FormatError } from '../errors.js'
 import { allocate, elementsOf, type HostArray } from '../io/host-array.js'
 
@@ -21,12 +22,21 @@ const elements: Readonly<
 }
 const maxRank = 8
 
+export interface ReadIdxOptions {
+  /** The most that is unpacked. Default 2 GiB. */
+  maxBytes?: number
+}
+
+const idxChecks: Checks<ReadIdxOptions> = { maxBytes: integerFrom(1) }
+
 /**
  * Reads an IDX file; one that starts like gzip is unpacked, up to `maxBytes` (default 2 GiB).
  * @throws FormatError if it is not one, cut, or longer than its header says.
  * @example const images = await readIdx('train-images-idx3-ubyte.gz')  // { dtype: 'uint8', shape: [60000, 28, 28], data }
  */
-export async function readIdx(file: string, { maxBytes = 2 ** 31 }: { maxBytes?: number } = {}): Promise<HostArray> {
+export async function readIdx(file: string, options: ReadIdxOptions = {}): Promise<HostArray> {
+  checkString('readIdx', 'file', file)
+  const { maxBytes = 2 ** 31 } = checkOptions('readIdx', options, idxChecks)
   return parseIdx(await unpack(await readFile(file), file, maxBytes), file)
 }
 
@@ -47,6 +57,8 @@ export async function unpack(bytes: Uint8Array, file: string, maxBytes: number):
  * @throws FormatError as {@link readIdx}; `file` is its name in the message.
  */
 export function parseIdx(bytes: Uint8Array, file: string): HostArray {
+  if (!types.isUint8Array(bytes)) refuse('parseIdx', 'bytes', bytes, 'a Uint8Array')
+  checkString('parseIdx', 'file', file)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 4) throw new FormatError(`${file}: ${bytes.length} bytes, expected an IDX header of at least 4`)
   const element = elements[bytes[2]!]

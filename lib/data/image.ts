@@ -1,6 +1,8 @@
 // Decodes one picture into an array [3, H, W]. Worker threads run this: it must not know tensors.
 import { readFile } from 'node:fs/promises'
+import { types } from 'node:util'
 import sharp from 'sharp'
+import { among, type Checks, checkNumber, checkNumbers, checkOptions, checkSizeOrSizes, refuse } from '../check.js'
 import { FormatError, ValueError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
 
@@ -19,6 +21,13 @@ export interface ImageOptions {
   background?: readonly [red: number, green: number, blue: number]
 }
 
+export const imageChecks: Checks<ImageOptions> = {
+  size: checkSizeOrSizes,
+  fit: among('crop', 'stretch'),
+  shortSide: checkNumber,
+  background: checkNumbers,
+}
+
 /**
  * Reads a picture (JPEG, PNG, WebP, AVIF, GIF or TIFF; a file's name, or its bytes) as uint8 [3, height, width]:
  * turned as its EXIF data says, in sRGB; grey pictures get three equal channels, transparent ones a background.
@@ -31,6 +40,10 @@ export interface ImageOptions {
  * const x = tensor(data, { shape: [1, ...shape] }).to('float32').div(255)
  */
 export async function readImage(source: string | Uint8Array, options: ImageOptions = {}): Promise<HostArray> {
+  checkOptions('readImage', options, imageChecks)
+  if (typeof source !== 'string' && !types.isUint8Array(source)) {
+    refuse('readImage', 'source', source, "a file's name or a Uint8Array")
+  }
   const { size, fit, shortSide } = checkImageOptions('readImage', options)
   const { background: [r, g, b] = [255, 255, 255] } = options
   const name = typeof source === 'string' ? source : `a picture of ${source.length} bytes`

@@ -1,11 +1,21 @@
 // Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
 import { autocastType } from '../autocast.js'
+import { among, atLeastZero, type Checks, checkBoolean, checkNumber, checkOptions, probability } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { logSoftmax } from './activation.js'
-import { checkTensor, first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
+import {
+  checkTensor,
+  first,
+  oneOf,
+  optional,
+  type ReductionName,
+  reshaped,
+  shapeText,
+  tensorOrNull,
+} from './arguments.js'
 import { abs, add, cast, clamp, div, eq, exp, gt, log, lt, mul, neg, square, sub, unary, where } from './math.js'
 import { mean, sum } from './reduce.js'
 
@@ -32,6 +42,34 @@ export interface KlDivOptions {
   /** Whether target is logarithms too. Default false. */
   logTarget?: boolean
 }
+
+/** Of binaryCrossEntropy. */
+export interface BCEOptions extends LossOptions {
+  /** Broadcasts with the losses. Default: 1 each. */
+  weight?: Tensor | null
+}
+
+/** Of binaryCrossEntropyWithLogits. */
+export interface BCEWithLogitsOptions extends BCEOptions {
+  /** Weight of the positive class; broadcasts. Default: 1. */
+  posWeight?: Tensor | null
+}
+
+export interface SmoothL1Options extends LossOptions {
+  /** Default 1. */
+  beta?: number
+}
+
+export const lossChecks: Checks<LossOptions> = { reduction: among('none', 'mean', 'sum') }
+export const nllChecks: Checks<NllLossOptions> = { ...lossChecks, weight: tensorOrNull, ignoreIndex: checkNumber }
+export const crossEntropyChecks: Checks<CrossEntropyOptions> = { ...nllChecks, labelSmoothing: probability }
+export const klDivChecks: Checks<KlDivOptions> = {
+  reduction: among('none', 'mean', 'sum', 'batchmean'),
+  logTarget: checkBoolean,
+}
+export const bceChecks: Checks<BCEOptions> = { ...lossChecks, weight: tensorOrNull }
+export const bceWithLogitsChecks: Checks<BCEWithLogitsOptions> = { ...bceChecks, posWeight: tensorOrNull }
+export const smoothL1Checks: Checks<SmoothL1Options> = { ...lossChecks, beta: atLeastZero }
 
 function reductionOf<T extends string>(op: string, reduction: T | ReductionName = 'mean'): T | ReductionName {
   return oneOf<T | ReductionName>(op, 'reduction', reduction, ['none', 'mean', 'sum'])
@@ -75,7 +113,8 @@ function elementwise(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  * @example const loss = functional.mseLoss(prediction, target)
  */
-export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction } = checkOptions('mseLoss', options, lossChecks)
   return elementwise('mseLoss', x, target, reduction, (x, target) => square(sub(x, target)))
 }
 
@@ -84,7 +123,8 @@ export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  * @example const loss = functional.l1Loss(prediction, target)
  */
-export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction } = checkOptions('l1Loss', options, lossChecks)
   return elementwise('l1Loss', x, target, reduction, (x, target) => abs(sub(x, target)))
 }
 
@@ -94,12 +134,8 @@ export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
  * @example const loss = functional.smoothL1Loss(boxes, target, { beta: 0.1 })
  */
-export function smoothL1Loss(
-  x: Tensor,
-  target: Tensor,
-  { beta = 1, reduction }: LossOptions & { beta?: number } = {},
-): Tensor {
-  if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta is ${beta}, expected 0 or more`)
+export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
+  const { beta = 1, reduction } = checkOptions('smoothL1Loss', options, smoothL1Checks)
   if (beta === 0) return l1Loss(x, target, { reduction })
   return elementwise('smoothL1Loss', x, target, reduction, (x, target) => {
     const difference = sub(x, target)
@@ -120,11 +156,8 @@ function boundedLog(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  * @example const loss = functional.binaryCrossEntropy(functional.sigmoid(x), target)
  */
-export function binaryCrossEntropy(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
-): Tensor {
+export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
+  const { weight = null, reduction } = checkOptions('binaryCrossEntropy', options, bceChecks)
   return elementwise('binaryCrossEntropy', x, target, reduction, (x, target) => {
     const loss = neg(add(mul(target, boundedLog(x)), mul(sub(1, target), boundedLog(sub(1, x)))))
     return weight ? mul(loss, weight) : loss
@@ -137,16 +170,10 @@ export function binaryCrossEntropy(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  * @example const loss = functional.binaryCrossEntropyWithLogits(logits, target)
  */
-export function binaryCrossEntropyWithLogits(
-  x: Tensor,
-  target: Tensor,
-  {
-    weight = null,
-    posWeight = null,
-    reduction,
-  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
-): Tensor {
-  return elementwise('binaryCrossEntropyWithLogits', x, target, reduction, (x, target) => {
+export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
+  const op = 'binaryCrossEntropyWithLogits'
+  const { weight = null, posWeight = null, reduction } = checkOptions(op, options, bceWithLogitsChecks)
+  return elementwise(op, x, target, reduction, (x, target) => {
     // Above 40, log(1 + e^v) is v in every type, and e^40 overflows in none.
     const softplus = unary(neg(x), 'softplus', 1, 40)
     const positive = posWeight ? mul(add(mul(sub(posWeight, 1), target), 1), softplus) : softplus
@@ -161,8 +188,8 @@ export function binaryCrossEntropyWithLogits(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  * @example const loss = functional.klDiv(functional.logSoftmax(x, 1), target, { reduction: 'batchmean' })
  */
-export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
-  oneOf('klDiv', 'reduction', reduction, ['none', 'mean', 'sum', 'batchmean'])
+export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  const { reduction = 'mean', logTarget = false } = checkOptions('klDiv', options, klDivChecks)
   return tidy(() => {
     const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, (x, target) => {
       if (logTarget) return mul(exp(target), sub(target, x))
@@ -189,11 +216,8 @@ function withTargets(x: Tensor, target: Tensor, fn: (x: Tensor, target: Tensor) 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  * @example const loss = functional.nllLoss(functional.logSoftmax(x, 1), target)
  */
-export function nllLoss(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction }: NllLossOptions = {},
-): Tensor {
+export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
+  const { weight = null, ignoreIndex = -100, reduction } = checkOptions('nllLoss', options, nllChecks)
   const how = reductionOf('nllLoss', reduction) as ReductionName
   checkTensor('nllLoss', 'x', x)
   checkTensor('nllLoss', 'target', target)
@@ -252,15 +276,14 @@ function ofProbabilities(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  * @example const loss = functional.crossEntropy(logits, labels, { labelSmoothing: 0.1 })
  */
-export function crossEntropy(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction, labelSmoothing = 0 }: CrossEntropyOptions = {},
-): Tensor {
+export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const {
+    weight = null,
+    ignoreIndex = -100,
+    reduction,
+    labelSmoothing = 0,
+  } = checkOptions('crossEntropy', options, crossEntropyChecks)
   const how = reductionOf('crossEntropy', reduction) as ReductionName
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new ValueError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected a number in [0, 1]`)
-  }
   checkTensor('crossEntropy', 'x', x)
   checkTensor('crossEntropy', 'target', target)
   if (x.rank === 0) throw new ShapeError('crossEntropy: x is [], expected [N, C, …] or [C]')

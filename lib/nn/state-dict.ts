@@ -1,5 +1,7 @@
 // Loading named tensors into the tensors of a module.
+import { type Checks, checkBoolean, checkObject, checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { noGrad, type Tensor } from '../tensor.js'
 
 /** Tensors by dotted name. */
@@ -22,13 +24,17 @@ function mayBeMissing(name: string): boolean {
   return name === 'num_batches_tracked' || name.endsWith('.num_batches_tracked')
 }
 
+const loadChecks: Checks<LoadOptions> = { strict: checkBoolean }
+
 /** Checks everything, then copies. */
 export function loadInto(
   type: string,
   targets: ReadonlyMap<string, Tensor>,
   state: StateDict | ReadonlyMap<string, Tensor>,
-  { strict = true }: LoadOptions,
+  options: LoadOptions,
 ): LoadResult {
+  const { strict = true } = checkOptions('loadStateDict', options, loadChecks)
+  checkObject('loadStateDict', 'state', state)
   const sources = state instanceof Map ? (state as ReadonlyMap<string, Tensor>) : new Map(Object.entries(state))
   const missingKeys = [...targets.keys()].filter((name) => !sources.has(name) && !mayBeMissing(name))
   const unexpectedKeys = [...sources.keys()].filter((name) => !targets.has(name))
@@ -43,6 +49,7 @@ export function loadInto(
   }
   const pairs = [...targets].flatMap(([name, target]) => {
     const source = sources.get(name)
+    if (source !== undefined) checkTensor('loadStateDict', name, source)
     return source ? [{ name, target, source }] : []
   })
   const wrong = pairs.filter(({ target, source }) => `${target.shape}` !== `${source.shape}`)

@@ -1,7 +1,8 @@
 // The one-cycle policy: the rate goes up and down once in a training, the momentum the other way.
+import { among, type Checks, checkBoolean, checkNumber, checkOptions, checkSizeOrSizes, probability } from '../check.js'
 import { ValueError } from '../errors.js'
 import type { ParamGroup } from './optimizer.js'
-import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
+import { type AnyOptimizer, checkOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
 
 /** One number for all groups, or one each. */
 export type PerGroup = number | readonly number[]
@@ -29,6 +30,20 @@ export interface OneCycleLROptions {
   threePhase?: boolean
 }
 
+const oneCycleChecks: Checks<OneCycleLROptions> = {
+  totalSteps: checkNumber,
+  epochs: checkNumber,
+  stepsPerEpoch: checkNumber,
+  pctStart: probability,
+  annealStrategy: among('cos', 'linear'),
+  cycleMomentum: checkBoolean,
+  baseMomentum: checkSizeOrSizes,
+  maxMomentum: checkSizeOrSizes,
+  divFactor: checkNumber,
+  finalDivFactor: checkNumber,
+  threePhase: checkBoolean,
+}
+
 interface Ends {
   readonly lr: { readonly first: number; readonly max: number; readonly min: number }
   readonly momentum: { readonly base: number; readonly max: number }
@@ -48,6 +63,7 @@ interface Momentum {
 }
 
 function perGroup(name: string, value: PerGroup, groups: number): number[] {
+  checkSizeOrSizes('OneCycleLR', name, value)
   const list = typeof value === 'number' ? new Array<number>(groups).fill(value) : [...value]
   if (list.length !== groups) throw new ValueError(`OneCycleLR: ${name} has ${list.length} numbers, expected ${groups}`)
   return list.map((each) => finite('OneCycleLR', name, each))
@@ -68,6 +84,8 @@ export class OneCycleLR extends LRScheduler {
   readonly #momentumIn: 'momentum' | 'betas' | undefined
 
   constructor(optimizer: AnyOptimizer, maxLr: PerGroup, options: OneCycleLROptions) {
+    checkOptimizer(new.target.name, optimizer)
+    checkOptions(new.target.name, options, oneCycleChecks)
     const { totalSteps, epochs, stepsPerEpoch, pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true } = options
     const {
       baseMomentum = 0.85,
@@ -78,14 +96,6 @@ export class OneCycleLR extends LRScheduler {
     } = options
     if (totalSteps === undefined && (epochs === undefined || stepsPerEpoch === undefined)) {
       throw new ValueError('OneCycleLR: expected totalSteps, or epochs and stepsPerEpoch')
-    }
-    if (!(pctStart >= 0 && pctStart <= 1)) {
-      throw new ValueError(`OneCycleLR: pctStart is ${pctStart}, expected a number in [0, 1]`)
-    }
-    if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-      throw new ValueError(
-        `OneCycleLR: annealStrategy is ${JSON.stringify(annealStrategy)}, expected 'cos' or 'linear'`,
-      )
     }
     const { length } = optimizer.paramGroups
     const maxima = perGroup('maxLr', maxLr, length)

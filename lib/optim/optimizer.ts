@@ -1,4 +1,5 @@
 // Optimizer: what all of them share: groups of parameters with their options, the state of each parameter, saving and loading.
+import { checkFinite, checkList, checkObject, listOf, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
@@ -57,8 +58,32 @@ export function handles(tensors: readonly Tensor[]): number[] {
 export function checkRange(optimizer: string, name: string, value: number, below = Number.POSITIVE_INFINITY): void {
   if (typeof value !== 'number' || !(value >= 0 && value < below)) {
     const range = below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number in [0, ${below})`
-    throw new ValueError(`${optimizer}: ${name} is ${String(value)}, expected ${range}`)
+    throw new ValueError(`${optimizer}: ${name} is ${textOf(value)}, expected ${range}`)
   }
+}
+
+/** Refuses what is no state of an optimizer; whether it is one of these parameters is seen later. */
+function checkState(name: string, saved: OptimizerState): OptimizerState {
+  const op = `${name}.loadStateDict`
+  checkObject(op, 'the state', saved)
+  const { state, paramGroups } = saved
+  checkObject(op, 'state', state)
+  checkList(op, 'paramGroups', paramGroups, 'groups')
+  for (const [i, group] of paramGroups.entries()) {
+    checkObject(op, `paramGroups[${i}]`, group)
+    checkList(op, `paramGroups[${i}].params`, group.params)
+  }
+  for (const [index, own] of Object.entries(state)) {
+    checkObject(op, `state[${index}]`, own)
+    checkFinite(op, `state[${index}].step`, own.step)
+    checkObject(op, `state[${index}].tensors`, own.tensors)
+    for (const [key, tensor] of Object.entries(own.tensors)) {
+      if (!(tensor instanceof Tensor)) {
+        throw new ValueError(`${op}: state[${index}].${key} is ${textOf(tensor)}, expected a tensor`)
+      }
+    }
+  }
+  return saved
 }
 
 export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
@@ -69,7 +94,13 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
 
   constructor(params: Params<Options>, defaults: Options) {
     this.defaults = defaults
-    const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<Options>))[]
+    if ((new.target as unknown) === Optimizer)
+      throw new ValueError('Optimizer: got no subclass, expected one with update()')
+    checkObject(new.target.name, 'options', defaults)
+    const list = listOf(new.target.name, 'params', params, 'parameters, or of groups { params, … }') as (
+      | Tensor
+      | ({ params: Iterable<Tensor> } & Partial<Options>)
+    )[]
     if (list.length === 0) throw new ValueError(`${new.target.name}: got no parameters`)
     if (list.every((item) => item instanceof Tensor)) {
       this.addParamGroup({ params: list } as unknown as { params: Tensor[] } & Partial<Options>)
@@ -77,7 +108,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     }
     for (const group of list) {
       if (group instanceof Tensor || typeof group?.params?.[Symbol.iterator] !== 'function') {
-        throw new ValueError(`${new.target.name}: got ${String(group)}, expected parameters, or groups { params, … }`)
+        throw new ValueError(`${new.target.name}: got ${textOf(group)}, expected parameters, or groups { params, … }`)
       }
       this.addParamGroup(group)
     }
@@ -99,13 +130,15 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
    * Adds parameters with options of their own, for instance a layer that was frozen before.
    * @throws ValueError when a parameter is trained already.
    */
-  addParamGroup({ params, ...options }: { params: Iterable<Tensor> } & Partial<Options>): void {
+  addParamGroup(added: { params: Iterable<Tensor> } & Partial<Options>): void {
     const name = this.constructor.name
+    checkObject(name, 'a group', added)
+    const { params, ...options } = added
     const known = new Set(this.paramGroups.flatMap((group) => group.params))
     const fresh: Tensor[] = []
-    for (const param of params) {
+    for (const param of listOf(name, 'params', params, 'parameters')) {
       if (!(param instanceof Tensor))
-        throw new ValueError(`${name}: a parameter is ${String(param)}, expected a Tensor`)
+        throw new ValueError(`${name}: a parameter is ${textOf(param)}, expected a Tensor`)
       if (known.has(param)) throw new ValueError(`${name}: a parameter is there twice (${param})`)
       known.add(param)
       fresh.push(param)
@@ -122,6 +155,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     return this.paramGroups[0]!.lr
   }
   set lr(lr: number) {
+    checkRange(this.constructor.name, 'lr', lr)
     for (const group of this.paramGroups) group.lr = lr
   }
 
@@ -227,8 +261,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
    * where it throws.
    * @throws ValueError when the groups differ in number or size, or a tensor's shape is not that of its parameter.
    */
-  loadStateDict({ state, paramGroups }: OptimizerState): void {
+  loadStateDict(saved: OptimizerState): void {
     const name = this.constructor.name
+    const { state, paramGroups } = checkState(name, saved)
     const lengths = (groups: readonly { params: readonly unknown[] }[]) =>
       groups.map(({ params }) => params.length).join(', ')
     if (lengths(paramGroups) !== lengths(this.paramGroups)) {

@@ -1,4 +1,5 @@
 // RMSprop.
+import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
 
@@ -15,6 +16,15 @@ export interface RMSpropOptions extends GroupOptions {
   centered: boolean
 }
 
+const rmspropChecks: Checks<RMSpropOptions> = {
+  lr: checkNumber,
+  alpha: checkNumber,
+  eps: checkNumber,
+  weightDecay: checkNumber,
+  momentum: checkNumber,
+  centered: checkBoolean,
+}
+
 /**
  * RMSprop: gradients are divided by the root of a running mean of their squares. lr is 0.01 by default.
  * @throws ValueError for negative options.
@@ -23,6 +33,7 @@ export interface RMSpropOptions extends GroupOptions {
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+    checkOptions(new.target.name, options, rmspropChecks)
     const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
     super(params, { lr, alpha, eps, weightDecay, momentum, centered })
   }

@@ -1,4 +1,5 @@
 // Stochastic gradient descent.
+import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, Optimizer, type Params } from './optimizer.js'
@@ -14,6 +15,14 @@ export interface SGDOptions extends GroupOptions {
   nesterov: boolean
 }
 
+const sgdChecks: Checks<SGDOptions> = {
+  lr: checkNumber,
+  momentum: checkNumber,
+  dampening: checkNumber,
+  weightDecay: checkNumber,
+  nesterov: checkBoolean,
+}
+
 /**
  * Stochastic gradient descent with momentum. lr is 1e-3 by default.
  * @throws ValueError for negative options, and for nesterov without momentum or with dampening.
@@ -22,6 +31,7 @@ export interface SGDOptions extends GroupOptions {
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    checkOptions(new.target.name, options, sgdChecks)
     const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
     super(params, { lr, momentum, dampening, weightDecay, nesterov })
   }
