@@ -174,7 +174,7 @@ function refuseName(op: string, name: string, known: readonly string[]): never {
   const plain = (text: string) => text.replaceAll('_', '').toLowerCase()
   const near = known
     .map((each) => ({ each, far: distance(plain(name.slice(0, 40)), plain(each)) }))
-    .filter(({ far, each }) => far <= Math.max(1, Math.floor(each.length / 3)))
+    .filter(({ far, each }) => far <= Math.ceil(each.length / 3))
     .sort((a, b) => a.far - b.far)[0]
   const hint = near ? `'${near.each}'` : known.length === 0 ? 'none' : `one of ${known.join(', ')}`
   throw new ValueError(`${op}: '${name}' is no option, expected ${hint}`)

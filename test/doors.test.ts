@@ -3,8 +3,10 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test from 'ava'
-import { functional, nn, ones, optim, setMemoryLimit, ValueError, zeros } from '../lib/index.js'
-import { fuzz } from './support/fuzz.js'
+import { functional, nn, ones, optim, setMemoryLimit, Tensor, tidy, ValueError, zeros } from '../lib/index.js'
+import { native } from '../lib/native.js'
+import { fuzz, targetsOf } from './support/fuzz.js'
+import { validArguments } from './support/fuzz-recipes.js'
 
 test.serial('errors of wrong and half-right arguments are typed', async (t) => {
   t.timeout(300_000)
@@ -64,4 +66,50 @@ test('a promise where a tensor belongs says to await it', (t) => {
     instanceOf: ValueError,
     message: /a promise \(await it first\)/,
   })
+})
+
+/** The tensors in a result. */
+function tensorsOf(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value]
+  return Array.isArray(value) ? value.flatMap(tensorsOf) : []
+}
+
+/** What is called with arguments that are right: functions, and `forward` of modules that were made before. */
+function* rightCalls(): Generator<{ name: string; args: unknown[]; call: (args: unknown[]) => unknown }> {
+  for (const { name, valid, call } of [...targetsOf(functional, 'functional'), ...targetsOf(nn.init, 'nn.init')]) {
+    yield { name, args: valid(), call }
+  }
+  for (const [name, Class] of Object.entries(nn)) {
+    const isModule = typeof Class === 'function' && Class.prototype instanceof nn.Module
+    if (!isModule || Class === nn.ModuleList) continue
+    const module = new (Class as unknown as new (...args: unknown[]) => nn.Module<unknown[], unknown>)(
+      ...validArguments(`nn.${name}`)(),
+    )
+    yield { name: `nn.${name}`, args: inputsOf(name), call: (args) => module.forward(...args) }
+  }
+}
+
+function inputsOf(name: string): unknown[] {
+  if (/^(Softmax|LogSoftmax|Sequential|Linear|Unflatten)$/.test(name)) return [ones([2, 3])]
+  return validArguments(`nn.${name}#forward`)()
+}
+
+test.serial('a call leaves the handles of its results and no others', (t) => {
+  const wrong: string[] = []
+  let count = 0
+  tidy(() => {
+    for (const { name, args, call } of rightCalls()) {
+      count++
+      const before = native.handleCount()
+      try {
+        const results = new Set(tensorsOf(call(args)).filter((tensor) => !args.includes(tensor)))
+        const left = native.handleCount() - before
+        if (left !== results.size) wrong.push(`${name}: ${left} handles for ${results.size} results`)
+      } catch (error) {
+        wrong.push(`${name}: ${error}`)
+      }
+    }
+  })
+  t.deepEqual(wrong, [])
+  t.true(count > 150, `${count}`)
 })

@@ -1,8 +1,9 @@
 // Activation functions and softmax.
-import { among, type Checks, checkNumber, checkOptions } from '../check.js'
+import { checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { axis, handleOf } from './arguments.js'
+import { geluChecks, softplusChecks } from './checks.js'
 import { unary } from './math.js'
 
 export interface GELUOptions {
@@ -16,9 +17,6 @@ export interface SoftplusOptions {
   /** Default 20. */
   threshold?: number
 }
-
-export const geluChecks: Checks<GELUOptions> = { approximate: among('none', 'tanh') }
-export const softplusChecks: Checks<SoftplusOptions> = { beta: checkNumber, threshold: checkNumber }
 
 /**
  * max(x, 0). Any shape, element by element.

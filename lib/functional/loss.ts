@@ -1,21 +1,21 @@
 // Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
 import { autocastType } from '../autocast.js'
-import { among, atLeastZero, type Checks, checkBoolean, checkNumber, checkOptions, probability } from '../check.js'
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { logSoftmax } from './activation.js'
+import { checkTensor, first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
 import {
-  checkTensor,
-  first,
-  oneOf,
-  optional,
-  type ReductionName,
-  reshaped,
-  shapeText,
-  tensorOrNull,
-} from './arguments.js'
+  bceChecks,
+  bceWithLogitsChecks,
+  crossEntropyChecks,
+  klDivChecks,
+  lossChecks,
+  nllChecks,
+  smoothL1Checks,
+} from './checks.js'
 import { abs, add, cast, clamp, div, eq, exp, gt, log, lt, mul, neg, square, sub, unary, where } from './math.js'
 import { mean, sum } from './reduce.js'
 
@@ -59,17 +59,6 @@ export interface SmoothL1Options extends LossOptions {
   /** Default 1. */
   beta?: number
 }
-
-export const lossChecks: Checks<LossOptions> = { reduction: among('none', 'mean', 'sum') }
-export const nllChecks: Checks<NllLossOptions> = { ...lossChecks, weight: tensorOrNull, ignoreIndex: checkNumber }
-export const crossEntropyChecks: Checks<CrossEntropyOptions> = { ...nllChecks, labelSmoothing: probability }
-export const klDivChecks: Checks<KlDivOptions> = {
-  reduction: among('none', 'mean', 'sum', 'batchmean'),
-  logTarget: checkBoolean,
-}
-export const bceChecks: Checks<BCEOptions> = { ...lossChecks, weight: tensorOrNull }
-export const bceWithLogitsChecks: Checks<BCEWithLogitsOptions> = { ...bceChecks, posWeight: tensorOrNull }
-export const smoothL1Checks: Checks<SmoothL1Options> = { ...lossChecks, beta: atLeastZero }
 
 function reductionOf<T extends string>(op: string, reduction: T | ReductionName = 'mean'): T | ReductionName {
   return oneOf<T | ReductionName>(op, 'reduction', reduction, ['none', 'mean', 'sum'])

@@ -5,6 +5,7 @@ import { native } from '../native.js'
 import { noGrad, type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { checkTensor, first, handleOf, optional, reshaped, shapeText, tensorOrNull } from './arguments.js'
+import { localResponseNormChecks } from './checks.js'
 
 export interface AffineOptions {
   /** Scale after normalising. Default: none (1). */
@@ -51,11 +52,6 @@ const instanceNormChecks: Checks<InstanceNormOptions> = {
   runningVar: tensorOrNull,
   useInputStats: checkBoolean,
   momentum: checkNumber,
-}
-export const localResponseNormChecks: Checks<LocalResponseNormOptions> = {
-  alpha: checkNumber,
-  beta: checkNumber,
-  k: checkNumber,
 }
 
 /** Calls `fn` with a weight and a bias or with neither, which is what the ops take. */

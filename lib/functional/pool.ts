@@ -1,17 +1,17 @@
 // Max, average and adaptive pooling, unpooling, and the pools over whole planes.
-import {
-  type Check,
-  type Checks,
-  checkBoolean,
-  checkNumber,
-  checkNumbers,
-  checkOptions,
-  checkSizeOrSizes,
-} from '../check.js'
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
-import { batched, checkList, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import {
+  avgPoolChecks,
+  checkAdaptiveSize,
+  globalPoolChecks,
+  indicesChecks,
+  maxPoolChecks,
+  maxUnpoolChecks,
+} from './checks.js'
 
 export interface MaxPoolOptions {
   /** Step of the window. Default: kernelSize. */
@@ -61,31 +61,6 @@ export type AdaptiveSize = number | readonly (number | null)[]
 export interface GlobalPoolOptions {
   /** Keep the spatial dimensions with size 1. Default true. */
   keepdim?: boolean
-}
-
-const windowChecks = { stride: checkSizeOrSizes, padding: checkSizeOrSizes }
-const indicesChecks: Checks<{ returnIndices?: boolean }> = { returnIndices: checkBoolean }
-export const maxPoolChecks: Checks<MaxPoolOptions & { returnIndices?: boolean }> = {
-  ...windowChecks,
-  dilation: checkSizeOrSizes,
-  ceilMode: checkBoolean,
-  ...indicesChecks,
-}
-export const maxUnpoolChecks: Checks<MaxUnpoolOptions> = { ...windowChecks, outputSize: checkNumbers }
-export const avgPoolChecks: Checks<AvgPoolOptions> = {
-  ...windowChecks,
-  ceilMode: checkBoolean,
-  countIncludePad: checkBoolean,
-  divisorOverride: checkNumber,
-}
-export const adaptiveMaxPoolChecks = indicesChecks
-export const globalPoolChecks: Checks<GlobalPoolOptions> = { keepdim: checkBoolean }
-
-/** Sizes of an adaptive pool; null keeps one. */
-export const checkAdaptiveSize: Check = (op, name, value) => {
-  if (typeof value === 'number') return
-  checkList(op, name, value)
-  for (const [i, size] of value.entries()) if (size !== null) checkNumber(op, `${name}[${i}]`, size)
 }
 
 type Pooled = Tensor | [Tensor, Tensor]

@@ -1,9 +1,10 @@
 // Resizing by interpolation.
-import { among, type Checks, checkBoolean, checkOptions, checkSizeOrSizes } from '../check.js'
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { checkTensor, type Size, shapeText, sizes, textOf } from './arguments.js'
+import { interpolateChecks } from './checks.js'
 
 export type InterpolationMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
 
@@ -16,13 +17,6 @@ export interface InterpolateOptions {
   mode?: InterpolationMode
   /** Whether the corner pixels of input and output fall on each other (linear modes only). Default false. */
   alignCorners?: boolean
-}
-
-export const interpolateChecks: Checks<InterpolateOptions> = {
-  size: checkSizeOrSizes,
-  scaleFactor: checkSizeOrSizes,
-  mode: among('nearest', 'linear', 'bilinear', 'trilinear'),
-  alignCorners: checkBoolean,
 }
 
 const spatialOf = { nearest: undefined, linear: 1, bilinear: 2, trilinear: 3 } as const

@@ -1,6 +1,7 @@
 // Activation functions as modules.
 import { checkInteger, checkNumber, checkOptions } from '../check.js'
 import * as F from '../functional/activation.js'
+import * as checks from '../functional/checks.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 
@@ -130,7 +131,7 @@ export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'
   constructor(options: F.GELUOptions = {}) {
     super()
-    const { approximate = 'none' } = checkOptions(new.target.name, options, F.geluChecks)
+    const { approximate = 'none' } = checkOptions(new.target.name, options, checks.geluChecks)
     this.approximate = approximate
   }
   override forward(x: Tensor): Tensor {
@@ -148,7 +149,7 @@ export class Softplus extends Module {
   readonly threshold: number
   constructor(options: F.SoftplusOptions = {}) {
     super()
-    const { beta = 1, threshold = 20 } = checkOptions(new.target.name, options, F.softplusChecks)
+    const { beta = 1, threshold = 20 } = checkOptions(new.target.name, options, checks.softplusChecks)
     this.beta = beta
     this.threshold = threshold
   }

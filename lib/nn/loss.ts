@@ -1,5 +1,6 @@
 // Losses as modules.
 import { checkOptions } from '../check.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/loss.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -22,7 +23,7 @@ export class CrossEntropyLoss extends Module<Pair> {
   readonly options: Readonly<Omit<F.CrossEntropyOptions, 'weight'>>
   constructor(given: F.CrossEntropyOptions = {}) {
     super()
-    const { weight, ...options } = checkOptions(new.target.name, given, F.crossEntropyChecks)
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.crossEntropyChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -41,7 +42,7 @@ export class NLLLoss extends Module<Pair> {
   readonly options: Readonly<Omit<F.NllLossOptions, 'weight'>>
   constructor(given: F.NllLossOptions = {}) {
     super()
-    const { weight, ...options } = checkOptions(new.target.name, given, F.nllChecks)
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.nllChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -60,7 +61,7 @@ export class BCELoss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(given: F.BCEOptions = {}) {
     super()
-    const { weight, ...options } = checkOptions(new.target.name, given, F.bceChecks)
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.bceChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -80,7 +81,7 @@ export class BCEWithLogitsLoss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(given: F.BCEWithLogitsOptions = {}) {
     super()
-    const { weight, posWeight, ...options } = checkOptions(new.target.name, given, F.bceWithLogitsChecks)
+    const { weight, posWeight, ...options } = checkOptions(new.target.name, given, checks.bceWithLogitsChecks)
     this.weight = bufferOrNull(weight)
     this.posWeight = bufferOrNull(posWeight)
     this.options = options
@@ -103,7 +104,7 @@ export class MSELoss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
-    this.options = checkOptions(new.target.name, options, F.lossChecks)
+    this.options = checkOptions(new.target.name, options, checks.lossChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.mseLoss(x, target, this.options)
@@ -119,7 +120,7 @@ export class L1Loss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
-    this.options = checkOptions(new.target.name, options, F.lossChecks)
+    this.options = checkOptions(new.target.name, options, checks.lossChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.l1Loss(x, target, this.options)
@@ -135,7 +136,7 @@ export class SmoothL1Loss extends Module<Pair> {
   readonly options: Readonly<F.SmoothL1Options>
   constructor(options: F.SmoothL1Options = {}) {
     super()
-    this.options = checkOptions(new.target.name, options, F.smoothL1Checks)
+    this.options = checkOptions(new.target.name, options, checks.smoothL1Checks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(x, target, this.options)
@@ -151,7 +152,7 @@ export class KLDivLoss extends Module<Pair> {
   readonly options: Readonly<F.KlDivOptions>
   constructor(options: F.KlDivOptions = {}) {
     super()
-    this.options = checkOptions(new.target.name, options, F.klDivChecks)
+    this.options = checkOptions(new.target.name, options, checks.klDivChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.klDiv(x, target, this.options)

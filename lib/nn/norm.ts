@@ -3,6 +3,7 @@ import { type Checks, checkBoolean, checkInteger, checkNumber, checkNumbers, che
 import { ones, zeros } from '../creation.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { batched, checkTensor, shapeText } from '../functional/arguments.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/norm.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -319,7 +320,7 @@ export class LocalResponseNorm extends Module {
     super()
     checkInteger(new.target.name, 'size', size, 1)
     this.size = size
-    this.options = checkOptions(new.target.name, options, F.localResponseNormChecks)
+    this.options = checkOptions(new.target.name, options, checks.localResponseNormChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.localResponseNorm(x, this.size, this.options)

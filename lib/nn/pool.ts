@@ -1,6 +1,7 @@
 // Pooling as modules.
 import { checkOptions, checkSizeOrSizes } from '../check.js'
 import type { Size } from '../functional/arguments.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/pool.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -20,7 +21,7 @@ export interface AdaptiveMaxPoolOptions<Indices extends boolean> {
 
 type UnpoolOptions = Omit<F.MaxUnpoolOptions, 'outputSize'>
 
-const unpoolChecks = { stride: F.maxUnpoolChecks.stride, padding: F.maxUnpoolChecks.padding }
+const unpoolChecks = { stride: checks.maxUnpoolChecks.stride, padding: checks.maxUnpoolChecks.padding }
 
 function text(value: unknown, options: object = {}): string {
   const given = Object.entries(options).map(([name, each]) => `, ${name}: ${JSON.stringify(each)}`)
@@ -39,7 +40,7 @@ export class MaxPool1d<Indices extends boolean = false> extends Module<[x: Tenso
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.maxPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -65,7 +66,7 @@ export class MaxPool2d<Indices extends boolean = false> extends Module<[x: Tenso
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.maxPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -91,7 +92,7 @@ export class MaxPool3d<Indices extends boolean = false> extends Module<[x: Tenso
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.maxPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -183,7 +184,7 @@ export class AvgPool1d extends Module {
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.avgPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool1d(x, this.kernelSize, this.options)
@@ -205,7 +206,7 @@ export class AvgPool2d extends Module {
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.avgPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool2d(x, this.kernelSize, this.options)
@@ -227,7 +228,7 @@ export class AvgPool3d extends Module {
     super()
     checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = checkOptions(new.target.name, options, F.avgPoolChecks)
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool3d(x, this.kernelSize, this.options)
@@ -246,7 +247,7 @@ export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -266,7 +267,7 @@ export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -286,7 +287,7 @@ export class AdaptiveAvgPool3d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -307,8 +308,8 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Module<[
   readonly returnIndices: boolean
   constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
-    const { returnIndices } = checkOptions(new.target.name, options, F.adaptiveMaxPoolChecks)
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -333,8 +334,8 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Module<[
   readonly returnIndices: boolean
   constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
-    const { returnIndices } = checkOptions(new.target.name, options, F.adaptiveMaxPoolChecks)
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -359,8 +360,8 @@ export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Module<[
   readonly returnIndices: boolean
   constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
-    const { returnIndices } = checkOptions(new.target.name, options, F.adaptiveMaxPoolChecks)
-    F.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -384,7 +385,7 @@ export class GlobalAvgPool extends Module {
   readonly keepdim: boolean
   constructor(options: F.GlobalPoolOptions = {}) {
     super()
-    this.keepdim = checkOptions(new.target.name, options, F.globalPoolChecks).keepdim ?? true
+    this.keepdim = checkOptions(new.target.name, options, checks.globalPoolChecks).keepdim ?? true
   }
   override forward(x: Tensor): Tensor {
     return F.globalAvgPool(x, { keepdim: this.keepdim })
@@ -399,7 +400,7 @@ export class GlobalMaxPool extends Module {
   readonly keepdim: boolean
   constructor(options: F.GlobalPoolOptions = {}) {
     super()
-    this.keepdim = checkOptions(new.target.name, options, F.globalPoolChecks).keepdim ?? true
+    this.keepdim = checkOptions(new.target.name, options, checks.globalPoolChecks).keepdim ?? true
   }
   override forward(x: Tensor): Tensor {
     return F.globalMaxPool(x, { keepdim: this.keepdim })

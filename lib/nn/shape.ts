@@ -1,6 +1,7 @@
 // Modules that move elements or resize: flatten, padding, upsampling.
 import { checkInteger, checkNumber, checkNumbers, checkOptions, checkSizeOrSizes } from '../check.js'
-import { type InterpolateOptions, interpolate, interpolateChecks } from '../functional/resample.js'
+import { interpolateChecks } from '../functional/checks.js'
+import { type InterpolateOptions, interpolate } from '../functional/resample.js'
 import { flatten, type PadOptions, pad, unflatten } from '../functional/shape.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
