@@ -84,6 +84,7 @@ export class ImageFolder implements Dataset {
   private constructor(options: ImageFolderOptions, classes: readonly string[], files: readonly (readonly string[])[]) {
     checkObject('ImageFolder', 'options', options)
     checkList('ImageFolder', 'files', files, 'lists; use ImageFolder.create()')
+    for (const names of files) checkList('ImageFolder', 'files', names, 'names; use ImageFolder.create()')
     this.classes = classes
     this.files = files.flat()
     this.labels = Int32Array.from(files.flatMap((names, label) => names.map(() => label)))
