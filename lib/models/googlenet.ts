@@ -136,8 +136,11 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
       }
       for (const [letter, row] of Object.entries(modules)) {
         const field = `inception${stage}${letter}`
-        const given = { ...pathsOf(row, scaled), kernel5x5, ...factory }
-        const module = isNaive ? new NaiveInception(channels, given) : new Inception(channels, given)
+        const paths = pathsOf(row, scaled)
+        const { filters1x1, filters3x3, filters5x5 } = paths
+        const module = isNaive
+          ? new NaiveInception(channels, { filters1x1, filters3x3, filters5x5, ...factory })
+          : new Inception(channels, { ...paths, kernel5x5, ...factory })
         channels = module.outChannels
         widths[field] = channels
         this.#rows.push([field, module])
