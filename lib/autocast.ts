@@ -1,4 +1,5 @@
 // Mixed precision: products in a half type, sums and what needs digits in float32.
+import { checkFunction, textOf } from './check.js'
 import { DTypeError, ValueError } from './errors.js'
 import { native } from './native.js'
 
@@ -25,8 +26,9 @@ export type HalfType = 'bfloat16' | 'float16'
  */
 export function autocast<Result>(dtype: HalfType | 'float32' | null, fn: () => Result): Result {
   if (dtype !== null && typeof dtype !== 'string') {
-    throw new DTypeError(`autocast: dtype is ${String(dtype)}, expected bfloat16, float16, float32 or null`)
+    throw new DTypeError(`autocast: dtype is ${textOf(dtype)}, expected bfloat16, float16, float32 or null`)
   }
+  checkFunction('autocast', 'fn', fn)
   const before = native.autocast()
   native.setAutocast(dtype ?? 'float32')
   try {

@@ -1,6 +1,7 @@
 // compile(): a function of tensors is recorded once, made into a program, and from then on runs in one native call.
 import type { Handle } from '../types/native.js'
 import { autocastType } from './autocast.js'
+import { type Checks, checkBoolean, checkFunction, checkOptions, integerFrom, textOf } from './check.js'
 import { defaultDevice } from './devices.js'
 import { ValueError } from './errors.js'
 import { observeHolders } from './holders.js'
@@ -31,6 +32,13 @@ export interface CompileOptions {
    * in parts (training, a mean over the batch) is done at once.
    */
   samplesAtOnce?: number
+}
+
+/** Options of `compile`; `samplesAtOnce` 0 stands for as many as a cache keeps. */
+export const compileChecks: Checks<CompileOptions> = {
+  maxPrograms: integerFrom(1),
+  winograd: checkBoolean,
+  samplesAtOnce: integerFrom(0),
 }
 
 /** What there is to know of one program. */
@@ -194,17 +202,10 @@ const collected = new FinalizationRegistry<Set<number>>((ids) => {
  */
 export function compile<Args extends readonly unknown[], Result>(
   fn: (...args: Args) => Result,
-  { maxPrograms = 16, winograd = false, samplesAtOnce = 0 }: CompileOptions = {},
+  options: CompileOptions = {},
 ): Compiled<Args, Result> {
-  if (typeof fn !== 'function') throw new ValueError(`compile: got ${typeof fn}, expected a function`)
-  if (!Number.isInteger(maxPrograms) || maxPrograms < 1) {
-    throw new ValueError(`compile: maxPrograms is ${maxPrograms}, expected a whole number of at least 1`)
-  }
-  if (!Number.isSafeInteger(samplesAtOnce) || samplesAtOnce < 0) {
-    throw new ValueError(
-      `compile: samplesAtOnce is ${samplesAtOnce}, expected a whole number, 0 for as many as a cache keeps`,
-    )
-  }
+  checkFunction('compile', 'fn', fn)
+  const { maxPrograms = 16, winograd = false, samplesAtOnce = 0 } = checkOptions('compile', options, compileChecks)
   // The last used comes last.
   const programs = new Map<number, Program>()
   const ids = new Set<number>()
@@ -321,7 +322,10 @@ export function compile<Args extends readonly unknown[], Result>(
       if (pass === undefined) return native.programText(lastUsed().id, -1)
       const names = ['recorded', ...native.passNames()]
       const place = names.indexOf(pass)
-      if (place < 0) throw new ValueError(`compile: pass '${pass}', expected one of ${names.join(', ')}`)
+      if (place < 0)
+        throw new ValueError(
+          `compile: pass is ${typeof pass === 'string' ? `'${pass}'` : textOf(pass)}, expected one of ${names.join(', ')}`,
+        )
       return native.programText(lastUsed().id, place)
     },
     prepare: async (...args: Args): Promise<void> => {

@@ -1,9 +1,22 @@
 // Tensors made from JavaScript data, from constants and from random numbers.
 import type { DeviceName, DType } from '../types/dtype.js'
+import {
+  type Checks,
+  checkBoolean,
+  checkFinite,
+  checkInteger,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkString,
+  refuse,
+} from './check.js'
 import { defaultDevice } from './devices.js'
-import { ShapeError, ValueError } from './errors.js'
+import { ValueError } from './errors.js'
+import { checkDType, checkFits, checkShape, hostElements } from './host-data.js'
 import { native } from './native.js'
-import { type NestedArray, type Tensor, wrap } from './tensor.js'
+import { type NestedArray, Tensor, wrap } from './tensor.js'
+import { tidy } from './tidy.js'
 
 export interface TensorOptions {
   /** Default: float32, or what the data's own type says. */
@@ -14,6 +27,7 @@ export interface TensorOptions {
   requiresGrad?: boolean
 }
 
+/** Typed arrays of any realm. */
 type TypedArray =
   | Float32Array
   | Float64Array
@@ -25,145 +39,133 @@ type TypedArray =
   | Uint16Array
   | Uint32Array
   | BigInt64Array
+  | BigUint64Array
 
-function finish(handle: number, options: TensorOptions): Tensor {
+/** Nested arrays whose rows may be typed arrays. */
+type Data = NestedArray | TypedArray | readonly Data[]
+
+const tensorOptions: Checks<TensorOptions> = { dtype: checkDType, device: checkString, requiresGrad: checkBoolean }
+const dataOptions = { ...tensorOptions, shape: (op: string, _: string, shape: unknown) => checkShape(op, shape) }
+const uniformOptions = { ...tensorOptions, low: checkFinite, high: checkFinite }
+const normalOptions = { ...tensorOptions, mean: checkFinite, std: checkFinite }
+const rangeOptions = { ...tensorOptions, step: checkFinite }
+const deviceOption: Checks<Pick<TensorOptions, 'device'>> = { device: checkString }
+
+/** The tensor of a new handle, which is freed where it cannot have a gradient. */
+function finish(handle: number, { requiresGrad = false }: TensorOptions): Tensor {
   const result = wrap(handle)
-  return options.requiresGrad ? result.requiresGrad_() : result
-}
-
-const arrayOf = {
-  float32: Float32Array,
-  float64: Float64Array,
-  bfloat16: Float32Array,
-  float16: Float32Array,
-  int32: Int32Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const
-
-function naturalType(data: unknown): DType {
-  if (data instanceof Float64Array) return 'float64'
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return 'uint8'
-  if (data instanceof Float32Array) return 'float32'
-  if (ArrayBuffer.isView(data)) return 'int32'
-  let first = data
-  while (Array.isArray(first)) first = first[0]
-  return typeof first === 'boolean' ? 'bool' : 'float32'
-}
-
-function shapeOf(data: NestedArray): number[] {
-  const shape: number[] = []
-  for (let level: NestedArray | undefined = data; Array.isArray(level); level = level[0]) shape.push(level.length)
-  return shape
-}
-
-/** Writes nested arrays into `target`, checking that they are rectangular and hold numbers. */
-function flattenInto(target: { [index: number]: number }, data: NestedArray, shape: readonly number[]): void {
-  let next = 0
-  const visit = (value: NestedArray, axis: number): void => {
-    if (axis === shape.length) {
-      if (typeof value !== 'number' && typeof value !== 'boolean') {
-        throw Array.isArray(value)
-          ? new ShapeError(`tensor: the nested arrays are ragged, expected shape [${shape.join(', ')}] throughout`)
-          : new ValueError(
-              `tensor: an element is ${value === null ? 'null' : `a ${typeof value}`}, expected numbers or booleans`,
-            )
-      }
-      target[next++] = Number(value)
-      return
-    }
-    if (!Array.isArray(value) || value.length !== shape[axis]) {
-      throw new ShapeError(`tensor: the nested arrays are ragged, expected shape [${shape.join(', ')}] throughout`)
-    }
-    for (const item of value) visit(item, axis + 1)
+  if (!requiresGrad) return result
+  try {
+    return result.requiresGrad_()
+  } catch (error) {
+    result.dispose()
+    throw error
   }
-  visit(data, 0)
 }
 
 /**
- * A tensor with a copy of `data`: a number, nested arrays (rectangular; numbers become float32, booleans bool), or a typed array
- * with its `shape` (default: one dimension; its own type decides the dtype).
- * Throws ShapeError for ragged arrays or a shape of another size, ValueError for elements that are no numbers.
+ * A tensor with a copy of `data`: a number, nested arrays (rectangular), or a typed array with its `shape` (default: one dimension).
  *
+ * Without `dtype`, numbers become float32, booleans bool, a mix of both float32; typed arrays of any realm keep their type: Float32Array
+ * (float32), Float64Array (float64), Float16Array (float16), Uint8Array and Uint8ClampedArray (uint8), all other integers int32. Rows
+ * may be typed arrays; rows of several types become float32.
+ *
+ * With an integer type, fractions are cut off and what does not fit is refused: numbers outside of [−2³¹, 2³¹ − 1] (int32) or [0, 255]
+ * (uint8), NaN, infinities. With bool, all but 0 is true. Numbers for float32 and the half types are rounded to them.
+ *
+ * Throws ShapeError for ragged arrays or a shape of another size, ValueError for elements that are no numbers or do not fit.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]])
  * @example tensor(pixels, { shape: [1, 28, 28] })
  */
-export function tensor(
-  data: NestedArray | TypedArray,
-  options: TensorOptions & { shape?: readonly number[] } = {},
-): Tensor {
-  const device = options.device ?? defaultDevice()
-  const dtype = options.dtype ?? naturalType(data)
-  const Target = arrayOf[dtype]
-  if (Target === undefined)
-    throw new ValueError(`tensor: dtype is '${String(dtype)}', expected one of ${Object.keys(arrayOf).join(', ')}`)
-  let flat: NodeJS.TypedArray
-  let shape: readonly number[]
-  if (ArrayBuffer.isView(data)) {
-    shape = options.shape ?? [data.length]
-    if (dtype === 'bool') flat = Uint8Array.from(data as Uint8Array, (value) => (value ? 1 : 0))
-    else flat = data instanceof Target ? data : new Target(Array.from(data as ArrayLike<number | bigint>, Number))
-  } else {
-    const natural = shapeOf(data)
-    shape = options.shape ?? natural
-    flat = new Target(natural.reduce((product, size) => product * size, 1))
-    flattenInto(flat as Float32Array, data, natural)
-    if (dtype === 'bool') flat = (flat as Uint8Array).map((value) => (value ? 1 : 0))
-  }
-  const isHalf = dtype === 'bfloat16' || dtype === 'float16'
-  const handle = native.fromData(device, isHalf ? 'float32' : dtype, shape, flat)
-  if (!isHalf) return finish(handle, options)
-  const half = native.ops.cast(handle, dtype)
-  native.dispose(handle)
-  return finish(half, options)
+export function tensor(data: Data, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+  checkOptions('tensor', options, dataOptions)
+  const host = hostElements('tensor', data, options.dtype)
+  return fromHost(host.dtype, options.shape ?? host.shape, host.data, options)
 }
 
-/** A tensor of `shape` with every element `value`. @example full([2, 3], 0.5) */
-export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = defaultDevice() } = options
+/** Elements in memory as a tensor; half types come as float32. */
+function fromHost(dtype: DType, shape: readonly number[], data: NodeJS.TypedArray, options: TensorOptions): Tensor {
+  const device = options.device ?? defaultDevice()
+  const isHalf = dtype === 'bfloat16' || dtype === 'float16'
+  const handle = native.fromData(device, isHalf ? 'float32' : dtype, shape, data)
+  if (!isHalf) return finish(handle, options)
+  try {
+    return finish(native.ops.cast(handle, dtype), options)
+  } finally {
+    native.dispose(handle)
+  }
+}
+
+function filled(op: string, shape: readonly number[], value: number, options: TensorOptions): Tensor {
+  const { dtype = 'float32', device = defaultDevice() } = checkOptions(op, options, tensorOptions)
+  checkShape(op, shape)
+  checkNumber(op, 'value', value)
   return finish(native.ops.fill(device, shape, dtype, value), options)
+}
+
+/**
+ * A tensor of `shape` with every element `value`.
+ * @throws ValueError for a value that the type cannot hold: a fraction or a number out of range for integers, other than 0 and 1 for bool.
+ * @example full([2, 3], 0.5)
+ */
+export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+  return filled('full', shape, value, options)
 }
 /** A tensor of zeros. @example zeros([2, 3]) */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options)
+  return filled('zeros', shape, 0, options)
 }
 /** A tensor of ones. @example ones([2, 3]) */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options)
+  return filled('ones', shape, 1, options)
+}
+function filledLike(op: string, like: Tensor, value: number, options: TensorOptions): Tensor {
+  if (!(like instanceof Tensor)) refuse(op, 'like', like, 'a tensor')
+  checkOptions(op, options, tensorOptions)
+  const { dtype = like.dtype, device = like.device, requiresGrad = false } = options
+  return filled(op, like.shape, value, { dtype, device, requiresGrad })
 }
 /** Zeros with the shape, type and device of `like`. @example zerosLike(x) */
 export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
-  return zeros(like.shape, { dtype: like.dtype, device: like.device, ...options })
+  return filledLike('zerosLike', like, 0, options)
 }
 /** Ones with the shape, type and device of `like`. @example onesLike(x) */
 export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
-  return ones(like.shape, { dtype: like.dtype, device: like.device, ...options })
+  return filledLike('onesLike', like, 1, options)
 }
 
 /**
  * The numbers start, start + step, … below end. `arange(n)` counts from 0.
- *
+ * @throws ValueError for a step of 0, an infinite range, and numbers that an integer type cannot hold.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.arange.html
  * @example arange(0, 16).reshape([4, 4])
  */
 export function arange(start: number, end?: number, options: TensorOptions & { step?: number } = {}): Tensor {
+  checkFinite('arange', end === undefined ? 'end' : 'start', start)
+  if (end !== undefined) checkFinite('arange', 'end', end)
   const [first, last] = end === undefined ? [0, start] : [start, end]
-  const step = options.step ?? 1
+  const { step = 1 } = checkOptions('arange', options, rangeOptions)
   const length = Math.max(0, Math.ceil((last - first) / step))
-  if (step === 0 || !Number.isFinite(length))
+  if (step === 0 || !Number.isSafeInteger(length))
     throw new ValueError(`arange: ${first} … ${last} in steps of ${step}, expected a finite range`)
   return generated(options, (device, dtype) => native.range('arange', device, dtype, length, first, step))
 }
 
 /** `steps` numbers from start to end, both included. @example linspace(0, 1, 5) */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  if (!Number.isInteger(steps) || steps < 0)
-    throw new ValueError(`linspace: steps is ${steps}, expected a whole number of 0 or more`)
+  checkFinite('linspace', 'start', start)
+  checkFinite('linspace', 'end', end)
+  checkInteger('linspace', 'steps', steps, 0)
+  checkOptions('linspace', options, tensorOptions)
   const step = steps > 1 ? (end - start) / (steps - 1) : 0
   return generated(options, (device, dtype) => native.range('linspace', device, dtype, steps, start, step))
 }
 
 /** The identity matrix of n rows. @example eye(3) */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
+  checkInteger('eye', 'n', n, 0)
+  checkOptions('eye', options, tensorOptions)
   return generated(options, (device, dtype) => native.eye(device, dtype, n))
 }
 
@@ -188,38 +190,74 @@ function withHalf(dtype: DType, make: (dtype: DType) => number): number {
 
 /** Uniform random numbers in [low, high), by default [0, 1). @example rand([2, 3]) */
 export function rand(shape: readonly number[], options: TensorOptions & { low?: number; high?: number } = {}): Tensor {
-  const { dtype = 'float32', device = defaultDevice(), low = 0, high = 1 } = options
+  const {
+    dtype = 'float32',
+    device = defaultDevice(),
+    low = 0,
+    high = 1,
+  } = checkOptions('rand', options, uniformOptions)
+  checkShape('rand', shape)
   return finish(native.ops.uniform(device, shape, dtype, low, high, native.seed(), native.nextOffset()), options)
 }
 /** Normal random numbers, by default of mean 0 and standard deviation 1. @example randn([2, 3]) */
 export function randn(shape: readonly number[], options: TensorOptions & { mean?: number; std?: number } = {}): Tensor {
-  const { dtype = 'float32', device = defaultDevice(), mean = 0, std = 1 } = options
+  const {
+    dtype = 'float32',
+    device = defaultDevice(),
+    mean = 0,
+    std = 1,
+  } = checkOptions('randn', options, normalOptions)
+  checkShape('randn', shape)
   return finish(native.ops.normal(device, shape, dtype, mean, std, native.seed(), native.nextOffset()), options)
 }
 /** A random order of 0 … n−1, int32. @example randperm(10) */
 export function randperm(n: number, options: Pick<TensorOptions, 'device'> = {}): Tensor {
-  return wrap(native.ops.permutation(options.device ?? defaultDevice(), n, native.seed(), native.nextOffset()))
+  checkInteger('randperm', 'n', n, 0)
+  const { device = defaultDevice() } = checkOptions('randperm', options, deviceOption)
+  return wrap(native.ops.permutation(device, n, native.seed(), native.nextOffset()))
 }
-/** Whole random numbers in [low, high), int32. @example randint(0, 10, [64]) */
+/**
+ * Whole random numbers in [low, high), int32.
+ * @throws ValueError when there is none in [low, high), or int32 cannot hold them.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.randint.html
+ * @example randint(0, 10, [64])
+ */
 export function randint(
   low: number,
   high: number,
   shape: readonly number[],
   options: Pick<TensorOptions, 'device'> = {},
 ): Tensor {
+  checkInteger('randint', 'low', low)
+  checkInteger('randint', 'high', high)
   if (!(high > low)) throw new ValueError(`randint: [${low}, ${high}) is empty, expected low < high`)
-  const uniform = rand(shape, { ...options, low, high })
-  const floor = uniform.floor().clamp({ max: high - 1 })
-  const result = floor.to('int32')
-  uniform.dispose()
-  floor.dispose()
-  return result
+  checkFits('randint', 'low', low, 'int32')
+  checkFits('randint', 'high - 1', high - 1, 'int32')
+  checkOptions('randint', options, deviceOption)
+  const { device = defaultDevice() } = options
+  return tidy(() => {
+    const isWide = Math.max(Math.abs(low), Math.abs(high), high - low) > 2 ** 24
+    const draw = isWide ? wideDraw(low, high, shape) : rand(shape, { device, low, high })
+    return draw
+      .floor()
+      .clamp({ max: high - 1 })
+      .to('int32')
+      .to(device)
+  })
+}
+
+/** Beyond what float32 counts one by one: in float64, which the cpu computes, from two draws, since one has 24 bits. */
+function wideDraw(low: number, high: number, shape: readonly number[]): Tensor {
+  const options = { dtype: 'float64', device: 'cpu' } as const
+  const coarse = rand(shape, { ...options, low, high })
+  return coarse.add(rand(shape, { ...options, low: 0, high: (high - low) / 2 ** 24 }))
 }
 
 /**
  * Sets the seed of all random numbers (weights, dropout, `rand`, …) of this thread and starts their counter anew:
  * the same program then gives the same numbers on every device.
  *
+ * @throws ValueError for a seed that is no whole number.
  * @example manualSeed(42)
  */
 export function manualSeed(seed: number): void {
@@ -233,7 +271,9 @@ export interface RandomState {
 export function getRandomState(): RandomState {
   return { seed: native.seed(), offset: native.offset() }
 }
+/** @throws ValueError for what is no state. */
 export function setRandomState(state: RandomState): void {
+  checkObject('setRandomState', 'state', state)
   native.manualSeed(state.seed)
   native.setOffset(state.offset)
 }

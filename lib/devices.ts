@@ -1,6 +1,6 @@
 // Devices: which there are, which is used, how much memory they hold.
 import type { DeviceName } from '../types/dtype.js'
-import { ValueError } from './errors.js'
+import { type Checks, checkBoolean, checkOptions, integerFrom } from './check.js'
 import { native } from './native.js'
 
 export interface DeviceInfo {
@@ -71,17 +71,20 @@ export function whyNoCuda(): string | undefined {
 export function cudaOptions(): CudaOptions {
   return native.cudaOptions()
 }
+const cudaChecks: Checks<CudaOptions> = {
+  allowTf32: checkBoolean,
+  deterministic: checkBoolean,
+  benchmark: checkBoolean,
+  workspaceLimit: integerFrom(0),
+}
+
 /**
  * Changes how the cuda devices compute, for all threads of the process; what is not given stays as it is. Takes effect at
  * the next op. Throws ValueError. @example setCudaOptions({ allowTf32: false, deterministic: true })
  */
 export function setCudaOptions(options: Partial<CudaOptions>): void {
-  const { allowTf32, deterministic, benchmark, workspaceLimit, ...unknown } = { ...native.cudaOptions(), ...options }
-  for (const name of Object.keys(unknown)) {
-    throw new ValueError(
-      `setCudaOptions: '${name}' is no option, expected allowTf32, deterministic, benchmark, workspaceLimit`,
-    )
-  }
+  checkOptions('setCudaOptions', options, cudaChecks)
+  const { allowTf32, deterministic, benchmark, workspaceLimit } = { ...native.cudaOptions(), ...options }
   native.setCudaOptions(allowTf32, deterministic, benchmark, workspaceLimit)
 }
 

@@ -77,6 +77,6 @@ const classes: Record<string, new (message: string) => CudnnError> = {
 /** Makes the error that native code asks for by name. */
 export function makeError(name: string, message: string, figures?: OutOfMemoryFigures): CudnnError {
   if (figures) return new OutOfMemoryError(message, figures)
-  const Class = classes[name] ?? BackendError
+  const Class = (typeof name === 'string' ? classes[name] : undefined) ?? BackendError
   return new Class(message)
 }

@@ -1,4 +1,6 @@
 // Scaling of the loss, so that small gradients do not vanish in float16, and leaving out the steps whose gradients overflowed.
+
+import { type Checks, checkBoolean, checkNumber, checkObject, checkOptions, refuse, textOf } from './check.js'
 import { full } from './creation.js'
 import { DTypeError, ValueError } from './errors.js'
 import { add, mul, reciprocal } from './functional/index.js'
@@ -41,7 +43,23 @@ interface Progress {
   isOverflown?: boolean
 }
 
-function checkOptions(where: string, state: GradScalerState): void {
+function checkSteppable(op: string, optimizer: unknown): asserts optimizer is Steppable {
+  checkObject(`GradScaler.${op}`, 'optimizer', optimizer)
+  const { paramGroups, step } = optimizer as Partial<Steppable>
+  if (!Array.isArray(paramGroups) || typeof step !== 'function') {
+    refuse(`GradScaler.${op}`, 'optimizer', optimizer, 'an optimizer')
+  }
+}
+
+const scalerChecks: Checks<GradScalerOptions> = {
+  initScale: checkNumber,
+  growthFactor: checkNumber,
+  backoffFactor: checkNumber,
+  growthInterval: checkNumber,
+  enabled: checkBoolean,
+}
+
+function checkState(where: string, state: GradScalerState): void {
   const checks: [name: keyof GradScalerState, isRight: (value: number) => boolean, expected: string][] = [
     ['scale', (value) => value > 0 && Number.isFinite(value), 'a positive number'],
     ['growthFactor', (value) => value > 1 && Number.isFinite(value), 'more than 1'],
@@ -52,7 +70,7 @@ function checkOptions(where: string, state: GradScalerState): void {
   for (const [name, isRight, expected] of checks) {
     const value: unknown = state?.[name]
     if (typeof value !== 'number' || !isRight(value)) {
-      throw new ValueError(`${where}: ${name} is ${String(value)}, expected ${expected}`)
+      throw new ValueError(`${where}: ${name} is ${textOf(value)}, expected ${expected}`)
     }
   }
 }
@@ -81,9 +99,15 @@ export class GradScaler {
 
   /** @throws ValueError for factors that would not grow or not shrink. */
   constructor(options: GradScalerOptions = {}) {
-    const { initScale = 65536, growthFactor = 2, backoffFactor = 0.5, growthInterval = 2000, enabled = true } = options
+    const {
+      initScale = 65536,
+      growthFactor = 2,
+      backoffFactor = 0.5,
+      growthInterval = 2000,
+      enabled = true,
+    } = checkOptions('GradScaler', options, scalerChecks)
     const state = { scale: initScale, growthFactor, backoffFactor, growthInterval, growthTracker: 0 }
-    checkOptions('GradScaler', state)
+    checkState('GradScaler', state)
     this.#state = state
     this.enabled = enabled
   }
@@ -100,7 +124,8 @@ export class GradScaler {
   scale(loss: Tensor): Tensor
   scale(losses: readonly Tensor[]): Tensor[]
   scale(loss: Tensor | readonly Tensor[]): Tensor | Tensor[] {
-    if (!(loss instanceof Tensor)) return loss.map((each) => this.scale(each))
+    if (Array.isArray(loss)) return loss.map((each) => this.scale(each))
+    if (!(loss instanceof Tensor)) refuse('GradScaler.scale', 'loss', loss, 'a tensor, or an array of tensors')
     if (!this.enabled) return loss
     return tidy(() => {
       const isHalf = loss.dtype === 'float16' || loss.dtype === 'bfloat16'
@@ -118,6 +143,7 @@ export class GradScaler {
    * optim.clipGradNorm(net.parameters(), 1)
    */
   unscale(optimizer: Steppable): void {
+    checkSteppable('unscale', optimizer)
     if (!this.enabled) return
     if (this.#progress.has(optimizer)) {
       throw new ValueError(
@@ -135,6 +161,7 @@ export class GradScaler {
    * @example const hasStepped = await scaler.step(optimizer)
    */
   async step(optimizer: Steppable): Promise<boolean> {
+    checkSteppable('step', optimizer)
     if (!this.enabled) {
       optimizer.step()
       return true
@@ -196,7 +223,7 @@ export class GradScaler {
    * @throws ValueError where a number is missing or makes no sense.
    */
   checkStateDict(state: GradScalerState | Record<string, never>): void {
-    if (this.enabled) checkOptions('GradScaler', state as GradScalerState)
+    if (this.enabled) checkState('GradScaler', state as GradScalerState)
   }
 
   /**
@@ -205,6 +232,7 @@ export class GradScaler {
    */
   loadStateDict(state: GradScalerState | Record<string, never>): void {
     if (!this.enabled) return
+    checkObject('GradScaler.loadStateDict', 'the state', state)
     this.checkStateDict(state)
     const { scale, growthFactor, backoffFactor, growthInterval, growthTracker } = state as GradScalerState
     this.#set({ scale, growthFactor, backoffFactor, growthInterval, growthTracker })
@@ -222,7 +250,7 @@ export class GradScaler {
   }
 
   #set(state: GradScalerState): void {
-    checkOptions('GradScaler', state)
+    checkState('GradScaler', state)
     this.#state = state
     for (const scale of this.#scales.values()) scale.fill_(state.scale)
   }

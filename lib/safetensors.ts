@@ -1,6 +1,8 @@
 // Reads and writes .safetensors files (https://huggingface.co/docs/safetensors), safely for files from anywhere.
 import type { DeviceName, DType } from '../types/dtype.js'
+import { type Checks, checkBoolean, checkObject, checkOptions, checkString } from './check.js'
 import { FormatError } from './errors.js'
+import { checkTensor } from './functional/arguments.js'
 import { writeFileAtomically } from './io/atomic-file.js'
 import { bytesPerElement } from './io/host-array.js'
 import { checksumKey, checksumOf, digestOf } from './io/safetensors-checksum.js'
@@ -29,6 +31,13 @@ export async function readSafetensorsMetadata(file: string): Promise<Readonly<Re
   return withHeader(file, async (_handle, { metadata }) => metadata)
 }
 
+export interface LoadSafetensorsOptions {
+  /** Default: the default device. */
+  device?: DeviceName
+  /** Only tensors whose names start so, under the rest of their names. Default '': all. */
+  prefix?: string
+}
+
 /**
  * Loads the tensors of a .safetensors file onto `device` (default: the default device). With a `prefix`, those whose names start so,
  * under the rest of their names.
@@ -38,8 +47,10 @@ export async function readSafetensorsMetadata(file: string): Promise<Readonly<Re
  */
 export async function loadSafetensors(
   file: string,
-  { device, prefix = '' }: { device?: DeviceName; prefix?: string } = {},
+  options: LoadSafetensorsOptions = {},
 ): Promise<Record<string, Tensor>> {
+  checkString('loadSafetensors', 'file', file)
+  const { device, prefix = '' } = checkOptions('loadSafetensors', options, { device: checkString, prefix: checkString })
   const { tensors } = await readTensorFile(file, { isWanted: (name) => name.startsWith(prefix) })
   if (prefix !== '' && tensors.size === 0) {
     throw new FormatError(`${file}: no name starts with ${JSON.stringify(prefix)}, expected those of tensors`)
@@ -57,6 +68,8 @@ export interface SaveOptions {
   checksum?: boolean
 }
 
+const saveChecks: Checks<SaveOptions> = { metadata: checkObject, checksum: checkBoolean }
+
 /**
  * Writes tensors to a .safetensors file that this library, Python and every other reader of the format opens.
  * The values are those of the moment of the call. The file appears whole or not at all: on an error or a crash the
@@ -66,9 +79,16 @@ export interface SaveOptions {
 export async function saveSafetensors(
   file: string,
   tensors: Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>,
-  { metadata = {}, checksum = checksumKey in metadata }: SaveOptions = {},
+  options: SaveOptions = {},
 ): Promise<void> {
+  const { metadata = {}, checksum = checksumKey in metadata } = checkOptions('saveSafetensors', options, saveChecks)
+  checkString('saveSafetensors', 'file', file)
+  checkObject('saveSafetensors', 'tensors', tensors)
   const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, Tensor>)
+  for (const [name, tensor] of named) {
+    checkString('saveSafetensors', 'a name', name)
+    checkTensor('saveSafetensors', name, tensor)
+  }
   // All reads are queued at once, before any later op can overwrite a tensor.
   const arrays = await Promise.all(
     named.map(async ([name, tensor]) => {

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 import type { Handle } from '../types/native.js'
+import { type Checks, checkBoolean, checkFunction, checkOptions, checkString, refuse, textOf } from './check.js'
 import { DeviceError, DisposedError, GradientError, ValueError } from './errors.js'
 import * as F from './functional/index.js'
 import { native } from './native.js'
@@ -187,7 +188,7 @@ export class Tensor extends TensorOps {
   }
   set grad(gradient: Tensor | null) {
     if (gradient !== null && !(gradient instanceof Tensor)) {
-      throw new ValueError(`grad: the gradient is a ${typeof gradient}, expected a tensor or null`)
+      throw new ValueError(`grad: the gradient is ${textOf(gradient)}, expected a tensor or null`)
     }
     native.setGrad(this.handle, gradient?.handle)
   }
@@ -200,13 +201,8 @@ export class Tensor extends TensorOps {
    *
    * @example loss.backward()
    */
-  backward(options: { gradient?: Tensor; retainGraph?: boolean; createGraph?: boolean } = {}): void {
-    const { gradient, retainGraph = false, createGraph = false } = options
-    if (gradient !== undefined && !(gradient instanceof Tensor)) {
-      throw new ValueError(
-        `backward: the gradient is ${gradient === null ? 'null' : `a ${typeof gradient}`}, expected a tensor`,
-      )
-    }
+  backward(options: BackwardOptions = {}): void {
+    const { gradient, retainGraph = false, createGraph = false } = checkOptions('backward', options, backwardChecks)
     native.backward(this.handle, gradient?.handle, retainGraph, createGraph)
   }
 
@@ -223,9 +219,10 @@ export class Tensor extends TensorOps {
 
   /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
   to(target: DType | DeviceName): Tensor {
+    checkString('to', 'target', target)
     if (dtypes.has(target))
       return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
-    if (typeof target !== 'string' || !/^(auto|cpu|reference|cuda(:.*)?)$/.test(target)) {
+    if (!/^(auto|cpu|reference|cuda(:.*)?)$/.test(target)) {
       const expected = `an element type (${[...dtypes].join(', ')}) or a device (cpu, cuda:0, …)`
       throw new DeviceError(`to: the target is ${inspect(target)}, expected ${expected}`)
     }
@@ -249,6 +246,7 @@ export class Tensor extends TensorOps {
    * Throws GradientError on a tensor that requires a gradient, unless within `noGrad()`.
    */
   copy_(source: Tensor): this {
+    if (!(source instanceof Tensor)) refuse('copy_', 'source', source, 'a tensor')
     this.#checkOverwritable('copy_')
     let moved = source
     let cast = source
@@ -284,6 +282,23 @@ export class Tensor extends TensorOps {
       `${op}: ${this.toString()} requires a gradient, expected one that doesn't; overwrite it within noGrad(), or its detach()`,
     )
   }
+}
+
+export interface BackwardOptions {
+  /** Of the tensor itself; default 1, for scalars alone. */
+  gradient?: Tensor
+  /** Keep what the graph saved. Default false. */
+  retainGraph?: boolean
+  /** Record the backward pass too. Default false. */
+  createGraph?: boolean
+}
+
+const backwardChecks: Checks<BackwardOptions> = {
+  gradient: (op, name, value) => {
+    if (!(value instanceof Tensor)) refuse(op, `the ${name}`, value, 'a tensor')
+  },
+  retainGraph: checkBoolean,
+  createGraph: checkBoolean,
 }
 
 onEscape((tensor) => {
@@ -345,18 +360,19 @@ function nest(data: TensorData, shape: readonly number[], dtype: DType): NestedA
  * @example const logits = noGrad(() => net.forward(x))
  */
 export function noGrad<Result>(fn: () => Result): Result {
-  return withGrad(false, fn)
+  return withGrad('noGrad', false, fn)
 }
 /** Runs `fn` with gradients recorded, also inside `noGrad`. */
 export function enableGrad<Result>(fn: () => Result): Result {
-  return withGrad(true, fn)
+  return withGrad('enableGrad', true, fn)
 }
 /** Whether ops are recorded for gradients now. */
 export function isGradEnabled(): boolean {
   return native.gradEnabled()
 }
 
-function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
+function withGrad<Result>(op: string, enabled: boolean, fn: () => Result): Result {
+  checkFunction(op, 'fn', fn)
   const before = native.gradEnabled()
   native.setGradEnabled(enabled)
   try {
@@ -364,7 +380,7 @@ function withGrad<Result>(enabled: boolean, fn: () => Result): Result {
     if (result instanceof Promise) {
       result.catch(() => {})
       throw new ValueError(
-        'noGrad: the function returned a promise, expected a synchronous function; await outside of it',
+        `${op}: the function returned a promise, expected a synchronous function; await outside of it`,
       )
     }
     return result
@@ -383,8 +399,10 @@ export function grad(
   fn: (...inputs: Tensor[]) => Tensor,
   options: { createGraph?: boolean } = {},
 ): (...inputs: Tensor[]) => Tensor[] {
+  checkFunction('grad', 'fn', fn)
+  const { createGraph = false } = checkOptions('grad', options, { createGraph: checkBoolean })
   return (...inputs) => {
-    const createGraph = options.createGraph ?? false
+    for (const [i, x] of inputs.entries()) if (!(x instanceof Tensor)) refuse('grad', `input ${i}`, x, 'a tensor')
     const leaves = inputs.map((x) => (createGraph && x.requiresGrad ? x : x.detach().requiresGrad_()))
     const y = enableGrad(() => fn(...leaves))
     if (!(y instanceof Tensor))

@@ -1,4 +1,5 @@
 // Scopes that free tensors: what is made inside a scope goes when it ends, unless it is returned or kept.
+import { checkFunction, refuse } from './check.js'
 import { ValueError } from './errors.js'
 import type { Tensor } from './tensor.js'
 import { tracing } from './tracing.js'
@@ -71,6 +72,7 @@ function isScoped(value: object): value is Scoped {
  * @example const loss = tidy(() => functional.mseLoss(net.forward(x), y))
  */
 export function tidy<Result>(fn: () => Result): Result {
+  checkFunction('tidy', 'fn', fn)
   const scope = new Scope(current)
   current = scope
   let result: Result | undefined
@@ -118,6 +120,7 @@ function adopt(tensor: Scoped): void {
  * @example const mean = tidy(() => keep(x.mean()))
  */
 export function keep<T extends Tensor>(tensor: T): T {
+  if (typeof tensor !== 'object' || tensor === null || !isScoped(tensor)) refuse('keep', 'tensor', tensor, 'a tensor')
   if (tracing()) {
     throw new ValueError(
       'keep: a tensor of a function that is compiled has no values to keep; return it from the function',

@@ -156,7 +156,7 @@ const badOptions: readonly [data.ImageOptions, RegExp][] = [
   [{ shortSide: 8 }, /shortSide 8 without a size/],
   [{ size: [8, 16], shortSide: 12 }, /shortSide 12 .* covers the size/],
   [{ size: 8, fit: 'stretch', shortSide: 12 }, /fit 'stretch'/],
-  [{ size: 8, fit: 'inside' as 'crop' }, /fit 'inside', expected 'crop' or 'stretch'/],
+  [{ size: 8, fit: 'inside' as 'crop' }, /fit is 'inside', expected one of crop, stretch/],
 ]
 for (const [options, message] of badOptions) {
   test(`readImage, ImageFolder: refuse ${JSON.stringify(options)}`, async (t) => {
@@ -196,7 +196,7 @@ test('ImageFolder: classes and files are sorted, other files are left alone', as
   )
   t.deepEqual([...folder.labels], [0, 0, 1])
   t.is(folder.length, 3)
-  await t.throwsAsync(folder.get(3), { instanceOf: RangeError, message: /index 3, expected an integer from 0 to 2/ })
+  await t.throwsAsync(folder.get(3), { instanceOf: ValueError, message: /index 3, expected an integer from 0 to 2/ })
 })
 
 test('ImageFolder: samples are normalised by channel, or the bytes', async (t) => {
@@ -240,7 +240,7 @@ test('ImageFolder: refuses folders without pictures and options that do not fit'
     [{ std: [1, 0, 1] }, /std is \[1, 0, 1\]/],
     [{ mean: Number.NaN }, /mean is NaN/],
     [{ dtype: 'uint8', mean: 0.5 }, /mean or std with dtype 'uint8'/],
-    [{ dtype: 'int32' }, /dtype 'int32', expected/],
+    [{ dtype: 'int32' }, /dtype is 'int32', expected/],
   ]
   for (const [options, message] of bad) {
     const creating = ImageFolder.create({ root: inFolder('sorted'), size: 4, ...options } as data.ImageFolderOptions)

@@ -247,7 +247,7 @@ test('wrong arguments', async (t) => {
   })
   t.throws(() => new Trainer(net, { optimizer, loss: functional.crossEntropy, autocast: 'float64' as never }), {
     instanceOf: DTypeError,
-    message: /autocast is float64/,
+    message: /autocast is a string \('float64'\)/,
   })
   const first = trainer.fit(loader, { epochs: 1 })
   await t.throwsAsync(trainer.fit(loader, { epochs: 1 }), { instanceOf: ValueError, message: /is fitting already/ })

@@ -1,10 +1,11 @@
 // Two 3×3 convolutions, alone (the plain network's unit) or added to their input.
+import { type Checks, checkOptions, integerFrom } from '../check.js'
 import type { Conv2d } from '../nn/conv.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
-import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions } from './shortcut.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
 export interface BasicOptions extends BlockOptions {
@@ -14,6 +15,13 @@ export interface BasicOptions extends BlockOptions {
   stride?: number
   /** Of both convolutions. Default 1. */
   dilation?: number
+}
+
+const basicChecks: Checks<BasicOptions> = {
+  ...blockChecks,
+  filters: integerFrom(1),
+  stride: integerFrom(1),
+  dilation: integerFrom(1),
 }
 
 /**
@@ -34,8 +42,9 @@ export class BasicBlock extends Module {
 
   constructor(inChannels: number, options: BasicOptions) {
     super()
-    const { filters, stride = 1, dilation = 1 } = options
+    if (new.target === BasicBlock) checkOptions('BasicBlock', options, basicChecks)
     const { norm, activation, ...factory } = innerOptions(options)
+    const { filters, stride = 1, dilation = 1 } = options
     const counts = { inChannels, filters, stride, dilation }
     for (const [name, value] of Object.entries(counts)) checkCount(new.target.name, name, value)
     this.outChannels = filters
@@ -62,6 +71,8 @@ export class BasicBlock extends Module {
 
 export interface BasicResidualOptions extends BasicOptions, ShortcutOptions {}
 
+const basicResidualChecks: Checks<BasicResidualOptions> = { ...shortcutChecks, ...basicChecks }
+
 /**
  * Basic residual block: two 3×3 convolutions added to their input, then the last activation:
  * [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. Where stride or width change, a 1×1 convolution projects the input, or
@@ -76,6 +87,7 @@ export class BasicResidualBlock extends BasicBlock {
   downsample: Layer | null
 
   constructor(inChannels: number, options: BasicResidualOptions) {
+    checkOptions(new.target.name, options, basicResidualChecks)
     checkShortcut(new.target.name, inChannels, options)
     super(inChannels, options)
     this.seModule = makeExcite(options)

@@ -1,11 +1,11 @@
 // The bottleneck: a 3×3 convolution on few channels between two 1×1 ones, alone or added to its input.
-import { oneOf } from '../functional/arguments.js'
+import { among, type Checks, checkOptions, integerFrom } from '../check.js'
 import type { Conv2d } from '../nn/conv.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
-import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions } from './shortcut.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
 export interface BottleneckOptions extends BlockOptions {
@@ -23,6 +23,17 @@ export interface BottleneckOptions extends BlockOptions {
   dilation?: number
   /** Of the 3×3 convolution. Default 1. */
   groups?: number
+}
+
+const bottleneckChecks: Checks<BottleneckOptions> = {
+  ...blockChecks,
+  filters: integerFrom(1),
+  rate: integerFrom(1),
+  width: integerFrom(1),
+  stride: integerFrom(1),
+  strideIn: among('3x3', '1x1'),
+  dilation: integerFrom(1),
+  groups: integerFrom(1),
 }
 
 /**
@@ -47,14 +58,15 @@ export class Bottleneck extends Module {
 
   constructor(inChannels: number, options: BottleneckOptions) {
     super()
-    const { filters, rate = 4, stride = 1, strideIn = '3x3', dilation = 1, groups = 1 } = options
+    if (new.target === Bottleneck) checkOptions('Bottleneck', options, bottleneckChecks)
     const { norm, activation, ...factory } = innerOptions(options)
+    const { filters, rate = 4, stride = 1, strideIn = '3x3', dilation = 1, groups = 1 } = options
     const block = new.target.name
     const counts = { inChannels, filters, rate, stride, dilation, groups }
     for (const [name, value] of Object.entries(counts)) checkCount(block, name, value)
     const width = options.width ?? Math.max(1, Math.floor(filters / rate))
     checkCount(block, 'width', width)
-    const [first, second] = oneOf(block, 'strideIn', strideIn, ['3x3', '1x1']) === '1x1' ? [stride, 1] : [1, stride]
+    const [first, second] = strideIn === '1x1' ? [stride, 1] : [1, stride]
     this.outChannels = filters
     // First what has no memory, then what groups may make impossible: nothing is left behind.
     this.act1 = makeActivation(activation)
@@ -83,6 +95,8 @@ export class Bottleneck extends Module {
 
 export interface ResidualOptions extends BottleneckOptions, ShortcutOptions {}
 
+const residualChecks: Checks<ResidualOptions> = { ...shortcutChecks, ...bottleneckChecks }
+
 /**
  * Residual block: a bottleneck added to its input, then the last activation: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉].
  * Where stride or width change, a 1×1 convolution projects the input. The names of its tensors are those of torchvision's Bottleneck; those of
@@ -96,6 +110,7 @@ export class ResidualBlock extends Bottleneck {
   downsample: Layer | null
 
   constructor(inChannels: number, options: ResidualOptions) {
+    checkOptions(new.target.name, options, residualChecks)
     checkShortcut(new.target.name, inChannels, options)
     super(inChannels, options)
     this.seModule = makeExcite(options)

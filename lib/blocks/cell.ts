@@ -1,6 +1,7 @@
 // Cells found by architecture search, as tables: each combination adds two operations on two earlier results.
+import { among, type Checks, checkList, checkObject, checkOptions, integerFrom, refuse, textOf } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
-import { shapeText } from '../functional/arguments.js'
+import { checkTensor, shapeText } from '../functional/arguments.js'
 import * as F from '../functional/index.js'
 import { Identity, Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -12,6 +13,7 @@ import type { Tensor } from '../tensor.js'
 import {
   type Activation,
   type BlockOptions,
+  blockChecks,
   checkCount,
   factoryOf,
   innerOptions,
@@ -198,11 +200,11 @@ class FactorizedReduction extends Module {
 const separableKernels: { [operation: string]: number } = { sep3: 3, sep5: 5, sep7: 7 }
 
 function operation(name: CellOperation, inChannels: number, filters: number, stride: number, parts: Parts): Layer {
-  const kernel = separableKernels[name]
+  const kernel = typeof name === 'string' && Object.hasOwn(separableKernels, name) ? separableKernels[name] : undefined
   if (kernel) return separableTwice(inChannels, filters, kernel, stride, parts)
   if (name === 'conv1x7_7x1') return oneBySeven(inChannels, filters, stride, parts)
   if (name !== 'identity' && name !== 'avg3' && name !== 'max3')
-    throw new ValueError(`cell: operation '${name}' is not known`)
+    throw new ValueError(`cell: operation ${typeof name === 'string' ? `'${name}'` : textOf(name)} is not known`)
   if (inChannels !== filters) {
     throw new ValueError(
       `cell: ${name} keeps ${inChannels} channels, expected ${filters}; give its input a convolution`,
@@ -210,6 +212,12 @@ function operation(name: CellOperation, inChannels: number, filters: number, str
   }
   if (name !== 'identity') return pool(name, stride)
   return stride === 1 ? new Identity() : new FactorizedReduction(inChannels, filters, parts)
+}
+
+const cellChecks: Checks<CellOptions> = {
+  ...blockChecks,
+  filters: integerFrom(1),
+  previous: among('conv', 'reduce', 'none'),
 }
 
 /**
@@ -235,10 +243,14 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
     options: CellOptions,
   ) {
     super()
-    const { filters, previous = 'conv' } = options
+    const { filters, previous = 'conv' } = checkOptions(new.target.name, options, cellChecks)
     const { norm, activation } = innerOptions(options)
     const parts: Parts = { norm, activation, factory: factoryOf(options) }
     checkCount('cell', 'filters', filters)
+    checkList('cell', 'inChannels', inChannels)
+    if (inChannels.length !== 2)
+      refuse('cell', 'inChannels', inChannels, 'two numbers: of the cell before the last, and of the last')
+    if (stride !== 1 && stride !== 2) refuse('cell', 'stride', stride, '1 or 2')
     for (const count of inChannels) checkCount('cell', 'inChannels', count)
     checkTable(table)
     this.stride = stride
@@ -264,6 +276,8 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
   }
 
   override forward(x: Tensor, previous: Tensor = x): Tensor {
+    checkTensor('cell', 'x', x)
+    checkTensor('cell', 'previous', previous)
     const states = [this.#prepare[0].forward(previous), this.#prepare[1].forward(x)]
     const [left, right] = states as [Tensor, Tensor]
     if (left.shape.slice(2).join() !== right.shape.slice(2).join()) {
@@ -284,10 +298,18 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
 }
 
 /** Steps read what stands before them; a result that is concatenated exists. */
-function checkTable({ combinations, concat }: CellTable): void {
+function checkTable(table: CellTable): void {
+  checkObject('cell', 'table', table)
+  const { combinations, concat } = table
+  checkList('cell', 'table.combinations', combinations, 'pairs of steps')
+  checkList('cell', 'table.concat', concat)
+  for (const pair of combinations) {
+    const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((step) => Array.isArray(step))
+    if (!isPair) refuse('cell', 'a combination', pair, 'two steps [operation, input]')
+  }
   const check = (input: number, count: number) => {
     if (!Number.isInteger(input) || input < 0 || input >= count) {
-      throw new ValueError(`cell: a table refers to result ${input} of ${count}`)
+      throw new ValueError(`cell: a table refers to result ${textOf(input)} of ${count}`)
     }
   }
   for (const [i, pair] of combinations.entries()) for (const [, input] of pair) check(input, 2 + i)

@@ -1,8 +1,9 @@
 // A convolution with every kind of padding: what the blocks make their convolutions with.
+import { type Check, type Checks, checkSizeOrSizes, integerFrom, oneOf } from '../check.js'
 import { type Size, sizes } from '../functional/arguments.js'
 import * as F from '../functional/shape.js'
 import { Conv2d, type ConvModuleOptions } from '../nn/conv.js'
-import type { FactoryOptions } from '../nn/parameter.js'
+import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 import type { Tensor } from '../tensor.js'
 import { factoryOf } from './options.js'
 
@@ -20,6 +21,21 @@ export interface ConvolutionOptions extends FactoryOptions {
   dilation?: Size
   /** Default 1. */
   groups?: number
+}
+
+const checkPadding: Check = (op, name, value) => {
+  if (typeof value === 'string') oneOf(op, name, value, ['same', 'valid'])
+  else checkSizeOrSizes(op, name, value)
+}
+
+export const convolutionChecks: Checks<ConvolutionOptions> = {
+  ...factoryChecks,
+  filters: integerFrom(1),
+  kernelSize: checkSizeOrSizes,
+  stride: checkSizeOrSizes,
+  padding: checkPadding,
+  dilation: checkSizeOrSizes,
+  groups: integerFrom(1),
 }
 
 /** Padding on both sides that makes ⌈n / stride⌉ of n; null where it is not the same on both sides. */

@@ -1,13 +1,12 @@
 // Dense blocks: every convolution sees the block's input and all that the convolutions before it put out.
-import { ValueError } from '../errors.js'
-import { textOf } from '../functional/arguments.js'
+import { type Checks, checkOptions, integerFrom, moduleCount, numberThat } from '../check.js'
 import * as F from '../functional/shape.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
 import { type Layer, Module } from '../nn/module.js'
 import { AvgPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
 
 export interface DenseLayerOptions extends BlockOptions {
   /** Output channels: the paper's k. Default 32. */
@@ -24,6 +23,14 @@ export interface DenseLayerOptions extends BlockOptions {
 export interface DenseBlockOptions extends DenseLayerOptions {
   /** How many layers, each with its 3×3 convolution: the paper's d. Default 5. */
   layers?: number
+}
+
+const denseBlockChecks: Checks<DenseBlockOptions> = {
+  ...blockChecks,
+  growthRate: integerFrom(1),
+  bottleneck: integerFrom(0),
+  dropout: numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1),
+  layers: moduleCount,
 }
 
 /**
@@ -82,13 +89,9 @@ export class DenseBlock extends Module {
 
   constructor(inChannels: number, options: DenseBlockOptions = {}) {
     super()
+    checkOptions('DenseBlock', options, denseBlockChecks)
     const { layers = 5, growthRate = 32, bottleneck = 0, dropout = 0 } = options
-    for (const [name, count] of Object.entries({ inChannels, layers, growthRate }))
-      checkCount('DenseBlock', name, count)
-    checkCount('DenseBlock', 'bottleneck', bottleneck, 0)
-    if (!(dropout >= 0 && dropout < 1)) {
-      throw new ValueError(`DenseBlock: dropout is ${textOf(dropout)}, expected a number in [0, 1)`)
-    }
+    checkCount('DenseBlock', 'inChannels', inChannels)
     const inner = { growthRate, bottleneck, dropout, ...innerOptions(options) }
     this.outChannels = inChannels + layers * growthRate
     this.#layers = Array.from({ length: layers }, (_, i) => new DenseLayer(inChannels + i * growthRate, inner))
@@ -110,6 +113,12 @@ export interface TransitionOptions extends BlockOptions {
   filters?: number
 }
 
+const transitionChecks: Checks<TransitionOptions> = {
+  ...blockChecks,
+  compression: numberThat('a number in (0, 1]', (value) => value > 0 && value <= 1),
+  filters: integerFrom(1),
+}
+
 /**
  * What stands between dense blocks: normalisation, activation (ReLU), a 1×1 convolution to fewer channels and 2×2 average pooling:
  * [N, C, H, W] → [N, ⌊C / 2⌋, ⌊H / 2⌋, ⌊W / 2⌋]. The names of its tensors are those of torchvision's DenseNet.
@@ -126,12 +135,9 @@ export class Transition extends Module {
 
   constructor(inChannels: number, options: TransitionOptions = {}) {
     super()
-    const { compression = 0.5 } = options
+    const { compression = 0.5 } = checkOptions('Transition', options, transitionChecks)
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('Transition', 'inChannels', inChannels)
-    if (!(compression > 0 && compression <= 1)) {
-      throw new ValueError(`Transition: compression is ${textOf(compression)}, expected a number in (0, 1]`)
-    }
     this.outChannels = options.filters ?? Math.max(1, Math.floor(compression * inChannels))
     checkCount('Transition', 'filters', this.outChannels)
     this.relu = makeActivation(activation)

@@ -1,4 +1,5 @@
 // Inception modules: convolutions of several sizes and a pooling side by side, their outputs concatenated.
+import { type Checks, checkOptions, integerFrom } from '../check.js'
 import type { Size } from '../functional/arguments.js'
 import * as F from '../functional/shape.js'
 import { Sequential } from '../nn/containers.js'
@@ -7,7 +8,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import { MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
-import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
 
 /** Output channels of the paths with convolutions. */
 interface PathWidths {
@@ -48,6 +49,21 @@ export class BasicConv2d extends Sequential {
   }
 }
 
+const naiveChecks: Checks<NaiveInceptionOptions> = {
+  ...blockChecks,
+  filters1x1: integerFrom(1),
+  filters3x3: integerFrom(1),
+  filters5x5: integerFrom(1),
+}
+
+const inceptionChecks: Checks<InceptionOptions> = {
+  ...naiveChecks,
+  reduce3x3: integerFrom(1),
+  reduce5x5: integerFrom(1),
+  filtersPool: integerFrom(1),
+  kernel5x5: integerFrom(1),
+}
+
 /**
  * The naive inception module: 1×1, 3×3 and 5×5 convolutions and 3×3 max pooling of stride 1 side by side:
  * [N, C, H, W] → [N, filters1x1 + filters3x3 + filters5x5 + C, H, W]. The pooling adds all input channels to the output, so that
@@ -65,7 +81,7 @@ export class NaiveInception extends Module {
 
   constructor(inChannels: number, options: NaiveInceptionOptions) {
     super()
-    const { filters1x1, filters3x3, filters5x5 } = options
+    const { filters1x1, filters3x3, filters5x5 } = checkOptions('NaiveInception', options, naiveChecks)
     const counts = { inChannels, filters1x1, filters3x3, filters5x5 }
     for (const [name, count] of Object.entries(counts)) checkCount('NaiveInception', name, count)
     const inner = innerOptions(options)
@@ -105,6 +121,7 @@ export class Inception extends Module {
 
   constructor(inChannels: number, options: InceptionOptions) {
     super()
+    checkOptions('Inception', options, inceptionChecks)
     const { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 = 5 } = options
     const counts = { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 }
     for (const [name, count] of Object.entries({ inChannels, ...counts })) checkCount('Inception', name, count)

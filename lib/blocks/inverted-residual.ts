@@ -1,10 +1,11 @@
 // The inverted residual: narrow at its ends, wide where a depthwise convolution sees it, no activation at the end.
+import { type Checks, checkOptions, integerFrom } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
 import { ConvNormActivation } from './layer.js'
-import { type BlockOptions, checkCount, innerOptions, makeNorm } from './options.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeNorm } from './options.js'
 
 export interface InvertedResidualOptions extends BlockOptions {
   /** Output channels. */
@@ -15,6 +16,14 @@ export interface InvertedResidualOptions extends BlockOptions {
   kernelSize?: number
   /** Of the depthwise convolution. Default 1. */
   stride?: number
+}
+
+const invertedChecks: Checks<InvertedResidualOptions> = {
+  ...blockChecks,
+  filters: integerFrom(1),
+  rate: integerFrom(1),
+  kernelSize: integerFrom(1),
+  stride: integerFrom(1),
 }
 
 /**
@@ -32,6 +41,7 @@ export class InvertedResidual extends Module {
 
   constructor(inChannels: number, options: InvertedResidualOptions) {
     super()
+    checkOptions('InvertedResidual', options, invertedChecks)
     const { filters, rate = 6, kernelSize = 3, stride = 1 } = options
     const { norm, activation, ...factory } = innerOptions(options, 'relu6')
     const block = 'InvertedResidual'

@@ -1,16 +1,19 @@
 // The shorthand: one layer, or a stack of layers, from plain options objects that say what they are by their `type`.
+import { type Checks, checkList, checkOptions, checkSizeOrSizes, integerFrom, oneOf } from '../check.js'
 import { ValueError } from '../errors.js'
 import { type Size, sizes, textOf } from '../functional/arguments.js'
 import { Sequential } from '../nn/containers.js'
 import { Linear } from '../nn/linear.js'
 import { isLayer, type Layer, type Module } from '../nn/module.js'
-import type { FactoryOptions } from '../nn/parameter.js'
+import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 import { AvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { type ConvolutionOptions, convolution, samePadding } from './conv.js'
+import { type ConvolutionOptions, convolution, convolutionChecks, samePadding } from './conv.js'
 import {
   type Activation,
   type BlockOptions,
+  blockChecks,
+  checkActivation,
   checkCount,
   factoryOf,
   innerOptions,
@@ -28,6 +31,8 @@ export class Stack extends Sequential {
 
   constructor(outChannels: number, layers: readonly Layer[]) {
     super()
+    checkCount('Stack', 'outChannels', outChannels)
+    checkList('Stack', 'layers', layers, 'layers')
     this.outChannels = outChannels
     this.append(...layers)
   }
@@ -64,6 +69,17 @@ export type LayerSpec =
   | { type: 'flatten'; size: readonly [height: number, width: number] }
   | ((inChannels: number) => Block)
 
+const convChecks: Checks<ConvSpec> = { ...convolutionChecks, ...blockChecks }
+const denseChecks: Checks<DenseSpec> = { ...factoryChecks, units: integerFrom(1), activation: checkActivation }
+const poolChecks: Checks<PoolSpec> = {
+  kernelSize: checkSizeOrSizes,
+  stride: checkSizeOrSizes,
+  padding: (op, name, value) => {
+    if (typeof value === 'string') oneOf(op, name, value, ['same'])
+    else checkSizeOrSizes(op, name, value)
+  },
+}
+
 /**
  * A convolution, its normalisation and its activation: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. The
  * convolution is layer 0, as in torchvision's Conv2dNormActivation; what there is of the others follows. The activation is ReLU
@@ -74,6 +90,7 @@ export type LayerSpec =
  */
 export class ConvNormActivation extends Stack {
   constructor(inChannels: number, options: ConvSpec) {
+    checkOptions('conv', options, convChecks)
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('conv', 'inChannels', inChannels)
     checkCount('conv', 'filters', options.filters)
@@ -84,8 +101,9 @@ export class ConvNormActivation extends Stack {
   }
 }
 
-function pool(inChannels: number, spec: PoolSpec & { type: 'maxPool' | 'avgPool' }): Block {
-  const { type, kernelSize = 2, stride = kernelSize, padding = 0 } = spec
+function pool(inChannels: number, type: 'maxPool' | 'avgPool', spec: PoolSpec): Block {
+  checkOptions(type, spec, poolChecks)
+  const { kernelSize = 2, stride = kernelSize, padding = 0 } = spec
   const kernel = sizes(type, 'kernelSize', kernelSize, 2)
   const around = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
   if (!around) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
@@ -95,7 +113,8 @@ function pool(inChannels: number, spec: PoolSpec & { type: 'maxPool' | 'avgPool'
   return new Stack(inChannels, [layer])
 }
 
-function dense(inChannels: number, { units, activation = null, ...factory }: DenseSpec): Block {
+function dense(inChannels: number, spec: DenseSpec): Block {
+  const { units, activation = null, ...factory } = checkOptions('dense', spec, denseChecks)
   checkCount('dense', 'units', units)
   const last = activation === null ? [] : [makeActivation(activation)]
   return new Stack(units, [new Linear(inChannels, units, factoryOf(factory)), ...last])
@@ -121,26 +140,29 @@ export function layer(inChannels: number, spec: LayerSpec): Block {
     if (isLayer(block) && Number.isInteger(block.outChannels)) return block
     throw new ValueError(`layer: the function returned ${textOf(block)}, expected a block (a module with outChannels)`)
   }
-  switch (spec?.type) {
+  const { type, ...options } = (spec ?? {}) as { type?: Exclude<LayerSpec, (...args: never) => unknown>['type'] }
+  switch (type) {
     case 'conv':
-      return new ConvNormActivation(inChannels, spec)
+      return new ConvNormActivation(inChannels, options as ConvSpec)
     case 'separable':
-      return new SeparableConv(inChannels, spec)
+      return new SeparableConv(inChannels, options as SeparableOptions)
     case 'dense':
-      return dense(inChannels, spec)
+      return dense(inChannels, options as DenseSpec)
     case 'maxPool':
     case 'avgPool':
-      return pool(inChannels, spec)
+      return pool(inChannels, type, options as PoolSpec)
     case 'globalAvgPool':
+      checkOptions(type, options, {})
       return new Stack(inChannels, [new GlobalAvgPool({ keepdim: false })])
     case 'flatten': {
-      const [height, width] = sizes('flatten', 'size', spec.size, 2) as [number, number]
+      const { size } = checkOptions(type, options as { size: Size }, { size: checkSizeOrSizes })
+      const [height, width] = sizes('flatten', 'size', size, 2) as [number, number]
       return new Stack(inChannels * height * width, [new Flatten()])
     }
     default: {
-      const type: unknown = (spec as { type?: unknown } | undefined)?.type
+      const came: unknown = type
       throw new ValueError(
-        `layer: type is ${typeof type === 'string' ? `'${type}'` : textOf(type)}, which is not known`,
+        `layer: type is ${typeof came === 'string' ? `'${came}'` : textOf(came)}, which is not known`,
       )
     }
   }
@@ -160,6 +182,8 @@ export function layer(inChannels: number, spec: LayerSpec): Block {
  * ])
  */
 export function stack(inChannels: number, specs: readonly LayerSpec[], defaults: BlockOptions = {}): Stack {
+  checkList('stack', 'specs', specs, 'layers')
+  checkOptions('stack', defaults, blockChecks)
   const layers: Block[] = []
   let channels = inChannels
   for (const [i, spec] of specs.entries()) {

@@ -1,11 +1,12 @@
 // What every block lets its user choose: the normalisation after a convolution, the activation, and where tensors are made.
+import { type Check, type Checks, checkInteger, checkObject, checkOptions, refuse, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
-import { oneOf, textOf } from '../functional/arguments.js'
+import { oneOf } from '../functional/arguments.js'
 import { ELU, GELU, Hardswish, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh } from '../nn/activation.js'
 import { Identity } from '../nn/containers.js'
 import { isLayer, type Layer } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
-import type { FactoryOptions } from '../nn/parameter.js'
+import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 
 /** What normalises the output of a convolution: true is `BatchNorm2d(channels)`, false nothing, a function makes any other layer. */
 export type Norm = boolean | ((channels: number) => Layer)
@@ -36,6 +37,16 @@ export interface BlockOptions extends FactoryOptions {
   activation?: Activation
 }
 
+export const checkActivation: Check = (op, name, value) => {
+  if (value !== null && typeof value !== 'function') oneOf(op, name, value as string, Object.keys(activations))
+}
+
+export const checkNorm: Check = (op, name, value) => {
+  if (typeof value !== 'boolean' && typeof value !== 'function') refuse(op, name, value, 'a boolean or a function')
+}
+
+export const blockChecks: Checks<BlockOptions> = { ...factoryChecks, norm: checkNorm, activation: checkActivation }
+
 /** A layer that a caller's function made, or an error where it made none. */
 function made(option: string, layer: unknown): Layer {
   if (isLayer(layer)) return layer as Layer
@@ -48,9 +59,9 @@ function made(option: string, layer: unknown): Layer {
  * @example makeNorm((channels) => new nn.GroupNorm(8, channels), 64)
  */
 export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions = {}): Layer {
+  checkNorm('blocks', 'norm', norm)
+  checkOptions('makeNorm', factory, factoryChecks)
   if (typeof norm === 'function') return made('norm', norm(channels))
-  if (typeof norm !== 'boolean')
-    throw new ValueError(`blocks: norm is ${textOf(norm)}, expected a boolean or a function`)
   return norm ? new BatchNorm2d(channels, factoryOf(factory)) : new Identity()
 }
 
@@ -76,6 +87,7 @@ export function innerOptions(
   options: BlockOptions,
   activation: Activation = 'relu',
 ): Required<Pick<BlockOptions, 'norm' | 'activation'>> & FactoryOptions {
+  checkObject('blocks', 'options', options)
   const { norm = true } = options
   return { norm, activation: options.activation === undefined ? activation : options.activation, ...factoryOf(options) }
 }
@@ -85,7 +97,5 @@ export function innerOptions(
  * @throws ValueError unless `value` is a whole number of at least `least`.
  */
 export function checkCount(block: string, name: string, value: number, least = 1): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new ValueError(`${block}: ${name} is ${textOf(value)}, expected a whole number of at least ${least}`)
-  }
+  checkInteger(block, name, value, least)
 }

@@ -1,5 +1,7 @@
 // The ResNeXt block in its two forms, equal in what they compute: one grouped convolution, or parallel paths that are added.
+import { type Checks, checkObject, checkOptions, integerFrom, moduleCount } from '../check.js'
 import { ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import * as F from '../functional/index.js'
 import { ModuleList, Sequential } from '../nn/containers.js'
 import { type Layer, Module } from '../nn/module.js'
@@ -8,7 +10,7 @@ import { noGrad, type Tensor } from '../tensor.js'
 import { ResidualBlock } from './bottleneck.js'
 import { convolution } from './conv.js'
 import { checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions } from './shortcut.js'
+import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
 export interface ResNeXtOptions extends ShortcutOptions {
@@ -24,11 +26,18 @@ export interface ResNeXtOptions extends ShortcutOptions {
   dilation?: number
 }
 
+const resnextChecks: Checks<ResNeXtOptions> = {
+  ...shortcutChecks,
+  filters: integerFrom(1),
+  cardinality: moduleCount,
+  width: integerFrom(1),
+  stride: integerFrom(1),
+  dilation: integerFrom(1),
+}
+
 /** C and d, checked. */
-function pathsOf(
-  block: string,
-  { filters, cardinality = 32, width }: ResNeXtOptions,
-): [cardinality: number, width: number] {
+function pathsOf(block: string, options: ResNeXtOptions): [cardinality: number, width: number] {
+  const { filters, cardinality = 32, width } = checkOptions(block, options, resnextChecks)
   checkCount(block, 'filters', filters)
   checkCount(block, 'cardinality', cardinality)
   const own = width ?? Math.max(1, Math.floor(filters / (2 * cardinality)))
@@ -49,7 +58,8 @@ export class ResNeXtBlock extends ResidualBlock {
 
   constructor(inChannels: number, options: ResNeXtOptions) {
     const [cardinality, width] = pathsOf(new.target.name, options)
-    super(inChannels, { ...options, width: cardinality * width, groups: cardinality })
+    const { cardinality: _, ...rest } = options
+    super(inChannels, { ...rest, width: cardinality * width, groups: cardinality })
     this.cardinality = cardinality
   }
 }
@@ -74,9 +84,9 @@ export class ResNeXtPaths extends Module {
   constructor(inChannels: number, options: ResNeXtOptions) {
     super()
     const block = new.target.name
+    const [cardinality, width] = pathsOf(block, options)
     const { filters, stride = 1, dilation = 1 } = options
     const { norm, activation, ...factory } = innerOptions(options)
-    const [cardinality, width] = pathsOf(block, options)
     checkShortcut(block, inChannels, options)
     checkCount(block, 'stride', stride)
     checkCount(block, 'dilation', dilation)
@@ -122,6 +132,11 @@ function isOfPath(name: string): boolean {
   return /^(conv[123]|bn[12])\./.test(name)
 }
 
+function checkState(op: string, state: unknown): void {
+  checkObject(op, 'the state dict', state)
+  for (const [name, tensor] of Object.entries(state)) checkTensor(op, name, tensor)
+}
+
 /**
  * The state dict of a `ResNeXtBlock` as that of a `ResNeXtPaths` of the same options (normalised per channel or not at all). The
  * tensors are parts and copies, of the caller's scope.
@@ -131,6 +146,7 @@ function isOfPath(name: string): boolean {
 export function resnextPaths(grouped: StateDict, cardinality: number): StateDict {
   checkCount('resnextPaths', 'cardinality', cardinality)
   const state: StateDict = {}
+  checkState('resnextPaths', grouped)
   for (const [name, tensor] of Object.entries(grouped)) {
     const dim = partedDim(name, tensor.shape)
     if (!isOfPath(name)) state[name] = tensor
@@ -154,6 +170,7 @@ export function resnextPaths(grouped: StateDict, cardinality: number): StateDict
  * @example block.loadStateDict(blocks.resnextGroups(paths.stateDict()))
  */
 export function resnextGroups(paths: StateDict): StateDict {
+  checkState('resnextGroups', paths)
   const state: StateDict = {}
   const parts = new Map<string, Tensor[]>()
   for (const [name, tensor] of Object.entries(paths)) {

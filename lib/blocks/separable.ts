@@ -1,10 +1,11 @@
 // The depthwise separable convolution: each channel by itself, then a 1×1 convolution across channels.
+import { type Checks, checkBoolean, checkOptions } from '../check.js'
 import type { Size } from '../functional/arguments.js'
 import type { Conv2d } from '../nn/conv.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
-import { convolution } from './conv.js'
-import { type BlockOptions, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
+import { convolution, convolutionChecks } from './conv.js'
+import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
 
 export interface SeparableOptions extends BlockOptions {
   /** Output channels. */
@@ -20,6 +21,9 @@ export interface SeparableOptions extends BlockOptions {
   /** Whether normalisation and activation stand between the two as well, as in MobileNet V1 (not so in Xception). Default true. */
   between?: boolean
 }
+
+const { groups: _, ...sizeChecks } = convolutionChecks
+const separableChecks: Checks<SeparableOptions> = { ...blockChecks, ...sizeChecks, between: checkBoolean }
 
 /**
  * Depthwise separable convolution: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. A k×k convolution of each
@@ -40,6 +44,7 @@ export class SeparableConv extends Module {
 
   constructor(inChannels: number, options: SeparableOptions) {
     super()
+    checkOptions('SeparableConv', options, separableChecks)
     const { filters, kernelSize, stride, padding, dilation, between = true } = options
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('SeparableConv', 'inChannels', inChannels)

@@ -1,13 +1,13 @@
 // The way around a residual block, and what scales its branch: shared by all blocks that add their input.
+import { among, type Checks, checkObject, optionsLike } from '../check.js'
 import { ValueError } from '../errors.js'
-import { oneOf } from '../functional/arguments.js'
 import * as F from '../functional/index.js'
 import { Sequential } from '../nn/containers.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
-import { type BlockOptions, checkCount, factoryOf, makeNorm } from './options.js'
-import { SqueezeExcite, type SqueezeExciteOptions } from './squeeze-excite.js'
+import { type BlockOptions, blockChecks, checkCount, factoryOf, makeNorm } from './options.js'
+import { SqueezeExcite, type SqueezeExciteOptions, squeezeChecks } from './squeeze-excite.js'
 
 /**
  * How a block's input is brought to the shape of its output, where the two differ: by a 1×1 convolution with a stride and its
@@ -20,6 +20,16 @@ export interface ShortcutOptions extends BlockOptions {
   shortcut?: Shortcut
   /** Squeeze and excitation of the branch before it is added: true for a rate of 16, or its options. Default false. */
   excite?: boolean | SqueezeExciteOptions
+}
+
+const asSqueezeOptions = optionsLike(squeezeChecks)
+
+export const shortcutChecks: Checks<ShortcutOptions> = {
+  ...blockChecks,
+  shortcut: among('projection', 'pad'),
+  excite: (op, name, value) => {
+    if (typeof value !== 'boolean') asSqueezeOptions(op, name, value)
+  },
 }
 
 /** What `ShortcutOptions` are applied to. */
@@ -48,10 +58,11 @@ class PadShortcut extends Module {
 
 /** Refuses, before anything has memory, options that make no shortcut. */
 export function checkShortcut(block: string, inChannels: number, options: ShortcutOptions & Change): void {
+  checkObject(block, 'options', options)
   const { shortcut = 'projection', filters } = options
   checkCount(block, 'inChannels', inChannels)
   checkCount(block, 'filters', filters)
-  if (oneOf(block, 'shortcut', shortcut, ['projection', 'pad']) === 'pad' && filters < inChannels) {
+  if (shortcut === 'pad' && filters < inChannels) {
     throw new ValueError(`${block}: shortcut 'pad' cannot make ${filters} filters of ${inChannels} channels`)
   }
 }

@@ -1,10 +1,21 @@
 // Squeeze and excitation: each channel is scaled by what the means of all channels say, alone or behind any block.
+import { type Checks, checkBoolean, checkOptions, integerFrom, refuse } from '../check.js'
+import { checkTensor } from '../functional/arguments.js'
 import { Conv2d } from '../nn/conv.js'
-import { type Layer, Module } from '../nn/module.js'
-import type { FactoryOptions } from '../nn/parameter.js'
+import { isLayer, type Layer, Module } from '../nn/module.js'
+import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 import type { Tensor } from '../tensor.js'
 import type { Block } from './layer.js'
-import { type Activation, checkCount, factoryOf, makeActivation, makeNorm, type Norm } from './options.js'
+import {
+  type Activation,
+  checkActivation,
+  checkCount,
+  checkNorm,
+  factoryOf,
+  makeActivation,
+  makeNorm,
+  type Norm,
+} from './options.js'
 
 export interface SqueezeExciteOptions extends FactoryOptions {
   /** By how much the layer between is narrower than the channels: ⌊channels / rate⌋, at least 1. Default 16. */
@@ -17,6 +28,15 @@ export interface SqueezeExciteOptions extends FactoryOptions {
   activation?: Activation
   /** What makes the factors. Default `'sigmoid'`. */
   gate?: Activation
+}
+
+export const squeezeChecks: Checks<SqueezeExciteOptions> = {
+  ...factoryChecks,
+  rate: integerFrom(1),
+  filters: integerFrom(1),
+  norm: checkNorm,
+  activation: checkActivation,
+  gate: checkActivation,
 }
 
 /**
@@ -36,7 +56,12 @@ export class SqueezeExcite extends Module {
 
   constructor(channels: number, options: SqueezeExciteOptions = {}) {
     super()
-    const { rate = 16, norm = false, activation = 'relu', gate = 'sigmoid' } = options
+    const {
+      rate = 16,
+      norm = false,
+      activation = 'relu',
+      gate = 'sigmoid',
+    } = checkOptions('SqueezeExcite', options, squeezeChecks)
     checkCount('SqueezeExcite', 'channels', channels)
     checkCount('SqueezeExcite', 'rate', rate)
     const filters = options.filters ?? Math.max(1, Math.floor(channels / rate))
@@ -51,6 +76,7 @@ export class SqueezeExcite extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkTensor('SqueezeExcite', 'x', x)
     const squeezed = x.mean([2, 3], { keepdim: true }) // [N, C, 1, 1]
     const inner = this.act.forward(this.bn.forward(this.fc1.forward(squeezed)))
     return x.mul(this.gate.forward(this.fc2.forward(inner)))
@@ -61,6 +87,8 @@ export interface ExcitedOptions extends SqueezeExciteOptions {
   /** Whether the block's input is added to its scaled output. Default false. */
   residual?: boolean
 }
+
+const excitedChecks: Checks<ExcitedOptions> = { ...squeezeChecks, residual: checkBoolean }
 
 /**
  * Any block with squeeze and excitation behind it: se(block(x)), and with `residual` se(block(x)) + x. The scaling comes before
@@ -75,8 +103,10 @@ export class Excited<Inner extends Block = Block> extends Module {
   readonly residual: boolean
   readonly outChannels: number
 
-  constructor(block: Inner, { residual = false, ...options }: ExcitedOptions = {}) {
+  constructor(block: Inner, given: ExcitedOptions = {}) {
     super()
+    if (!isLayer(block)) refuse('Excited', 'block', block, 'a block')
+    const { residual = false, ...options } = checkOptions('Excited', given, excitedChecks)
     this.block = block
     this.outChannels = block.outChannels
     this.se = new SqueezeExcite(block.outChannels, options)

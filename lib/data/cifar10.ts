@@ -7,13 +7,14 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { list, type ReadEntry } from 'tar'
 import type { DeviceName } from '../../types/dtype.js'
+import { type Checks, checkBoolean, checkOptions, checkString } from '../check.js'
 import { DownloadError, FormatError } from '../errors.js'
 import { readRegularFile, unreadable } from '../io/regular-file.js'
 import { removeAbandoned, temporaryIn } from '../io/temporary-name.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
-import { cacheFolder, fetchBytes } from './download.js'
-import { TensorDataset, type TensorDatasetOptions } from './tensor-dataset.js'
+import { cacheFolder, checkUrl, fetchBytes } from './download.js'
+import { TensorDataset, type TensorDatasetOptions, tensorDatasetChecks } from './tensor-dataset.js'
 
 const classes = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'] as const
 
@@ -51,6 +52,16 @@ export interface CIFAR10Options extends TensorDatasetOptions {
   device?: DeviceName
 }
 
+const cifarChecks: Checks<CIFAR10Options> = {
+  ...tensorDatasetChecks,
+  root: checkString,
+  train: checkBoolean,
+  download: checkBoolean,
+  url: checkUrl,
+  md5: checkString,
+  device: checkString,
+}
+
 /**
  * CIFAR-10 on the device: inputs uint8 [N, 3, 32, 32], targets int32 [N]; batches are normalised by the training set's
  * mean (0.4914, 0.4822, 0.4465) and deviation (0.2470, 0.2435, 0.2616) unless told otherwise
@@ -79,6 +90,7 @@ export class CIFAR10 extends TensorDataset {
    * @throws FormatError if a file that was found is damaged, or one is missing beside others.
    */
   static async load(options: CIFAR10Options = {}): Promise<CIFAR10> {
+    checkOptions('CIFAR10.load', options, cifarChecks)
     const {
       root = path.join(cacheFolder(), 'cifar-10'),
       train = true,

@@ -1,12 +1,22 @@
 // DataLoader: the order of an epoch, batches made ahead of it, and tensors made of them at the moment of delivery.
 import type { DeviceName } from '../../types/dtype.js'
+import {
+  type Checks,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkString,
+  integerFrom,
+} from '../check.js'
 import { ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { upload } from '../io/upload.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { fetchBatch, type HostBatch } from './collate.js'
-import { type AnyDataset, isBatchDataset } from './dataset.js'
+import { type AnyDataset, checkDataset, isBatchDataset } from './dataset.js'
 import { ModuleDataset } from './module-dataset.js'
 import { WorkerPool } from './worker-pool.js'
 import { seedFrom } from './worker-random.js'
@@ -41,6 +51,17 @@ export interface DataLoaderOptions {
   device?: DeviceName
 }
 
+const loaderChecks: Checks<DataLoaderOptions> = {
+  batchSize: integerFrom(1),
+  shuffle: checkBoolean,
+  seed: integerFrom(0),
+  dropLast: checkBoolean,
+  prefetch: integerFrom(0),
+  workers: integerFrom(0),
+  transform: checkFunction,
+  device: checkString,
+}
+
 /**
  * Some examples on the device. The batch is the consumer's: `using`, `dispose()` or that of x and y free it at once,
  * else the garbage collector does later.
@@ -54,6 +75,8 @@ export class Batch {
   readonly indices: Int32Array
 
   constructor(x: Tensor, y: Tensor, indices: Int32Array) {
+    checkTensor('Batch', 'x', x)
+    checkTensor('Batch', 'y', y)
     this.x = x
     this.y = y
     this.indices = indices
@@ -94,12 +117,10 @@ export class DataLoader implements AsyncIterable<Batch> {
   epoch = 0
 
   constructor(dataset: AnyDataset, options: DataLoaderOptions = {}) {
+    checkDataset('DataLoader', dataset)
+    checkOptions('DataLoader', options, loaderChecks)
     const { batchSize = 1, shuffle = false, seed = native.seed(), dropLast = false, workers = 0 } = options
     const { prefetch = workers > 0 ? 2 * workers : 2 } = options
-    checkInteger('batchSize', batchSize, 1)
-    checkInteger('workers', workers, 0)
-    checkInteger('prefetch', prefetch, 0)
-    checkInteger('seed', seed, 0)
     if (workers > 0 && !(dataset instanceof ModuleDataset)) {
       throw new ValueError(`DataLoader: workers ${workers} with a dataset of this thread, expected a ModuleDataset`)
     }
@@ -126,6 +147,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    checkInteger('DataLoader', 'epoch', this.epoch, 0)
     const epoch = this.epoch++
     const order = await this.#order(epoch)
     const parts = Array.from({ length: this.length }, (_, i) =>
@@ -148,6 +170,7 @@ export class DataLoader implements AsyncIterable<Batch> {
     if (!transform) return new Batch(x, y, indices)
     try {
       const changed = tidy(() => transform(x))
+      checkTensor('DataLoader', 'what the transform returned', changed)
       if (changed !== x) x.dispose()
       return new Batch(changed, y, indices)
     } catch (error) {
@@ -197,11 +220,5 @@ export class DataLoader implements AsyncIterable<Batch> {
     } finally {
       order.dispose()
     }
-  }
-}
-
-function checkInteger(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new ValueError(`DataLoader: ${name} ${value}, expected an integer from ${least} on`)
   }
 }

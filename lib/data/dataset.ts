@@ -1,4 +1,6 @@
 // What a dataset is, and the ones that are made of others. Nothing here knows how batches are ordered.
+import { checkInteger, listOf, refuse, textOf } from '../check.js'
+import { ValueError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
 import type { Tensor } from '../tensor.js'
 
@@ -38,7 +40,7 @@ export function isBatchDataset(dataset: AnyDataset): dataset is BatchDataset {
 
 /**
  * The examples of `dataset` at `indices` (https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset).
- * @throws RangeError if an index is not one of the dataset.
+ * @throws ValueError if an index is not one of the dataset.
  * @example const validation = subset(train, [...Array(1000).keys()])
  */
 export function subset<D extends AnyDataset>(
@@ -46,8 +48,10 @@ export function subset<D extends AnyDataset>(
   indices: Iterable<number>,
 ): D extends BatchDataset ? BatchDataset : Dataset
 export function subset(dataset: AnyDataset, indices: Iterable<number>): AnyDataset {
-  const chosen = Int32Array.from(indices)
-  for (const index of chosen) checkIndex('subset', index, dataset.length)
+  checkDataset('subset', dataset)
+  const list = listOf('subset', 'indices', indices, 'whole numbers') as number[]
+  for (const index of list) checkIndex('subset', index, dataset.length)
+  const chosen = Int32Array.from(list)
   const { length } = chosen
   if (isBatchDataset(dataset)) {
     return { length, batch: (positions) => dataset.batch(positions.map((position) => chosen[position]!)) }
@@ -61,8 +65,19 @@ export function subset(dataset: AnyDataset, indices: Iterable<number>): AnyDatas
   }
 }
 
+/** Refuses what has no examples by number. */
+export function checkDataset(what: string, dataset: unknown): asserts dataset is AnyDataset {
+  const { length, get, batch } = (typeof dataset === 'object' && dataset !== null ? dataset : {}) as Partial<
+    Dataset & BatchDataset
+  >
+  if (typeof get !== 'function' && typeof batch !== 'function') {
+    refuse(what, 'dataset', dataset, 'one with length and get(index), or batch(indices)')
+  }
+  checkInteger(what, 'dataset.length', length, 0)
+}
+
 export function checkIndex(what: string, index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
-    throw new RangeError(`${what}: index ${index}, expected an integer from 0 to ${length - 1}`)
+    throw new ValueError(`${what}: index ${textOf(index)}, expected an integer from 0 to ${length - 1}`)
   }
 }

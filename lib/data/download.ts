@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
+import { type Check, refuse } from '../check.js'
 import { DownloadError } from '../errors.js'
 import { writeFileAtomically } from '../io/atomic-file.js'
 
@@ -10,6 +11,10 @@ export function cacheFolder(): string {
   const base = process.env.XDG_CACHE_HOME
   // The specification says that a relative path is to be ignored.
   return path.join(base && path.isAbsolute(base) ? base : path.join(homedir(), '.cache'), 'node-cudnn')
+}
+
+export const checkUrl: Check = (op, name, value) => {
+  if (typeof value !== 'string' || !URL.canParse(value)) refuse(op, name, value, 'an address, such as https://…')
 }
 
 /**

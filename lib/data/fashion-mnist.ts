@@ -4,14 +4,15 @@ import { webcrypto } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { DeviceName } from '../../types/dtype.js'
+import { type Checks, checkBoolean, checkOptions, checkString } from '../check.js'
 import { DownloadError, FormatError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
 import { readRegularFile } from '../io/regular-file.js'
 import { upload } from '../io/upload.js'
 import type { Tensor } from '../tensor.js'
-import { cacheFolder, download } from './download.js'
+import { cacheFolder, checkUrl, download } from './download.js'
 import { parseIdx, unpack } from './idx.js'
-import { TensorDataset, type TensorDatasetOptions } from './tensor-dataset.js'
+import { TensorDataset, type TensorDatasetOptions, tensorDatasetChecks } from './tensor-dataset.js'
 
 const classes = [
   'T-shirt/top',
@@ -56,6 +57,15 @@ export interface FashionMNISTOptions extends TensorDatasetOptions {
   device?: DeviceName
 }
 
+const fashionChecks: Checks<FashionMNISTOptions> = {
+  ...tensorDatasetChecks,
+  root: checkString,
+  train: checkBoolean,
+  download: checkBoolean,
+  url: checkUrl,
+  device: checkString,
+}
+
 /**
  * Fashion-MNIST on the device: inputs uint8 [N, 1, 28, 28], targets int32 [N]; batches are normalised by the training
  * set's mean 0.2860 and deviation 0.3530 unless told otherwise
@@ -77,6 +87,7 @@ export class FashionMNIST extends TensorDataset {
    * @throws FormatError if a file that was found is damaged.
    */
   static async load(options: FashionMNISTOptions = {}): Promise<FashionMNIST> {
+    checkOptions('FashionMNIST.load', options, fashionChecks)
     const { root, train = true, download: mayDownload = true, url = officialUrl, device, ...rest } = options
     const { images, labels } = train ? files.train : files.test
     const read = (file: readonly [string, string]) => locate(file, { root, mayDownload, url })

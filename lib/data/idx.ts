@@ -1,7 +1,8 @@
 // Reads IDX files, plain or gzipped: the format of MNIST and its relatives (http://yann.lecun.com/exdb/mnist/).
-import { promisify } from 'node:util'
+import { promisify, types } from 'node:util'
 import { constants, gunzip } from 'node:zlib'
 import type { DType } from '../../types/dtype.js'
+import { type Checks, checkOptions, checkString, integerFrom, refuse } from '../check.js'
 import { FormatError } from '../errors.js'
 import { allocate, elementsOf, type HostArray } from '../io/host-array.js'
 import { readRegularFile } from '../io/regular-file.js'
@@ -23,13 +24,22 @@ const maxRank = 8
 
 const maxHeaderBytes = 4 + 4 * maxRank
 
+export interface ReadIdxOptions {
+  /** The most that a file may have, packed or not. Default 2 GiB. */
+  maxBytes?: number
+}
+
+const idxChecks: Checks<ReadIdxOptions> = { maxBytes: integerFrom(1) }
+
 /**
  * Reads an IDX file; one that starts like gzip is unpacked. Neither the file nor what it unpacks to may have more than
  * `maxBytes` (default 2 GiB), and no more is unpacked than its header asks for.
  * @throws FormatError if it is not one, cut, longer than its header says, or no regular file.
  * @example const images = await readIdx('train-images-idx3-ubyte.gz')  // { dtype: 'uint8', shape: [60000, 28, 28], data }
  */
-export async function readIdx(file: string, { maxBytes = 2 ** 31 }: { maxBytes?: number } = {}): Promise<HostArray> {
+export async function readIdx(file: string, options: ReadIdxOptions = {}): Promise<HostArray> {
+  checkString('readIdx', 'file', file)
+  const { maxBytes = 2 ** 31 } = checkOptions('readIdx', options, idxChecks)
   const bytes = await readRegularFile(file, maxBytes)
   if (!isGzip(bytes)) return parseIdx(bytes, file)
   const { length } = headerOf(await unpackStart(bytes, file), `${file}: cannot be unpacked`)
@@ -69,6 +79,8 @@ async function unpackStart(bytes: Uint8Array, file: string): Promise<Uint8Array>
  * @throws FormatError as {@link readIdx}; `file` is its name in the message.
  */
 export function parseIdx(bytes: Uint8Array, file: string): HostArray {
+  if (!types.isUint8Array(bytes)) refuse('parseIdx', 'bytes', bytes, 'a Uint8Array')
+  checkString('parseIdx', 'file', file)
   const { view, element, shape, start, length: whole } = headerOf(bytes, file)
   const length = elementsOf(shape)
   // Checked before anything of the claimed size is allocated.

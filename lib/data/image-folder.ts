@@ -1,11 +1,21 @@
 // ImageFolder: pictures in one folder a class. Worker threads load this module: it must not know tensors until `load`.
 import path from 'node:path'
 import type { DeviceName } from '../../types/dtype.js'
+import {
+  among,
+  type Checks,
+  checkFunction,
+  checkList,
+  checkObject,
+  checkOptions,
+  checkSizeOrSizes,
+  checkString,
+} from '../check.js'
 import { FormatError, ValueError } from '../errors.js'
 import { classFolders, listFiles } from '../io/class-folders.js'
 import type { Tensor } from '../tensor.js'
 import { checkIndex, type Dataset, type Sample } from './dataset.js'
-import { checkImageOptions, type ImageOptions, readImage } from './image.js'
+import { checkImageOptions, type ImageOptions, imageChecks, readImage } from './image.js'
 import type { DatasetSource } from './module-dataset.js'
 import { checkNormalisation, type PerChannel } from './normalisation.js'
 import type { TensorDataset } from './tensor-dataset.js'
@@ -32,6 +42,24 @@ export interface LoadImagesOptions {
   transform?: (x: Tensor) => Tensor
 }
 
+const folderChecks: Checks<ImageFolderOptions> = {
+  ...imageChecks,
+  root: checkString,
+  dtype: among('float32', 'uint8'),
+  mean: checkSizeOrSizes,
+  std: checkSizeOrSizes,
+}
+
+const loadChecks: Checks<LoadImagesOptions> = { device: checkString, transform: checkFunction }
+
+/** Also what must be there. */
+function checkFolderOptions(op: string, options: ImageFolderOptions): void {
+  checkOptions(op, options, folderChecks)
+  checkString(op, 'root', options.root)
+  checkImageOptions(op, options)
+  checkSizeOrSizes(op, 'size', options.size)
+}
+
 /**
  * Pictures by class: `root/cat/1.jpg` is an example of class `cat`. Classes are numbered in the order of their names,
  * pictures are sought in subfolders too (through links as well, each file once), and a sample is x [3, height, width] = (pixels / 255 − mean) / std and y, the
@@ -49,15 +77,21 @@ export class ImageFolder implements Dataset {
   /** The class of each picture. */
   readonly labels: Int32Array
   readonly #options: ImageFolderOptions
+  readonly #image: ImageOptions
   /** For each channel, the value of each byte. */
   readonly #values: readonly Float32Array[]
 
   private constructor(options: ImageFolderOptions, classes: readonly string[], files: readonly (readonly string[])[]) {
+    checkObject('ImageFolder', 'options', options)
+    checkList('ImageFolder', 'files', files, 'lists; use ImageFolder.create()')
+    for (const names of files) checkList('ImageFolder', 'files', names, 'names; use ImageFolder.create()')
     this.classes = classes
     this.files = files.flat()
     this.labels = Int32Array.from(files.flatMap((names, label) => names.map(() => label)))
     this.#options = options
     checkNormalisation('ImageFolder', options.mean ?? 0, options.std ?? 1)
+    const { size, fit, shortSide, background, limits } = options
+    this.#image = { size, fit, shortSide, background, limits }
     const [mean, std] = [perChannel('mean', options.mean ?? 0), perChannel('std', options.std ?? 1)]
     this.#values = mean.map((value, c) =>
       Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - value) / std[c]!),
@@ -72,11 +106,8 @@ export class ImageFolder implements Dataset {
    * @throws ValueError for sizes that are not positive integers, a mean or std that is not one finite number or three, or a std of 0.
    */
   static async create(options: ImageFolderOptions): Promise<ImageFolder> {
+    checkFolderOptions('ImageFolder', options)
     const { root, dtype = 'float32', mean, std } = options
-    checkImageOptions('ImageFolder', options)
-    if (dtype !== 'float32' && dtype !== 'uint8') {
-      throw new ValueError(`ImageFolder: dtype '${dtype}', expected 'float32' or 'uint8'`)
-    }
     if (dtype === 'uint8' && (mean !== undefined || std !== undefined)) {
       throw new ValueError("ImageFolder: mean or std with dtype 'uint8', expected 'float32' for normalised samples")
     }
@@ -97,6 +128,7 @@ export class ImageFolder implements Dataset {
    * @example const photos = await ModuleDataset.open(ImageFolder.source({ root: 'photos', size: 224 }))
    */
   static source(options: ImageFolderOptions): DatasetSource {
+    checkFolderOptions('ImageFolder.source', options)
     return { module: new URL(import.meta.url), export: 'ImageFolder', options }
   }
 
@@ -107,7 +139,7 @@ export class ImageFolder implements Dataset {
   /** @throws FormatError naming the file if it cannot be decoded. */
   async get(index: number): Promise<Sample> {
     checkIndex('ImageFolder.get', index, this.length)
-    const { shape, data } = await readImage(this.files[index]!, this.#options)
+    const { shape, data } = await readImage(this.files[index]!, this.#image)
     const y = this.labels[index]!
     if (this.#options.dtype === 'uint8') return { x: { dtype: 'uint8', shape, data }, y }
     const plane = data.length / 3
@@ -124,7 +156,8 @@ export class ImageFolder implements Dataset {
    * @throws FormatError naming the file if one cannot be decoded.
    * @example const dataset = await photos.load({ transform: transforms.randomHorizontalFlip() })
    */
-  async load({ device, transform }: LoadImagesOptions = {}): Promise<TensorDataset> {
+  async load(options: LoadImagesOptions = {}): Promise<TensorDataset> {
+    const { device, transform } = checkOptions('ImageFolder.load', options, loadChecks)
     const { mean = 0, std = 1, dtype = 'float32' } = this.#options
     const [{ TensorDataset }, { upload }] = await Promise.all([
       import('./tensor-dataset.js'),
@@ -137,7 +170,7 @@ export class ImageFolder implements Dataset {
     let next = 0
     const decodeNext = async () => {
       for (let i = next++; i < this.length; i = next++) {
-        pixels.set((await readImage(this.files[i]!, this.#options)).data, i * bytes)
+        pixels.set((await readImage(this.files[i]!, this.#image)).data, i * bytes)
       }
     }
     // As many at once as libuv has threads by default; more would only hold files in memory.

@@ -1,5 +1,16 @@
 // Decodes one picture into an array [3, H, W]. Worker threads run this: it must not know tensors.
+import { types } from 'node:util'
 import sharp, { type Metadata, type Sharp } from 'sharp'
+import {
+  among,
+  type Checks,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  checkSizeOrSizes,
+  optionsLike,
+  refuse,
+} from '../check.js'
 import { FormatError, ValueError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
 import { readRegularFile } from '../io/regular-file.js'
@@ -40,6 +51,19 @@ export interface ImageOptions {
   limits?: Partial<ImageLimits>
 }
 
+export const imageChecks: Checks<ImageOptions> = {
+  size: checkSizeOrSizes,
+  fit: among('crop', 'stretch'),
+  shortSide: checkNumber,
+  background: checkNumbers,
+  limits: optionsLike<Partial<ImageLimits>>({
+    fileBytes: checkNumber,
+    inputPixels: checkNumber,
+    outputPixels: checkNumber,
+    side: checkNumber,
+  }),
+}
+
 /**
  * Reads a picture (JPEG, PNG, WebP, AVIF, GIF or TIFF; a regular file's name, or its bytes) as uint8 [3, height, width]:
  * turned as its EXIF data says, in sRGB; grey pictures get three equal channels, transparent ones a background. A grey TIFF of floats holds
@@ -54,12 +78,13 @@ export interface ImageOptions {
  * const x = tensor(data, { shape: [1, ...shape] }).to('float32').div(255)
  */
 export async function readImage(source: string | Uint8Array, options: ImageOptions = {}): Promise<HostArray> {
+  checkOptions('readImage', options, imageChecks)
+  if (typeof source !== 'string' && !types.isUint8Array(source)) {
+    refuse('readImage', 'source', source, "a file's name or a Uint8Array")
+  }
   const checked = checkImageOptions('readImage', options)
   const { size, limits } = checked
   const { background: [r, g, b] = [255, 255, 255] } = options
-  if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
-    throw new ValueError(`readImage: the picture is ${typeof source}, expected a file's name or its bytes`)
-  }
   const name = typeof source === 'string' ? source : `a picture of ${source.length} bytes`
   // Read here: libvips keeps files open and their content cached by name.
   const bytes = typeof source === 'string' ? await readRegularFile(source, limits.fileBytes) : source

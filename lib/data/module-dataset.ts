@@ -1,6 +1,7 @@
 // A dataset that is named by its module, so that worker threads can make their own copy of it.
+import { checkObject, checkString, refuse } from '../check.js'
 import { DataError } from '../errors.js'
-import type { Dataset, Sample } from './dataset.js'
+import { checkDataset, type Dataset, type Sample } from './dataset.js'
 
 /** Which class makes the dataset, and from what. It travels to worker threads: options are data, not functions. */
 export interface DatasetSource {
@@ -25,6 +26,7 @@ export class ModuleDataset implements Dataset {
   readonly #dataset: Dataset
 
   private constructor(source: DatasetSource, dataset: Dataset) {
+    checkDataset('ModuleDataset', dataset)
     this.source = source
     this.#dataset = dataset
   }
@@ -47,16 +49,43 @@ interface DatasetClass {
   create?: (options: unknown) => Dataset | Promise<Dataset>
 }
 
-export async function createDataset({ module, export: name = 'default', options }: DatasetSource): Promise<Dataset> {
-  const exports = (await import(String(module))) as Record<string, unknown>
+export async function createDataset(source: DatasetSource): Promise<Dataset> {
+  checkObject('ModuleDataset', 'source', source)
+  const { module, export: name = 'default', options } = source
+  if (typeof module !== 'string' && !(module instanceof URL)) {
+    refuse('ModuleDataset', 'source.module', module, "a module's address")
+  }
+  checkString('ModuleDataset', 'source.export', name)
+  const exports = await importModule(`${module}`)
   const Class = exports[name]
-  if (typeof Class !== 'function') {
+  if (!isConstructor(Class)) {
     throw new DataError(`${module}: exports ${Object.keys(exports).join(', ') || 'nothing'}, expected a class ${name}`)
   }
-  const { create } = Class as DatasetClass
-  const dataset = create ? await create.call(Class, options) : new (Class as DatasetClass)(options)
+  const { create } = Class as unknown as DatasetClass
+  const dataset =
+    typeof create === 'function' ? await create.call(Class, options) : new (Class as unknown as DatasetClass)(options)
   if (typeof dataset?.length !== 'number' || typeof dataset.get !== 'function') {
     throw new DataError(`${module}: ${name} makes no dataset, expected one with length and get(index)`)
   }
   return dataset
+}
+
+async function importModule(module: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(module)) as Record<string, unknown>
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'its code threw'
+    throw new DataError(`${module}: cannot be imported (${reason}), expected a module with a dataset class`, { cause })
+  }
+}
+
+/** Whether `new` takes it; nothing of it runs. */
+function isConstructor(value: unknown): value is new (...args: unknown[]) => unknown {
+  if (typeof value !== 'function') return false
+  try {
+    Reflect.construct(Object, [], value)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,5 +1,8 @@
 // A dataset that lies on the device: a batch is a few ops there, so nothing is decoded or copied per step.
+import { types } from 'node:util'
+import { type Checks, checkFunction, checkNumber, checkOptions, checkSizeOrSizes, refuse } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { type HostArray, typedView } from '../io/host-array.js'
 import { upload } from '../io/upload.js'
 import { native } from '../native.js'
@@ -17,6 +20,13 @@ export interface TensorDatasetOptions {
   std?: PerChannel
   /** Applied to each batch of inputs on the device, for instance to augment it. */
   transform?: (x: Tensor) => Tensor
+}
+
+export const tensorDatasetChecks: Checks<TensorDatasetOptions> = {
+  scale: checkNumber,
+  mean: checkSizeOrSizes,
+  std: checkSizeOrSizes,
+  transform: checkFunction,
 }
 
 /**
@@ -37,6 +47,9 @@ export class TensorDataset implements Dataset, BatchDataset {
   readonly #transform: ((x: Tensor) => Tensor) | undefined
 
   constructor(inputs: Tensor, targets: Tensor, options: TensorDatasetOptions = {}) {
+    checkTensor('TensorDataset', 'inputs', inputs)
+    checkTensor('TensorDataset', 'targets', targets)
+    checkOptions('TensorDataset', options, tensorDatasetChecks)
     const [length = 0] = inputs.shape
     if (inputs.rank === 0 || targets.shape[0] !== length) {
       const came = `inputs [${inputs.shape.join(', ')}] and targets [${targets.shape.join(', ')}]`
@@ -67,12 +80,14 @@ export class TensorDataset implements Dataset, BatchDataset {
 
   /** x: float32 [n, …] and y [n, …] of the examples at `indices`. The caller owns both. */
   batch(indices: Int32Array): { x: Tensor; y: Tensor } {
+    if (!types.isInt32Array(indices)) refuse('TensorDataset.batch', 'indices', indices, 'an Int32Array')
     const [x, y] = tidy(() => {
       const index = upload({ dtype: 'int32', shape: [indices.length], data: indices }, this.inputs.device)
       let x = this.inputs.indexSelect(0, index).to('float32')
       if (this.#factor !== 1) x = x.mul(this.#factor)
       if (this.#offset !== 0) x = x.add(this.#offset)
       if (this.#transform) x = this.#transform(x)
+      checkTensor('TensorDataset', 'what the transform returned', x)
       return [x, this.targets.indexSelect(0, index)] as const
     })
     return { x, y }

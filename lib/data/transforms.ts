@@ -1,6 +1,19 @@
 // Transforms of whole batches on their device: augmentation and normalisation of pictures, for a DataLoader or a dataset.
+import {
+  among,
+  type Checks,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  checkSizeOrSizes,
+  integerFrom,
+  numberThat,
+} from '../check.js'
 import { arange, rand, tensor } from '../creation.js'
 import { ShapeError, ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { flip as flipped, gather, pad, where } from '../functional/index.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
@@ -29,7 +42,15 @@ export interface RandomOptions {
 
 /** One transform after the other (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html). */
 export function compose(...transforms: readonly Transform[]): Transform {
-  return (x) => tidy(() => transforms.reduce((y, transform) => transform(y), x))
+  for (const [i, transform] of transforms.entries()) checkFunction('compose', `transform ${i}`, transform)
+  return (x) =>
+    tidy(() =>
+      transforms.reduce((y, transform, i) => {
+        const changed = transform(y)
+        checkTensor('compose', `what transform ${i} returned`, changed)
+        return changed
+      }, x),
+    )
 }
 
 /**
@@ -37,7 +58,10 @@ export function compose(...transforms: readonly Transform[]): Transform {
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ToDtype.html).
  */
 export function toFloat(): Transform {
-  return (x) => tidy(() => x.to('float32').mul(1 / 255))
+  return (x) => {
+    checkTensor('toFloat', 'x', x)
+    return tidy(() => x.to('float32').mul(1 / 255))
+  }
 }
 
 /**
@@ -47,7 +71,9 @@ export function toFloat(): Transform {
  * @example const normalise = transforms.normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) // ImageNet's
  */
 export function normalize(mean: readonly number[], std: readonly number[]): Transform {
-  if (!Array.isArray(mean) || !Array.isArray(std) || mean.length !== std.length) {
+  checkNumbers('normalize', 'mean', mean)
+  checkNumbers('normalize', 'std', std)
+  if (mean.length !== std.length) {
     throw new ValueError(`normalize: mean is [${mean}] and std is [${std}], expected one number a channel in each`)
   }
   checkNormalisation('normalize', mean, std)
@@ -63,15 +89,26 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
   }
 }
 
+export interface RandomFlipOptions extends RandomOptions {
+  /** Default 0.5. */
+  p?: number
+}
+
+const randomChecks: Checks<RandomOptions> = { seed: integerFrom(0) }
+const flipChecks: Checks<RandomFlipOptions> = {
+  ...randomChecks,
+  p: numberThat('a number from 0 to 1', (value) => value >= 0 && value <= 1),
+}
+
 /**
  * Mirrors each picture left to right with probability p
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomHorizontalFlip.html).
  * @throws ValueError if p (default 0.5) is not in [0, 1].
  * @example const flip = transforms.randomHorizontalFlip()
  */
-export function randomHorizontalFlip({ p = 0.5, seed }: RandomOptions & { p?: number } = {}): Transform {
-  if (!(p >= 0 && p <= 1)) throw new ValueError(`randomHorizontalFlip: p ${p}, expected a number from 0 to 1`)
-  const draw = numbersOf('randomHorizontalFlip', seed, 2 ** 41)
+export function randomHorizontalFlip(options: RandomFlipOptions = {}): Transform {
+  const { p = 0.5, seed } = checkOptions('randomHorizontalFlip', options, flipChecks)
+  const draw = numbersOf(seed, 2 ** 41)
   return (x) => {
     const [pictures] = batchShape('randomHorizontalFlip', x)
     return tidy(() => where(draw(x, [pictures, 1, 1, 1], 1).lt(p), flipped(x, 3), x))
@@ -87,6 +124,13 @@ export interface RandomCropOptions extends RandomOptions {
   value?: number
 }
 
+const cropChecks: Checks<RandomCropOptions> = {
+  ...randomChecks,
+  padding: integerFrom(0),
+  paddingMode: among('constant', 'reflect', 'replicate'),
+  value: checkNumber,
+}
+
 /**
  * Cuts a window out of each picture, at a place of its own
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html).
@@ -95,13 +139,14 @@ export interface RandomCropOptions extends RandomOptions {
  */
 export function randomCrop(
   size: number | readonly [height: number, width: number],
-  { padding = 0, paddingMode = 'constant', value = 0, seed }: RandomCropOptions = {},
+  options: RandomCropOptions = {},
 ): Transform {
+  const { padding = 0, paddingMode = 'constant', value = 0, seed } = checkOptions('randomCrop', options, cropChecks)
+  checkSizeOrSizes('randomCrop', 'size', size)
   const [height, width] = typeof size === 'number' ? [size, size] : size
-  checkInteger('size', height, 1)
-  checkInteger('size', width, 1)
-  checkInteger('padding', padding, 0)
-  const draw = numbersOf('randomCrop', seed, 2 ** 42)
+  checkInteger('randomCrop', 'size', height, 1)
+  checkInteger('randomCrop', 'size', width, 1)
+  const draw = numbersOf(seed, 2 ** 42)
   return (x) => {
     const [pictures, channels, ...sides] = batchShape('randomCrop', x)
     const [rows, columns] = sides.map((side) => side + 2 * padding) as [number, number]
@@ -146,22 +191,15 @@ function wholeBelow(count: number, uniform: Tensor): Tensor {
 type Draw = (like: Tensor, shape: readonly number[], high: number) => Tensor
 
 /** Uniform numbers in [0, high): the session's, or with a seed those from an offset that no other kind of draw reaches. */
-function numbersOf(name: string, seed: number | undefined, firstOffset: number): Draw {
+function numbersOf(seed: number | undefined, firstOffset: number): Draw {
   if (seed === undefined) return ({ device }, shape, high) => rand(shape, { device, high })
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ValueError(`${name}: seed ${seed}, expected an integer from 0 on`)
-  }
   let offset = firstOffset
   return ({ device }, shape, high) => wrap(native.ops.uniform(device, shape, 'float32', 0, high, seed, offset++))
 }
 
-function batchShape(name: string, { shape }: Tensor): [number, number, number, number] {
+function batchShape(name: string, x: Tensor): [number, number, number, number] {
+  checkTensor(name, 'x', x)
+  const { shape } = x
   if (shape.length !== 4) throw new ShapeError(`${name}: x is [${shape.join(', ')}], expected a batch [N, C, H, W]`)
   return shape as unknown as [number, number, number, number]
-}
-
-function checkInteger(name: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new ValueError(`randomCrop: ${name} ${value}, expected an integer from ${least} on`)
-  }
 }

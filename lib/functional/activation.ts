@@ -1,8 +1,22 @@
 // Activation functions and softmax.
+import { checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { axis, handleOf, oneOf } from './arguments.js'
+import { axis, handleOf } from './arguments.js'
+import { geluChecks, softplusChecks } from './checks.js'
 import { unary } from './math.js'
+
+export interface GELUOptions {
+  /** Default 'none'. */
+  approximate?: 'none' | 'tanh'
+}
+
+export interface SoftplusOptions {
+  /** Default 1. */
+  beta?: number
+  /** Default 20. */
+  threshold?: number
+}
 
 /**
  * max(x, 0). Any shape, element by element.
@@ -90,8 +104,9 @@ export function elu(x: Tensor, alpha = 1): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  * @example const y = functional.gelu(x)
  */
-export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  return unary(x, oneOf('gelu', 'approximate', approximate, ['none', 'tanh']) === 'tanh' ? 'geluTanh' : 'gelu')
+export function gelu(x: Tensor, options: GELUOptions = {}): Tensor {
+  const { approximate = 'none' } = checkOptions('gelu', options, geluChecks)
+  return unary(x, approximate === 'tanh' ? 'geluTanh' : 'gelu')
 }
 
 /**
@@ -99,7 +114,8 @@ export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  * @example const y = functional.softplus(x, { beta: 2 })
  */
-export function softplus(x: Tensor, { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}): Tensor {
+export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+  const { beta = 1, threshold = 20 } = checkOptions('softplus', options, softplusChecks)
   return unary(x, 'softplus', beta, threshold)
 }
 

@@ -1,10 +1,13 @@
 // What every family needs to turn a caller's arguments into an op's: lists of sizes, axes, handles of optional tensors.
 
 import type { DType } from '../../types/dtype.js'
+import { checkNumbers, textOf } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
+
+export { checkList, checkNumber, oneOf, textOf } from '../check.js'
 
 /** One number for every spatial dimension, or one number each. */
 export type Size = number | readonly number[]
@@ -20,17 +23,14 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
-/** What came, for messages: `null`, `a string`, `2.5`, `[1, 2]`. */
-export function textOf(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
-    return `${value}`
-  if (Array.isArray(value)) return value.every((item) => typeof item === 'number') ? shapeText(value) : 'an array'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
-
 /** Refuses what is no tensor (a caller without types). */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (!(value instanceof Tensor)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a tensor`)
+}
+
+/** A function, and so there before any module that makes a table of it: tensors and functions load each other. */
+export function tensorOrNull(op: string, name: string, value: unknown): void {
+  if (value !== null) checkTensor(op, name, value)
 }
 
 /** The handle of a tensor. */
@@ -44,27 +44,13 @@ export function optional(op: string, name: string, value: Tensor | null | undefi
   return value === null || value === undefined ? 0 : handleOf(op, name, value)
 }
 
-/** Refuses what is no number (a caller without types). */
-export function checkNumber(op: string, name: string, value: unknown): asserts value is number {
-  if (typeof value !== 'number') throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a number`)
-}
-
-/** Refuses what is no array (a caller without types). */
-export function checkList(
-  op: string,
-  name: string,
-  value: unknown,
-  of = 'numbers',
-): asserts value is readonly unknown[] {
-  if (!Array.isArray(value)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected an array of ${of}`)
-}
-
 /** One number for each of `count` spatial dimensions: a number, or a list of one, stands for all of them. */
 export function sizes(op: string, option: string, value: Size, count: number): readonly number[] {
   if (typeof value === 'number') return new Array<number>(count).fill(value)
   if (!Array.isArray(value) || (value.length !== 1 && value.length !== count)) {
     throw new ValueError(`${op}: ${option} is ${textOf(value)}, expected a number or a list of ${count}`)
   }
+  checkNumbers(op, option, value)
   return value.length === 1 ? new Array<number>(count).fill(value[0]) : value
 }
 
@@ -127,14 +113,4 @@ export function batched<T extends Tensor | [Tensor, Tensor]>(
 /** The same elements in another shape, whose sizes are all known. */
 export function reshaped(x: Tensor, shape: readonly number[]): Tensor {
   return wrap(native.ops.reshape(x.handle, shape))
-}
-
-/** Refuses what is none of the allowed names (a caller without types). */
-export function oneOf<T extends string>(op: string, option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) {
-    throw new ValueError(
-      `${op}: ${option} is ${typeof value === 'string' ? `'${value}'` : textOf(value)}, expected one of ${allowed.join(', ')}`,
-    )
-  }
-  return value
 }

@@ -1,6 +1,7 @@
 // Convolution and transposed convolution of one, two and three spatial dimensions.
 
 import type { PadMode } from '../../types/native.js'
+import { among, type Check, type Checks, checkOptions, checkSizeOrSizes, integerFrom } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
@@ -40,6 +41,27 @@ export interface ConvTransposeOptions {
   dilation?: Size
 }
 
+const checkPadding: Check = (op, name, value) => {
+  if (typeof value === 'string') oneOf(op, name, value, ['same', 'valid'])
+  else checkSizeOrSizes(op, name, value)
+}
+
+export const convChecks: Checks<ConvOptions> = {
+  stride: checkSizeOrSizes,
+  padding: checkPadding,
+  dilation: checkSizeOrSizes,
+  groups: integerFrom(1),
+  paddingMode: among('zeros', 'reflect', 'replicate', 'circular'),
+}
+
+export const convTransposeChecks: Checks<ConvTransposeOptions> = {
+  stride: checkSizeOrSizes,
+  padding: checkSizeOrSizes,
+  outputPadding: checkSizeOrSizes,
+  groups: integerFrom(1),
+  dilation: checkSizeOrSizes,
+}
+
 function zeros(count: number): number[] {
   return new Array<number>(count).fill(0)
 }
@@ -74,9 +96,10 @@ function conv(
   bias: Tensor | null,
   options: ConvOptions,
 ): Tensor {
+  checkOptions(op, options, convChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const dilation = sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial)
-  const mode = oneOf(op, 'paddingMode', options.paddingMode ?? 'zeros', ['zeros', 'reflect', 'replicate', 'circular'])
+  const mode = options.paddingMode ?? 'zeros'
   checkTensor(op, 'weight', weight)
   if (weight.rank !== spatial + 2) {
     throw new ShapeError(
@@ -154,6 +177,7 @@ function convTranspose(
   bias: Tensor | null,
   options: ConvTransposeOptions,
 ): Tensor {
+  checkOptions(op, options, convTransposeChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
   const outputPadding = sizes(

@@ -1,11 +1,21 @@
 // Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
 import { autocastType } from '../autocast.js'
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { logSoftmax } from './activation.js'
 import { checkTensor, first, oneOf, optional, type ReductionName, reshaped, shapeText } from './arguments.js'
+import {
+  bceChecks,
+  bceWithLogitsChecks,
+  crossEntropyChecks,
+  klDivChecks,
+  lossChecks,
+  nllChecks,
+  smoothL1Checks,
+} from './checks.js'
 import { abs, add, cast, div, eq, exp, log, mul, neg, square, sub, unary, where } from './math.js'
 import { mean, sum } from './reduce.js'
 
@@ -31,6 +41,23 @@ export interface KlDivOptions {
   reduction?: ReductionName | 'batchmean'
   /** Whether target is logarithms too. Default false. */
   logTarget?: boolean
+}
+
+/** Of binaryCrossEntropy. */
+export interface BCEOptions extends LossOptions {
+  /** Broadcasts with the losses. Default: 1 each. */
+  weight?: Tensor | null
+}
+
+/** Of binaryCrossEntropyWithLogits. */
+export interface BCEWithLogitsOptions extends BCEOptions {
+  /** Weight of the positive class; broadcasts. Default: 1. */
+  posWeight?: Tensor | null
+}
+
+export interface SmoothL1Options extends LossOptions {
+  /** Default 1. */
+  beta?: number
 }
 
 function reductionOf<T extends string>(op: string, reduction: T | ReductionName = 'mean'): T | ReductionName {
@@ -75,7 +102,8 @@ function elementwise(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  * @example const loss = functional.mseLoss(prediction, target)
  */
-export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction } = checkOptions('mseLoss', options, lossChecks)
   return elementwise('mseLoss', x, target, reduction, (x, target) => square(sub(x, target)))
 }
 
@@ -84,7 +112,8 @@ export function mseLoss(x: Tensor, target: Tensor, { reduction }: LossOptions = 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  * @example const loss = functional.l1Loss(prediction, target)
  */
-export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {}): Tensor {
+export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const { reduction } = checkOptions('l1Loss', options, lossChecks)
   return elementwise('l1Loss', x, target, reduction, (x, target) => abs(sub(x, target)))
 }
 
@@ -94,12 +123,8 @@ export function l1Loss(x: Tensor, target: Tensor, { reduction }: LossOptions = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.smooth_l1_loss.html
  * @example const loss = functional.smoothL1Loss(boxes, target, { beta: 0.1 })
  */
-export function smoothL1Loss(
-  x: Tensor,
-  target: Tensor,
-  { beta = 1, reduction }: LossOptions & { beta?: number } = {},
-): Tensor {
-  if (!(beta >= 0)) throw new ValueError(`smoothL1Loss: beta is ${beta}, expected 0 or more`)
+export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
+  const { beta = 1, reduction } = checkOptions('smoothL1Loss', options, smoothL1Checks)
   if (beta === 0) return l1Loss(x, target, { reduction })
   return elementwise('smoothL1Loss', x, target, reduction, (x, target) =>
     wrap(native.ops.pairLoss(x.handle, target.handle, 'smoothL1', beta)),
@@ -113,11 +138,8 @@ export function smoothL1Loss(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  * @example const loss = functional.binaryCrossEntropy(functional.sigmoid(x), target)
  */
-export function binaryCrossEntropy(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, reduction }: LossOptions & { weight?: Tensor | null } = {},
-): Tensor {
+export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BCEOptions = {}): Tensor {
+  const { weight = null, reduction } = checkOptions('binaryCrossEntropy', options, bceChecks)
   return elementwise('binaryCrossEntropy', x, target, reduction, (x, target) => {
     const loss = wrap(native.ops.pairLoss(x.handle, target.handle, 'binaryCrossEntropy', 1))
     return weight ? mul(loss, weight) : loss
@@ -130,16 +152,10 @@ export function binaryCrossEntropy(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  * @example const loss = functional.binaryCrossEntropyWithLogits(logits, target)
  */
-export function binaryCrossEntropyWithLogits(
-  x: Tensor,
-  target: Tensor,
-  {
-    weight = null,
-    posWeight = null,
-    reduction,
-  }: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
-): Tensor {
-  return elementwise('binaryCrossEntropyWithLogits', x, target, reduction, (x, target) => {
+export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options: BCEWithLogitsOptions = {}): Tensor {
+  const op = 'binaryCrossEntropyWithLogits'
+  const { weight = null, posWeight = null, reduction } = checkOptions(op, options, bceWithLogitsChecks)
+  return elementwise(op, x, target, reduction, (x, target) => {
     // Above 40, log(1 + e^v) is v in every type, and e^40 overflows in none.
     const softplus = unary(neg(x), 'softplus', 1, 40)
     const positive = posWeight ? mul(add(mul(sub(posWeight, 1), target), 1), softplus) : softplus
@@ -154,8 +170,8 @@ export function binaryCrossEntropyWithLogits(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  * @example const loss = functional.klDiv(functional.logSoftmax(x, 1), target, { reduction: 'batchmean' })
  */
-export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
-  oneOf('klDiv', 'reduction', reduction, ['none', 'mean', 'sum', 'batchmean'])
+export function klDiv(x: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  const { reduction = 'mean', logTarget = false } = checkOptions('klDiv', options, klDivChecks)
   return tidy(() => {
     const loss = elementwise('klDiv', x, target, reduction === 'batchmean' ? 'sum' : reduction, (x, target) => {
       if (logTarget) return mul(exp(target), sub(target, x))
@@ -182,11 +198,8 @@ function withTargets(x: Tensor, target: Tensor, fn: (x: Tensor, target: Tensor) 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html
  * @example const loss = functional.nllLoss(functional.logSoftmax(x, 1), target)
  */
-export function nllLoss(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction }: NllLossOptions = {},
-): Tensor {
+export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
+  const { weight = null, ignoreIndex = -100, reduction } = checkOptions('nllLoss', options, nllChecks)
   const how = reductionOf('nllLoss', reduction) as ReductionName
   checkTensor('nllLoss', 'x', x)
   checkTensor('nllLoss', 'target', target)
@@ -245,15 +258,14 @@ function ofProbabilities(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  * @example const loss = functional.crossEntropy(logits, labels, { labelSmoothing: 0.1 })
  */
-export function crossEntropy(
-  x: Tensor,
-  target: Tensor,
-  { weight = null, ignoreIndex = -100, reduction, labelSmoothing = 0 }: CrossEntropyOptions = {},
-): Tensor {
+export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  const {
+    weight = null,
+    ignoreIndex = -100,
+    reduction,
+    labelSmoothing = 0,
+  } = checkOptions('crossEntropy', options, crossEntropyChecks)
   const how = reductionOf('crossEntropy', reduction) as ReductionName
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new ValueError(`crossEntropy: labelSmoothing is ${labelSmoothing}, expected a number in [0, 1]`)
-  }
   checkTensor('crossEntropy', 'x', x)
   checkTensor('crossEntropy', 'target', target)
   if (x.rank === 0) throw new ShapeError('crossEntropy: x is [], expected [N, C, …] or [C]')

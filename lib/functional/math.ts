@@ -1,11 +1,20 @@
 // Arithmetic, comparison and selection, element by element; numbers take part without becoming tensors where an op allows it.
 import type { DType } from '../../types/dtype.js'
 import type { BinaryFunction, UnaryFunction } from '../../types/native.js'
+import { type Checks, checkOptions } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { checkNumber, checkTensor, handleOf, scalarLike } from './arguments.js'
+
+/** At least one of both. */
+export interface ClampBounds {
+  min?: number
+  max?: number
+}
+
+const clampChecks: Checks<ClampBounds> = { min: checkNumber, max: checkNumber }
 
 /** One function of the unary op; `alpha` and `beta` are its parameters. */
 export function unary(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tensor {
@@ -298,10 +307,9 @@ export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
  * @example const y = functional.clamp(x, { min: 0, max: 1 })
  */
-export function clamp(x: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+export function clamp(x: Tensor, bounds: ClampBounds): Tensor {
+  const { min, max } = checkOptions('clamp', bounds, clampChecks)
   if (min === undefined && max === undefined) throw new ValueError('clamp: got neither min nor max, expected a bound')
-  if (min !== undefined) checkNumber('clamp', 'min', min)
-  if (max !== undefined) checkNumber('clamp', 'max', max)
   return unary(x, 'clamp', min ?? -Infinity, max ?? Infinity)
 }
 

@@ -1,9 +1,11 @@
 // Normalisation: over the batch, over groups of channels, over the last dimensions, over neighbouring channels.
+import { type Checks, checkBoolean, checkNumber, checkNumbers, checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { noGrad, type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { checkList, checkTensor, first, handleOf, optional, reshaped, shapeText } from './arguments.js'
+import { checkTensor, first, handleOf, optional, reshaped, shapeText, tensorOrNull } from './arguments.js'
+import { localResponseNormChecks } from './checks.js'
 
 export interface AffineOptions {
   /** Scale after normalising. Default: none (1). */
@@ -30,6 +32,26 @@ export interface InstanceNormOptions extends AffineOptions {
   useInputStats?: boolean
   /** Weight of the input in the running statistics. Default 0.1. */
   momentum?: number
+}
+
+/** Of localResponseNorm. */
+export interface LocalResponseNormOptions {
+  /** Default 1e-4. */
+  alpha?: number
+  /** Default 0.75. */
+  beta?: number
+  /** Default 1. */
+  k?: number
+}
+
+const affineChecks: Checks<AffineOptions> = { weight: tensorOrNull, bias: tensorOrNull, eps: checkNumber }
+const batchNormChecks: Checks<BatchNormOptions> = { ...affineChecks, training: checkBoolean, momentum: checkNumber }
+const instanceNormChecks: Checks<InstanceNormOptions> = {
+  ...affineChecks,
+  runningMean: tensorOrNull,
+  runningVar: tensorOrNull,
+  useInputStats: checkBoolean,
+  momentum: checkNumber,
 }
 
 /** Calls `fn` with a weight and a bias or with neither, which is what the ops take. */
@@ -62,7 +84,7 @@ export function batchNorm(
   runningVar: Tensor | null,
   options: BatchNormOptions = {},
 ): Tensor {
-  const { training = false, momentum = 0.1, eps = 1e-5 } = options
+  const { training = false, momentum = 0.1, eps = 1e-5 } = checkOptions('batchNorm', options, batchNormChecks)
   return withAffine('batchNorm', options, (weight, bias) =>
     native.ops.batchNorm(
       handleOf('batchNorm', 'x', x),
@@ -87,7 +109,8 @@ export function batchNorm(
 export function layerNorm(x: Tensor, normalizedShape: number | readonly number[], options: AffineOptions = {}): Tensor {
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
   checkTensor('layerNorm', 'x', x)
-  checkList('layerNorm', 'normalizedShape', shape)
+  checkNumbers('layerNorm', 'normalizedShape', shape)
+  checkOptions('layerNorm', options, affineChecks)
   const last = x.shape.slice(-shape.length)
   if (shape.length === 0 || last.length !== shape.length || last.some((size, i) => size !== shape[i])) {
     throw new ShapeError(`layerNorm: x is ${shapeText(x.shape)}, expected last dimensions ${shapeText(shape)}`)
@@ -105,6 +128,7 @@ export function layerNorm(x: Tensor, normalizedShape: number | readonly number[]
  * @example const y = functional.groupNorm(x, 8, { weight, bias })
  */
 export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
+  checkOptions('groupNorm', options, affineChecks)
   return withAffine('groupNorm', options, (weight, bias) =>
     native.ops.groupNorm(handleOf('groupNorm', 'x', x), weight, bias, numGroups, options.eps ?? 1e-5),
   )
@@ -119,6 +143,8 @@ export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions =
  * @example const y = functional.instanceNorm(x, { weight, bias })
  */
 export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+  checkOptions('instanceNorm', options, instanceNormChecks)
+  const { weight, bias } = options
   const { runningMean = null, runningVar = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options
   checkTensor('instanceNorm', 'x', x)
   const [batch, channels] = x.shape
@@ -128,7 +154,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   if (useInputStats && x.shape.slice(2).every((size) => size === 1)) {
     throw new ValueError(`instanceNorm: x is ${shapeText(x.shape)}, expected more than one value in each plane`)
   }
-  if (!useInputStats) return batchNorm(x, runningMean, runningVar, { ...options, training: false })
+  if (!useInputStats) return batchNorm(x, runningMean, runningVar, { weight, bias, eps })
   if (runningMean && runningVar) {
     // Every plane as a channel of one sample: batch normalisation then updates one copy of the statistics for each sample.
     noGrad(() =>
@@ -146,7 +172,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
       }),
     )
   }
-  return groupNorm(x, channels, options)
+  return groupNorm(x, channels, { weight, bias, eps })
 }
 
 /**
@@ -155,10 +181,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
  * @example const y = functional.localResponseNorm(x, 5, { k: 2 })
  */
-export function localResponseNorm(
-  x: Tensor,
-  size: number,
-  { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
-): Tensor {
+export function localResponseNorm(x: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions('localResponseNorm', options, localResponseNormChecks)
   return wrap(native.ops.localResponseNorm(handleOf('localResponseNorm', 'x', x), size, alpha, beta, k))
 }

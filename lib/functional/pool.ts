@@ -1,8 +1,17 @@
 // Max, average and adaptive pooling, unpooling, and the pools over whole planes.
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
-import { batched, checkList, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import {
+  avgPoolChecks,
+  checkAdaptiveSize,
+  globalPoolChecks,
+  indicesChecks,
+  maxPoolChecks,
+  maxUnpoolChecks,
+} from './checks.js'
 
 export interface MaxPoolOptions {
   /** Step of the window. Default: kernelSize. */
@@ -49,6 +58,11 @@ export interface AvgPoolOptions {
 /** Sizes of the output; null keeps the input's. */
 export type AdaptiveSize = number | readonly (number | null)[]
 
+export interface GlobalPoolOptions {
+  /** Keep the spatial dimensions with size 1. Default true. */
+  keepdim?: boolean
+}
+
 type Pooled = Tensor | [Tensor, Tensor]
 
 function maxPool(
@@ -58,6 +72,7 @@ function maxPool(
   kernelSize: Size,
   options: MaxPoolOptions & { returnIndices?: boolean },
 ): Pooled {
+  checkOptions(op, options, maxPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const returnIndices = options.returnIndices ?? false
   return batched<Pooled>(op, x, spatial, (input) => {
@@ -128,6 +143,7 @@ function maxUnpool(
   kernelSize: Size,
   options: MaxUnpoolOptions,
 ): Tensor {
+  checkOptions(op, options, maxUnpoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial)
   const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
@@ -176,6 +192,7 @@ export function maxUnpool3d(x: Tensor, indices: Tensor, kernelSize: Size, option
 }
 
 function avgPool(op: string, spatial: number, x: Tensor, kernelSize: Size, options: AvgPoolOptions): Tensor {
+  checkOptions(op, options, avgPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   // 0 means "none" to the op, so it is refused here.
   if (options.divisorOverride === 0) throw new ValueError(`${op}: divisorOverride is 0, expected another number`)
@@ -223,8 +240,8 @@ export function avgPool3d(x: Tensor, kernelSize: Size, options: AvgPoolOptions =
 
 /** The sizes asked for, and the kernel (and stride) of the ordinary pool that gives them, if there is one. */
 function adaptive(op: string, input: readonly number[], outputSize: AdaptiveSize) {
+  checkAdaptiveSize(op, 'outputSize', outputSize)
   const asked = typeof outputSize === 'number' ? [outputSize] : outputSize
-  checkList(op, 'outputSize', asked)
   if (asked.length !== input.length && asked.length !== 1) {
     throw new ShapeError(`${op}: outputSize is ${shapeText(asked.map(Number))}, expected one number or ${input.length}`)
   }
@@ -279,7 +296,7 @@ function adaptiveMaxPool(
   outputSize: AdaptiveSize,
   options: { returnIndices?: boolean },
 ): Pooled {
-  const returnIndices = options.returnIndices ?? false
+  const { returnIndices = false } = checkOptions(op, options, indicesChecks)
   return batched<Pooled>(op, x, spatial, (input) => {
     const { output, kernel } = adaptive(op, input.shape.slice(2), outputSize)
     const handles = kernel
@@ -362,7 +379,8 @@ function globalPool(op: string, x: Tensor, by: 'mean' | 'max', keepdim: boolean)
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
  * @example const logits = functional.linear(functional.globalAvgPool(x, { keepdim: false }), weight, bias)
  */
-export function globalAvgPool(x: Tensor, { keepdim = true }: { keepdim?: boolean } = {}): Tensor {
+export function globalAvgPool(x: Tensor, options: GlobalPoolOptions = {}): Tensor {
+  const { keepdim = true } = checkOptions('globalAvgPool', options, globalPoolChecks)
   return globalPool('globalAvgPool', x, 'mean', keepdim)
 }
 
@@ -371,6 +389,7 @@ export function globalAvgPool(x: Tensor, { keepdim = true }: { keepdim?: boolean
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const strongest = functional.globalMaxPool(x)
  */
-export function globalMaxPool(x: Tensor, { keepdim = true }: { keepdim?: boolean } = {}): Tensor {
+export function globalMaxPool(x: Tensor, options: GlobalPoolOptions = {}): Tensor {
+  const { keepdim = true } = checkOptions('globalMaxPool', options, globalPoolChecks)
   return globalPool('globalMaxPool', x, 'max', keepdim)
 }

@@ -1,4 +1,5 @@
 // Dropout: each call takes the next number of the session's counter, so a seed gives the same masks on every device.
+import { type Checks, checkBoolean, checkOptions, probability } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { checkTensor } from './arguments.js'
@@ -10,7 +11,10 @@ export interface DropoutOptions {
   training?: boolean
 }
 
-function drop(x: Tensor, channelwise: boolean, { p = 0.5, training = true }: DropoutOptions): Tensor {
+const dropoutChecks: Checks<DropoutOptions> = { p: probability, training: checkBoolean }
+
+function drop(x: Tensor, channelwise: boolean, options: DropoutOptions): Tensor {
+  const { p = 0.5, training = true } = checkOptions('dropout', options, dropoutChecks)
   checkTensor('dropout', 'x', x)
   if (!training || p === 0) return x
   return wrap(native.ops.dropout(x.handle, channelwise, p, native.seed(), native.nextOffset()))

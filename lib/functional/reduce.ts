@@ -1,6 +1,7 @@
 // Reductions over dimensions.
 import type { ReduceFunction } from '../../types/native.js'
 import { autocastType } from '../autocast.js'
+import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
@@ -17,7 +18,15 @@ export interface VarianceOptions extends ReduceOptions {
   correction?: number
 }
 
-function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, keepdim: boolean): Tensor {
+const reduceChecks: Checks<ReduceOptions> = { keepdim: checkBoolean }
+const varianceChecks: Checks<VarianceOptions> = { ...reduceChecks, correction: checkNumber }
+
+function keeps(op: string, options: ReduceOptions | undefined): boolean {
+  return options !== undefined && (checkOptions(op, options, reduceChecks).keepdim ?? false)
+}
+
+function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, options: ReduceOptions | undefined): Tensor {
+  const keepdim = keeps(name, options)
   // An empty list of dimensions means all of them, as in PyTorch.
   return wrap(native.ops.reduce(handleOf(name, 'x', x), name, axesOf(name, dim, x), keepdim))
 }
@@ -28,8 +37,8 @@ function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, keepdim: 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
  * @example const y = functional.sum(x, [2, 3])
  */
-export function sum(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return reduce('sum', x, dim, keepdim)
+export function sum(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+  return reduce('sum', x, dim, options)
 }
 
 /**
@@ -37,8 +46,8 @@ export function sum(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
  * @example const y = functional.mean(x, 0, { keepdim: true })
  */
-export function mean(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return reduce('mean', x, dim, keepdim)
+export function mean(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+  return reduce('mean', x, dim, options)
 }
 
 /**
@@ -46,8 +55,8 @@ export function mean(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const y = functional.max(x, 1)
  */
-export function max(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return reduce('max', x, dim, keepdim)
+export function max(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+  return reduce('max', x, dim, options)
 }
 
 /**
@@ -55,8 +64,8 @@ export function max(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
  * @example const y = functional.min(x, 1)
  */
-export function min(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return reduce('min', x, dim, keepdim)
+export function min(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+  return reduce('min', x, dim, options)
 }
 
 /**
@@ -65,11 +74,18 @@ export function min(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
  * @example const y = functional.prod(x, 1)
  */
-export function prod(x: Tensor, dim?: Dim, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return reduce('prod', x, dim, keepdim)
+export function prod(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+  return reduce('prod', x, dim, options)
 }
 
-function argReduce(op: string, isMax: boolean, x: Tensor, dim: number | undefined, keepdim: boolean): Tensor {
+function argReduce(
+  op: string,
+  isMax: boolean,
+  x: Tensor,
+  dim: number | undefined,
+  options: ReduceOptions | undefined,
+): Tensor {
+  const keepdim = keeps(op, options)
   const handle = handleOf(op, 'x', x)
   const along = dim === undefined ? -1 : axis(op, dim, x)
   return wrap(native.ops.argReduce(handle, isMax, x.rank === 0 ? -1 : along, keepdim))
@@ -80,8 +96,8 @@ function argReduce(op: string, isMax: boolean, x: Tensor, dim: number | undefine
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
  * @example const predicted = functional.argmax(logits, 1)
  */
-export function argmax(x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return argReduce('argmax', true, x, dim, keepdim)
+export function argmax(x: Tensor, dim?: number, options?: ReduceOptions): Tensor {
+  return argReduce('argmax', true, x, dim, options)
 }
 
 /**
@@ -89,18 +105,13 @@ export function argmax(x: Tensor, dim?: number, { keepdim = false }: ReduceOptio
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
  * @example const nearest = functional.argmin(distances, 1)
  */
-export function argmin(x: Tensor, dim?: number, { keepdim = false }: ReduceOptions = {}): Tensor {
-  return argReduce('argmin', false, x, dim, keepdim)
+export function argmin(x: Tensor, dim?: number, options?: ReduceOptions): Tensor {
+  return argReduce('argmin', false, x, dim, options)
 }
 
 /** The variance or its root; the mean, which the op gives too, is for its gradient. */
-function spread(
-  op: string,
-  root: boolean,
-  x: Tensor,
-  dim: Dim | undefined,
-  { correction = 1, keepdim = false }: VarianceOptions,
-): Tensor {
+function spread(op: string, root: boolean, x: Tensor, dim: Dim | undefined, options: VarianceOptions): Tensor {
+  const { correction = 1, keepdim = false } = checkOptions(op, options, varianceChecks)
   if (x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')) {
     // Deviations from a mean of so few digits would be those of its rounding, in the gradient too.
     return tidy(() => {

@@ -1,8 +1,10 @@
 // Resizing by interpolation.
+import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { checkTensor, oneOf, type Size, shapeText, sizes, textOf } from './arguments.js'
+import { checkTensor, type Size, shapeText, sizes, textOf } from './arguments.js'
+import { interpolateChecks } from './checks.js'
 
 export type InterpolationMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
 
@@ -28,8 +30,8 @@ const spatialOf = { nearest: undefined, linear: 1, bilinear: 2, trilinear: 3 } a
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   checkTensor('interpolate', 'x', x)
-  const { size, scaleFactor, alignCorners = false } = options
-  const mode = oneOf('interpolate', 'mode', options.mode ?? 'nearest', ['nearest', 'linear', 'bilinear', 'trilinear'])
+  checkOptions('interpolate', options, interpolateChecks)
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options
   const spatial = x.rank - 2
   if (spatial < 1 || (spatialOf[mode] ?? spatial) !== spatial) {
     throw new ShapeError(`interpolate: x is ${shapeText(x.shape)}, which mode '${mode}' does not take`)

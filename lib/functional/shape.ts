@@ -1,11 +1,20 @@
 // Functions that only move elements: other shapes, parts, joins, padding.
 
 import type { PadMode } from '../../types/native.js'
+import {
+  among,
+  type Checks,
+  checkInteger,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  checkSizeOrSizes,
+} from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { axis, checkList, checkTensor, oneOf, reshaped, shapeText } from './arguments.js'
+import { axis, checkList, checkTensor, reshaped, shapeText } from './arguments.js'
 
 /**
  * The same elements (and memory) in another shape; one size may be −1 and follows from the others.
@@ -15,7 +24,7 @@ import { axis, checkList, checkTensor, oneOf, reshaped, shapeText } from './argu
  */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   checkTensor('reshape', 'x', x)
-  checkList('reshape', 'shape', shape)
+  checkNumbers('reshape', 'shape', shape)
   const unknown = shape.indexOf(-1)
   if (unknown < 0) return reshaped(x, shape)
   const known = shape.reduce((product, size, i) => (i === unknown ? product : product * size), 1)
@@ -56,7 +65,7 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
  */
 export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
   checkTensor('unflatten', 'x', x)
-  checkList('unflatten', 'sizes', sizes)
+  checkNumbers('unflatten', 'sizes', sizes)
   const at = axis('unflatten', dim, x)
   const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1)
   const filled = sizes.map((size) => (size === -1 ? x.shape[at]! / known : size))
@@ -74,6 +83,7 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  */
 export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
   checkTensor('squeeze', 'x', x)
+  if (dim !== undefined) checkSizeOrSizes('squeeze', 'dim', dim)
   const dims = dim === undefined ? x.shape.map((_, i) => i) : typeof dim === 'number' ? [dim] : dim
   const at = new Set(dims.map((each) => axis('squeeze', each, x)))
   return reshaped(
@@ -100,7 +110,7 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
  */
 export function permute(x: Tensor, dims: readonly number[]): Tensor {
   checkTensor('permute', 'x', x)
-  checkList('permute', 'dims', dims)
+  checkNumbers('permute', 'dims', dims)
   const axes = dims.map((dim) => axis('permute', dim, x))
   return wrap(native.ops.permute(x.handle, axes))
 }
@@ -190,6 +200,8 @@ function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: num
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   checkTensor('narrow', 'x', x)
   const at = axis('narrow', dim, x)
+  checkInteger('narrow', 'start', start)
+  checkInteger('narrow', 'length', length)
   const size = x.shape[at] ?? 0
   const from = start < 0 ? start + size : start
   if (!(from >= 0 && length >= 0 && from + length <= size)) {
@@ -206,6 +218,12 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
   checkTensor('slice', 'x', x)
   const at = axis('slice', dim, x)
+  for (const [name, value] of [
+    ['start', start],
+    ['end', end],
+    ['step', step],
+  ] as const)
+    checkNumber('slice', name, value)
   const size = x.shape[at] ?? 0
   const clip = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, 0), size)
   const from = clip(start)
@@ -230,7 +248,7 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
     const count = Math.max(1, Math.ceil(total / sizeOrSizes))
     sizes = Array.from({ length: count }, (_, i) => Math.min(sizeOrSizes, total - i * sizeOrSizes))
   } else {
-    checkList('split', 'sizes', sizeOrSizes)
+    checkNumbers('split', 'sizes', sizeOrSizes)
     sizes = sizeOrSizes
     const sum = sizes.reduce((before, size) => before + size, 0)
     if (sum !== total) {
@@ -252,9 +270,7 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
  */
 export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
   checkTensor('chunk', 'x', x)
-  if (!(Number.isInteger(chunks) && chunks > 0)) {
-    throw new ValueError(`chunk: chunks is ${chunks}, expected a positive integer`)
-  }
+  checkInteger('chunk', 'chunks', chunks, 1)
   const total = x.shape[axis('chunk', dim, x)] ?? 0
   return split(x, Math.max(1, Math.ceil(total / chunks)), dim)
 }
@@ -266,7 +282,7 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
  */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
   checkTensor('expand', 'x', x)
-  checkList('expand', 'shape', shape)
+  checkNumbers('expand', 'shape', shape)
   const fresh = shape.length - x.rank
   return wrap(
     native.ops.expand(
@@ -283,6 +299,11 @@ export interface PadOptions {
   value?: number
 }
 
+const padChecks: Checks<PadOptions> = {
+  mode: among('constant', 'reflect', 'replicate', 'circular'),
+  value: checkNumber,
+}
+
 /**
  * Adds elements around x: pads is [low, high] of the last dimension, then of the one before, and so on; negative numbers take
  * away (mode 'constant' only).
@@ -290,16 +311,16 @@ export interface PadOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  * @example const y = functional.pad(x, [1, 1, 2, 2], { mode: 'reflect' })
  */
-export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
+export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}): Tensor {
+  const { mode = 'constant', value = 0 } = checkOptions('pad', options, padChecks)
   checkTensor('pad', 'x', x)
-  checkList('pad', 'pads', pads)
+  checkNumbers('pad', 'pads', pads)
   if (pads.length % 2 !== 0) throw new ValueError(`pad: pads has ${pads.length} numbers, expected pairs`)
   if (pads.length > 2 * x.rank) {
     throw new ShapeError(`pad: pads has ${pads.length} numbers, but x is ${shapeText(x.shape)}`)
   }
   const side = (offset: number) => x.shape.map((_, i) => pads[2 * (x.rank - 1 - i) + offset] ?? 0)
-  const known = oneOf('pad', 'mode', mode, ['constant', 'reflect', 'replicate', 'circular'])
-  return wrap(native.ops.pad(x.handle, side(0), side(1), known, value))
+  return wrap(native.ops.pad(x.handle, side(0), side(1), mode, value))
 }
 
 /**
@@ -309,6 +330,7 @@ export function pad(x: Tensor, pads: readonly number[], { mode = 'constant', val
  */
 export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
   checkTensor('flip', 'x', x)
+  checkSizeOrSizes('flip', 'dims', dims)
   const axes = (typeof dims === 'number' ? [dims] : dims).map((dim) => axis('flip', dim, x))
   return wrap(native.ops.flip(x.handle, axes))
 }

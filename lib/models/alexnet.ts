@@ -1,5 +1,6 @@
 // AlexNet in two versions, each a table of convolutions: the one of 2012 for two GPUs, and the later one for a single GPU.
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
+import { type Checks, checkList, checkObject, checkOptions, integerFrom } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Identity, Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -10,7 +11,7 @@ import { LocalResponseNorm } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, type ModelOptions, modelCounts } from './support.js'
+import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface AlexNetOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -18,6 +19,8 @@ export interface AlexNetOptions extends ModelOptions {
   /** Probability with which a feature is left out beside the hidden fully connected layers in training. Default 0.5. */
   dropout?: number
 }
+
+const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
 
 interface ConvRow {
   filters: number
@@ -77,10 +80,10 @@ export class AlexNet extends Module {
 
   constructor(design: AlexNetDesign, options: AlexNetOptions = {}) {
     super()
-    const { hiddenUnits = 4096, dropout = 0.5 } = options
+    checkObject('AlexNet', 'design', design)
+    checkList('AlexNet', 'design.rows', design.rows, 'convolutions')
+    const { hiddenUnits = 4096, dropout = 0.5 } = checkOptions('AlexNet', options, alexnetChecks)
     const { numClasses, inChannels } = modelCounts('AlexNet', options)
-    checkCount('AlexNet', 'hiddenUnits', hiddenUnits)
-    checkDropout('AlexNet', dropout)
     const factory = factoryOf(options)
     let channels = inChannels
     for (const { filters, kernel, isNormalised = false, isPooled = false, ...row } of design.rows) {

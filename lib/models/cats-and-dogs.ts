@@ -1,5 +1,6 @@
 // A small network for photographs of two kinds: convolutions with batch normalisation, and one linear layer.
 import { checkCount, factoryOf } from '../blocks/options.js'
+import { type Checks, checkNumbers, checkOptions, integerFrom } from '../check.js'
 import { ValueError } from '../errors.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
@@ -9,7 +10,7 @@ import { Linear } from '../nn/linear.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { checkDropout, type ModelOptions, modelCounts } from './support.js'
+import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CatsAndDogsNetOptions extends ModelOptions {
   /** Default 2. */
@@ -22,14 +23,20 @@ export interface CatsAndDogsNetOptions extends ModelOptions {
   dropout?: number
 }
 
+const catsChecks: Checks<CatsAndDogsNetOptions> = {
+  ...modelChecks,
+  widths: checkNumbers,
+  size: integerFrom(1),
+  dropout: isDropout,
+}
+
 /** The network for cats and dogs; `catsAndDogsNet()` makes it. */
 export class CatsAndDogsNet extends Sequential {
   constructor(options: CatsAndDogsNetOptions = {}) {
+    checkOptions('CatsAndDogsNet', options, catsChecks)
     const { widths = [16, 32, 64, 128], size = 64, dropout = 0.5 } = options
     const { numClasses, inChannels } = modelCounts('CatsAndDogsNet', options, { numClasses: 2, inChannels: 3 })
     for (const [i, width] of widths.entries()) checkCount('CatsAndDogsNet', `widths[${i}]`, width)
-    checkCount('CatsAndDogsNet', 'size', size)
-    checkDropout('CatsAndDogsNet', dropout)
     const side = Math.floor(size / 2 ** widths.length)
     if (side === 0) {
       throw new ValueError(

@@ -1,6 +1,7 @@
 // A network of searched cells: a stem, three stages of normal cells with reductions between them, a classifier.
 import { Cell, type CellOptions, type CellTable } from '../blocks/cell.js'
 import { checkCount, factoryOf } from '../blocks/options.js'
+import { type Checks, checkList, checkObject, checkOptions, checkString, integerFrom, moduleCount } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -9,7 +10,7 @@ import { Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CellNetworkOptions extends ModelOptions {
   /** Normal cells in each of the three stages: the paper's N. */
@@ -20,6 +21,15 @@ export interface CellNetworkOptions extends ModelOptions {
   stemFilters?: number
   /** Probability with which a feature is left out before the last layer in training. Default 0. */
   dropout?: number
+}
+
+// The stem has a quarter of the filters, and each half of its reductions at least one channel.
+const cellNetworkChecks: Checks<CellNetworkOptions> = {
+  ...modelChecks,
+  cells: moduleCount,
+  filters: integerFrom(4),
+  stemFilters: integerFrom(1),
+  dropout: isDropout,
 }
 
 /** What tells one network of cells from another. */
@@ -66,13 +76,15 @@ export class CellNetwork extends Module {
 
   constructor(name: string, design: CellNetworkDesign, options: CellNetworkOptions = {}) {
     super()
+    checkString('CellNetwork', 'name', name)
+    checkObject(name, 'design', design)
+    checkList(name, 'design.firstCells', design.firstCells)
+    checkOptions(name, options, cellNetworkChecks)
     const { numClasses, inChannels } = modelCounts(name, options)
     const { cells = design.cells, filters = design.filters, stemFilters = design.stemFilters, dropout = 0 } = options
-    checkCount(name, 'cells', cells)
-    // The stem has a quarter of the filters, and each half of its reductions at least one channel.
+    moduleCount(name, 'cells', cells)
     checkCount(name, 'filters', filters, 4)
     checkCount(name, 'stemFilters', stemFilters)
-    checkDropout(name, dropout)
     const factory = factoryOf(options)
     this.conv0 = new Sequential({
       conv: new Conv2d(inChannels, stemFilters, 3, { stride: 2, bias: false, ...factory }),

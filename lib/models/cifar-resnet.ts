@@ -1,9 +1,8 @@
 // The plain and residual networks of 6n + 2 layers for pictures of 32×32.
 import { BasicBlock, BasicResidualBlock } from '../blocks/basic.js'
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
 import type { Shortcut } from '../blocks/shortcut.js'
-import { ValueError } from '../errors.js'
-import { textOf } from '../functional/arguments.js'
+import { among, type Checks, checkBoolean, checkOptions, integerFrom, numberThat } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import type { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -13,7 +12,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { type ResidualRow, residualStage } from './resnet.js'
-import { initConvolutions, type ModelOptions, modelCounts } from './support.js'
+import { initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CifarResNetOptions extends ModelOptions {
   /** Outputs of the last layer. Default 10, CIFAR-10's. */
@@ -26,6 +25,14 @@ export interface CifarResNetOptions extends ModelOptions {
   shortcut?: Shortcut
   /** Channels of the first convolution and stage; the others have two and four times as many. Default 16. */
   filters?: number
+}
+
+const cifarResNetChecks: Checks<CifarResNetOptions> = {
+  ...modelChecks,
+  depth: numberThat('6n + 2: 8, 14, 20, … up to 6002', (depth) => depth >= 8 && depth <= 6002 && depth % 6 === 2),
+  residual: checkBoolean,
+  shortcut: among('projection', 'pad'),
+  filters: integerFrom(1),
 }
 
 /** A residual or plain network for small pictures; `cifarResNet()` makes it. Its tensors are named as in torchvision's ResNet. */
@@ -41,13 +48,10 @@ export class CifarResNet extends Module {
 
   constructor(options: CifarResNetOptions = {}) {
     super()
+    checkOptions('CifarResNet', options, cifarResNetChecks)
     const { depth = 20, residual = true, shortcut = 'pad', filters = 16, numClasses = 10 } = options
     const { inChannels } = modelCounts('CifarResNet', { ...options, numClasses })
-    checkCount('CifarResNet', 'filters', filters)
     const count = (depth - 2) / 6
-    if (!Number.isInteger(count) || count < 1) {
-      throw new ValueError(`CifarResNet: depth is ${textOf(depth)}, expected 6n + 2: 8, 14, 20, …`)
-    }
     const factory = factoryOf(options)
     const block = ({ inChannels: from, filters: width, stride }: ResidualRow) =>
       residual

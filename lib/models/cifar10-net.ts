@@ -1,11 +1,12 @@
 // A small network for CIFAR-10: three convolutions with pooling, two linear layers, nothing between them.
 import { factoryOf } from '../blocks/options.js'
+import { checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Linear } from '../nn/linear.js'
 import { MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { type ModelOptions, modelCounts } from './support.js'
+import { type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CIFAR10NetOptions extends ModelOptions {
   /** Default 10. */
@@ -18,6 +19,7 @@ const table = [32, 32, 64]
 /** The network for CIFAR-10; `cifar10Net()` makes it. */
 export class CIFAR10Net extends Sequential {
   constructor(options: CIFAR10NetOptions = {}) {
+    checkOptions('CIFAR10Net', options, modelChecks)
     const { numClasses, inChannels } = modelCounts('CIFAR10Net', options, { numClasses: 10, inChannels: 3 })
     super()
     const factory = factoryOf(options)

@@ -1,6 +1,7 @@
 // DenseNet: dense blocks with transitions between them, as a table of their sizes.
 import { DenseBlock, Transition } from '../blocks/dense-block.js'
 import { checkCount, factoryOf } from '../blocks/options.js'
+import { type Checks, checkNumbers, checkObject, checkOptions, integerFrom, moduleCount } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -10,7 +11,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, type ModelOptions, modelCounts } from './support.js'
+import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface DenseNetOptions extends ModelOptions {
   /** Layers of each dense block; any number of blocks, with a transition between two. */
@@ -23,6 +24,15 @@ export interface DenseNetOptions extends ModelOptions {
   bottleneck?: number
   /** Probability with which an output of a layer is left out in training. Default 0. */
   dropout?: number
+}
+
+const denseNetChecks: Checks<DenseNetOptions> = {
+  ...modelChecks,
+  layers: checkNumbers,
+  growthRate: integerFrom(1),
+  stemFilters: integerFrom(1),
+  bottleneck: integerFrom(0),
+  dropout: isDropout,
 }
 
 type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | 'stemFilters'>>
@@ -39,14 +49,15 @@ export class DenseNet extends Module {
 
   constructor(design: DenseNetDesign, options: DenseNetOptions = {}) {
     super()
+    checkObject('DenseNet', 'design', design)
+    checkOptions('DenseNet', options, denseNetChecks)
     const { layers = design.layers, growthRate = design.growthRate, stemFilters = design.stemFilters } = options
     const { bottleneck = 4, dropout = 0 } = options
     const { numClasses, inChannels } = modelCounts('DenseNet', options)
-    for (const [i, count] of layers.entries()) checkCount('DenseNet', `layers[${i}]`, count)
+    checkNumbers('DenseNet', 'layers', layers)
+    for (const [i, count] of layers.entries()) moduleCount('DenseNet', `layers[${i}]`, count)
     checkCount('DenseNet', 'growthRate', growthRate)
     checkCount('DenseNet', 'stemFilters', stemFilters)
-    checkCount('DenseNet', 'bottleneck', bottleneck, 0)
-    checkDropout('DenseNet', dropout)
     const factory = factoryOf(options)
     const features: { [name: string]: Layer } = {
       conv0: new Conv2d(inChannels, stemFilters, 7, { stride: 2, padding: 3, bias: false, ...factory }),

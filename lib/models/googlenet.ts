@@ -1,9 +1,9 @@
 // GoogLeNet: inception modules as a table, with two auxiliary classifiers that help in training.
 
 import { BasicConv2d, Inception, type InceptionOptions, NaiveInception } from '../blocks/inception.js'
-import { checkCount, factoryOf } from '../blocks/options.js'
-import { ValueError } from '../errors.js'
-import { textOf } from '../functional/arguments.js'
+import { factoryOf } from '../blocks/options.js'
+import { type Checks, checkBoolean, checkNumber, checkOptions, integerFrom } from '../check.js'
+import { checkTensor } from '../functional/arguments.js'
 import * as F from '../functional/index.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -13,7 +13,7 @@ import { Module } from '../nn/module.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { AdaptiveAvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Tensor } from '../tensor.js'
-import { checkDropout, type ModelOptions, modelCounts } from './support.js'
+import { isDropout, isWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptions {
   /** Whether there are auxiliary classifiers, whose outputs `forward` returns in training mode. Default true. */
@@ -26,6 +26,15 @@ export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptio
   width?: number
   /** Of the inception modules' 5×5 paths. Default 3, as in torchvision, whose weights need it; 5 in the paper. */
   kernel5x5?: number
+}
+
+const googlenetChecks: Checks<GoogLeNetOptions<boolean>> = {
+  ...modelChecks,
+  auxLogits: checkBoolean,
+  dropout: isDropout,
+  dropoutAux: isDropout,
+  width: isWidth,
+  kernel5x5: integerFrom(1),
 }
 
 /** What `forward` returns in training mode where there are auxiliary classifiers: [N, numClasses] each. */
@@ -109,14 +118,9 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
 
   constructor(isNaive: boolean, options: GoogLeNetOptions<Aux> = {}) {
     super()
+    checkOptions('GoogLeNet', options, googlenetChecks)
     const { auxLogits = true, dropout = 0.2, dropoutAux = 0.7, width = 1, kernel5x5 = 3 } = options
     const { numClasses, inChannels } = modelCounts('GoogLeNet', options)
-    checkDropout('GoogLeNet', dropout)
-    checkDropout('GoogLeNet', dropoutAux, 'dropoutAux')
-    if (!(width > 0 && Number.isFinite(width))) {
-      throw new ValueError(`GoogLeNet: width is ${textOf(width)}, expected a positive number`)
-    }
-    checkCount('GoogLeNet', 'kernel5x5', kernel5x5)
     const factory = factoryOf(options)
     const scaled = (count: number) => Math.max(1, Math.round(width * count))
     const [stem, wide] = [scaled(64), scaled(192)]
@@ -132,8 +136,11 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
       }
       for (const [letter, row] of Object.entries(modules)) {
         const field = `inception${stage}${letter}`
-        const given = { ...pathsOf(row, scaled), kernel5x5, ...factory }
-        const module = isNaive ? new NaiveInception(channels, given) : new Inception(channels, given)
+        const paths = pathsOf(row, scaled)
+        const { filters1x1, filters3x3, filters5x5 } = paths
+        const module = isNaive
+          ? new NaiveInception(channels, { filters1x1, filters3x3, filters5x5, ...factory })
+          : new Inception(channels, { ...paths, kernel5x5, ...factory })
         channels = module.outChannels
         widths[field] = channels
         this.#rows.push([field, module])
@@ -186,7 +193,10 @@ function pathsOf(row: Widths, scaled: (count: number) => number): Omit<Inception
  */
 export function googlenetLoss(output: Tensor | GoogLeNetOutput, target: Tensor, weight = 0.3): Tensor {
   if (output instanceof Tensor) return F.crossEntropy(output, target)
-  const { logits, auxLogits1, auxLogits2 } = output
+  checkNumber('googlenetLoss', 'weight', weight)
+  const { logits, auxLogits1, auxLogits2 } = output ?? {}
+  for (const [name, each] of Object.entries({ logits, auxLogits1, auxLogits2 }))
+    checkTensor('googlenetLoss', name, each)
   const auxiliary = F.crossEntropy(auxLogits1, target).add(F.crossEntropy(auxLogits2, target))
   return F.crossEntropy(logits, target).add(auxiliary.mul(weight))
 }

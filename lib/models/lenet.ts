@@ -1,12 +1,12 @@
 // LeNet-5: the first well-known convolutional network.
-import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
-import { oneOf } from '../functional/arguments.js'
+import { type Activation, checkActivation, factoryOf, makeActivation } from '../blocks/options.js'
+import { among, type Checks, checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Linear } from '../nn/linear.js'
 import { AvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { type ModelOptions, modelCounts } from './support.js'
+import { type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface LeNet5Options extends ModelOptions {
   /** Default 10: digits. */
@@ -19,12 +19,14 @@ export interface LeNet5Options extends ModelOptions {
   pooling?: 'avg' | 'max'
 }
 
+const lenetChecks: Checks<LeNet5Options> = { ...modelChecks, activation: checkActivation, pooling: among('avg', 'max') }
+
 /** LeNet-5; `lenet5()` makes it. Its layers have the paper's names: C1, S2, C3, S4, C5, F6. */
 export class LeNet5 extends Sequential {
   constructor(options: LeNet5Options = {}) {
-    const { activation = 'tanh', pooling = 'avg' } = options
+    const { activation = 'tanh', pooling = 'avg' } = checkOptions('LeNet5', options, lenetChecks)
     const { numClasses, inChannels } = modelCounts('LeNet5', options, { numClasses: 10, inChannels: 1 })
-    const Pool = oneOf('LeNet5', 'pooling', pooling, ['avg', 'max']) === 'avg' ? AvgPool2d : MaxPool2d
+    const Pool = pooling === 'avg' ? AvgPool2d : MaxPool2d
     const [act1, act3, act5, act6] = Array.from({ length: 4 }, () => makeActivation(activation)) as [
       never,
       never,

@@ -1,6 +1,7 @@
 // MobileNet V1: depthwise separable convolutions all the way.
-import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
+import { type Activation, checkActivation, factoryOf, makeActivation } from '../blocks/options.js'
 import { SeparableConv } from '../blocks/separable.js'
+import { type Checks, checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -9,7 +10,15 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, checkWidth, initConvolutions, type ModelOptions, modelCounts, roundedWidth } from './support.js'
+import {
+  initConvolutions,
+  isDropout,
+  isWidth,
+  type ModelOptions,
+  modelChecks,
+  modelCounts,
+  roundedWidth,
+} from './support.js'
 
 export interface MobileNetV1Options extends ModelOptions {
   /** α of the paper: the factor on all widths, which are then rounded to multiples of 8. Default 1. */
@@ -29,6 +38,13 @@ const stages = [
   [1024, 2, 2],
 ] as const
 
+const mobilenetChecks: Checks<MobileNetV1Options> = {
+  ...modelChecks,
+  width: isWidth,
+  dropout: isDropout,
+  activation: checkActivation,
+}
+
 /** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
 export class MobileNetV1 extends Module {
   convStem: Conv2d
@@ -41,10 +57,9 @@ export class MobileNetV1 extends Module {
 
   constructor(options: MobileNetV1Options = {}) {
     super()
+    checkOptions('MobileNetV1', options, mobilenetChecks)
     const { width = 1, dropout = 0, activation = 'relu6' } = options
     const { numClasses, inChannels } = modelCounts('MobileNetV1', options)
-    checkWidth('MobileNetV1', width)
-    checkDropout('MobileNetV1', dropout)
     const factory = factoryOf(options)
     let channels = roundedWidth(32 * width)
     this.convStem = new Conv2d(inChannels, channels, 3, { stride: 2, padding: 1, bias: false, ...factory })

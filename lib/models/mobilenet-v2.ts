@@ -1,7 +1,8 @@
 // MobileNet V2: inverted residuals, as a table of stages.
 import { InvertedResidual } from '../blocks/inverted-residual.js'
 import { ConvNormActivation } from '../blocks/layer.js'
-import { type Activation, factoryOf } from '../blocks/options.js'
+import { type Activation, checkActivation, factoryOf } from '../blocks/options.js'
+import { type Checks, checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Dropout } from '../nn/dropout.js'
 import { normal_, zeros_ } from '../nn/init.js'
@@ -9,7 +10,15 @@ import { Linear } from '../nn/linear.js'
 import { Module } from '../nn/module.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, checkWidth, initConvolutions, type ModelOptions, modelCounts, roundedWidth } from './support.js'
+import {
+  initConvolutions,
+  isDropout,
+  isWidth,
+  type ModelOptions,
+  modelChecks,
+  modelCounts,
+  roundedWidth,
+} from './support.js'
 
 export interface MobileNetV2Options extends ModelOptions {
   /** The factor on all widths, which are then rounded to multiples of 8; below 1 the last convolution keeps its 1280. Default 1. */
@@ -31,6 +40,13 @@ const stages = [
   [6, 320, 1, 1],
 ] as const
 
+const mobilenetChecks: Checks<MobileNetV2Options> = {
+  ...modelChecks,
+  width: isWidth,
+  dropout: isDropout,
+  activation: checkActivation,
+}
+
 /** MobileNet V2; `mobilenetV2()` makes it. The names of its tensors are those of torchvision's `mobilenet_v2`. */
 export class MobileNetV2 extends Module {
   features: Sequential
@@ -39,10 +55,9 @@ export class MobileNetV2 extends Module {
 
   constructor(options: MobileNetV2Options = {}) {
     super()
+    checkOptions('MobileNetV2', options, mobilenetChecks)
     const { width = 1, dropout = 0.2, activation = 'relu6' } = options
     const { numClasses, inChannels } = modelCounts('MobileNetV2', options)
-    checkWidth('MobileNetV2', width)
-    checkDropout('MobileNetV2', dropout)
     const inner = { activation, ...factoryOf(options) }
     let channels = roundedWidth(32 * width)
     this.features = new Sequential(new ConvNormActivation(inChannels, { filters: channels, stride: 2, ...inner }))

@@ -2,7 +2,18 @@
 import { BasicResidualBlock } from '../blocks/basic.js'
 import { ResidualBlock } from '../blocks/bottleneck.js'
 import type { Block } from '../blocks/layer.js'
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
+import {
+  type Checks,
+  checkBoolean,
+  checkFunction,
+  checkList,
+  checkObject,
+  checkOptions,
+  integerFrom,
+  moduleCount,
+  refuse,
+} from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -14,7 +25,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface ResNetOptions extends ModelOptions {
   /** Channels of the first convolution, which those of all others are multiples of. Default 64. */
@@ -23,6 +34,13 @@ export interface ResNetOptions extends ModelOptions {
   dropout?: number
   /** Whether the last normalisation of each block starts with a weight of 0, so that the block starts as its shortcut. Default false. */
   zeroInitResidual?: boolean
+}
+
+export const resnetChecks: Checks<ResNetOptions> = {
+  ...modelChecks,
+  filters: integerFrom(1),
+  dropout: isDropout,
+  zeroInitResidual: checkBoolean,
 }
 
 /** A block of a stage: what it reads, what it puts out, and the stage, from 0 on. */
@@ -63,6 +81,21 @@ const designs = {
   152: { counts: [3, 8, 36, 3], ...bottleneck },
 } as const satisfies Record<number, ResNetDesign>
 
+/** Refuses what is no design, for callers without types. */
+export function checkDesign(network: string, design: Pick<ResNetDesign, 'counts'> & Partial<ResNetDesign>): void {
+  checkObject(network, 'design', design)
+  checkCounts(network, design.counts)
+  if (design.expansion !== 1 && design.expansion !== 4) refuse(network, 'design.expansion', design.expansion, '1 or 4')
+  checkFunction(network, 'design.block', design.block)
+}
+
+/** How many blocks each of four stages has. */
+export function checkCounts(network: string, counts: unknown): void {
+  checkList(network, 'counts', counts)
+  if (counts.length !== 4) refuse(network, 'counts', counts, 'four numbers, one a stage')
+  for (const [i, count] of counts.entries()) moduleCount(network, `counts[${i}]`, count)
+}
+
 /** Blocks one after another, the first with the stride. */
 export function residualStage(first: ResidualRow, count: number, make: (row: ResidualRow) => Block): Sequential {
   const stage = new Sequential(make(first))
@@ -99,9 +132,8 @@ export function residualOptions(
   network: string,
   options: ResNetOptions,
 ): Required<Omit<ResNetOptions, keyof FactoryOptions>> & { factory: FactoryOptions } {
+  checkObject(network, 'options', options)
   const { filters = 64, dropout = 0, zeroInitResidual = false } = options
-  checkCount(network, 'filters', filters)
-  checkDropout(network, dropout)
   return { ...modelCounts(network, options), filters, dropout, zeroInitResidual, factory: factoryOf(options) }
 }
 
@@ -124,6 +156,8 @@ export class ResNet extends Module {
 
   constructor(design: ResNetDesign, options: ResNetOptions = {}) {
     super()
+    checkDesign('ResNet', design)
+    if (new.target === ResNet) checkOptions('ResNet', options, resnetChecks)
     const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('ResNet', options)
     this.conv1 = new Conv2d(inChannels, filters, 7, { stride: 2, padding: 3, bias: false, ...factory })
     this.bn1 = new BatchNorm2d(filters, factory)

@@ -1,7 +1,8 @@
 // ResNeXt-50: ResNet-50 with grouped 3×3 convolutions.
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
 import { ResNeXtBlock } from '../blocks/resnext.js'
-import { ResNet, type ResNetOptions } from './resnet.js'
+import { type Checks, checkOptions, integerFrom } from '../check.js'
+import { checkCounts, ResNet, type ResNetOptions, resnetChecks } from './resnet.js'
 
 export interface ResNeXtNetworkOptions extends ResNetOptions {
   /** C of the paper: groups of every 3×3 convolution. Default 32. */
@@ -10,12 +11,17 @@ export interface ResNeXtNetworkOptions extends ResNetOptions {
   width?: number
 }
 
+const resnextChecks: Checks<ResNeXtNetworkOptions> = {
+  ...resnetChecks,
+  cardinality: integerFrom(1),
+  width: integerFrom(1),
+}
+
 /** ResNeXt; `resnext50()` makes it. The names of its tensors are those of torchvision's ResNet. */
 export class ResNeXt extends ResNet {
   constructor(counts: readonly [number, number, number, number], options: ResNeXtNetworkOptions = {}) {
-    const { cardinality = 32, width = 4 } = options
-    checkCount('ResNeXt', 'cardinality', cardinality)
-    checkCount('ResNeXt', 'width', width)
+    checkCounts('ResNeXt', counts)
+    const { cardinality = 32, width = 4 } = checkOptions('ResNeXt', options, resnextChecks)
     super(
       {
         counts,

@@ -1,6 +1,7 @@
 // SE-ResNet-50: ResNet-50 with squeeze and excitation in every block.
 import { ResidualBlock } from '../blocks/bottleneck.js'
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
+import { type Checks, checkOptions, integerFrom } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -10,13 +11,23 @@ import { Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { type ResNetDesign, type ResNetOptions, residualOptions, residualStages, zeroInit } from './resnet.js'
+import {
+  checkCounts,
+  type ResNetDesign,
+  type ResNetOptions,
+  residualOptions,
+  residualStages,
+  resnetChecks,
+  zeroInit,
+} from './resnet.js'
 import { initConvolutions } from './support.js'
 
 export interface SEResNetOptions extends ResNetOptions {
   /** By how much the layer between squeeze and excitation is narrower than the channels. Default 16. */
   rate?: number
 }
+
+const seresnetChecks: Checks<SEResNetOptions> = { ...resnetChecks, rate: integerFrom(1) }
 
 /**
  * SE-ResNet; `seresnet50()` makes it. The names of its tensors are those of timm's `legacy_seresnet50`. As in the authors' program
@@ -35,9 +46,9 @@ export class SEResNet extends Module {
 
   constructor(counts: ResNetDesign['counts'], options: SEResNetOptions = {}) {
     super()
-    const { rate = 16 } = options
+    checkCounts('SEResNet', counts)
+    const { rate = 16 } = checkOptions('SEResNet', options, seresnetChecks)
     const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('SEResNet', options)
-    checkCount('SEResNet', 'rate', rate)
     const design: ResNetDesign = {
       counts,
       expansion: 4,

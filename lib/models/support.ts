@@ -1,12 +1,11 @@
 // What all networks share: their options, and how their weights are first drawn.
 import { checkCount } from '../blocks/options.js'
-import { ValueError } from '../errors.js'
-import { textOf } from '../functional/arguments.js'
+import { type Checks, checkObject, integerFrom, numberThat } from '../check.js'
 import { Conv2d } from '../nn/conv.js'
 import { kaimingNormal_, normal_, zeros_ } from '../nn/init.js'
 import { Linear } from '../nn/linear.js'
 import type { AnyModule } from '../nn/module.js'
-import type { FactoryOptions } from '../nn/parameter.js'
+import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 
 /** What every network can be given. */
 export interface ModelOptions extends FactoryOptions {
@@ -15,6 +14,17 @@ export interface ModelOptions extends FactoryOptions {
   /** Channels of the input. Default 3. */
   inChannels?: number
 }
+
+export const modelChecks: Checks<ModelOptions> = {
+  ...factoryChecks,
+  numClasses: integerFrom(1),
+  inChannels: integerFrom(1),
+}
+
+/** A probability below 1. */
+export const isDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
+/** A factor on the widths of layers. */
+export const isWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
 
 interface ModelCounts {
   numClasses: number
@@ -26,24 +36,11 @@ const imageNet: ModelCounts = { numClasses: 1000, inChannels: 3 }
 
 /** The two counts with their defaults. @throws ValueError for what is no whole number of at least 1. */
 export function modelCounts(network: string, options: ModelOptions, byDefault = imageNet): ModelCounts {
+  checkObject(network, 'options', options)
   const { numClasses = byDefault.numClasses, inChannels = byDefault.inChannels } = options
   checkCount(network, 'numClasses', numClasses)
   checkCount(network, 'inChannels', inChannels)
   return { numClasses, inChannels }
-}
-
-/** Refuses what is no probability below 1. */
-export function checkDropout(network: string, dropout: number, name = 'dropout'): void {
-  if (!(dropout >= 0 && dropout < 1)) {
-    throw new ValueError(`${network}: ${name} is ${textOf(dropout)}, expected a number in [0, 1)`)
-  }
-}
-
-/** Refuses what is no factor on the widths of layers. */
-export function checkWidth(network: string, width: number): void {
-  if (!(width > 0 && Number.isFinite(width))) {
-    throw new ValueError(`${network}: width is ${textOf(width)}, expected a positive number`)
-  }
 }
 
 /** The nearest multiple of 8, but not less than nine tenths of the width: how MobileNets round what a factor makes. */

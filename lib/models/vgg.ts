@@ -1,5 +1,6 @@
 // VGG: 3×3 convolutions and max pooling, as a table of their widths.
-import { checkCount, factoryOf } from '../blocks/options.js'
+import { factoryOf } from '../blocks/options.js'
+import { type Checks, checkBoolean, checkOptions, integerFrom, refuse } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -10,7 +11,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, initConvolutions, initLinears, type ModelOptions, modelCounts } from './support.js'
+import { initConvolutions, initLinears, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface VGGOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -18,6 +19,8 @@ export interface VGGOptions extends ModelOptions {
   /** Probability with which a hidden unit is left out in training. Default 0.5. */
   dropout?: number
 }
+
+const vggChecks: Checks<VGGOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
 
 /** Output channels of the five stages, a pooling behind each. */
 const widths = [64, 128, 256, 512, 512] as const
@@ -39,10 +42,10 @@ export class VGG extends Module {
 
   constructor(layers: keyof typeof tables, hasBatchNorm: boolean, options: VGGOptions = {}) {
     super()
-    const { hiddenUnits = 4096, dropout = 0.5 } = options
+    if (!Object.hasOwn(tables, layers)) refuse('VGG', 'layers', layers, `one of ${Object.keys(tables).join(', ')}`)
+    checkBoolean('VGG', 'hasBatchNorm', hasBatchNorm)
+    const { hiddenUnits = 4096, dropout = 0.5 } = checkOptions('VGG', options, vggChecks)
     const { numClasses, inChannels } = modelCounts('VGG', options)
-    checkCount('VGG', 'hiddenUnits', hiddenUnits)
-    checkDropout('VGG', dropout)
     const factory = factoryOf(options)
     let channels = inChannels
     for (const [stage, count] of tables[layers].entries()) {

@@ -1,5 +1,6 @@
 // Xception: separable convolutions in residual blocks, as a table of blocks.
 import { factoryOf } from '../blocks/options.js'
+import { type Checks, checkOptions } from '../check.js'
 import { ReLU } from '../nn/activation.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
@@ -10,12 +11,14 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { checkDropout, initConvolutions, type ModelOptions, modelCounts } from './support.js'
+import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface XceptionOptions extends ModelOptions {
   /** Probability with which a feature is left out before the last layer in training; 0.5 in the paper. Default 0. */
   dropout?: number
 }
+
+const xceptionChecks: Checks<XceptionOptions> = { ...modelChecks, dropout: isDropout }
 
 interface BlockRow {
   /** Input channels of the block, and the output channels of each separable convolution. */
@@ -98,9 +101,8 @@ export class Xception extends Module {
 
   constructor(options: XceptionOptions = {}) {
     super()
-    const { dropout = 0 } = options
+    const { dropout = 0 } = checkOptions('Xception', options, xceptionChecks)
     const { numClasses, inChannels } = modelCounts('Xception', options)
-    checkDropout('Xception', dropout)
     const factory = factoryOf(options)
     this.conv1 = new Conv2d(inChannels, 32, 3, { stride: 2, bias: false, ...factory })
     this.bn1 = new BatchNorm2d(32, factory)

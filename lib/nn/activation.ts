@@ -1,5 +1,7 @@
 // Activation functions as modules.
+import { checkInteger, checkNumber, checkOptions } from '../check.js'
 import * as F from '../functional/activation.js'
+import * as checks from '../functional/checks.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 
@@ -89,6 +91,7 @@ export class LeakyReLU extends Module {
   readonly negativeSlope: number
   constructor(negativeSlope = 0.01) {
     super()
+    checkNumber(new.target.name, 'negativeSlope', negativeSlope)
     this.negativeSlope = negativeSlope
   }
   override forward(x: Tensor): Tensor {
@@ -108,6 +111,7 @@ export class ELU extends Module {
   readonly alpha: number
   constructor(alpha = 1) {
     super()
+    checkNumber(new.target.name, 'alpha', alpha)
     this.alpha = alpha
   }
   override forward(x: Tensor): Tensor {
@@ -125,8 +129,9 @@ export class ELU extends Module {
  */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'
-  constructor({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options: F.GELUOptions = {}) {
     super()
+    const { approximate = 'none' } = checkOptions(new.target.name, options, checks.geluChecks)
     this.approximate = approximate
   }
   override forward(x: Tensor): Tensor {
@@ -142,8 +147,9 @@ export class GELU extends Module {
 export class Softplus extends Module {
   readonly beta: number
   readonly threshold: number
-  constructor({ beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}) {
+  constructor(options: F.SoftplusOptions = {}) {
     super()
+    const { beta = 1, threshold = 20 } = checkOptions(new.target.name, options, checks.softplusChecks)
     this.beta = beta
     this.threshold = threshold
   }
@@ -161,6 +167,7 @@ export class Softmax extends Module {
   readonly dim: number
   constructor(dim: number) {
     super()
+    checkInteger(new.target.name, 'dim', dim)
     this.dim = dim
   }
   override forward(x: Tensor): Tensor {
@@ -180,6 +187,7 @@ export class LogSoftmax extends Module {
   readonly dim: number
   constructor(dim: number) {
     super()
+    checkInteger(new.target.name, 'dim', dim)
     this.dim = dim
   }
   override forward(x: Tensor): Tensor {

@@ -1,5 +1,7 @@
 // Modules that hold others in order.
+import { checkInteger, listOf } from '../check.js'
 import { ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import type { Tensor } from '../tensor.js'
 import { disposeScoped } from '../tidy.js'
 import { type AnyLayer, isLayer, type Layer, Module } from './module.js'
@@ -38,6 +40,7 @@ abstract class LayerList<
 
   /** The element at a position; negative ones count from the end. */
   at(index: number): Element | undefined {
+    checkInteger(this.constructor.name, 'index', index)
     return this.layers().at(index)
   }
 
@@ -86,7 +89,7 @@ export class Sequential extends LayerList<Layer> {
 export class ModuleList<Element extends AnyLayer = Layer> extends LayerList<Element, never[], never> {
   constructor(elements: Iterable<Element> = []) {
     super()
-    this.append(...elements)
+    this.append(...(listOf('ModuleList', 'elements', elements, 'layers') as Element[]))
   }
 
   override forward(): never {
@@ -101,6 +104,7 @@ export class ModuleList<Element extends AnyLayer = Layer> extends LayerList<Elem
  */
 export class Identity extends Module {
   override forward(x: Tensor): Tensor {
+    checkTensor('Identity', 'x', x)
     return x
   }
 }

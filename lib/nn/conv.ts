@@ -1,11 +1,12 @@
 // Convolutions and transposed convolutions as modules.
+import { type Checks, checkBoolean, checkInteger, checkOptions } from '../check.js'
 import { ValueError } from '../errors.js'
 import { type Size, sizes } from '../functional/arguments.js'
 import * as F from '../functional/conv.js'
 import type { Tensor } from '../tensor.js'
 import { fanInAndFanOut } from './init.js'
 import { Module } from './module.js'
-import { type FactoryOptions, type Parameter, uniformParameter } from './parameter.js'
+import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
 
 export interface ConvModuleOptions extends F.ConvOptions, FactoryOptions {
   /** Whether there is a bias. Default true. */
@@ -15,6 +16,13 @@ export interface ConvModuleOptions extends F.ConvOptions, FactoryOptions {
 export interface ConvTransposeModuleOptions extends F.ConvTransposeOptions, FactoryOptions {
   /** Whether there is a bias. Default true. */
   bias?: boolean
+}
+
+export const convModuleChecks: Checks<ConvModuleOptions> = { ...F.convChecks, ...factoryChecks, bias: checkBoolean }
+const convTransposeModuleChecks: Checks<ConvTransposeModuleOptions> = {
+  ...F.convTransposeChecks,
+  ...factoryChecks,
+  bias: checkBoolean,
 }
 
 /** Weight and bias as PyTorch draws them: evenly from ±1/√fanIn (for the weight: Kaiming's rule with a = √5). */
@@ -28,6 +36,8 @@ function draw(weightShape: readonly number[], out: number, hasBias: boolean, opt
 }
 
 function checkGroups(type: string, inChannels: number, outChannels: number, groups: number): void {
+  checkInteger(type, 'inChannels', inChannels, 0)
+  checkInteger(type, 'outChannels', outChannels, 0)
   if (!(groups >= 1) || inChannels % groups !== 0 || outChannels % groups !== 0) {
     throw new ValueError(
       `${type}: groups is ${groups}, expected a divisor of inChannels ${inChannels} and of outChannels ${outChannels}`,
@@ -54,6 +64,7 @@ abstract class ConvNd extends Module {
 
   constructor(spatial: number, inChannels: number, outChannels: number, kernelSize: Size, options: ConvModuleOptions) {
     super()
+    checkOptions(new.target.name, options, convModuleChecks)
     const { bias: hasBias = true, device, dtype, ...conv } = options
     const groups = conv.groups ?? 1
     checkGroups(new.target.name, inChannels, outChannels, groups)
@@ -135,6 +146,7 @@ abstract class ConvTransposeNd extends Module {
     options: ConvTransposeModuleOptions,
   ) {
     super()
+    checkOptions(new.target.name, options, convTransposeModuleChecks)
     const { bias: hasBias = true, device, dtype, ...conv } = options
     const groups = conv.groups ?? 1
     checkGroups(new.target.name, inChannels, outChannels, groups)

@@ -1,15 +1,17 @@
 // Dropout as modules: active in training mode only.
-import { ValueError } from '../errors.js'
+import { numberThat } from '../check.js'
 import { dropout, dropout2d } from '../functional/random.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
+
+const isProbability = numberThat('a probability in [0, 1]', (value) => value >= 0 && value <= 1)
 
 abstract class DropoutBase extends Module {
   readonly p: number
 
   constructor(p: number) {
     super()
-    if (!(p >= 0 && p <= 1)) throw new ValueError(`${new.target.name}: p is ${p}, expected a probability in [0, 1]`)
+    isProbability(new.target.name, 'p', p)
     this.p = p
   }
 

@@ -1,6 +1,18 @@
 // Initial values: functions that overwrite a tensor in place, with the distributions of torch.nn.init.
+
+import {
+  among,
+  atLeastZero,
+  type Checks,
+  checkFinite,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  textOf,
+} from '../check.js'
 import { full, rand, randn } from '../creation.js'
 import { ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { noGrad, type Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 
@@ -27,17 +39,41 @@ export interface KaimingOptions {
   nonlinearity?: Nonlinearity
 }
 
+const nonlinearities = [
+  'linear',
+  'conv1d',
+  'conv2d',
+  'conv3d',
+  'convTranspose1d',
+  'convTranspose2d',
+  'convTranspose3d',
+  'sigmoid',
+  'tanh',
+  'relu',
+  'leakyRelu',
+  'selu',
+] as const satisfies Nonlinearity[]
+
+const kaimingChecks: Checks<KaimingOptions> = {
+  a: checkNumber,
+  mode: among('fanIn', 'fanOut'),
+  nonlinearity: among(...nonlinearities),
+}
+
 export interface XavierOptions {
   /** Default 1. */
   gain?: number
 }
+
+const xavierChecks: Checks<XavierOptions> = { gain: checkFinite }
 
 /** Half precision is drawn as float32. */
 function drawType(tensor: Tensor): { device: Tensor['device']; dtype: 'float32' | 'float64' } {
   return { device: tensor.device, dtype: tensor.dtype === 'float64' ? 'float64' : 'float32' }
 }
 
-function overwrite<T extends Tensor>(tensor: T, values: () => Tensor): T {
+function overwrite<T extends Tensor>(op: string, tensor: T, values: () => Tensor): T {
+  checkTensor(op, 'tensor', tensor)
   return noGrad(() =>
     tidy(() => {
       tensor.copy_(values())
@@ -52,7 +88,7 @@ function overwrite<T extends Tensor>(tensor: T, values: () => Tensor): T {
  * @example nn.init.uniform_(layer.weight, -0.1, 0.1)
  */
 export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1): T {
-  return overwrite(tensor, () => rand(tensor.shape, { ...drawType(tensor), low, high }))
+  return overwrite('uniform_', tensor, () => rand(tensor.shape, { ...drawType(tensor), low, high }))
 }
 
 /**
@@ -61,7 +97,7 @@ export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1): T {
  * @example nn.init.normal_(layer.weight, 0, 0.02)
  */
 export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1): T {
-  return overwrite(tensor, () => randn(tensor.shape, { ...drawType(tensor), mean, std }))
+  return overwrite('normal_', tensor, () => randn(tensor.shape, { ...drawType(tensor), mean, std }))
 }
 
 /**
@@ -70,6 +106,7 @@ export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1): T {
  * @example nn.init.constant_(layer.bias, 0.1)
  */
 export function constant_<T extends Tensor>(tensor: T, value: number): T {
+  checkTensor('init', 'tensor', tensor)
   return noGrad(() => tensor.fill_(value))
 }
 
@@ -90,16 +127,21 @@ export function ones_<T extends Tensor>(tensor: T): T {
  * @example nn.init.calculateGain('relu') // √2
  */
 export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
+  checkFinite('calculateGain', 'param', param)
   if (nonlinearity === 'relu') return Math.SQRT2
   if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + param ** 2))
   if (nonlinearity === 'tanh') return 5 / 3
   if (nonlinearity === 'selu') return 3 / 4
-  if (nonlinearity === 'linear' || nonlinearity === 'sigmoid' || /^conv(Transpose)?[123]d$/.test(nonlinearity)) return 1
-  throw new ValueError(`calculateGain: nonlinearity is ${JSON.stringify(nonlinearity)}, which is not known`)
+  if (nonlinearity === 'linear' || nonlinearity === 'sigmoid' || nonlinearities.includes(nonlinearity)) return 1
+  const came: unknown = nonlinearity
+  throw new ValueError(
+    `calculateGain: nonlinearity is ${typeof came === 'string' ? `'${came}'` : textOf(came)}, expected one of ${nonlinearities.join(', ')}`,
+  )
 }
 
 /** How many inputs an output of a weight has, and how many outputs an input. */
 export function fanInAndFanOut(shape: readonly number[]): { fanIn: number; fanOut: number } {
+  checkNumbers('init', 'shape', shape)
   const [out, input, ...kernel] = shape
   if (out === undefined || input === undefined) {
     throw new ValueError(`init: the tensor is [${shape.join(', ')}], expected at least two dimensions`)
@@ -108,7 +150,9 @@ export function fanInAndFanOut(shape: readonly number[]): { fanIn: number; fanOu
   return { fanIn: input * window, fanOut: out * window }
 }
 
-function xavierStd(tensor: Tensor, gain: number): number {
+function xavierStd(op: string, tensor: Tensor, options: XavierOptions): number {
+  checkTensor(op, 'tensor', tensor)
+  const { gain = 1 } = checkOptions(op, options, xavierChecks)
   const { fanIn, fanOut } = fanInAndFanOut(tensor.shape)
   return gain * Math.sqrt(2 / (fanIn + fanOut))
 }
@@ -119,8 +163,8 @@ function xavierStd(tensor: Tensor, gain: number): number {
  * @see Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010)
  * @example nn.init.xavierUniform_(layer.weight)
  */
-export function xavierUniform_<T extends Tensor>(tensor: T, { gain = 1 }: XavierOptions = {}): T {
-  const bound = Math.sqrt(3) * xavierStd(tensor, gain)
+export function xavierUniform_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
+  const bound = Math.sqrt(3) * xavierStd('xavierUniform_', tensor, options)
   return uniform_(tensor, -bound, bound)
 }
 
@@ -129,14 +173,13 @@ export function xavierUniform_<T extends Tensor>(tensor: T, { gain = 1 }: Xavier
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_
  * @example nn.init.xavierNormal_(layer.weight)
  */
-export function xavierNormal_<T extends Tensor>(tensor: T, { gain = 1 }: XavierOptions = {}): T {
-  return normal_(tensor, 0, xavierStd(tensor, gain))
+export function xavierNormal_<T extends Tensor>(tensor: T, options: XavierOptions = {}): T {
+  return normal_(tensor, 0, xavierStd('xavierNormal_', tensor, options))
 }
 
-function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' }: KaimingOptions): number {
-  if (mode !== 'fanIn' && mode !== 'fanOut') {
-    throw new ValueError(`init: mode is ${JSON.stringify(mode)}, expected 'fanIn' or 'fanOut'`)
-  }
+function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions): number {
+  checkTensor(op, 'tensor', tensor)
+  const { a = 0, mode = 'fanIn', nonlinearity = 'leakyRelu' } = checkOptions(op, options, kaimingChecks)
   return calculateGain(nonlinearity, a) / Math.sqrt(fanInAndFanOut(tensor.shape)[mode])
 }
 
@@ -147,7 +190,7 @@ function kaimingStd(tensor: Tensor, { a = 0, mode = 'fanIn', nonlinearity = 'lea
  * @example nn.init.kaimingUniform_(layer.weight, { nonlinearity: 'relu' })
  */
 export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
-  const bound = Math.sqrt(3) * kaimingStd(tensor, options)
+  const bound = Math.sqrt(3) * kaimingStd('kaimingUniform_', tensor, options)
   return uniform_(tensor, -bound, bound)
 }
 
@@ -158,7 +201,7 @@ export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOpt
  * @example nn.init.kaimingNormal_(layer.weight, { mode: 'fanOut', nonlinearity: 'relu' })
  */
 export function kaimingNormal_<T extends Tensor>(tensor: T, options: KaimingOptions = {}): T {
-  return normal_(tensor, 0, kaimingStd(tensor, options))
+  return normal_(tensor, 0, kaimingStd('kaimingNormal_', tensor, options))
 }
 
 /** The x with erf(x) = y, within (−1, 1): Winitzki's approximation, and two of Newton's steps. */
@@ -185,12 +228,14 @@ function inverseErf(y: Tensor): Tensor {
  * @example nn.init.truncNormal_(layer.weight, 0, 0.02)
  */
 export function truncNormal_<T extends Tensor>(tensor: T, mean = 0, std = 1, a = -2, b = 2): T {
+  for (const [name, value] of Object.entries({ mean, a, b })) checkNumber('truncNormal_', name, value)
+  atLeastZero('truncNormal_', 'std', std)
   if (!(a < b)) throw new ValueError(`truncNormal_: [${a}, ${b}] is empty`)
   const [from, to] = [(a - mean) / std, (b - mean) / std]
   if (!(std > 0 && from < 5 && to > -5)) {
     throw new ValueError(`truncNormal_: hardly a number of mean ${mean} and deviation ${std} lies in [${a}, ${b}]`)
   }
-  return overwrite(tensor, () => {
+  return overwrite('truncNormal_', tensor, () => {
     const options = drawType(tensor)
     const [low, high] = [full([], from / Math.SQRT2, options).erf(), full([], to / Math.SQRT2, options).erf()]
     const most = 1 - (options.dtype === 'float64' ? 2 ** -52 : 2 ** -23)

@@ -1,13 +1,16 @@
 // The fully connected layer.
+import { type Checks, checkBoolean, checkInteger, checkOptions } from '../check.js'
 import { linear } from '../functional/linear.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
-import { type FactoryOptions, type Parameter, uniformParameter } from './parameter.js'
+import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
 
 export interface LinearOptions extends FactoryOptions {
   /** Whether there is a bias. Default true. */
   bias?: boolean
 }
+
+const linearChecks: Checks<LinearOptions> = { ...factoryChecks, bias: checkBoolean }
 
 /**
  * y = x · weightᵀ + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [..., inFeatures] → [..., outFeatures].
@@ -21,8 +24,11 @@ export class Linear extends Module {
   readonly inFeatures: number
   readonly outFeatures: number
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, ...options }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, given: LinearOptions = {}) {
     super()
+    const { bias = true, ...options } = checkOptions(new.target.name, given, linearChecks)
+    checkInteger(new.target.name, 'inFeatures', inFeatures, 0)
+    checkInteger(new.target.name, 'outFeatures', outFeatures, 0)
     this.inFeatures = inFeatures
     this.outFeatures = outFeatures
     const bound = inFeatures > 0 ? 1 / Math.sqrt(inFeatures) : 0

@@ -1,4 +1,6 @@
 // Losses as modules.
+import { checkOptions } from '../check.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/loss.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -19,8 +21,9 @@ function bufferOrNull(weight: Tensor | null | undefined): Buffer | null {
 export class CrossEntropyLoss extends Module<Pair> {
   weight: Buffer | null
   readonly options: Readonly<Omit<F.CrossEntropyOptions, 'weight'>>
-  constructor({ weight, ...options }: F.CrossEntropyOptions = {}) {
+  constructor(given: F.CrossEntropyOptions = {}) {
     super()
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.crossEntropyChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -37,8 +40,9 @@ export class CrossEntropyLoss extends Module<Pair> {
 export class NLLLoss extends Module<Pair> {
   weight: Buffer | null
   readonly options: Readonly<Omit<F.NllLossOptions, 'weight'>>
-  constructor({ weight, ...options }: F.NllLossOptions = {}) {
+  constructor(given: F.NllLossOptions = {}) {
     super()
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.nllChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -54,9 +58,10 @@ export class NLLLoss extends Module<Pair> {
  */
 export class BCELoss extends Module<Pair> {
   weight: Buffer | null
-  readonly options: Readonly<Omit<F.LossOptions & { weight?: Tensor | null }, 'weight'>>
-  constructor({ weight, ...options }: F.LossOptions & { weight?: Tensor | null } = {}) {
+  readonly options: Readonly<F.LossOptions>
+  constructor(given: F.BCEOptions = {}) {
     super()
+    const { weight, ...options } = checkOptions(new.target.name, given, checks.bceChecks)
     this.weight = bufferOrNull(weight)
     this.options = options
   }
@@ -73,15 +78,10 @@ export class BCELoss extends Module<Pair> {
 export class BCEWithLogitsLoss extends Module<Pair> {
   weight: Buffer | null
   posWeight: Buffer | null
-  readonly options: Readonly<
-    Omit<F.LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }, 'weight' | 'posWeight'>
-  >
-  constructor({
-    weight,
-    posWeight,
-    ...options
-  }: F.LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {}) {
+  readonly options: Readonly<F.LossOptions>
+  constructor(given: F.BCEWithLogitsOptions = {}) {
     super()
+    const { weight, posWeight, ...options } = checkOptions(new.target.name, given, checks.bceWithLogitsChecks)
     this.weight = bufferOrNull(weight)
     this.posWeight = bufferOrNull(posWeight)
     this.options = options
@@ -104,7 +104,7 @@ export class MSELoss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.lossChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.mseLoss(x, target, this.options)
@@ -120,7 +120,7 @@ export class L1Loss extends Module<Pair> {
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.lossChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.l1Loss(x, target, this.options)
@@ -133,10 +133,10 @@ export class L1Loss extends Module<Pair> {
  * @example new nn.SmoothL1Loss({ beta: 0.1 })
  */
 export class SmoothL1Loss extends Module<Pair> {
-  readonly options: Readonly<F.LossOptions & { beta?: number }>
-  constructor(options: F.LossOptions & { beta?: number } = {}) {
+  readonly options: Readonly<F.SmoothL1Options>
+  constructor(options: F.SmoothL1Options = {}) {
     super()
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.smoothL1Checks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(x, target, this.options)
@@ -152,7 +152,7 @@ export class KLDivLoss extends Module<Pair> {
   readonly options: Readonly<F.KlDivOptions>
   constructor(options: F.KlDivOptions = {}) {
     super()
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.klDivChecks)
   }
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.klDiv(x, target, this.options)

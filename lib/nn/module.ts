@@ -1,7 +1,8 @@
 // Module: the base class of layers and networks; it finds what its fields hold and knows nothing of any layer.
 import { inspect } from 'node:util'
 import type { DeviceName, DType } from '../../types/dtype.js'
-import { type Compiled, type CompileOptions, compile } from '../compile.js'
+import { checkBoolean, checkFunction, checkOptions, checkString } from '../check.js'
+import { type Compiled, type CompileOptions, compile, compileChecks } from '../compile.js'
 import { addHolder } from '../holders.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
@@ -97,6 +98,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
   set training(training: boolean) {
     tracing()?.observe(this, () => this.#training)
+    checkBoolean(this.constructor.name, 'training', training)
     this.#training = training
   }
 
@@ -114,6 +116,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * @example const predict = net.eval().compile()
    */
   compile(options: CompileOptions = {}): Compiled<Inputs, Output> {
+    checkOptions('compile', options, compileChecks)
     return compile((...inputs: Inputs) => noGrad(() => this.forward(...inputs)), options)
   }
 
@@ -171,6 +174,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /** Calls `fn` with every module below this one, then with this one. @example net.apply((m) => m.eval()) */
   apply(fn: (module: AnyModule) => void): this {
+    checkFunction('apply', 'fn', fn)
     // Parents come before children in the walk, so backwards every child comes before its parent.
     for (const module of this.modules().reverse()) fn(module)
     return this
@@ -178,6 +182,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /** Sets training mode (or evaluation mode, with false) here and below. */
   train(training = true): this {
+    checkBoolean('train', 'training', training)
     for (const module of this.modules()) module.training = training
     return this
   }
@@ -208,6 +213,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * stay the same, so optimizers made before go on working (their own state does not move).
    */
   to(target: DeviceName | DType): this {
+    checkString('to', 'target', target)
     const tensors = new Set([...tensorsOf(this)].map(([, tensor]) => tensor))
     for (const tensor of tensors) move(tensor, target)
     return this

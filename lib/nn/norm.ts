@@ -1,11 +1,13 @@
 // Normalisation as modules: they own scale and shift, and the running statistics.
+import { type Checks, checkBoolean, checkInteger, checkNumber, checkNumbers, checkOptions, orNull } from '../check.js'
 import { ones, zeros } from '../creation.js'
 import { ShapeError, ValueError } from '../errors.js'
-import { batched, shapeText } from '../functional/arguments.js'
+import { batched, checkTensor, shapeText } from '../functional/arguments.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/norm.js'
 import { noGrad, type Tensor } from '../tensor.js'
 import { Module } from './module.js'
-import { type Buffer, bufferOf, type FactoryOptions, type Parameter, parameterOf } from './parameter.js'
+import { type Buffer, bufferOf, type FactoryOptions, factoryChecks, type Parameter, parameterOf } from './parameter.js'
 
 export interface BatchNormModuleOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
@@ -16,6 +18,14 @@ export interface BatchNormModuleOptions extends FactoryOptions {
   affine?: boolean
   /** Whether there are running statistics. Default: true for batch, false for instance normalisation. */
   trackRunningStats?: boolean
+}
+
+const runningNormChecks: Checks<BatchNormModuleOptions> = {
+  ...factoryChecks,
+  eps: checkNumber,
+  momentum: orNull(checkNumber),
+  affine: checkBoolean,
+  trackRunningStats: checkBoolean,
 }
 
 /** Scale, shift and running statistics of numFeatures channels. */
@@ -32,6 +42,8 @@ abstract class RunningNorm extends Module {
 
   constructor(numFeatures: number, options: BatchNormModuleOptions, byDefault: boolean) {
     super()
+    checkOptions(new.target.name, options, runningNormChecks)
+    checkInteger(new.target.name, 'numFeatures', numFeatures, 0)
     const { eps = 1e-5, momentum = 0.1, affine = byDefault, trackRunningStats = byDefault, ...factory } = options
     const shape = [numFeatures]
     this.numFeatures = numFeatures
@@ -65,6 +77,7 @@ abstract class BatchNormNd extends RunningNorm {
   protected abstract readonly ranks: readonly number[]
 
   override forward(x: Tensor): Tensor {
+    checkTensor('batchNorm', 'x', x)
     if (!this.ranks.includes(x.rank)) {
       throw new ShapeError(
         `batchNorm: x is ${shapeText(x.shape)}, expected ${this.ranks.join(' or ')} dimensions [N, C, …]`,
@@ -221,6 +234,13 @@ export interface LayerNormOptions extends FactoryOptions {
   bias?: boolean
 }
 
+const layerNormChecks: Checks<LayerNormOptions> = {
+  ...factoryChecks,
+  eps: checkNumber,
+  elementwiseAffine: checkBoolean,
+  bias: checkBoolean,
+}
+
 /**
  * Normalises over the last dimensions, whose sizes are normalizedShape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
@@ -235,7 +255,9 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super()
-    const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = options
+    const checked = checkOptions(new.target.name, options, layerNormChecks)
+    const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = checked
+    if (typeof normalizedShape !== 'number') checkNumbers(new.target.name, 'normalizedShape', normalizedShape)
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
     this.eps = eps
     this.weight = elementwiseAffine ? parameterOf(ones(this.normalizedShape, factory)) : null
@@ -259,6 +281,8 @@ export interface GroupNormOptions extends FactoryOptions {
   affine?: boolean
 }
 
+const groupNormChecks: Checks<GroupNormOptions> = { ...factoryChecks, eps: checkNumber, affine: checkBoolean }
+
 /**
  * Normalises each of numGroups groups of channels of each sample of [N, C, spatial…].
  * @throws ValueError when numGroups does not divide numChannels.
@@ -275,7 +299,9 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
     super()
-    const { eps = 1e-5, affine = true, ...factory } = options
+    const { eps = 1e-5, affine = true, ...factory } = checkOptions(new.target.name, options, groupNormChecks)
+    checkInteger(new.target.name, 'numGroups', numGroups)
+    checkInteger(new.target.name, 'numChannels', numChannels, 0)
     if (!(numGroups >= 1) || numChannels % numGroups !== 0) {
       throw new ValueError(`GroupNorm: numGroups is ${numGroups}, expected a divisor of numChannels ${numChannels}`)
     }
@@ -303,11 +329,12 @@ export class GroupNorm extends Module {
  */
 export class LocalResponseNorm extends Module {
   readonly size: number
-  readonly options: Readonly<{ alpha?: number; beta?: number; k?: number }>
-  constructor(size: number, options: { alpha?: number; beta?: number; k?: number } = {}) {
+  readonly options: Readonly<F.LocalResponseNormOptions>
+  constructor(size: number, options: F.LocalResponseNormOptions = {}) {
     super()
+    checkInteger(new.target.name, 'size', size, 1)
     this.size = size
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.localResponseNormChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.localResponseNorm(x, this.size, this.options)

@@ -1,7 +1,10 @@
 // The tensors that a module owns: parameters, which are trained, and buffers, which are only saved and moved with it.
 
 import type { DeviceName, DType } from '../../types/dtype.js'
+import { type Checks, checkBoolean, checkString } from '../check.js'
 import { rand } from '../creation.js'
+import { handleOf } from '../functional/arguments.js'
+import { checkDType } from '../host-data.js'
 import { native } from '../native.js'
 import { Tensor } from '../tensor.js'
 import { keep } from '../tidy.js'
@@ -14,6 +17,8 @@ export interface FactoryOptions {
   dtype?: DType
 }
 
+export const factoryChecks: Checks<FactoryOptions> = { device: checkString, dtype: checkDType }
+
 /**
  * A tensor that is trained: a field of a module that holds one is found by `parameters()` and saved. It shares the memory of
  * `data`, has requiresGrad set, and outlives every `tidy` scope.
@@ -23,7 +28,8 @@ export interface FactoryOptions {
  */
 export class Parameter extends Tensor {
   constructor(data: Tensor, requiresGrad = true) {
-    super(native.detach(data.handle))
+    super(native.detach(handleOf('Parameter', 'data', data)))
+    checkBoolean('Parameter', 'requiresGrad', requiresGrad)
     keep(this)
     this.requiresGrad_(requiresGrad)
   }
@@ -37,7 +43,7 @@ export class Parameter extends Tensor {
  */
 export class Buffer extends Tensor {
   constructor(data: Tensor) {
-    super(native.detach(data.handle))
+    super(native.detach(handleOf('Buffer', 'data', data)))
     keep(this)
   }
 }

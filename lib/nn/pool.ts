@@ -1,5 +1,7 @@
 // Pooling as modules.
+import { checkOptions, checkSizeOrSizes } from '../check.js'
 import type { Size } from '../functional/arguments.js'
+import * as checks from '../functional/checks.js'
 import * as F from '../functional/pool.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -19,6 +21,8 @@ export interface AdaptiveMaxPoolOptions<Indices extends boolean> {
 
 type UnpoolOptions = Omit<F.MaxUnpoolOptions, 'outputSize'>
 
+const unpoolChecks = { stride: checks.maxUnpoolChecks.stride, padding: checks.maxUnpoolChecks.padding }
+
 function text(value: unknown, options: object = {}): string {
   const given = Object.entries(options).map(([name, each]) => `, ${name}: ${JSON.stringify(each)}`)
   return JSON.stringify(value) + given.join('')
@@ -34,8 +38,9 @@ export class MaxPool1d<Indices extends boolean = false> extends Module<[x: Tenso
   readonly options: Readonly<MaxPoolModuleOptions<Indices>>
   constructor(kernelSize: Size, options: MaxPoolModuleOptions<Indices> = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -59,8 +64,9 @@ export class MaxPool2d<Indices extends boolean = false> extends Module<[x: Tenso
   readonly options: Readonly<MaxPoolModuleOptions<Indices>>
   constructor(kernelSize: Size, options: MaxPoolModuleOptions<Indices> = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -84,8 +90,9 @@ export class MaxPool3d<Indices extends boolean = false> extends Module<[x: Tenso
   readonly options: Readonly<MaxPoolModuleOptions<Indices>>
   constructor(kernelSize: Size, options: MaxPoolModuleOptions<Indices> = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.maxPoolChecks)
   }
   override forward(x: Tensor): PoolOutput<Indices> {
     const { returnIndices, ...options } = this.options
@@ -109,8 +116,9 @@ export class MaxUnpool1d extends Module<[x: Tensor, indices: Tensor, outputSize?
   readonly options: Readonly<UnpoolOptions>
   constructor(kernelSize: Size, options: UnpoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, unpoolChecks)
   }
   override forward(x: Tensor, indices: Tensor, outputSize?: readonly number[]): Tensor {
     return F.maxUnpool1d(x, indices, this.kernelSize, { ...this.options, outputSize })
@@ -130,8 +138,9 @@ export class MaxUnpool2d extends Module<[x: Tensor, indices: Tensor, outputSize?
   readonly options: Readonly<UnpoolOptions>
   constructor(kernelSize: Size, options: UnpoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, unpoolChecks)
   }
   override forward(x: Tensor, indices: Tensor, outputSize?: readonly number[]): Tensor {
     return F.maxUnpool2d(x, indices, this.kernelSize, { ...this.options, outputSize })
@@ -151,8 +160,9 @@ export class MaxUnpool3d extends Module<[x: Tensor, indices: Tensor, outputSize?
   readonly options: Readonly<UnpoolOptions>
   constructor(kernelSize: Size, options: UnpoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, unpoolChecks)
   }
   override forward(x: Tensor, indices: Tensor, outputSize?: readonly number[]): Tensor {
     return F.maxUnpool3d(x, indices, this.kernelSize, { ...this.options, outputSize })
@@ -172,8 +182,9 @@ export class AvgPool1d extends Module {
   readonly options: Readonly<F.AvgPoolOptions>
   constructor(kernelSize: Size, options: F.AvgPoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool1d(x, this.kernelSize, this.options)
@@ -193,8 +204,9 @@ export class AvgPool2d extends Module {
   readonly options: Readonly<F.AvgPoolOptions>
   constructor(kernelSize: Size, options: F.AvgPoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool2d(x, this.kernelSize, this.options)
@@ -214,8 +226,9 @@ export class AvgPool3d extends Module {
   readonly options: Readonly<F.AvgPoolOptions>
   constructor(kernelSize: Size, options: F.AvgPoolOptions = {}) {
     super()
+    checkSizeOrSizes(new.target.name, 'kernelSize', kernelSize)
     this.kernelSize = kernelSize
-    this.options = options
+    this.options = checkOptions(new.target.name, options, checks.avgPoolChecks)
   }
   override forward(x: Tensor): Tensor {
     return F.avgPool3d(x, this.kernelSize, this.options)
@@ -234,6 +247,7 @@ export class AdaptiveAvgPool1d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -253,6 +267,7 @@ export class AdaptiveAvgPool2d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -272,6 +287,7 @@ export class AdaptiveAvgPool3d extends Module {
   readonly outputSize: F.AdaptiveSize
   constructor(outputSize: F.AdaptiveSize) {
     super()
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
   }
   override forward(x: Tensor): Tensor {
@@ -290,8 +306,10 @@ export class AdaptiveAvgPool3d extends Module {
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Module<[x: Tensor], PoolOutput<Indices>> {
   readonly outputSize: F.AdaptiveSize
   readonly returnIndices: boolean
-  constructor(outputSize: F.AdaptiveSize, { returnIndices }: AdaptiveMaxPoolOptions<Indices> = {}) {
+  constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -314,8 +332,10 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Module<[
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Module<[x: Tensor], PoolOutput<Indices>> {
   readonly outputSize: F.AdaptiveSize
   readonly returnIndices: boolean
-  constructor(outputSize: F.AdaptiveSize, { returnIndices }: AdaptiveMaxPoolOptions<Indices> = {}) {
+  constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -338,8 +358,10 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Module<[
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Module<[x: Tensor], PoolOutput<Indices>> {
   readonly outputSize: F.AdaptiveSize
   readonly returnIndices: boolean
-  constructor(outputSize: F.AdaptiveSize, { returnIndices }: AdaptiveMaxPoolOptions<Indices> = {}) {
+  constructor(outputSize: F.AdaptiveSize, options: AdaptiveMaxPoolOptions<Indices> = {}) {
     super()
+    const { returnIndices } = checkOptions(new.target.name, options, checks.indicesChecks)
+    checks.checkAdaptiveSize(new.target.name, 'outputSize', outputSize)
     this.outputSize = outputSize
     this.returnIndices = returnIndices ?? false
   }
@@ -361,9 +383,9 @@ export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Module<[
  */
 export class GlobalAvgPool extends Module {
   readonly keepdim: boolean
-  constructor({ keepdim = true }: { keepdim?: boolean } = {}) {
+  constructor(options: F.GlobalPoolOptions = {}) {
     super()
-    this.keepdim = keepdim
+    this.keepdim = checkOptions(new.target.name, options, checks.globalPoolChecks).keepdim ?? true
   }
   override forward(x: Tensor): Tensor {
     return F.globalAvgPool(x, { keepdim: this.keepdim })
@@ -376,9 +398,9 @@ export class GlobalAvgPool extends Module {
  */
 export class GlobalMaxPool extends Module {
   readonly keepdim: boolean
-  constructor({ keepdim = true }: { keepdim?: boolean } = {}) {
+  constructor(options: F.GlobalPoolOptions = {}) {
     super()
-    this.keepdim = keepdim
+    this.keepdim = checkOptions(new.target.name, options, checks.globalPoolChecks).keepdim ?? true
   }
   override forward(x: Tensor): Tensor {
     return F.globalMaxPool(x, { keepdim: this.keepdim })

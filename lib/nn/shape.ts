@@ -1,4 +1,6 @@
 // Modules that move elements or resize: flatten, padding, upsampling.
+import { checkInteger, checkNumber, checkNumbers, checkOptions, checkSizeOrSizes } from '../check.js'
+import { interpolateChecks } from '../functional/checks.js'
 import { type InterpolateOptions, interpolate } from '../functional/resample.js'
 import { flatten, type PadOptions, pad, unflatten } from '../functional/shape.js'
 import type { Tensor } from '../tensor.js'
@@ -14,6 +16,8 @@ export class Flatten extends Module {
   readonly endDim: number
   constructor(startDim = 1, endDim = -1) {
     super()
+    checkInteger(new.target.name, 'startDim', startDim)
+    checkInteger(new.target.name, 'endDim', endDim)
     this.startDim = startDim
     this.endDim = endDim
   }
@@ -32,6 +36,8 @@ export class Unflatten extends Module {
   readonly unflattenedSize: readonly number[]
   constructor(dim: number, unflattenedSize: readonly number[]) {
     super()
+    checkInteger(new.target.name, 'dim', dim)
+    checkNumbers(new.target.name, 'unflattenedSize', unflattenedSize)
     this.dim = dim
     this.unflattenedSize = unflattenedSize
   }
@@ -52,7 +58,7 @@ export class Upsample extends Module {
   readonly options: Readonly<InterpolateOptions>
   constructor(options: InterpolateOptions) {
     super()
-    this.options = options
+    this.options = checkOptions(new.target.name, options, interpolateChecks)
   }
   override forward(x: Tensor): Tensor {
     return interpolate(x, this.options)
@@ -70,6 +76,7 @@ abstract class Pad2d extends Module {
   readonly #options: PadOptions
   constructor(padding: Padding2d, options: PadOptions) {
     super()
+    checkSizeOrSizes(new.target.name, 'padding', padding)
     this.padding = padding
     this.#options = options
   }
@@ -102,6 +109,7 @@ export class ConstantPad2d extends Pad2d {
   readonly value: number
   constructor(padding: Padding2d, value: number) {
     super(padding, { value })
+    checkNumber(new.target.name, 'value', value)
     this.value = value
   }
   protected override describe(): string {

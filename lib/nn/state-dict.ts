@@ -1,6 +1,8 @@
 // Loading named tensors into the tensors of a module.
+import { type Checks, checkBoolean, checkObject, checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
-import { noGrad, Tensor } from '../tensor.js'
+import { checkTensor } from '../functional/arguments.js'
+import { noGrad, type Tensor } from '../tensor.js'
 
 /** Tensors by dotted name. */
 export type StateDict = Record<string, Tensor>
@@ -22,6 +24,8 @@ function mayBeMissing(name: string): boolean {
   return name === 'num_batches_tracked' || name.endsWith('.num_batches_tracked')
 }
 
+const loadChecks: Checks<LoadOptions> = { strict: checkBoolean }
+
 interface Pair {
   readonly name: string
   readonly target: Tensor
@@ -36,8 +40,10 @@ export function checkInto(
   type: string,
   targets: ReadonlyMap<string, Tensor>,
   state: StateDict | ReadonlyMap<string, Tensor>,
-  { strict = true }: LoadOptions,
+  options: LoadOptions,
 ): LoadResult & { pairs: readonly Pair[] } {
+  const { strict = true } = checkOptions('loadStateDict', options, loadChecks)
+  checkObject('loadStateDict', 'state', state)
   const sources = state instanceof Map ? (state as ReadonlyMap<string, Tensor>) : new Map(Object.entries(state))
   const missingKeys = [...targets.keys()].filter((name) => !sources.has(name) && !mayBeMissing(name))
   const unexpectedKeys = [...sources.keys()].filter((name) => !targets.has(name))
@@ -57,11 +63,7 @@ export function checkInto(
       `loadStateDict: the names are not those of ${type}: ${parts.filter((part) => part !== '').join('; ')}`,
     )
   }
-  for (const { name, source } of pairs) {
-    if (!(source instanceof Tensor)) {
-      throw new ValueError(`loadStateDict: ${name} is ${source === null ? 'null' : typeof source}, expected a Tensor`)
-    }
-  }
+  for (const { name, source } of pairs) checkTensor('loadStateDict', name, source)
   const wrong = pairs.filter(({ target, source }) => `${target.shape}` !== `${source.shape}`)
   if (wrong.length > 0) {
     const texts = wrong.map(({ name, target, source }) => `${name} is [${source.shape}], expected [${target.shape}]`)

@@ -1,11 +1,12 @@
 // summary: what a network is made of: each layer's output, parameters and work.
+import { checkList, refuse } from '../check.js'
 import { zeros } from '../creation.js'
 import { noGrad, Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { observeForward } from './calls.js'
 import { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './conv.js'
 import { Linear } from './linear.js'
-import type { AnyModule, Module } from './module.js'
+import { type AnyModule, Module } from './module.js'
 
 export interface SummaryRow {
   /** The dotted name of the layer. */
@@ -29,6 +30,7 @@ export class Summary {
   readonly multiplyAdds: number
 
   constructor(rows: readonly SummaryRow[], params: number, trainableParams: number) {
+    checkList('Summary', 'rows', rows, 'rows')
     this.rows = rows
     this.params = params
     this.trainableParams = trainableParams
@@ -91,6 +93,7 @@ function multiplyAdds(module: AnyModule, input: Tensor | undefined, output: Tens
  * @example console.log(`${nn.summary(net, [1, 3, 224, 224])}`)
  */
 export function summary(net: Module<[x: Tensor], unknown>, inputShape: readonly number[]): Summary {
+  if (!(net instanceof Module)) refuse('summary', 'net', net, 'a module')
   const names = new Map(net.namedModules().map(([name, module]) => [module, name]))
   const modes = net.modules().map((module) => ({ module, training: module.training }))
   const parameters = net.parameters()

@@ -1,4 +1,5 @@
 // Adam and AdamW.
+import { type Checks, checkBoolean, checkList, checkNumber, checkNumbers, checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
@@ -14,12 +15,21 @@ export interface AdamOptions extends GroupOptions {
   amsgrad: boolean
 }
 
+const adamChecks: Checks<AdamOptions> = {
+  lr: checkNumber,
+  betas: checkNumbers,
+  eps: checkNumber,
+  weightDecay: checkNumber,
+  amsgrad: checkBoolean,
+}
+
 type AdamFields = readonly [lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, step: number]
 
 abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
   protected abstract readonly isDecoupled: boolean
 
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions>, decay: number) {
+    checkOptions(new.target.name, options, adamChecks)
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = decay, amsgrad = false } = options
     super(params, { lr, betas, eps, weightDecay, amsgrad })
   }
@@ -27,6 +37,7 @@ abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
   protected override check({ lr, betas, eps, weightDecay }: AdamOptions): void {
     const name = this.constructor.name
     checkRange(name, 'lr', lr)
+    checkList(name, 'betas', betas)
     checkRange(name, 'betas[0]', betas[0], 1)
     checkRange(name, 'betas[1]', betas[1], 1)
     checkRange(name, 'eps', eps)

@@ -1,13 +1,21 @@
 // Bounding gradients before a step.
+import { atLeastZero, type Checks, checkNumber, checkOptions, listOf } from '../check.js'
 import { zeros } from '../creation.js'
-import { ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { handles } from './optimizer.js'
 
-function gradsOf(params: Iterable<Tensor>): Tensor[] {
-  return [...params].flatMap((param) => param.grad ?? [])
+export interface ClipGradNormOptions {
+  /** The order of the norm, infinity allowed. Default 2. */
+  normType?: number
+}
+
+const clipChecks: Checks<ClipGradNormOptions> = { normType: checkNumber }
+
+function gradsOf(op: string, params: Iterable<Tensor>): Tensor[] {
+  return (listOf(op, 'params', params, 'tensors', checkTensor) as Tensor[]).flatMap((param) => param.grad ?? [])
 }
 
 /**
@@ -17,14 +25,11 @@ function gradsOf(params: Iterable<Tensor>): Tensor[] {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  * @example optim.clipGradNorm(net.parameters(), 1)
  */
-export function clipGradNorm(
-  params: Iterable<Tensor>,
-  maxNorm: number,
-  { normType = 2 }: { normType?: number } = {},
-): Tensor {
-  if (!(maxNorm >= 0)) throw new ValueError(`clipGradNorm: maxNorm is ${maxNorm}, expected a number of at least 0`)
+export function clipGradNorm(params: Iterable<Tensor>, maxNorm: number, options: ClipGradNormOptions = {}): Tensor {
+  atLeastZero('clipGradNorm', 'maxNorm', maxNorm)
+  const { normType = 2 } = checkOptions('clipGradNorm', options, clipChecks)
   return tidy(() => {
-    const grads = gradsOf(params)
+    const grads = gradsOf('clipGradNorm', params)
     return grads.length === 0 ? zeros([]) : wrap(native.ops.clipGradNorm(handles(grads), maxNorm, normType))
   })
 }
@@ -36,10 +41,9 @@ export function clipGradNorm(
  * @example optim.clipGradValue(net.parameters(), 0.5)
  */
 export function clipGradValue(params: Iterable<Tensor>, clipValue: number): void {
-  if (!(clipValue >= 0))
-    throw new ValueError(`clipGradValue: clipValue is ${clipValue}, expected a number of at least 0`)
+  atLeastZero('clipGradValue', 'clipValue', clipValue)
   tidy(() => {
-    const grads = gradsOf(params)
+    const grads = gradsOf('clipGradValue', params)
     if (grads.length > 0) native.ops.clipGradValue(handles(grads), clipValue)
   })
 }

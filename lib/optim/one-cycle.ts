@@ -1,7 +1,24 @@
 // The one-cycle policy: the rate goes up and down once in a training, the momentum the other way.
+import {
+  among,
+  type Checks,
+  checkBoolean,
+  checkNumber,
+  checkOptions,
+  checkSizeOrSizes,
+  numberThat,
+  probability,
+} from '../check.js'
 import { ValueError } from '../errors.js'
 import type { ParamGroup } from './optimizer.js'
-import { type AnyOptimizer, finite, LRScheduler, positiveInteger, type SchedulerState } from './scheduler.js'
+import {
+  type AnyOptimizer,
+  checkOptimizer,
+  finite,
+  LRScheduler,
+  positiveInteger,
+  type SchedulerState,
+} from './scheduler.js'
 
 /** One number for all groups, or one each. */
 export type PerGroup = number | readonly number[]
@@ -29,6 +46,22 @@ export interface OneCycleLROptions {
   threePhase?: boolean
 }
 
+const positive = numberThat('a positive, finite number', (value) => value > 0 && value < Infinity)
+
+const oneCycleChecks: Checks<OneCycleLROptions> = {
+  totalSteps: checkNumber,
+  epochs: checkNumber,
+  stepsPerEpoch: checkNumber,
+  pctStart: probability,
+  annealStrategy: among('cos', 'linear'),
+  cycleMomentum: checkBoolean,
+  baseMomentum: checkSizeOrSizes,
+  maxMomentum: checkSizeOrSizes,
+  divFactor: positive,
+  finalDivFactor: positive,
+  threePhase: checkBoolean,
+}
+
 interface Ends {
   readonly lr: { readonly first: number; readonly max: number; readonly min: number }
   readonly momentum: { readonly base: number; readonly max: number }
@@ -54,6 +87,7 @@ interface Momentum {
 }
 
 function perGroup(name: string, value: PerGroup, groups: number): number[] {
+  checkSizeOrSizes('OneCycleLR', name, value)
   const list = typeof value === 'number' ? new Array<number>(groups).fill(value) : [...value]
   if (list.length !== groups) throw new ValueError(`OneCycleLR: ${name} has ${list.length} numbers, expected ${groups}`)
   return list.map((each) => finite('OneCycleLR', name, each))
@@ -74,6 +108,8 @@ export class OneCycleLR extends LRScheduler {
   readonly #momentumIn: 'momentum' | 'betas' | undefined
 
   constructor(optimizer: AnyOptimizer, maxLr: PerGroup, options: OneCycleLROptions) {
+    checkOptimizer(new.target.name, optimizer)
+    checkOptions(new.target.name, options, oneCycleChecks)
     const { totalSteps, epochs, stepsPerEpoch, pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true } = options
     const {
       baseMomentum = 0.85,
@@ -84,19 +120,6 @@ export class OneCycleLR extends LRScheduler {
     } = options
     if (totalSteps === undefined && (epochs === undefined || stepsPerEpoch === undefined)) {
       throw new ValueError('OneCycleLR: expected totalSteps, or epochs and stepsPerEpoch')
-    }
-    if (!(pctStart >= 0 && pctStart <= 1)) {
-      throw new ValueError(`OneCycleLR: pctStart is ${pctStart}, expected a number in [0, 1]`)
-    }
-    if (annealStrategy !== 'cos' && annealStrategy !== 'linear') {
-      throw new ValueError(
-        `OneCycleLR: annealStrategy is ${JSON.stringify(annealStrategy)}, expected 'cos' or 'linear'`,
-      )
-    }
-    for (const [name, factor] of Object.entries({ divFactor, finalDivFactor })) {
-      if (!(finite('OneCycleLR', name, factor) > 0)) {
-        throw new ValueError(`OneCycleLR: ${name} is ${factor}, expected a positive number`)
-      }
     }
     const { length } = optimizer.paramGroups
     const maxima = perGroup('maxLr', maxLr, length)

@@ -1,4 +1,5 @@
 // Optimizer: what all of them share: groups of parameters with their options, the state of each parameter, saving and loading.
+import { checkObject, listOf, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { noGrad, Tensor, wrap } from '../tensor.js'
@@ -74,7 +75,7 @@ export function handles(tensors: readonly Tensor[]): number[] {
 export function checkRange(optimizer: string, name: string, value: number, below = Number.POSITIVE_INFINITY): void {
   if (typeof value !== 'number' || !(value >= 0 && value < below)) {
     const range = below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number in [0, ${below})`
-    throw new ValueError(`${optimizer}: ${name} is ${String(value)}, expected ${range}`)
+    throw new ValueError(`${optimizer}: ${name} is ${textOf(value)}, expected ${range}`)
   }
 }
 
@@ -111,7 +112,13 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
 
   constructor(params: Params<Options>, defaults: Options) {
     this.#defaults = defaults
-    const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<Options>))[]
+    if ((new.target as unknown) === Optimizer)
+      throw new ValueError('Optimizer: got no subclass, expected one with update()')
+    checkObject(new.target.name, 'options', defaults)
+    const list = listOf(new.target.name, 'params', params, 'parameters, or of groups { params, … }') as (
+      | Tensor
+      | ({ params: Iterable<Tensor> } & Partial<Options>)
+    )[]
     if (list.length === 0) throw new ValueError(`${new.target.name}: got no parameters`)
     if (list.every((item) => item instanceof Tensor)) {
       this.addParamGroup({ params: list } as unknown as { params: Tensor[] } & Partial<Options>)
@@ -119,7 +126,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     }
     for (const group of list) {
       if (group instanceof Tensor || typeof group?.params?.[Symbol.iterator] !== 'function') {
-        throw new ValueError(`${new.target.name}: got ${String(group)}, expected parameters, or groups { params, … }`)
+        throw new ValueError(`${new.target.name}: got ${textOf(group)}, expected parameters, or groups { params, … }`)
       }
       this.addParamGroup(group)
     }
@@ -193,13 +200,15 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
    * Adds parameters with options of their own, for instance a layer that was frozen before.
    * @throws ValueError when a parameter is trained already.
    */
-  addParamGroup({ params, ...options }: { params: Iterable<Tensor> } & Partial<Options>): void {
+  addParamGroup(added: { params: Iterable<Tensor> } & Partial<Options>): void {
     const name = this.constructor.name
+    checkObject(name, 'a group', added)
+    const { params, ...options } = added
     const known = new Set(this.#groups.flatMap((group) => group.params))
     const fresh: Tensor[] = []
-    for (const param of params) {
+    for (const param of listOf(name, 'params', params, 'parameters')) {
       if (!(param instanceof Tensor))
-        throw new ValueError(`${name}: a parameter is ${String(param)}, expected a Tensor`)
+        throw new ValueError(`${name}: a parameter is ${textOf(param)}, expected a Tensor`)
       if (known.has(param)) throw new ValueError(`${name}: a parameter is there twice (${param})`)
       known.add(param)
       fresh.push(param)
@@ -216,6 +225,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     return this.paramGroups[0]!.lr
   }
   set lr(lr: number) {
+    checkRange(this.constructor.name, 'lr', lr)
     for (const group of this.paramGroups) group.lr = lr
   }
 

@@ -1,4 +1,5 @@
 // A schedule that watches a metric.
+import { among, type Checks, checkNumber, checkOptions, checkSizeOrSizes, numberThat, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
 import { type AnyOptimizer, isCount, LRScheduler, type SchedulerState } from './scheduler.js'
 
@@ -21,6 +22,17 @@ export interface ReduceLROnPlateauOptions {
   eps?: number
 }
 
+const plateauChecks: Checks<ReduceLROnPlateauOptions> = {
+  mode: among('min', 'max'),
+  factor: numberThat('a number below 1', (value) => value < 1),
+  patience: checkNumber,
+  threshold: checkNumber,
+  thresholdMode: among('rel', 'abs'),
+  cooldown: checkNumber,
+  minLr: checkSizeOrSizes,
+  eps: checkNumber,
+}
+
 /**
  * Lowers the rate when a metric (such as the validation loss) has not improved for `patience` steps.
  * @throws ValueError for a factor of 1 or more, and when `step` gets no number.
@@ -37,17 +49,9 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: ReduceLROnPlateauOptions = {}) {
     super(optimizer)
+    checkOptions('ReduceLROnPlateau', options, plateauChecks)
     const { mode = 'min', factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = 'rel' } = options
     const { cooldown = 0, minLr = 0, eps = 1e-8 } = options
-    if (!(factor < 1)) throw new ValueError(`ReduceLROnPlateau: factor is ${factor}, expected a number below 1`)
-    if (mode !== 'min' && mode !== 'max') {
-      throw new ValueError(`ReduceLROnPlateau: mode is ${JSON.stringify(mode)}, expected 'min' or 'max'`)
-    }
-    if (thresholdMode !== 'rel' && thresholdMode !== 'abs') {
-      throw new ValueError(
-        `ReduceLROnPlateau: thresholdMode is ${JSON.stringify(thresholdMode)}, expected 'rel' or 'abs'`,
-      )
-    }
     const { length } = optimizer.paramGroups
     this.#minLrs = typeof minLr === 'number' ? new Array<number>(length).fill(minLr) : minLr
     if (this.#minLrs.length !== length) {
@@ -60,7 +64,7 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   override step(metric?: number): void {
     if (typeof metric !== 'number') {
-      throw new ValueError(`ReduceLROnPlateau: the metric is ${String(metric)}, expected a number (await loss.item())`)
+      throw new ValueError(`ReduceLROnPlateau: the metric is ${textOf(metric)}, expected a number (await loss.item())`)
     }
     const { factor, patience, cooldown, eps } = this.#options
     this.lastEpoch++

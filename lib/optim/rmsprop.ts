@@ -1,4 +1,5 @@
 // RMSprop.
+import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
@@ -17,6 +18,14 @@ export interface RMSpropOptions extends GroupOptions {
 }
 
 type RMSpropFields = readonly [lr: number, alpha: number, eps: number, weightDecay: number, momentum: number]
+const rmspropChecks: Checks<RMSpropOptions> = {
+  lr: checkNumber,
+  alpha: checkNumber,
+  eps: checkNumber,
+  weightDecay: checkNumber,
+  momentum: checkNumber,
+  centered: checkBoolean,
+}
 
 /**
  * RMSprop: gradients are divided by the root of a running mean of their squares. lr is 0.01 by default.
@@ -26,6 +35,7 @@ type RMSpropFields = readonly [lr: number, alpha: number, eps: number, weightDec
  */
 export class RMSprop extends NativeOptimizer<RMSpropOptions, RMSpropFields> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+    checkOptions(new.target.name, options, rmspropChecks)
     const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
     super(params, { lr, alpha, eps, weightDecay, momentum, centered })
   }

@@ -1,4 +1,5 @@
 // LRScheduler: what all schedules share: they count steps and write the learning rate of each group of an optimizer.
+import { checkFunction, checkObject, refuse, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
 import type { Optimizer, ParamGroup } from './optimizer.js'
 
@@ -10,16 +11,24 @@ export type SchedulerState = Record<string, unknown>
 
 export function positiveInteger(scheduler: string, name: string, value: number): number {
   if (!(Number.isInteger(value) && value > 0)) {
-    throw new ValueError(`${scheduler}: ${name} is ${String(value)}, expected a positive integer`)
+    throw new ValueError(`${scheduler}: ${name} is ${textOf(value)}, expected a positive integer`)
   }
   return value
 }
 
 export function finite(scheduler: string, name: string, value: number): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new ValueError(`${scheduler}: ${name} is ${String(value)}, expected a finite number`)
+    throw new ValueError(`${scheduler}: ${name} is ${textOf(value)}, expected a finite number`)
   }
   return value
+}
+
+/** Refuses what is no optimizer: schedules that read one before their base class does call it first. */
+export function checkOptimizer(scheduler: string, optimizer: unknown): asserts optimizer is AnyOptimizer {
+  checkObject(scheduler, 'optimizer', optimizer)
+  const { paramGroups, defaults } = optimizer as Partial<AnyOptimizer>
+  const isOptimizer = Array.isArray(paramGroups) && typeof defaults === 'object' && defaults !== null
+  if (!isOptimizer) refuse(scheduler, 'optimizer', optimizer, 'an optimizer')
 }
 
 /**
@@ -36,6 +45,7 @@ export abstract class LRScheduler {
   #lastLr: number[] = []
 
   constructor(optimizer: AnyOptimizer) {
+    checkOptimizer(new.target.name, optimizer)
     this.optimizer = optimizer
     for (const group of optimizer.paramGroups) group.initialLr ??= group.lr
     this.baseLrs = optimizer.paramGroups.map((group) => group.initialLr ?? group.lr)
@@ -71,6 +81,7 @@ export abstract class LRScheduler {
   }
 
   protected write(rate: (group: ParamGroup, base: number, index: number) => number): void {
+    checkFunction(this.constructor.name, 'rate', rate)
     this.#lastLr = this.optimizer.paramGroups.map((group, i) => {
       group.lr = rate(group, this.baseLrs[i] ?? group.lr, i)
       return group.lr

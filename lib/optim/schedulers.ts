@@ -1,4 +1,14 @@
 // Schedules that follow a formula; each gives the numbers of its namesake in torch.optim.lr_scheduler.
+import {
+  type Checks,
+  checkFunction,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  listOf,
+  numberThat,
+  probability,
+} from '../check.js'
 import { ValueError } from '../errors.js'
 import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
 
@@ -14,7 +24,10 @@ export class LambdaLR extends LRScheduler {
   constructor(optimizer: AnyOptimizer, lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[]) {
     super(optimizer)
     const { length } = optimizer.paramGroups
-    this.#functions = typeof lrLambda === 'function' ? new Array(length).fill(lrLambda) : lrLambda
+    this.#functions =
+      typeof lrLambda === 'function'
+        ? new Array(length).fill(lrLambda)
+        : (listOf('LambdaLR', 'lrLambda', lrLambda, 'functions', checkFunction) as ((epoch: number) => number)[])
     if (this.#functions.length !== length) {
       throw new ValueError(`LambdaLR: got ${this.#functions.length} functions, expected one or ${length}`)
     }
@@ -40,6 +53,13 @@ export class LambdaLR extends LRScheduler {
   }
 }
 
+interface GammaOptions {
+  /** Default 0.1. */
+  gamma?: number
+}
+
+const gammaChecks: Checks<GammaOptions> = { gamma: checkNumber }
+
 /**
  * Times gamma (default 0.1) every stepSize steps.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
@@ -49,8 +69,9 @@ export class StepLR extends LRScheduler {
   readonly stepSize: number
   readonly gamma: number
 
-  constructor(optimizer: AnyOptimizer, stepSize: number, { gamma = 0.1 }: { gamma?: number } = {}) {
+  constructor(optimizer: AnyOptimizer, stepSize: number, options: GammaOptions = {}) {
     super(optimizer)
+    const { gamma = 0.1 } = checkOptions('StepLR', options, gammaChecks)
     this.stepSize = positiveInteger('StepLR', 'stepSize', stepSize)
     this.gamma = finite('StepLR', 'gamma', gamma)
     this.begin()
@@ -70,8 +91,10 @@ export class MultiStepLR extends LRScheduler {
   readonly milestones: readonly number[]
   readonly gamma: number
 
-  constructor(optimizer: AnyOptimizer, milestones: readonly number[], { gamma = 0.1 }: { gamma?: number } = {}) {
+  constructor(optimizer: AnyOptimizer, milestones: readonly number[], options: GammaOptions = {}) {
     super(optimizer)
+    const { gamma = 0.1 } = checkOptions('MultiStepLR', options, gammaChecks)
+    checkNumbers('MultiStepLR', 'milestones', milestones)
     this.milestones = milestones.map((milestone) => finite('MultiStepLR', 'milestones', milestone))
     this.gamma = finite('MultiStepLR', 'gamma', gamma)
     this.begin()
@@ -116,6 +139,12 @@ export interface LinearLROptions {
   totalIters?: number
 }
 
+const linearChecks: Checks<LinearLROptions> = {
+  startFactor: numberThat('a number in (0, 1]', (value) => value > 0 && value <= 1),
+  endFactor: probability,
+  totalIters: checkNumber,
+}
+
 /**
  * Times a factor that goes evenly from startFactor to endFactor in totalIters steps: a warm-up.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
@@ -126,14 +155,9 @@ export class LinearLR extends LRScheduler {
   readonly endFactor: number
   readonly totalIters: number
 
-  constructor(optimizer: AnyOptimizer, { startFactor = 1 / 3, endFactor = 1, totalIters = 5 }: LinearLROptions = {}) {
+  constructor(optimizer: AnyOptimizer, options: LinearLROptions = {}) {
     super(optimizer)
-    if (!(startFactor > 0 && startFactor <= 1)) {
-      throw new ValueError(`LinearLR: startFactor is ${startFactor}, expected a number in (0, 1]`)
-    }
-    if (!(endFactor >= 0 && endFactor <= 1)) {
-      throw new ValueError(`LinearLR: endFactor is ${endFactor}, expected a number in [0, 1]`)
-    }
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = checkOptions('LinearLR', options, linearChecks)
     this.startFactor = startFactor
     this.endFactor = endFactor
     this.totalIters = positiveInteger('LinearLR', 'totalIters', totalIters)
@@ -161,8 +185,9 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly tMax: number
   readonly etaMin: number
 
-  constructor(optimizer: AnyOptimizer, tMax: number, { etaMin = 0 }: { etaMin?: number } = {}) {
+  constructor(optimizer: AnyOptimizer, tMax: number, options: { etaMin?: number } = {}) {
     super(optimizer)
+    const { etaMin = 0 } = checkOptions('CosineAnnealingLR', options, { etaMin: checkNumber })
     this.tMax = positiveInteger('CosineAnnealingLR', 'tMax', tMax)
     this.etaMin = finite('CosineAnnealingLR', 'etaMin', etaMin)
     this.begin()

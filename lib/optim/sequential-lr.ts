@@ -1,4 +1,5 @@
 // Schedules one after another.
+import { checkList, checkNumbers, refuse } from '../check.js'
 import { ValueError } from '../errors.js'
 import { ReduceLROnPlateau } from './plateau.js'
 import { type AnyOptimizer, LRScheduler, type SchedulerState } from './scheduler.js'
@@ -15,12 +16,15 @@ export class SequentialLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, schedulers: readonly LRScheduler[], milestones: readonly number[]) {
     super(optimizer)
+    checkList('SequentialLR', 'schedulers', schedulers, 'schedulers')
+    checkNumbers('SequentialLR', 'milestones', milestones)
     if (schedulers.length === 0 || milestones.length !== schedulers.length - 1) {
       throw new ValueError(
         `SequentialLR: got ${schedulers.length} schedulers and ${milestones.length} milestones, expected one milestone between each two`,
       )
     }
     for (const scheduler of schedulers) {
+      if (!(scheduler instanceof LRScheduler)) refuse('SequentialLR', 'a scheduler', scheduler, 'one of this package')
       if (scheduler.optimizer !== optimizer) throw new ValueError('SequentialLR: a scheduler is of another optimizer')
       if (scheduler instanceof ReduceLROnPlateau) {
         throw new ValueError('SequentialLR: ReduceLROnPlateau needs a metric and cannot be part of it')

@@ -1,4 +1,5 @@
 // Stochastic gradient descent.
+import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
@@ -16,6 +17,13 @@ export interface SGDOptions extends GroupOptions {
 }
 
 type SGDFields = readonly [lr: number, momentum: number, dampening: number, weightDecay: number, step: number]
+const sgdChecks: Checks<SGDOptions> = {
+  lr: checkNumber,
+  momentum: checkNumber,
+  dampening: checkNumber,
+  weightDecay: checkNumber,
+  nesterov: checkBoolean,
+}
 
 /**
  * Stochastic gradient descent with momentum. lr is 1e-3 by default.
@@ -25,6 +33,7 @@ type SGDFields = readonly [lr: number, momentum: number, dampening: number, weig
  */
 export class SGD extends NativeOptimizer<SGDOptions, SGDFields> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    checkOptions(new.target.name, options, sgdChecks)
     const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
     super(params, { lr, momentum, dampening, weightDecay, nesterov })
   }

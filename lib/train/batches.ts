@@ -1,4 +1,6 @@
 // Iterates over batches so that an abort is noticed at once and no batch is left behind.
+import { refuse } from '../check.js'
+import { Tensor } from '../tensor.js'
 import type { BatchSource, TrainingBatch } from './types.js'
 
 /** Calls `use` with each batch and frees it afterwards. Rejects with the signal's reason when it aborts. */
@@ -7,6 +9,7 @@ export async function eachBatch(
   signal: AbortSignal | undefined,
   use: (batch: TrainingBatch) => Promise<void>,
 ): Promise<void> {
+  checkSource('Trainer', 'loader', source)
   signal?.throwIfAborted()
   const iterator = source[Symbol.asyncIterator]()
   let isDone = false
@@ -18,6 +21,7 @@ export async function eachBatch(
         return
       }
       try {
+        checkBatch(result.value)
         await use(result.value)
       } finally {
         free(result.value)
@@ -29,6 +33,22 @@ export async function eachBatch(
       // After an abort the source may still be busy with a batch: it stops by itself when it has delivered.
       if (!signal?.aborted) await stopping
     }
+  }
+}
+
+/** Refuses what gives no batches. */
+export function checkSource(op: string, name: string, source: unknown): void {
+  const isSource = typeof source === 'object' && source !== null && Symbol.asyncIterator in source
+  if (!isSource || typeof source[Symbol.asyncIterator] !== 'function') {
+    refuse(op, name, source, 'a DataLoader, or an async iterable of { x, y }')
+  }
+}
+
+function checkBatch(batch: unknown): void {
+  if (typeof batch !== 'object' || batch === null) refuse('Trainer', 'a batch', batch, 'tensors { x, y }')
+  const { x, y } = batch as Partial<TrainingBatch>
+  for (const [name, value] of Object.entries({ x, y })) {
+    if (!(value instanceof Tensor)) refuse('Trainer', `${name} of a batch`, value, 'a tensor')
   }
 }
 
@@ -50,7 +70,6 @@ async function unlessAborted(
   })
 }
 
-function free({ x, y }: TrainingBatch): void {
-  x.dispose()
-  y.dispose()
+function free(batch: TrainingBatch): void {
+  for (const tensor of [batch?.x, batch?.y]) if (tensor instanceof Tensor) tensor.dispose()
 }

@@ -1,5 +1,6 @@
 // A progress bar for a fit: a live bar on a terminal, plain lines elsewhere.
 import cliProgress from 'cli-progress'
+import { type Checks, checkNumber, checkOptions, refuse } from '../check.js'
 import type { EpochRecord, FitInfo, Scores, StepInfo, TrainerCallback } from './types.js'
 
 export interface ProgressBarOptions {
@@ -9,11 +10,20 @@ export interface ProgressBarOptions {
   interval?: number
 }
 
+const barChecks: Checks<ProgressBarOptions> = {
+  stream: (op, name, value) => {
+    const { write } = (value ?? {}) as { write?: unknown }
+    if (typeof write !== 'function') refuse(op, name, value, 'a stream')
+  },
+  interval: checkNumber,
+}
+
 /**
  * Shows epoch, loss, accuracy, images a second and the time left.
  * @example new Trainer(net, { optimizer, loss, callbacks: [progressBar()] })
  */
-export function progressBar({ stream = process.stderr, interval = 10 }: ProgressBarOptions = {}): TrainerCallback {
+export function progressBar(options: ProgressBarOptions = {}): TrainerCallback {
+  const { stream = process.stderr, interval = 10 } = checkOptions('progressBar', options, barChecks)
   return stream.isTTY ? new LiveBar(stream) : new PlainLines(stream, interval)
 }
 

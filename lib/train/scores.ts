@@ -1,4 +1,5 @@
 // Loss and metrics of a batch as one small tensor, and their running means: one read a step.
+import { checkTensor } from '../functional/arguments.js'
 import { cat } from '../functional/index.js'
 import { Tensor } from '../tensor.js'
 import type { Metric, Scores } from './types.js'
@@ -35,7 +36,11 @@ export function measure<Output>(
 ): Measured {
   const measured: Record<string, Tensor> = {}
   if (metrics) {
-    for (const [name, metric] of Object.entries(metrics)) measured[name] = metric(output, target)
+    for (const [name, metric] of Object.entries(metrics)) {
+      const value = metric(output, target)
+      checkTensor('Trainer', `what the metric ${name} returned`, value)
+      measured[name] = value
+    }
   } else {
     const share = accuracy(output, target)
     if (share) measured.accuracy = share

@@ -1,15 +1,31 @@
 // Trainer: the training loop. JavaScript only queues work; the device computes; the event loop stays free.
 import type { DeviceName } from '../../types/dtype.js'
 import { autocast, type HalfType } from '../autocast.js'
-import { type CompileOptions, compile } from '../compile.js'
+import {
+  among,
+  type Checks,
+  checkBoolean,
+  checkFunction,
+  checkList,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkString,
+  integerFrom,
+  optionsLike,
+  refuse,
+  textOf,
+} from '../check.js'
+import { type CompileOptions, compile, compileChecks } from '../compile.js'
 import { DTypeError, ValueError } from '../errors.js'
+import { checkTensor } from '../functional/arguments.js'
 import { GradScaler, type GradScalerState } from '../grad-scaler.js'
 import { native } from '../native.js'
-import type { Module } from '../nn/index.js'
-import { clipGradNorm, type LRScheduler, type Optimizer } from '../optim/index.js'
+import { Module } from '../nn/module.js'
+import { clipGradNorm, LRScheduler, type Optimizer } from '../optim/index.js'
 import { noGrad, type Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { eachBatch } from './batches.js'
+import { checkSource, eachBatch } from './batches.js'
 import { readCheckpoint, saveCheckpoint, takeCheckpoint } from './checkpoint.js'
 import type { LoopState } from './checkpoint-state.js'
 import { whereItBegan } from './divergence.js'
@@ -75,6 +91,60 @@ export interface CheckpointOptions {
   monitor?: 'loss' | 'accuracy' | (string & {})
 }
 
+function checkOptimizer(op: string, name: string, value: unknown): void {
+  const { step, zeroGrad, paramGroups } = (value ?? {}) as Partial<Optimizer>
+  const isOptimizer = typeof step === 'function' && typeof zeroGrad === 'function' && Array.isArray(paramGroups)
+  if (!isOptimizer) refuse(op, name, value, 'an optimizer')
+}
+
+function checkSignal(op: string, name: string, value: unknown): void {
+  if (!(value instanceof AbortSignal)) refuse(op, name, value, 'an AbortSignal')
+}
+
+function checkCallbacks(op: string, name: string, value: unknown): void {
+  checkList(op, name, value, 'callbacks')
+  for (const [i, callback] of value.entries()) checkObject(op, `${name}[${i}]`, callback)
+}
+
+function checkMetrics(op: string, name: string, value: unknown): void {
+  checkObject(op, name, value)
+  for (const [metric, fn] of Object.entries(value)) checkFunction(op, `${name}.${metric}`, fn)
+}
+
+const checkpointChecks: Checks<CheckpointOptions> = { last: checkString, best: checkString, monitor: checkString }
+const asCompileOptions = optionsLike(compileChecks)
+const asCheckpointOptions = optionsLike(checkpointChecks)
+
+const trainerChecks: Checks<TrainerOptions> = {
+  optimizer: checkOptimizer,
+  loss: checkFunction,
+  scheduler: (op, name, value) => {
+    if (!(value instanceof LRScheduler)) refuse(op, name, value, 'a scheduler')
+  },
+  schedulerInterval: among('epoch', 'step'),
+  clipGradNorm: checkNumber,
+  autocast: () => {}, // seen by the constructor
+  device: checkString,
+  metrics: checkMetrics,
+  callbacks: checkCallbacks,
+  stepsInFlight: integerFrom(1),
+  stopAtNaN: checkBoolean,
+  compile: (op, name, value) => {
+    if (typeof value !== 'boolean') asCompileOptions(op, name, value)
+  },
+}
+
+const fitChecks: Checks<FitOptions> = {
+  epochs: checkNumber,
+  validation: checkSource,
+  onStep: checkFunction,
+  onEpoch: checkFunction,
+  signal: checkSignal,
+  checkpoint: (op, name, value) => {
+    if (typeof value !== 'string') asCheckpointOptions(op, name, value)
+  },
+}
+
 /**
  * Trains a network (in the manner of https://lightning.ai/docs/pytorch/stable/common/trainer.html, much smaller).
  * @example
@@ -106,10 +176,11 @@ export class Trainer<Output = Tensor> {
   readonly #forward: (x: Tensor) => Output
 
   constructor(net: Module<[x: Tensor], Output>, options: TrainerOptions<Output>) {
+    if (!(net instanceof Module)) refuse('Trainer', 'net', net, 'a module')
+    checkOptions('Trainer', options, trainerChecks as Checks<TrainerOptions<Output>>)
+    checkOptimizer('Trainer', 'optimizer', options.optimizer)
+    checkFunction('Trainer', 'loss', options.loss)
     const { optimizer, scheduler, callbacks = [], stepsInFlight = 3 } = options
-    if (!Number.isInteger(stepsInFlight) || stepsInFlight < 1) {
-      throw new ValueError(`Trainer: stepsInFlight ${stepsInFlight}, expected an integer from 1 on`)
-    }
     // 'auto' gets its real name: that is what tensors say of themselves.
     this.#device = options.device === undefined ? undefined : (native.openDevice(options.device) as DeviceName)
     this.net = this.#device === undefined ? net : net.to(this.#device)
@@ -121,7 +192,7 @@ export class Trainer<Output = Tensor> {
     const { loss: lossOf, metrics, clipGradNorm: maxNorm, compile: isCompiled = true, autocast: half = null } = options
     const { stopAtNaN = false } = options
     if (half !== null && half !== 'bfloat16' && half !== 'float16') {
-      throw new DTypeError(`Trainer: autocast is ${String(half)}, expected bfloat16 or float16`)
+      throw new DTypeError(`Trainer: autocast is ${textOf(half)}, expected bfloat16 or float16`)
     }
     const scaler = half === 'float16' ? new GradScaler() : undefined
     this.#scaler = scaler
@@ -130,7 +201,9 @@ export class Trainer<Output = Tensor> {
     const forward = (x: Tensor, target: Tensor) =>
       mixed(() => {
         const output = this.net.forward(x)
-        return { output, loss: lossOf(output, target) }
+        const loss = lossOf(output, target)
+        checkTensor('Trainer', 'what the loss returned', loss)
+        return { output, loss }
       })
     this.#loss = (x, target) => forward(x, target).loss
     const measured = (loss: Tensor, output: Output, target: Tensor) =>
@@ -188,9 +261,11 @@ export class Trainer<Output = Tensor> {
    * @throws ValueError for a number of epochs that is no positive integer, or a second `fit` at the same time.
    */
   async fit(loader: BatchSource, options: FitOptions): Promise<readonly EpochRecord[]> {
+    checkSource('Trainer.fit', 'loader', loader)
+    checkOptions('Trainer.fit', options, fitChecks)
     const { epochs, validation, signal } = options
     if (!Number.isInteger(epochs) || epochs < 1) {
-      throw new ValueError(`Trainer.fit: epochs ${epochs}, expected an integer from 1 on`)
+      throw new ValueError(`Trainer.fit: epochs is ${textOf(epochs)}, expected an integer from 1 on`)
     }
     if (this.#isFitting)
       throw new ValueError('Trainer.fit: this trainer is fitting already, expected one fit at a time')
@@ -217,7 +292,9 @@ export class Trainer<Output = Tensor> {
   }
 
   /** Mean loss and metrics over a loader, in evaluation mode and without gradients; the mode comes back afterwards. */
-  async evaluate(loader: BatchSource, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Scores> {
+  async evaluate(loader: BatchSource, options: { signal?: AbortSignal | undefined } = {}): Promise<Scores> {
+    const { signal } = checkOptions('Trainer.evaluate', options, { signal: checkSignal })
+    checkSource('Trainer.evaluate', 'loader', loader)
     const running = new RunningScores()
     const inFlight = new InFlight(this.#stepsInFlight)
     try {
@@ -235,6 +312,7 @@ export class Trainer<Output = Tensor> {
 
   /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
   async predict(x: Tensor): Promise<Output> {
+    checkTensor('Trainer.predict', 'x', x)
     return this.#inEvalMode(() => tidy(() => this.#forward(this.#moved(x))))
   }
 
