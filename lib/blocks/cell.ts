@@ -22,6 +22,11 @@ import {
   type Norm,
 } from './options.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownTable = Symbol('table')
+const ownCombinations = Symbol('combinations')
+const ownPrepare = Symbol('prepare')
+
 /** What a cell can apply to one of its inputs. */
 export type CellOperation = 'identity' | 'sep3' | 'sep5' | 'sep7' | 'conv1x7_7x1' | 'avg3' | 'max3'
 
@@ -231,9 +236,9 @@ const cellChecks: Checks<CellOptions> = {
 export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
   readonly outChannels: number
   readonly stride: 1 | 2
-  readonly #table: CellTable
-  readonly #combinations: { left: Layer; right: Layer }[] = []
-  readonly #prepare: readonly [previous: Layer, x: Layer]
+  private readonly [ownTable]: CellTable
+  private readonly [ownCombinations]: { left: Layer; right: Layer }[] = []
+  private readonly [ownPrepare]: readonly [previous: Layer, x: Layer]
 
   /** `inChannels`: of the cell before the last, and of the last. */
   constructor(
@@ -254,20 +259,20 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
     for (const count of inChannels) checkCount('cell', 'inChannels', count)
     checkTable(table)
     this.stride = stride
-    this.#table = table
+    this[ownTable] = table
     const [before, last] = inChannels
     const fields: { [name: string]: Layer } = {}
     if (previous === 'conv') fields.conv_prev_1x1 = convolve1x1(before, filters, parts)
     fields.conv_1x1 = convolve1x1(last, filters, parts)
     const reduction = previous === 'reduce' ? new FactorizedReduction(before, filters, parts) : null
     if (reduction) for (const [name, layer] of reduction.namedChildren()) fields[name] = layer as Layer
-    this.#prepare = [fields.conv_prev_1x1 ?? reduction ?? new Identity(), fields.conv_1x1]
+    this[ownPrepare] = [fields.conv_prev_1x1 ?? reduction ?? new Identity(), fields.conv_1x1]
     const channelsOf = (input: number) => (input === 0 && previous === 'none' ? before : filters)
     for (const [i, pair] of table.combinations.entries()) {
       const [left, right] = pair.map(([name, input]) =>
         operation(name, channelsOf(input), filters, input < 2 ? stride : 1, parts),
       ) as [Layer, Layer]
-      this.#combinations.push({ left, right })
+      this[ownCombinations].push({ left, right })
       fields[`comb_iter_${i}_left`] = left
       fields[`comb_iter_${i}_right`] = right
     }
@@ -278,20 +283,20 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
   override forward(x: Tensor, previous: Tensor = x): Tensor {
     checkTensor('cell', 'x', x)
     checkTensor('cell', 'previous', previous)
-    const states = [this.#prepare[0].forward(previous), this.#prepare[1].forward(x)]
+    const states = [this[ownPrepare][0].forward(previous), this[ownPrepare][1].forward(x)]
     const [left, right] = states as [Tensor, Tensor]
     if (left.shape.slice(2).join() !== right.shape.slice(2).join()) {
       throw new ShapeError(
         `cell: the two inputs are ${shapeText(left.shape)} and ${shapeText(right.shape)}, expected one size of pictures`,
       )
     }
-    for (const [i, pair] of this.#table.combinations.entries()) {
-      const layers = this.#combinations[i]!
+    for (const [i, pair] of this[ownTable].combinations.entries()) {
+      const layers = this[ownCombinations][i]!
       const [a, b] = [layers.left.forward(states[pair[0][1]]!), layers.right.forward(states[pair[1][1]]!)]
       states.push(a.add(b))
     }
     return F.cat(
-      this.#table.concat.map((input) => states[input]!),
+      this[ownTable].concat.map((input) => states[input]!),
       1,
     )
   }

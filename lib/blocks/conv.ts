@@ -7,6 +7,9 @@ import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 import type { Tensor } from '../tensor.js'
 import { factoryOf } from './options.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownPad = Symbol('pad')
+
 /** The sizes of a convolution. */
 export interface ConvolutionOptions extends FactoryOptions {
   /** Output channels. */
@@ -46,18 +49,18 @@ export function samePadding(kernel: readonly number[], dilation: readonly number
 
 /** A strided convolution with an even kernel: `'same'` padding puts one element more at the end. */
 class UnevenConv2d extends Conv2d {
-  readonly #pad: readonly number[]
+  private readonly [ownPad]: readonly number[]
 
   constructor(inChannels: number, outChannels: number, kernel: readonly number[], options: ConvModuleOptions) {
     super(inChannels, outChannels, kernel, options)
     const dilation = sizes('conv', 'dilation', options.dilation ?? 1, 2)
     const [top, left] = kernel.map((size, i) => Math.floor((dilation[i]! * (size - 1)) / 2)) as [number, number]
     const [height, width] = kernel.map((size, i) => dilation[i]! * (size - 1)) as [number, number]
-    this.#pad = [left, width - left, top, height - top]
+    this[ownPad] = [left, width - left, top, height - top]
   }
 
   override forward(x: Tensor): Tensor {
-    return super.forward(F.pad(x, this.#pad))
+    return super.forward(F.pad(x, this[ownPad]))
   }
 }
 

@@ -8,6 +8,9 @@ import { AvgPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownLayers = Symbol('layers')
+
 export interface DenseLayerOptions extends BlockOptions {
   /** Output channels: the paper's k. Default 32. */
   growthRate?: number
@@ -85,7 +88,7 @@ class DenseLayer extends Module {
  */
 export class DenseBlock extends Module {
   readonly outChannels: number
-  readonly #layers: readonly DenseLayer[]
+  private readonly [ownLayers]: readonly DenseLayer[]
 
   constructor(inChannels: number, options: DenseBlockOptions = {}) {
     super()
@@ -94,14 +97,14 @@ export class DenseBlock extends Module {
     checkCount('DenseBlock', 'inChannels', inChannels)
     const inner = { growthRate, bottleneck, dropout, ...innerOptions(options) }
     this.outChannels = inChannels + layers * growthRate
-    this.#layers = Array.from({ length: layers }, (_, i) => new DenseLayer(inChannels + i * growthRate, inner))
+    this[ownLayers] = Array.from({ length: layers }, (_, i) => new DenseLayer(inChannels + i * growthRate, inner))
     // denselayer1 …
-    Object.assign(this, Object.fromEntries(this.#layers.map((layer, i) => [`denselayer${i + 1}`, layer])))
+    Object.assign(this, Object.fromEntries(this[ownLayers].map((layer, i) => [`denselayer${i + 1}`, layer])))
   }
 
   override forward(x: Tensor): Tensor {
     let features = x
-    for (const layer of this.#layers) features = F.cat([features, layer.forward(features)], 1)
+    for (const layer of this[ownLayers]) features = F.cat([features, layer.forward(features)], 1)
     return features
   }
 }

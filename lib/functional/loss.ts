@@ -1,7 +1,7 @@
 // Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
 import { autocastType } from '../autocast.js'
 import { checkOptions } from '../check.js'
-import { ShapeError, ValueError } from '../errors.js'
+import { DTypeError, ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
@@ -78,6 +78,15 @@ function sameShape(op: string, x: Tensor, target: Tensor): void {
   }
 }
 
+function isFloat({ dtype }: Tensor): boolean {
+  return dtype.startsWith('float') || dtype === 'bfloat16'
+}
+
+/** `float32[4, 3]` */
+function described({ dtype, shape }: Tensor): string {
+  return `${dtype}${shapeText(shape)}`
+}
+
 /** What a loss computes with: under autocast, float32 instead of a half type. */
 function precise(x: Tensor): Tensor {
   const isHalf = x.dtype === 'bfloat16' || x.dtype === 'float16'
@@ -94,6 +103,10 @@ function elementwise(
 ): Tensor {
   const how = reductionOf(op, reduction) as ReductionName
   sameShape(op, x, target)
+  for (const [name, tensor] of Object.entries({ x, target })) {
+    if (!isFloat(tensor))
+      throw new DTypeError(`${op}: ${name} is ${described(tensor)}, expected floats: ${name}.to('float32')`)
+  }
   return tidy(() => reduced(loss(precise(x), precise(target)), how))
 }
 
@@ -253,7 +266,7 @@ function ofProbabilities(
 /**
  * The cross-entropy of softmax(x) along dimension 1: x [N, C, …] (or [C]); target is class positions (int32 or uint8,
  * [N, …] or []), or probabilities of classes (of the type and shape of x).
- * @throws ShapeError when shapes do not fit; ValueError when labelSmoothing is not in [0, 1], and (when read) for a target
+ * @throws ShapeError when shapes do not fit; DTypeError for class numbers that are floats; ValueError when labelSmoothing is not in [0, 1], and (when read) for a target
  * outside [0, C) that is not ignoreIndex.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
  * @example const loss = functional.crossEntropy(logits, labels, { labelSmoothing: 0.1 })
@@ -275,6 +288,12 @@ export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOpt
       withTargets(x, target, (logits, classes) =>
         smoothed(logSoftmax(logits, 1), classes, weight, ignoreIndex, how, labelSmoothing),
       ),
+    )
+  }
+  if (!isFloat(target) || target.rank === x.rank - 1) {
+    const classes = shapeText(x.rank === 1 ? [] : [x.shape[0]!, ...x.shape.slice(2)])
+    throw new DTypeError(
+      `crossEntropy: target is ${described(target)}, expected class numbers, int32${classes} (target.to('int32')), or probabilities, ${described(x)}`,
     )
   }
   if (ignoreIndex >= 0) throw new ValueError('crossEntropy: ignoreIndex is for class positions, not for probabilities')

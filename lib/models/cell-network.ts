@@ -12,6 +12,9 @@ import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownRows = Symbol('rows')
+
 export interface CellNetworkOptions extends ModelOptions {
   /** Normal cells in each of the three stages: the paper's N. */
   cells?: number
@@ -72,7 +75,7 @@ export class CellNetwork extends Module {
   globalPool = new GlobalAvgPool({ keepdim: false })
   headDrop: Dropout
   lastLinear: Linear
-  readonly #rows: Row[] = []
+  private readonly [ownRows]: Row[] = []
 
   constructor(name: string, design: CellNetworkDesign, options: CellNetworkOptions = {}) {
     super()
@@ -103,7 +106,7 @@ export class CellNetwork extends Module {
         ...given,
       })
       fields[field] = cell
-      this.#rows.push({ field, cell, x: last.field, previous: from.field })
+      this[ownRows].push({ field, cell, x: last.field, previous: from.field })
       previous = last
       last = { field, channels: cell.outChannels, level: last.level + stride - 1 }
     }
@@ -129,7 +132,7 @@ export class CellNetwork extends Module {
   override forward(x: Tensor): Tensor {
     let last = this.conv0.forward(x)
     const outputs = new Map([['conv0', last]])
-    for (const { field, cell, x: input, previous } of this.#rows) {
+    for (const { field, cell, x: input, previous } of this[ownRows]) {
       last = cell.forward(outputs.get(input)!, outputs.get(previous)!)
       outputs.set(field, last)
     }

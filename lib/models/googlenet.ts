@@ -15,6 +15,9 @@ import { AdaptiveAvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Tensor } from '../tensor.js'
 import { isDropout, isWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownRows = Symbol('rows')
+
 export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptions {
   /** Whether there are auxiliary classifiers, whose outputs `forward` returns in training mode. Default true. */
   auxLogits?: Aux
@@ -114,7 +117,7 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
   dropout: Dropout
   fc: Linear
   /** From inception 3a to 5b, with the poolings between the stages. */
-  readonly #rows: [field: string, layer: Inception | NaiveInception | MaxPool2d][] = []
+  private readonly [ownRows]: [field: string, layer: Inception | NaiveInception | MaxPool2d][] = []
 
   constructor(isNaive: boolean, options: GoogLeNetOptions<Aux> = {}) {
     super()
@@ -132,7 +135,7 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
     for (const [stage, modules] of Object.entries(stages)) {
       if (stage !== '3') {
         // The last pooling has windows of 2×2, as in torchvision.
-        this.#rows.push([`maxpool${Number(stage) - 1}`, pool(stage === '5' ? 2 : 3)])
+        this[ownRows].push([`maxpool${Number(stage) - 1}`, pool(stage === '5' ? 2 : 3)])
       }
       for (const [letter, row] of Object.entries(modules)) {
         const field = `inception${stage}${letter}`
@@ -143,10 +146,10 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
           : new Inception(channels, { ...paths, kernel5x5, ...factory })
         channels = module.outChannels
         widths[field] = channels
-        this.#rows.push([field, module])
+        this[ownRows].push([field, module])
       }
     }
-    Object.assign(this, Object.fromEntries(this.#rows))
+    Object.assign(this, Object.fromEntries(this[ownRows]))
     const auxiliary = (field: string) =>
       new InceptionAux(widths[field]!, [scaled(128), scaled(1024)], numClasses, dropoutAux, factory)
     this.aux1 = auxLogits ? auxiliary('inception4a') : null
@@ -165,7 +168,7 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
     y = this.maxpool2.forward(this.conv3.forward(y))
     let auxLogits1: Tensor | undefined
     let auxLogits2: Tensor | undefined
-    for (const [field, layer] of this.#rows) {
+    for (const [field, layer] of this[ownRows]) {
       y = layer.forward(y)
       if (training && field === 'inception4a') auxLogits1 = aux1?.forward(y)
       if (training && field === 'inception4d') auxLogits2 = aux2?.forward(y)

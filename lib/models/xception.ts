@@ -13,6 +13,9 @@ import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownBlocks = Symbol('blocks')
+
 export interface XceptionOptions extends ModelOptions {
   /** Probability with which a feature is left out before the last layer in training; 0.5 in the paper. Default 0. */
   dropout?: number
@@ -97,7 +100,7 @@ export class Xception extends Module {
   globalPool = new GlobalAvgPool({ keepdim: false })
   drop: Dropout
   fc: Linear
-  readonly #blocks: readonly XceptionBlock[]
+  private readonly [ownBlocks]: readonly XceptionBlock[]
 
   constructor(options: XceptionOptions = {}) {
     super()
@@ -108,9 +111,9 @@ export class Xception extends Module {
     this.bn1 = new BatchNorm2d(32, factory)
     this.conv2 = new Conv2d(32, 64, 3, { bias: false, ...factory })
     this.bn2 = new BatchNorm2d(64, factory)
-    this.#blocks = table.map((row) => new XceptionBlock(row, factory))
+    this[ownBlocks] = table.map((row) => new XceptionBlock(row, factory))
     // block1 … block12
-    Object.assign(this, Object.fromEntries(this.#blocks.map((block, i) => [`block${i + 1}`, block])))
+    Object.assign(this, Object.fromEntries(this[ownBlocks].map((block, i) => [`block${i + 1}`, block])))
     this.conv3 = new SeparableConv2d(1024, 1536, factory)
     this.bn3 = new BatchNorm2d(1536, factory)
     this.conv4 = new SeparableConv2d(1536, 2048, factory)
@@ -123,7 +126,7 @@ export class Xception extends Module {
   override forward(x: Tensor): Tensor {
     let y = this.bn1.forward(this.conv1.forward(x)).relu()
     y = this.bn2.forward(this.conv2.forward(y)).relu()
-    for (const block of this.#blocks) y = block.forward(y)
+    for (const block of this[ownBlocks]) y = block.forward(y)
     y = this.bn3.forward(this.conv3.forward(y)).relu()
     y = this.bn4.forward(this.conv4.forward(y)).relu()
     return this.fc.forward(this.drop.forward(this.globalPool.forward(y)))

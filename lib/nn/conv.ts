@@ -8,6 +8,9 @@ import { fanInAndFanOut } from './init.js'
 import { Module } from './module.js'
 import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownGiven = Symbol('given')
+
 export interface ConvModuleOptions extends F.ConvOptions, FactoryOptions {
   /** Whether there is a bias. Default true. */
   bias?: boolean
@@ -60,7 +63,7 @@ abstract class ConvNd extends Module {
   readonly outChannels: number
   readonly kernelSize: readonly number[]
   readonly options: Readonly<F.ConvOptions>
-  readonly #given: string
+  private readonly [ownGiven]: string
 
   constructor(spatial: number, inChannels: number, outChannels: number, kernelSize: Size, options: ConvModuleOptions) {
     super()
@@ -72,7 +75,7 @@ abstract class ConvNd extends Module {
     this.outChannels = outChannels
     this.kernelSize = Object.freeze(sizes(new.target.name, 'kernelSize', kernelSize, spatial))
     this.options = Object.freeze(conv)
-    this.#given = described(options)
+    this[ownGiven] = described(options)
     const { weight, bias } = draw([outChannels, inChannels / groups, ...this.kernelSize], outChannels, hasBias, {
       device,
       dtype,
@@ -82,7 +85,7 @@ abstract class ConvNd extends Module {
   }
 
   protected override describe(): string {
-    return `${this.inChannels}, ${this.outChannels}, [${this.kernelSize.join(', ')}]${this.#given}`
+    return `${this.inChannels}, ${this.outChannels}, [${this.kernelSize.join(', ')}]${this[ownGiven]}`
   }
 }
 
@@ -136,7 +139,7 @@ abstract class ConvTransposeNd extends Module {
   readonly outChannels: number
   readonly kernelSize: readonly number[]
   readonly options: Readonly<F.ConvTransposeOptions>
-  readonly #given: string
+  private readonly [ownGiven]: string
 
   constructor(
     spatial: number,
@@ -154,7 +157,7 @@ abstract class ConvTransposeNd extends Module {
     this.outChannels = outChannels
     this.kernelSize = Object.freeze(sizes(new.target.name, 'kernelSize', kernelSize, spatial))
     this.options = Object.freeze(conv)
-    this.#given = described(options)
+    this[ownGiven] = described(options)
     const { weight, bias } = draw([inChannels, outChannels / groups, ...this.kernelSize], outChannels, hasBias, {
       device,
       dtype,
@@ -164,7 +167,7 @@ abstract class ConvTransposeNd extends Module {
   }
 
   protected override describe(): string {
-    return `${this.inChannels}, ${this.outChannels}, [${this.kernelSize.join(', ')}]${this.#given}`
+    return `${this.inChannels}, ${this.outChannels}, [${this.kernelSize.join(', ')}]${this[ownGiven]}`
   }
 }
 

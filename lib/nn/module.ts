@@ -9,6 +9,7 @@ import { noGrad, Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { tracing } from '../tracing.js'
 import { wrapForward } from './calls.js'
+import { cloned } from './clone.js'
 import { type AnyLayer, members } from './fields.js'
 import { Buffer, Parameter } from './parameter.js'
 import { checkInto, type LoadOptions, type LoadResult, loadInto, type StateDict } from './state-dict.js'
@@ -71,6 +72,9 @@ function move(tensor: Tensor, target: DeviceName | DType): void {
   )
 }
 
+/** Whether a module is in training; a field that `clone()` copies and nobody else meets. */
+const mode = Symbol('training')
+
 /**
  * The base of all layers and networks. A subclass declares fields (parameters, buffers, other modules, arrays of these) and a
  * method `forward`; what the fields hold is found by `parameters()`, `stateDict()` and the like, under PyTorch's names.
@@ -89,17 +93,17 @@ function move(tensor: Tensor, target: DeviceName | DType): void {
  * }
  */
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
-  #training = true
+  private [mode] = true
 
   /** Whether layers such as dropout and batch normalisation behave as in training. Set by `train()` and `eval()`. */
   get training(): boolean {
-    tracing()?.observe(this, () => this.#training)
-    return this.#training
+    tracing()?.observe(this, () => this[mode])
+    return this[mode]
   }
   set training(training: boolean) {
-    tracing()?.observe(this, () => this.#training)
+    tracing()?.observe(this, () => this[mode])
     checkBoolean(this.constructor.name, 'training', training)
-    this.#training = training
+    this[mode] = training
   }
 
   constructor() {
@@ -253,6 +257,18 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    */
   loadStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: LoadOptions = {}): LoadResult {
     return loadInto(this.constructor.name, new Map(tensorsOf(this)), state, options)
+  }
+
+  /**
+   * A module of its own with copies of all parameters, buffers and layers, in the same mode and on the same device; what is shared within
+   * it is shared within the copy. Gradients and compiled functions are not copied, and neither are `#private` fields of a class: one that
+   * has any overrides `clone`. (`structuredClone` refuses modules: it would make plain objects of them.)
+   * @throws ValueError while a function is recorded.
+   * @see https://docs.python.org/3/library/copy.html#copy.deepcopy
+   * @example const average = net.clone().freeze()
+   */
+  clone(): this {
+    return cloned(this)
   }
 
   /** Frees all parameters and buffers now. */

@@ -6,6 +6,9 @@ import { flatten, type PadOptions, pad, unflatten } from '../functional/shape.js
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 
+// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+const ownOptions = Symbol('options')
+
 /**
  * Joins the dimensions from startDim to endDim; by default all but the batch.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
@@ -73,16 +76,16 @@ export type Padding2d = number | readonly [left: number, right: number, top: num
 
 abstract class Pad2d extends Module {
   readonly padding: Padding2d
-  readonly #options: PadOptions
+  private readonly [ownOptions]: PadOptions
   constructor(padding: Padding2d, options: PadOptions) {
     super()
     checkSizeOrSizes(new.target.name, 'padding', padding)
     this.padding = padding
-    this.#options = options
+    this[ownOptions] = options
   }
   override forward(x: Tensor): Tensor {
     const { padding } = this
-    return pad(x, typeof padding === 'number' ? [padding, padding, padding, padding] : padding, this.#options)
+    return pad(x, typeof padding === 'number' ? [padding, padding, padding, padding] : padding, this[ownOptions])
   }
   protected override describe(): string {
     return JSON.stringify(this.padding)

@@ -92,6 +92,24 @@ const loss: BadCase[] = [
   bad('crossEntropy with another batch', 'ShapeError', ['[4, 5]', '[3]'], ({ F, x, int }) =>
     F.crossEntropy!(x(4, 5), int([3], 0)),
   ),
+  bad(
+    'crossEntropy with class numbers of floats',
+    'DTypeError',
+    ['float32[4]', 'int32[4]', "to('int32')"],
+    ({ F, x }) => F.crossEntropy!(x(4, 5), x(4)),
+  ),
+  bad('crossEntropy of images with class numbers of floats', 'DTypeError', ['int32[2, 3, 3]'], ({ F, x }) =>
+    F.crossEntropy!(x(2, 5, 3, 3), x(2, 3, 3)),
+  ),
+  bad(
+    'binaryCrossEntropy with a target of whole numbers',
+    'DTypeError',
+    ['binaryCrossEntropy', 'target is int32[4]'],
+    ({ F, x, int }) => F.binaryCrossEntropy!(x(4), int([4], 0)),
+  ),
+  bad('mseLoss with a target of whole numbers', 'DTypeError', ['mseLoss', "target.to('float32')"], ({ F, x, int }) =>
+    F.mseLoss!(x(4), int([4], 0)),
+  ),
   bad('crossEntropy of images with a flat target', 'ShapeError', ['[2, 5, 3, 3]', '[2, 9]'], ({ F, x, int }) =>
     F.crossEntropy!(x(2, 5, 3, 3), int([2, 9], 0)),
   ),
