@@ -6,7 +6,6 @@
 
 #include "core/apply.hpp"
 #include "dynamics.hpp"
-#include "ops/names.hpp"
 #include "passes/passes.hpp"
 #include "replay.hpp"
 
@@ -54,29 +53,6 @@ Program::Program(Recording recording, std::shared_ptr<ConstantCache> constants, 
     results_.push_back(result);
   }
   findRisks(graph);
-}
-
-// Only for devices that hear of a failure late: elsewhere nothing runs that depends on it. The step of an optimizer doesn't there either.
-void Program::findRisks(const Graph& graph) {
-  isAtRisk_.resize(recording_.externals.size());
-  std::vector<bool> isTainted(graph.values.size());
-  for (const Node& node : graph.nodes) {
-    const int count = static_cast<int>(node.inputs.size());
-    bool taints = failsByValue(node.op);
-    for (ValueId id : node.inputs) taints = taints || (id != noValue && isTainted[static_cast<std::size_t>(id)]);
-    if (!taints) continue;
-    failsByValue_ = true;
-    for (ValueId id : node.outputs) {
-      if (id != noValue) isTainted[static_cast<std::size_t>(id)] = true;
-    }
-    for (int i = 0; i < count; i++) {
-      ValueId id = node.inputs[static_cast<std::size_t>(i)];
-      if (id == noValue || isOptimizerStep(node.op) || !mutates(node.op, i, count)) continue;
-      isTainted[static_cast<std::size_t>(id)] = true;
-      const Value& value = graph[id];
-      if (value.origin == Value::Origin::external) isAtRisk_[static_cast<std::size_t>(value.index)] = true;
-    }
-  }
 }
 
 std::vector<std::pair<std::size_t, Op>> Program::Fields::of(const Plan& plan) const {
@@ -413,33 +389,6 @@ void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Pre
     void* workspace = kernel->workspaceBytes ? lease(kernel->workspaceBytes) : nullptr;
     kernel->run(Run{copy, std::span(&from, 1), std::span(&target, 1), workspace});
   }
-}
-
-Touched Program::Memory::touched() const {
-  const std::span<void* const> all(blocks);
-  return {.reads = all.first(readCount), .makes = all.subspan(readCount, madeCount), .overwrites = all.subspan(readCount + madeCount),
-          .failsByValue = failsByValue, .call = call};
-}
-
-// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails. Constants are made of externals
-// within the run.
-Program::Memory Program::memoryOf(Session& session, const Tensors& given, std::span<void* const> made) const {
-  Memory memory{.blocks = {}, .failsByValue = failsByValue_, .call = session.failures()->now()};
-  const std::size_t externals = recording_.externals.size();
-  memory.blocks.reserve(given.size() + 2 * externals + made.size());
-  auto add = [&](const Tensor& tensor) { memory.blocks.push_back(tensor->storage->data()); };
-  for (const Tensor& each : given) add(each);
-  for (std::size_t i = 0; i < externals; i++) add(external(i));
-  memory.readCount = memory.blocks.size();
-  memory.blocks.insert(memory.blocks.end(), made.begin(), made.end());
-  for (std::size_t i = 0; i < externals; i++) {
-    if (isMutated_[i] && recording_.externals[i].name.isGradient) add(external(i));
-  }
-  memory.madeCount = memory.blocks.size() - memory.readCount;
-  for (std::size_t i = 0; i < externals; i++) {
-    if (isAtRisk_[i] && !recording_.externals[i].name.isGradient) add(external(i));
-  }
-  return memory;
 }
 
 // The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied out.

@@ -46,6 +46,18 @@ function* tensorsOf(
   for (const [name, layer] of below) yield* tensorsOf(layer, join(prefix, name), [...above, owner])
 }
 
+/** The tensors of a kind below an object, each once, under its first name. */
+function namedOf<Kind extends Tensor>(
+  owner: AnyLayer,
+  Class: abstract new (...args: never[]) => Kind,
+): [string, Kind][] {
+  const found = new Map<Kind, string>()
+  for (const [name, tensor] of tensorsOf(owner)) {
+    if (tensor instanceof Class && !found.has(tensor)) found.set(tensor, name)
+  }
+  return [...found].map(([tensor, name]) => [name, tensor])
+}
+
 function* modulesOf(owner: AnyLayer, prefix: string, seen: Set<AnyLayer>): Generator<[string, AnyModule]> {
   if (seen.has(owner)) return
   seen.add(owner)
@@ -131,7 +143,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /** All trained tensors with their dotted names, such as `features.0.weight`; each once, under its first name. */
   namedParameters(): [string, Parameter][] {
-    return this.#named(Parameter)
+    return namedOf(this, Parameter)
   }
 
   /** All tensors that are saved but not trained. */
@@ -141,15 +153,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /** All tensors that are saved but not trained, with their dotted names, such as `bn.running_mean`. */
   namedBuffers(): [string, Buffer][] {
-    return this.#named(Buffer)
-  }
-
-  #named<Kind extends Tensor>(Class: abstract new (...args: never[]) => Kind): [string, Kind][] {
-    const found = new Map<Kind, string>()
-    for (const [name, tensor] of tensorsOf(this)) {
-      if (tensor instanceof Class && !found.has(tensor)) found.set(tensor, name)
-    }
-    return [...found].map(([tensor, name]) => [name, tensor])
+    return namedOf(this, Buffer)
   }
 
   /** This module (named '') and all below it, each once. */
@@ -261,7 +265,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /**
    * A module of its own with copies of all parameters, buffers and layers, in the same mode and on the same device; what is shared within
-   * it is shared within the copy. Gradients and compiled functions are not copied, and neither are `#private` fields of a class: one that
+   * it is shared within the copy. Gradients and compiled functions are not copied, and neither are `#private` members of a class: one that
    * has any overrides `clone`. (`structuredClone` refuses modules: it would make plain objects of them.)
    * @throws ValueError while a function is recorded.
    * @see https://docs.python.org/3/library/copy.html#copy.deepcopy

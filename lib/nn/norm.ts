@@ -68,6 +68,27 @@ abstract class RunningNorm extends Module {
   }
 }
 
+/** Training without momentum: batch number `count` weighs 1 / count. The counter stays on the device, so that nothing is read. */
+function averaged(
+  x: Tensor,
+  running: readonly [mean: Tensor, variance: Tensor],
+  count: Tensor,
+  options: { weight: Tensor | null; bias: Tensor | null; eps: number },
+): Tensor {
+  const [mean, variance] = running.map(({ shape, dtype, device }) => zeros(shape, { dtype, device })) as [
+    Tensor,
+    Tensor,
+  ]
+  const y = F.batchNorm(x, mean, variance, { ...options, training: true, momentum: 1 })
+  noGrad(() => {
+    const part = count.to(mean.dtype).reciprocal()
+    const rest = part.neg().add(1)
+    running[0].copy_(running[0].mul(rest).add(mean.mul(part)))
+    running[1].copy_(running[1].mul(rest).add(variance.mul(part)))
+  })
+  return y
+}
+
 abstract class BatchNormNd extends RunningNorm {
   constructor(numFeatures: number, options: BatchNormModuleOptions) {
     super(numFeatures, options, true)
@@ -86,7 +107,7 @@ abstract class BatchNormNd extends RunningNorm {
     const { weight, bias, eps, runningMean, runningVar, numBatchesTracked: count } = this
     if (this.training && count) count.copy_(count.add(1))
     if (this.training && this.momentum === null && runningMean && runningVar && count) {
-      return this.#averaged(x, [runningMean, runningVar], count)
+      return averaged(x, [runningMean, runningVar], count, { weight, bias, eps })
     }
     return F.batchNorm(x, runningMean, runningVar, {
       weight,
@@ -95,23 +116,6 @@ abstract class BatchNormNd extends RunningNorm {
       momentum: this.momentum ?? 0,
       eps,
     })
-  }
-
-  /** Training without momentum: batch number `count` weighs 1 / count. The counter stays on the device, so that nothing is read. */
-  #averaged(x: Tensor, running: readonly [mean: Tensor, variance: Tensor], count: Tensor): Tensor {
-    const { weight, bias, eps } = this
-    const [mean, variance] = running.map(({ shape, dtype, device }) => zeros(shape, { dtype, device })) as [
-      Tensor,
-      Tensor,
-    ]
-    const y = F.batchNorm(x, mean, variance, { weight, bias, training: true, momentum: 1, eps })
-    noGrad(() => {
-      const part = count.to(mean.dtype).reciprocal()
-      const rest = part.neg().add(1)
-      running[0].copy_(running[0].mul(rest).add(mean.mul(part)))
-      running[1].copy_(running[1].mul(rest).add(variance.mul(part)))
-    })
-    return y
   }
 }
 
