@@ -86,8 +86,13 @@ for (const kind of kinds) {
           }
           native.failAllocation(device, 0)
           const second = flat(params)
-          // The same from here, whether that step was taken or not.
-          const reference = await afterwards(kind, x, labels, isThrough || `${second}` !== `${first}`)
+          // The same from here, whether that step was taken or not; where it failed on the queue, JavaScript has counted it.
+          const hasStepped = isThrough || `${second}` !== `${first}`
+          const { state } = optimizer.stateDict()
+          const counted = Math.max(0, ...Object.values(state).map((each) => each.step))
+          const kept = flat(Object.values(state).flatMap((each) => Object.values(each.tensors)))
+          if (!hasStepped) t.true(counted <= 1 && kept.every((value) => value === 0), `request ${n}: ${counted}`)
+          const reference = await afterwards(kind, x, labels, hasStepped, hasStepped ? 1 : counted)
           const losses: number[] = []
           for (let i = 0; i < 2; i++) {
             const loss = step()
@@ -111,14 +116,15 @@ for (const kind of kinds) {
 }
 
 const known = new Map<string, number[]>()
-/** Losses of the steps that follow where the first one was taken, or was not. */
+/** Losses of the steps that follow where the first one was taken, or was not but was counted, or neither. */
 async function afterwards(
   kind: (typeof kinds)[number],
   x: Tensor,
   labels: Int32Array,
   hasStepped: boolean,
+  counted: number,
 ): Promise<number[]> {
-  const key = `${kind} ${hasStepped}`
+  const key = `${kind} ${hasStepped} ${counted}`
   let losses = known.get(key)
   if (!losses) {
     manualSeed(5)
@@ -126,6 +132,14 @@ async function afterwards(
     const params = net.parameters()
     const optimizer =
       kind === 'Adam' ? new optim.Adam(params, { lr: 0.1 }) : new optim.SGD(params, { lr: 0.1, momentum: 0.9 })
+    if (!hasStepped && counted > 0) {
+      const names = kind === 'Adam' ? ['expAvg', 'expAvgSq'] : ['momentumBuffer']
+      const zeros = (param: Tensor) => Object.fromEntries(names.map((name) => [name, param.detach().mul(0)]))
+      tidy(() => {
+        const state = Object.fromEntries(params.map((param, i) => [i, { step: counted, tensors: zeros(param) }]))
+        optimizer.loadStateDict({ ...optimizer.stateDict(), state } as never)
+      })
+    }
     const list: number[] = []
     for (let i = 0; i < (hasStepped ? 3 : 2); i++) {
       optimizer.zeroGrad()
