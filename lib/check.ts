@@ -1,6 +1,8 @@
 // The checks at the door of every public function, for callers without types. Knows no tensors, so that worker threads can load it.
+
 import { types } from 'node:util'
 import { ValueError } from './errors.js'
+import { scoped } from './tidy.js'
 
 /** Refuses a value: throws ValueError that reads `op: name is …, expected …`. */
 export type Check = (op: string, name: string, value: unknown) => void
@@ -194,6 +196,7 @@ export function checkOptions<Options>(op: string, options: Options, checks: Chec
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse(op, 'options', options, 'an object')
   }
+  if (scoped in options) refuse(op, 'options', options, 'options by their names')
   let isEmpty = true
   for (const name in options) {
     isEmpty = false

@@ -1,4 +1,5 @@
 // What a saved state must be before an optimizer takes over any of it.
+import { checkObject } from '../check.js'
 import { ValueError } from '../errors.js'
 import { Tensor } from '../tensor.js'
 import type { GroupOptions, OptimizerState, ParamGroup, ParamState } from './optimizer.js'
@@ -25,11 +26,13 @@ export interface SavedParam {
  */
 export function checkState<Options extends GroupOptions>(
   expected: Expected<Options>,
-  { kind, state, paramGroups }: OptimizerState,
+  given: OptimizerState,
 ): SavedParam[] {
   const fail = (message: string): never => {
     throw new ValueError(`${expected.name}: ${message}`)
   }
+  checkObject(expected.name, 'the state', given)
+  const { kind, state, paramGroups } = given
   if (kind !== undefined && kind !== expected.kind) {
     fail(`the state is one of ${String(kind)}, expected one of ${expected.kind}`)
   }

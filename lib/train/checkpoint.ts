@@ -1,5 +1,7 @@
 // Checkpoints: everything that a run needs to go on as if it had never stopped, in one .safetensors file (docs/checkpoints.md).
+
 import type { DeviceName } from '../../types/dtype.js'
+import { checkOptions, checkString } from '../check.js'
 import { getRandomState, type RandomState, setRandomState } from '../creation.js'
 import { CudnnError, DTypeError, FormatError, ValueError } from '../errors.js'
 import type { GradScaler } from '../grad-scaler.js'
@@ -72,7 +74,9 @@ export async function saveCheckpoint(
  * using checkpoint = await train.readCheckpoint('checkpoint.safetensors')
  * net.loadStateDict(checkpoint.model)
  */
-export async function readCheckpoint(file: string, { device }: { device?: DeviceName } = {}): Promise<Checkpoint> {
+export async function readCheckpoint(file: string, options: { device?: DeviceName } = {}): Promise<Checkpoint> {
+  checkString('readCheckpoint', 'file', file)
+  const { device } = checkOptions('readCheckpoint', options, { device: checkString })
   let saved: SavedState | undefined
   const { tensors } = await readTensorFile(file, {
     onHeader: ({ metadata }) => {

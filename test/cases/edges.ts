@@ -51,12 +51,18 @@ const geluTanhSlopes: Ours = [
   ['ddy', 29, 0, 'float32'],
 ]
 
+/** PyTorch masks NaN (the last value) in vectors of 8 or 16 numbers, and lets the gradient through in what is left over. */
+const maskedAtNaN: Ours = [
+  ['dx0', 32, 0],
+  ['ddy', 32, 0],
+]
+
 const functions: EdgeRow[] = [
   ...[
     ...['relu', 'relu6', 'sigmoid', 'tanh', 'hardswish', 'gelu', 'abs', 'neg', 'square', 'exp'],
     ...['log', 'sqrt', 'rsqrt', 'reciprocal', 'log1p', 'expm1', 'leakyRelu', 'elu', 'softplus'],
     ...['sign', 'floor', 'ceil', 'round'],
-  ].map((fn): EdgeRow => ({ fn, inputs: [line] })),
+  ].map((fn): EdgeRow => ({ fn, inputs: [line], ...(fn === 'relu6' && { ours: maskedAtNaN }) })),
   { fn: 'silu', inputs: [line], ours: [['ddx0', 29, 0, 'float32']] },
   {
     fn: 'erf',
