@@ -169,12 +169,19 @@ test('limits can be lowered and raised, and are checked', async (t) => {
   await refuse({ size: 8, shortSide: 2 ** 17 + 1 }, ValueError, /sides of 131072/)
   await refuse({ size: 9_000 }, ValueError, /expected at most 67108864 pixels/)
   await refuse({ limits: { side: 0 } }, ValueError, /limits\.side 0/)
-  await refuse({ limits: { sides: 9 } as Partial<data.ImageLimits> }, ValueError, /limits\.sides, expected fileBytes/)
+  await refuse(
+    { limits: { sides: 9 } as Partial<data.ImageLimits> },
+    ValueError,
+    /limits: 'sides' is no option, expected 'side'/,
+  )
   t.deepEqual(
     (await readImage(bytes, { limits: { inputPixels: 5_000, outputPixels: 5_000, side: 100 } })).shape,
     [3, 50, 100],
   )
   const long = pngOf(150_000, 1, new Uint8Array(150_001))
   t.deepEqual((await readImage(long, { size: 8, limits: { side: 150_000 } })).shape, [3, 8, 8])
-  await t.throwsAsync(readImage(7 as unknown as string), { instanceOf: ValueError, message: /the picture is number/ })
+  await t.throwsAsync(readImage(7 as unknown as string), {
+    instanceOf: ValueError,
+    message: /source is 7, expected a file's name/,
+  })
 })

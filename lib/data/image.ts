@@ -207,9 +207,6 @@ export function checkImageOptions(what: string, options: ImageOptions): Checked 
   if (fit !== 'crop' && fit !== 'stretch') throw new ValueError(`${what}: fit '${fit}', expected 'crop' or 'stretch'`)
   const limits = { ...defaultImageLimits }
   for (const [name, value] of Object.entries(options.limits ?? {})) {
-    if (!Object.hasOwn(limits, name)) {
-      throw new ValueError(`${what}: limits.${name}, expected ${Object.keys(limits).join(', ')}`)
-    }
     if (value === undefined) continue
     checkSize(what, `limits.${name}`, value)
     limits[name as keyof ImageLimits] = value
