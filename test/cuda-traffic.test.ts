@@ -25,6 +25,8 @@ const bounds: { [op: string]: Bound } = {
   maxPool: { moved: 1, requested: (9 / 4 + 1 / 2) / (3 / 2) },
   // The other way round: dy and the places, 9/4 times each, dx once.
   maxPoolBackward: { moved: 1, requested: (9 / 2 + 1) / (3 / 2) },
+  // Each thread asks whether an op has failed, before it overwrites a parameter: one number, from a cache.
+  sgd: { moved: 1, requested: 1.02 },
   // What normalises must know the statistics of all of x, so x is read twice: 3 sweeps, where 2 are the least, and the moments of the slices. The
   // sweep that normalises asks for four numbers of the channel with each element.
   batchNorm: { moved: 3 / 2 + 0.04, requested: 7 / 2 },
