@@ -6,11 +6,13 @@ import {
   devices,
   functional,
   manualSeed,
+  memory,
   models,
   nn,
   noGrad,
   OutOfMemoryError,
   optim,
+  type ProgramInfo,
   randn,
   setMemoryLimit,
   synchronize,
@@ -236,4 +238,21 @@ test.serial('what is shared follows the weights that somebody overwrites, folded
     net.loadStateDict(network(device).stateDict())
     await check('after loading')
   }
+})
+
+test.serial('runs that are queued before there is a plan take turns in the same memory', async (t) => {
+  await synchronize('cpu')
+  trimMemory('cpu')
+  const convolutions = [nn, nn, nn].map(({ Conv2d }) => new Conv2d(16, 16, 3, { padding: 1, device: 'cpu' }))
+  const f = compile((x: Tensor) =>
+    noGrad(() => convolutions.reduce((y, layer) => layer.forward(y).sigmoid(), x).mean()),
+  )
+  const x = randn([4, 16, 64, 64], { device: 'cpu' })
+  const before = memory('cpu').reserved
+  for (let i = 0; i < 300; i++) f(x).dispose()
+  await synchronize('cpu')
+  const [{ arenaBytes }] = f.programs() as [ProgramInfo]
+  const grown = memory('cpu').reserved - before
+  t.true(grown <= 6 * arenaBytes + 2 ** 20, `${grown} bytes for an arena of ${arenaBytes}`)
+  f.dispose()
 })

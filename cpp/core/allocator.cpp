@@ -127,7 +127,10 @@ void Allocator::release(Block block, bool isTensor) noexcept {
     figures_.live -= block.bytes;
     figures_.tensors--;
   }
-  cacheOf(block.client).blocks[block.bytes].push_back({block.memory, queue_.last()});
+  auto& list = cacheOf(block.client).blocks[block.bytes];
+  // What all may use is held by whoever uses it: the task that lets go of it is the last, and the next one may have it at once.
+  const bool isPast = block.client == 0 && queue_.isQueueThread();
+  list.insert(isPast ? list.begin() : list.end(), {block.memory, isPast ? Ticket{0} : queue_.last()});
 }
 
 std::size_t Allocator::cachedBytes() const {
