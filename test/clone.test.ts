@@ -3,7 +3,6 @@ import test from 'ava'
 import {
   type Compiled,
   compile,
-  memory,
   models,
   nn,
   noGrad,
@@ -85,8 +84,7 @@ test('what is shared stays shared; wishes for gradients, modes and other fields 
   t.is(copy.step, net.step)
 })
 
-test('a clone is guarded by compiled functions as any module, and frees what it holds', (t) => {
-  const before = memory().tensors
+test('a compiled function of a clone notices a replaced layer', (t) => {
   const net = new nn.Sequential(new nn.Linear(2, 2), new nn.ReLU())
   const copy = net.clone()
   const f: Compiled<[x: Tensor], Tensor> = copy.compile()
@@ -96,7 +94,6 @@ test('a clone is guarded by compiled functions as any module, and frees what it 
   copy[0] = other
   t.deepEqual(numbers(f(x)), numbers(noGrad(() => copy.forward(x))))
   f.dispose()
-  t.true(memory().tensors > before)
 })
 
 test('no copy while a function is recorded', (t) => {
