@@ -15,7 +15,7 @@ struct Blocking {
   DnnlDims padded, strides, blocks, axes;
 };
 
-std::optional<Format> formatOf(const Blocking& blocking) {
+std::optional<Format> orderOf(const Blocking& blocking) {
   const std::size_t rank = blocking.padded.size();
   DnnlDims inner(rank, 1);
   Index stride = 1;
@@ -66,7 +66,7 @@ std::optional<Format> formatOf(const MemoryDesc& desc) {
   const dnnl_memory_desc_t& data = desc.data;
   if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return std::nullopt;
   const dnnl_blocking_desc_t& blocking = data.format_desc.blocking;
-  return formatOf(Blocking{.padded = DnnlDims(data.padded_dims, data.padded_dims + data.ndims),
+  return orderOf(Blocking{.padded = DnnlDims(data.padded_dims, data.padded_dims + data.ndims),
                            .strides = DnnlDims(blocking.strides, blocking.strides + data.ndims),
                            .blocks = DnnlDims(blocking.inner_blks, blocking.inner_blks + blocking.inner_nblks),
                            .axes = DnnlDims(blocking.inner_idxs, blocking.inner_idxs + blocking.inner_nblks)});
@@ -114,7 +114,7 @@ dnnl::memory::data_type dataType(const MemoryDesc& desc) { return desc.get_data_
 std::optional<Format> formatOf(const MemoryDesc& desc) {
   if (desc.get_format_kind() != dnnl::memory::format_kind::blocked || desc.get_submemory_offset() != 0) return std::nullopt;
   const Blocking blocking{.padded = desc.get_padded_dims(), .strides = desc.get_strides(), .blocks = desc.get_inner_blks(), .axes = desc.get_inner_idxs()};
-  std::optional<Format> format = formatOf(blocking);
+  std::optional<Format> format = orderOf(blocking);
   // What lies behind the elements (sums for integers' sake) is asked for by the size alone.
   std::size_t bytes = dnnl::memory::data_type_size(desc.get_data_type());
   for (Index extent : blocking.padded) bytes *= static_cast<std::size_t>(extent);
