@@ -20,8 +20,7 @@ async function install() {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  // A newer compiler than ours may warn about more; that is no reason to stop a user.
-  const { out, commands } = nativeBuild(root, { definitions: ['WERROR=OFF'] })
+  const { out, commands } = nativeBuild(root)
   dropForeignCache(root, out)
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
