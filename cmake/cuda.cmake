@@ -161,7 +161,7 @@ macro(add_cuda_plugin)
   message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_VERSION} (${CUDNN_LIBRARY}), architectures ${CMAKE_CUDA_ARCHITECTURES}")
 
   add_library(node_cudnn_cuda SHARED ${CUDA_SOURCES} ${CUDA_OP_SOURCES} ${CUDA_KERNEL_SOURCES})
-  add_executable(node_cudnn_probe cpp/backends/cuda/probe.cpp)
+  add_executable(node_cudnn_probe cpp/backends/cuda/probe.cpp cpp/core/cuda_folder.cpp)
   set_source_files_properties(${CUDA_SOURCES} ${CUDA_OP_SOURCES} PROPERTIES COMPILE_OPTIONS "${STRICT}")
   # as STRICT: random numbers are the reference's to the last bit
   set_source_files_properties(cpp/backends/cuda/kernels/random.cu PROPERTIES COMPILE_OPTIONS "-fmad=false")

@@ -1,7 +1,7 @@
-// Runs when the package is installed as a dependency: builds the addon on the user's machine, or says what is missing.
+// Builds the addon on the user's machine when the package is installed as a dependency, or says what is missing.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { dropForeignCache, nativeBuild, recordProcessor } from './build-native.mjs'
 import { run } from './support/run.mjs'
 import { howToGet, list, missing } from './support/system.mjs'
@@ -13,14 +13,15 @@ function fail(message) {
   process.exit(1)
 }
 
-async function install() {
+/** Definitions for CMake are of the form NAME=VALUE. */
+export async function buildFromSource(definitions = []) {
   const absent = missing()
   const required = absent.filter((want) => want.required)
   if (required.length > 0) {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  const { out, commands } = nativeBuild(root)
+  const { out, commands } = nativeBuild(root, { definitions })
   dropForeignCache(root, out)
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
@@ -35,4 +36,5 @@ async function install() {
 }
 
 // In a checkout `npm run setup` builds, after it has installed what the build needs.
-if (!existsSync(path.join(root, 'tsconfig.json'))) await install()
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href && !existsSync(path.join(root, 'tsconfig.json')))
+  await buildFromSource()

@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "base/error.hpp"
+#include "cuda_folder.hpp"
 #include "shared_library.hpp"
 
 extern char** environ;
@@ -128,12 +129,17 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// A line a device, its members between tabs, or `missing` and the reason (cpp/backends/cuda/probe.cpp writes them).
+// A line a device, its members between tabs, or `missing` and the reason; before them `libraries` and the folder that it took
+// (cpp/backends/cuda/probe.cpp writes them).
 CudaStatus parse(const std::string& output) {
   CudaStatus status;
   for (const std::string& line : split(output, '\n')) {
     auto words = split(line, '\t');
     if (words[0] == "missing" && words.size() == 2) status.missing = words[1];
+    if (words[0] == "libraries" && words.size() == 3) {
+      status.libraries = words[1];
+      status.cuda = std::atoi(words[2].c_str());
+    }
     if (words[0] != "device" || words.size() != 8) continue;
     status.devices.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
                               .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
@@ -146,20 +152,21 @@ CudaStatus parse(const std::string& output) {
 
 CudaStatus look() {
   const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
-  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return {{}, text("NODE_CUDNN_CPU_ONLY is ", cpuOnly)};
+  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return {{}, text("NODE_CUDNN_CPU_ONLY is ", cpuOnly), {}, 0};
   std::filesystem::path plugin = pluginFile(), probe = plugin.parent_path() / "node_cudnn_probe";
   std::error_code ignored;
   for (const auto& file : {plugin, probe}) {
     if (!std::filesystem::exists(file, ignored)) {
-      return {{}, text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed")};
+      return {{}, text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed"), {}, 0};
     }
   }
   ProbeOutput output = runProbe(probe, plugin);
-  return output.failure.empty() ? parse(output.text) : CudaStatus{{}, output.failure};
+  return output.failure.empty() ? parse(output.text) : CudaStatus{{}, output.failure, {}, 0};
 }
 
 // It stays open for good: CUDA's libraries do not like to be unloaded.
 const Plugin* load() {
+  if (!cudaStatus().libraries.empty()) openCudaFolder(cudaStatus().libraries, cudaStatus().cuda);
   std::filesystem::path file = pluginFile();
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) fail(ErrorKind::device, "the CUDA plugin can't be opened: ", whyNotLoaded(dlerror()));

@@ -30,6 +30,8 @@ using PluginFunction = const Plugin* (*)();
 struct CudaStatus {
   std::vector<DeviceInfo> devices;
   std::string missing;
+  std::string libraries;  // the folder of the CUDA libraries that the probe opened (cuda_folder.hpp); empty: the loader found them
+  int cuda = 0;           // and which CUDA they are of, 12 or 13
 };
 
 /// Looked up once a process, by a program of its own, so that a broken driver can't end this one. Costs nothing where no

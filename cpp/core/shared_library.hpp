@@ -6,7 +6,7 @@
 
 namespace cnn {
 
-/// "libcudnn.so.9 (cuDNN 9) was not found", from "libcudnn.so.9: cannot open shared object file: No such file or directory";
+/// "libcudnn.so.9 (cuDNN) was not found; get it with: …", from "libcudnn.so.9: cannot open shared object file: No such file or directory";
 /// other complaints as they are.
 inline std::string whyNotLoaded(std::string_view error) {
   constexpr std::string_view absent = ": cannot open shared object file: No such file";
@@ -21,7 +21,8 @@ inline std::string whyNotLoaded(std::string_view error) {
   for (auto [prefix, name] : names) {
     if (file.starts_with(prefix) && what.empty()) what = " (" + std::string(name) + ")";
   }
-  return std::string(file) + what + " was not found";
+  bool isInstallable = !what.empty() && !file.starts_with("libcuda.");
+  return std::string(file) + what + " was not found" + (isInstallable ? "; get it with: npx node-cudnn cuda install" : "");
 }
 
 }  // namespace cnn
