@@ -38,7 +38,7 @@ function open(): Native {
   try {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)
-    // Once more as late as can be: what libraries have made since the start is taken down before what was made then.
+    // Tasks must not run when exit() takes down the libraries that they run in.
     if (isMainThread) process.once('exit', () => addon.stopAtExit())
     addon.setSiteHooks(captureSite, describeSite)
     warnOfUnreadFailures(addon)

@@ -192,10 +192,10 @@ napi_value failAllocation(napi_env env, napi_callback_info info) {
   });
 }
 
-// stopAtExit(): queues stop before what has been loaded by now is taken down
+// stopAtExit(): the process is about to exit; no task runs any more that nobody waits for
 napi_value stopAtExit(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
-    stopQueuesAtExit();
+    holdQueuesForExit();
     return undefined(env);
   });
 }

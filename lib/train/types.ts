@@ -73,9 +73,9 @@ export interface FitInfo {
 
 /** Something that watches a `fit`. An error that it throws ends the fit. */
 export interface TrainerCallback {
-  onFitStart?(info: FitInfo): void
-  onStep?(info: StepInfo): void
+  onFitStart?(info: FitInfo): void | Promise<void>
+  onStep?(info: StepInfo): void | Promise<void>
   onEpoch?(record: EpochRecord): void | Promise<void>
-  /** Always, also when the fit failed or was aborted. */
-  onFitEnd?(): void
+  /** Always, also when the fit failed or was aborted; an error of the fit goes before those of this. */
+  onFitEnd?(): void | Promise<void>
 }
