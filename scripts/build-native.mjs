@@ -1,13 +1,12 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
-// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`; CUDNN_ROOT and WITH_CUDA
+// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF CPU_LEVELS=v2,v3`; CUDNN_ROOT and WITH_CUDA
 // may come from the environment as well, for whoever cannot give arguments (`npm install`).
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { processorFlags } from './support/processor.mjs'
 
 /**
  * The commands of a build, each an argument list: configure always (it is quick, and options may have changed),
@@ -19,7 +18,10 @@ export function nativeBuild(root, { sanitize = false, definitions = [], env = pr
   const out = path.join(root, 'build', ...(sanitize ? ['sanitize'] : []))
   const folders = ['--directory', root, '--out', out]
   const given = ['CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name]).map((name) => `${name}=${env[name]}`)
-  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...given, ...definitions].map((each) => `--CD${each}`)
+  const levels = sanitize ? ['CPU_LEVELS=own'] : ['CPU_LEVELS=all']
+  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...given, ...levels, ...definitions].map(
+    (each) => `--CD${each}`,
+  )
   return {
     out,
     commands: [
@@ -43,13 +45,6 @@ export function dropForeignCache(root, out) {
   if ((home && home !== root) || (tool && !existsSync(tool))) rmSync(out, { recursive: true, force: true })
 }
 
-/** With NATIVE=ON the addon holds this processor's instructions: the loader compares before it opens it elsewhere. */
-export function recordProcessor(out) {
-  const flags = cached(out, 'NATIVE') === 'ON' ? processorFlags() : []
-  const file = path.join(out, 'Release', 'node_cudnn.processor.json')
-  writeFileSync(file, `${JSON.stringify({ arch: process.arch, flags })}\n`)
-}
-
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   const args = process.argv.slice(2)
@@ -62,7 +57,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     const { status } = spawnSync(command, rest, { stdio: 'inherit' })
     if (status !== 0) process.exit(status ?? 1)
   }
-  recordProcessor(out)
 
   // The types of the native calls come from the addon itself.
   if (existsSync(path.join(root, 'tsconfig.json')) && !args.includes('--sanitize')) {
