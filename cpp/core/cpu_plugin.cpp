@@ -91,7 +91,7 @@ const CpuPlugin* load() {
   std::filesystem::path file = fileOf(chosen());
   // What oneDNN calls is looked up when it is first called, which takes a millisecond less; what the plugin calls is looked up now (-z now).
   void* library = dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (!library) fail(ErrorKind::device, "device 'cpu' can't be used: ", whyNotLoaded(dlerror()), "; device 'reference' can");
+  if (!library) fail(ErrorKind::device, "device 'cpu' can't be used: ", whyNotLoaded(dlerror()), "; build the addon again, or use device 'reference'");
   auto function = reinterpret_cast<CpuPluginFunction>(dlsym(library, cpuPluginSymbol));
   const CpuPlugin* plugin = function ? function() : nullptr;
   if (!plugin || std::string_view(plugin->interface) != CNN_INTERFACE) {
