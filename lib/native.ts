@@ -1,5 +1,5 @@
 // Opens the native addon; knows where it lies and says in one sentence why it cannot be opened.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
@@ -15,26 +15,9 @@ const require = createRequire(import.meta.url)
 const file =
   process.env.NODE_CUDNN_ADDON ?? fileURLToPath(new URL('../../build/Release/node_cudnn.node', import.meta.url))
 
-/** An addon with instructions that this processor lacks would end the process without a word. */
-function missingInstructions(): string[] {
-  const record = file.replace(/\.node$/, '.processor.json')
-  if (!existsSync(record) || !existsSync('/proc/cpuinfo')) return []
-  const { flags } = JSON.parse(readFileSync(record, 'utf8')) as { flags: string[] }
-  const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))
-  const present = new Set(line?.[1]?.split(' '))
-  return flags.filter((flag) => !present.has(flag))
-}
-
 function open(): Native {
   const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
   if (!existsSync(file)) throw new Error(`node-cudnn: the native addon is not built (${file}); ${again}`)
-  const missing = missingInstructions()
-  if (missing.length > 0) {
-    throw new Error(
-      `node-cudnn: the native addon was built on another machine and needs ${missing.join(', ')}, ` +
-        `which this processor lacks; ${again}`,
-    )
-  }
   try {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)

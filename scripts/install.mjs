@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { dropForeignCache, nativeBuild, recordProcessor } from './build-native.mjs'
+import { dropForeignCache, nativeBuild } from './build-native.mjs'
 import { run } from './support/run.mjs'
 import { howToGet, list, missing } from './support/system.mjs'
 
@@ -21,13 +21,12 @@ export async function buildFromSource(definitions = []) {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  const { out, commands } = nativeBuild(root, { definitions })
+  const { out, commands } = nativeBuild(root, { definitions: ['CPU_LEVELS=own', ...definitions] })
   dropForeignCache(root, out)
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
     if (status !== 0) fail(`${output.trimEnd()}\n\nnode-cudnn: the native addon could not be built; the log is above`)
   }
-  recordProcessor(out)
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
     console.log(

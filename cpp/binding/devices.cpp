@@ -1,5 +1,6 @@
 // Devices, memory, random numbers and threads across the border.
 #include "arguments.hpp"
+#include "core/cpu_plugin.hpp"
 #include "exports.hpp"
 
 #if defined(__GLIBC__)
@@ -49,6 +50,15 @@ napi_value devices(napi_env env, napi_callback_info) {
 // whyNoCuda() → the sentence that says what is missing; empty where there are cuda devices
 napi_value whyNoCuda(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return toJs(env, std::string_view(cudaStatus().missing)); });
+}
+
+// cpuLevels() → the levels of instructions that the cpu device may be opened with, the best first
+napi_value levels(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    auto array = Napi::Array::New(env);
+    for (const std::string& level : cpuLevels()) array.Set(array.Length(), level);
+    return napi_value(array);
+  });
 }
 
 napi_value cudaOptions(napi_env env, napi_callback_info) {
@@ -248,6 +258,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "devices", devices);
   define(env, exports, "openDevice", openNamed);
   define(env, exports, "whyNoCuda", whyNoCuda);
+  define(env, exports, "cpuLevels", levels);
   define(env, exports, "cudaOptions", cudaOptions);
   define(env, exports, "setCudaOptions", setCudaOptions);
   define(env, exports, "memory", memory);

@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/error.hpp"
 #include "cuda_folder.hpp"
@@ -33,9 +32,7 @@ int probeSeconds() {
 /// NODE_CUDNN_PLUGIN, or node_cudnn_cuda.so in the addon's folder.
 std::filesystem::path pluginFile() {
   if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return named;
-  Dl_info addon{};
-  dladdr(reinterpret_cast<const void*>(&pluginFile), &addon);
-  return std::filesystem::path(addon.dli_fname ? addon.dli_fname : "").parent_path() / "node_cudnn_cuda.so";
+  return addonFolder() / "node_cudnn_cuda.so";
 }
 
 struct ProbeOutput {

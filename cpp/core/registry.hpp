@@ -6,7 +6,7 @@
 
 namespace cnn {
 
-/// All devices of this machine, the best first.
+/// All devices of this machine that can be opened, the best first.
 std::vector<DeviceInfo> listDevices();
 /// The device of that name ('auto': the best; 'cuda': cuda:0), opened when first asked for and closed when its last user
 /// lets go. Throws DeviceError with the names that exist, or with what is missing.

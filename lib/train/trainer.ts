@@ -74,7 +74,7 @@ export interface FitOptions {
   epochs: number
   /** Evaluated after each epoch. */
   validation?: BatchSource
-  onStep?: (info: StepInfo) => void | Promise<void>
+  onStep?: (info: StepInfo) => void
   onEpoch?: (record: EpochRecord) => void | Promise<void>
   /** Ends the fit between two steps; it then rejects with the signal's reason. */
   signal?: AbortSignal
