@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cached } from './build-native.mjs'
+import { cudaFolder, cudaRoot, readRecord } from './cuda/folder.mjs'
 import { findCudnn, findNvcc, howToGet, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -148,11 +149,12 @@ function cuda() {
     nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
   )
   const CUDNN_ROOT = process.env.CUDNN_ROOT ?? cached(path.join(root, 'build'), 'CUDNN_ROOT')
-  const cudnn = library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
+  const installed = [13, 12].map((version) => cudaFolder(version, cudaRoot())).find(readRecord)
+  const cudnn = installed ?? library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
   report(
     Boolean(cudnn),
     'cuDNN',
-    cudnn ?? 'not found: needed only for GPUs; get cuDNN 9 from https://developer.nvidia.com/cudnn-downloads',
+    cudnn ?? 'not found: needed only for GPUs; get it, and what else a GPU needs, with: npx node-cudnn cuda install',
   )
 }
 
