@@ -1,6 +1,6 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
-// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`; CUDNN_ROOT and WITH_CUDA
-// may come from the environment as well, for whoever cannot give arguments (`npm install`).
+// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`; ONEDNN_ROOT, CUDNN_ROOT,
+// WITH_CUDA and WERROR may come from the environment as well, for whoever cannot give arguments (`npm install`).
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,6 +8,15 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { processorFlags } from './support/processor.mjs'
+
+/**
+ * Definitions that may come from the environment. A newer compiler than ours may warn about more: that stops a build only
+ * where WERROR=ON asks for it.
+ */
+export function givenDefinitions(env) {
+  const given = ['ONEDNN_ROOT', 'CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name])
+  return [`WERROR=${env.WERROR || 'OFF'}`, ...given.map((name) => `${name}=${env[name]}`)]
+}
 
 /**
  * The commands of a build, each an argument list: configure always (it is quick, and options may have changed),
@@ -18,8 +27,8 @@ export function nativeBuild(root, { sanitize = false, definitions = [], env = pr
   const command = [process.execPath, path.join(path.dirname(cmakeJs), 'bin', 'cmake-js')]
   const out = path.join(root, 'build', ...(sanitize ? ['sanitize'] : []))
   const folders = ['--directory', root, '--out', out]
-  const given = ['CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name]).map((name) => `${name}=${env[name]}`)
-  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...given, ...definitions].map((each) => `--CD${each}`)
+  const sanitizers = `SANITIZE=${sanitize ? 'ON' : 'OFF'}`
+  const defines = [sanitizers, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
   return {
     out,
     commands: [

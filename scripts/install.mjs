@@ -21,8 +21,7 @@ export async function buildFromSource(definitions = []) {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  // A newer compiler than ours may warn about more; that is no reason to stop a user.
-  const { out, commands } = nativeBuild(root, { definitions: ['WERROR=OFF', ...definitions] })
+  const { out, commands } = nativeBuild(root, { definitions })
   dropForeignCache(root, out)
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
@@ -32,7 +31,7 @@ export async function buildFromSource(definitions = []) {
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
     console.log(
-      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npm rebuild node-cudnn`,
+      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`,
     )
 }
 
