@@ -30,7 +30,7 @@ export async function buildFromSource(definitions = []) {
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
     console.log(
-      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npm rebuild node-cudnn`,
+      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`,
     )
 }
 

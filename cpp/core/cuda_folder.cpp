@@ -19,11 +19,12 @@ std::vector<std::string> toOpen(const fs::path& folder, int major) {
   std::string suffix = text(".so.", major);
   std::vector<std::string> names = {"libcudart" + suffix};
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {  // its number is that of the release: libnvrtc-builtins.so.13.0
+  std::string builtins = "libnvrtc-builtins" + suffix;  // its number is that of the release: libnvrtc-builtins.so.13.0
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     std::string name = entry.path().filename().string();
-    if (name.starts_with("libnvrtc-builtins" + suffix)) names.push_back(name);
+    if (name.starts_with(builtins)) builtins = name;
   }
-  names.insert(names.end(), {"libnvrtc" + suffix, "libcublasLt" + suffix, "libcudnn.so.9"});
+  names.insert(names.end(), {builtins, "libnvrtc" + suffix, "libcublasLt" + suffix, "libcudnn.so.9"});
   return names;
 }
 

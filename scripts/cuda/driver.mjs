@@ -37,7 +37,7 @@ export function lookAtDriver({ env, run, read }) {
     .map((line) => line.split(', '))
     .filter((words) => words.length === 3)
   const module = read('/proc/driver/nvidia/version')
-  const version = gpus[0]?.[0] ?? /Kernel Module\D*?\s(\d+(?:\.\d+)+)\s/.exec(module ?? '')?.[1]
+  const version = gpus[0]?.[0] ?? /Kernel Module.*?\s(\d+(?:\.\d+)+)\s/.exec(module ?? '')?.[1]
   const says = smi && /CUDA (?:UMD )?Version:\s*(\d+\.\d+)/.exec(run(smi) ?? '')?.[1]
   return {
     /** '580.65.06' */

@@ -1,22 +1,23 @@
 // Gets the CUDA libraries: downloads and checks every wheel, unpacks them beside their place, and then puts the folder there in one step.
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import {
-  closeSync,
   existsSync,
   mkdirSync,
-  openSync,
-  readFileSync,
+  readdirSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
   statfsSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import { download, sha256 } from './download.mjs'
 import { Failure, megabytes } from './failure.mjs'
-import { cudaFolder, isInstalled, makeRecord } from './folder.mjs'
+import { cudaFolder, isInstalled, makeRecord, readRecord } from './folder.mjs'
 import { defaultTiming } from './retry.mjs'
 import { findWheel, headersFor } from './simple-index.mjs'
 import { unpack } from './unpack.mjs'
@@ -31,40 +32,25 @@ export const world = {
   onBytes: () => {},
 }
 
-/** Runs `work` alone: a second process that wants to, fails with a sentence. A lock of a process that is gone is taken over. */
-async function alone(file, work) {
-  const lock = () => {
-    const handle = openSync(file, 'wx')
-    writeSync(handle, String(process.pid))
-    closeSync(handle)
-  }
+/** Runs `work` alone in a folder. What says so is a socket without a file, which the system takes back from a process that is killed. */
+async function alone(folder, work) {
+  const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 32)
+  const lock = createServer((socket) => socket.destroy())
+  lock.listen(`\0node-cudnn-${name}`)
   try {
-    lock()
+    await once(lock, 'listening')
   } catch (error) {
-    if (error.code !== 'EEXIST') throw error
-    const owner = Number(readFileSync(file, 'utf8'))
-    if (owner && owner !== process.pid && isAlive(owner))
-      throw new Failure(`process ${owner} is installing there already (${file})`)
-    rmSync(file, { force: true })
-    lock()
+    if (error.code === 'EADDRINUSE') throw new Failure(`another process is installing into ${folder} already`)
+    throw error
   }
   try {
     return await work()
   } finally {
-    rmSync(file, { force: true })
+    lock.close()
   }
 }
 
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error.code === 'EPERM'
-  }
-}
-
-// The libraries take 1.7 times their wheels, and both are there for a while.
+// The libraries take up to 1.8 times their wheels' bytes, and both are there for a while.
 function checkSpace(root, wheels, kept) {
   const wanted = wheels.reduce((sum, { size }) => sum + 2.8 * size, 0) - kept
   const { bavail, bsize } = statfsSync(root)
@@ -83,55 +69,66 @@ function bytesKept(downloads, wheels) {
   )
 }
 
+/** Every wheel, whole and checked, in `downloads`. */
+async function downloadAll(w, wheels, index, downloads) {
+  for (const wheel of wheels) {
+    const file = path.join(downloads, wheel.file)
+    const name = `${wheel.title} ${wheel.version}`
+    if (existsSync(file) && (await sha256(file)) === wheel.sha256) {
+      w.onBytes(name, wheel.size)
+      continue
+    }
+    rmSync(file, { force: true })
+    const url = await findWheel(w, index, wheel)
+    await download(w, { name, url, headers: headersFor(index, url), file, size: wheel.size, sha256: wheel.sha256 })
+  }
+}
+
+/** Unpacks all of them beside `folder`, and puts the result in its place. A process that has the old libraries open keeps them. */
+async function unpackAll(w, { cuda, arch, wheels }, downloads, folder) {
+  const unfinished = `${folder}.new`
+  const replaced = `${folder}.old`
+  const clean = () => {
+    for (const each of [unfinished, replaced]) rmSync(each, { recursive: true, force: true })
+  }
+  clean() // what a run left that was killed
+  w.note('Unpacking …')
+  try {
+    mkdirSync(unfinished)
+    const files = {}
+    for (const wheel of wheels) Object.assign(files, await unpack(path.join(downloads, wheel.file), wheel, unfinished))
+    const record = makeRecord(cuda, arch, wheels, files)
+    writeFileSync(path.join(unfinished, record.name), record.text)
+    if (existsSync(folder)) renameSync(folder, replaced)
+    renameSync(unfinished, folder)
+  } finally {
+    clean()
+  }
+}
+
 /**
  * Puts the libraries of `wheels` into `root`/cuda-N. Resolves to `{ folder, isNew }`; `isNew` is false if all was there.
  * Nothing is changed there unless all has come, is what it should be, and is unpacked.
  */
-export async function installCuda({ cuda, arch, wheels, index, root, force = false }, w = world) {
+export async function installCuda({ index, root, force = false, ...what }, w = world) {
+  const { cuda, wheels } = what
   const folder = cudaFolder(cuda, root)
   if (!force && isInstalled(folder, wheels)) return { folder, isNew: false }
+  if (!force && existsSync(folder) && !readRecord(folder))
+    throw new Failure(`${folder} was not made by node-cudnn cuda install; --force replaces it`)
   const downloads = path.join(root, 'downloads')
-  mkdirSync(downloads, { recursive: true })
-  return alone(path.join(downloads, 'lock'), async () => {
-    checkSpace(root, wheels, bytesKept(downloads, wheels))
-    for (const wheel of wheels) {
-      const file = path.join(downloads, wheel.file)
-      const name = `${wheel.title} ${wheel.version}`
-      if (existsSync(file) && (await sha256(file)) === wheel.sha256) {
-        w.onBytes(name, wheel.size)
-        continue
-      }
-      rmSync(file, { force: true })
-      const url = await findWheel(w, index, wheel)
-      await download(w, { name, url, headers: headersFor(index, url), file, size: wheel.size, sha256: wheel.sha256 })
-    }
-
-    const unfinished = `${folder}.${process.pid}.new`
-    const replaced = `${folder}.${process.pid}.old`
+  mkdirSync(root, { recursive: true })
+  return alone(root, async () => {
+    mkdirSync(downloads, { recursive: true })
     try {
-      rmSync(unfinished, { recursive: true, force: true })
-      mkdirSync(unfinished)
-      const files = {}
-      for (const wheel of wheels)
-        Object.assign(files, await unpack(path.join(downloads, wheel.file), wheel, unfinished))
-      const record = makeRecord(cuda, arch, wheels, files)
-      writeFileSync(path.join(unfinished, record.name), record.text)
-      // A process that has the old libraries open keeps them.
-      if (existsSync(folder)) renameSync(folder, replaced)
-      renameSync(unfinished, folder)
+      checkSpace(root, wheels, bytesKept(downloads, wheels))
+      await downloadAll(w, wheels, index, downloads)
+      await unpackAll(w, what, downloads, folder)
+      for (const { file } of wheels) rmSync(path.join(downloads, file), { force: true })
+      return { folder, isNew: true }
     } finally {
-      rmSync(unfinished, { recursive: true, force: true })
-      rmSync(replaced, { recursive: true, force: true })
+      // parts stay for a later run
+      if (readdirSync(downloads).length === 0) rmdirSync(downloads)
     }
-    for (const { file } of wheels) rmSync(path.join(downloads, file), { force: true })
-    return { folder, isNew: true }
-  }).finally(() => rmEmpty(downloads))
-}
-
-function rmEmpty(folder) {
-  try {
-    rmdirSync(folder)
-  } catch {
-    // parts for a later run lie there
-  }
+  })
 }

@@ -33,7 +33,8 @@ export function progress(wheels, print, stream = process.stderr) {
   let started = false
   return {
     note(line) {
-      print(started ? `\n${line}` : line)
+      if (started) stream.write(`\r\x1b[K${line}\n`)
+      else print(line)
     },
     onBytes(name, bytes) {
       here.set(name, bytes)

@@ -40,8 +40,8 @@ F* function(void* library, const char* name, F*) {
 std::string versionText(int version) { return text(version / 1000, ".", version % 1000 / 10); }
 
 // The runtime opens the driver; it says the same whether that is missing or too old.
-void checkDriver() {
-  void* runtime = openLibrary(CUDA_LIBRARY("cudart"));
+void checkDriver(const std::string& library) {
+  void* runtime = openLibrary(library.c_str());
   int count = 0, driver = 0;
   cudaError_t status = FUNCTION(runtime, cudaGetDeviceCount)(&count);
   if (status == cudaErrorInsufficientDriver) {
@@ -61,17 +61,15 @@ void print(const DeviceInfo& device, const std::string& warning) {
               device.computeCapability.c_str(), device.memoryBytes, device.multiprocessors, warning.c_str());
 }
 
-// The libraries that were installed for us go before all others.
-void openInstalled() {
-  std::filesystem::path folder = cudaFolder(cudaMajor);
-  if (folder.empty()) return;
-  openCudaFolder(folder, cudaMajor);
-  std::printf("libraries\t%s\t%d\n", folder.c_str(), cudaMajor);
-}
-
 void run(const char* file, std::string_view interface) {
-  openInstalled();
-  checkDriver();
+  // The libraries that were installed for us go before all others.
+  std::filesystem::path folder = cudaFolder(cudaMajor), runtime = CUDA_LIBRARY("cudart");
+  std::error_code ignored;
+  checkDriver(std::filesystem::exists(folder / runtime, ignored) ? folder / runtime : runtime);
+  if (!folder.empty()) {
+    openCudaFolder(folder, cudaMajor);
+    std::printf("libraries\t%s\t%d\n", folder.c_str(), cudaMajor);
+  }
   auto open = reinterpret_cast<PluginFunction>(dlsym(openLibrary(file), pluginSymbol));
   const Plugin* plugin = open ? open() : nullptr;
   if (!plugin || interface != plugin->interface) fail(ErrorKind::device, "the CUDA plugin ", file, " belongs to another build of the addon, build both again");
