@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "crew.hpp"
 
 #ifdef CNN_WITH_ONEDNN
@@ -12,7 +13,9 @@
 namespace cnn::cpu {
 
 Engine::Engine(int threads) : threads(threads) {
-#ifdef CNN_WITH_ONEDNN
+#ifndef CNN_WITH_ONEDNN
+  convolutionLanes = winograd::lanes;
+#else
   using Forward = dnnl::convolution_forward;
   Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
   Forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, anyDesc(shape), anyDesc(kernel), anyDesc(shape),
@@ -22,6 +25,15 @@ Engine::Engine(int threads) : threads(threads) {
   if (auto format = formatOf(best.src_desc())) {
     if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;
   }
+#endif
+}
+
+std::string Engine::library() const {
+#ifdef CNN_WITH_ONEDNN
+  const dnnl_version_t* version = dnnl_version();
+  return text("oneDNN ", version->major, ".", version->minor, ".", version->patch);
+#else
+  return "own kernels";
 #endif
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "choices.hpp"
@@ -35,6 +36,8 @@ struct Engine {
   winograd::Weights transformed(Layout layout) const;
 
   explicit Engine(int threads);
+  /// What convolutions and products are computed by, and its version.
+  std::string library() const;
   /// Threads for a kernel of this many multiply-adds that is prepared now: one where sharing takes longer than it saves, and no more than a ThreadScope allows.
   int threadsFor(double multiplyAdds) const;
   Format format(const TensorDesc& desc) const { return layouts.format(desc); }
