@@ -1,9 +1,10 @@
-// Matrix products: oneDNN's for matrices, own loops for vectors (those are bound by memory).
+// Matrix products: oneDNN's for matrices, or packed ones of our own where it is absent, and own loops for vectors (those are bound by memory).
 #include "gemm.hpp"
 
 #include <cstring>
 
 #include "base/error.hpp"
+#include "packed_gemm.hpp"
 #include "parallel.hpp"
 #include "simd.hpp"
 
@@ -81,15 +82,15 @@ void outerProduct(const float* a, const float* b, float* y, Index m, Index n, bo
 
 }  // namespace
 
-bool Gemm::isSupported() const {
+std::size_t Gemm::scratchBytes([[maybe_unused]] int threads) const {
 #ifdef CNN_WITH_ONEDNN
-  return true;
+  return 0;
 #else
-  return isVector();
+  return isVector() ? 0 : PackedGemm(*this).scratchBytes(threads);
 #endif
 }
 
-void Gemm::run(const float* a, const float* b, float* y) const {
+void Gemm::run(const float* a, const float* b, float* y, [[maybe_unused]] void* scratch) const {
   if (k == 1) return outerProduct(a, b, y, m, n, accumulate);
   if (m == 1) return transposeB ? rowsTimesVector(b, a, y, n, k, accumulate) : vectorTimesRows(a, b, y, n, k, accumulate);
   if (n == 1) return transposeA ? vectorTimesRows(b, a, y, m, k, accumulate) : rowsTimesVector(a, b, y, m, k, accumulate);
@@ -97,6 +98,8 @@ void Gemm::run(const float* a, const float* b, float* y) const {
   auto status = dnnl_sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1, a, transposeA ? m : k, b, transposeB ? k : n,
                            accumulate ? 1.0f : 0.0f, y, n);
   if (status != dnnl_success) fail(ErrorKind::backend, "dnnl_sgemm of oneDNN failed with status ", static_cast<int>(status));
+#else
+  PackedGemm(*this).run(a, b, y, scratch);
 #endif
 }
 
