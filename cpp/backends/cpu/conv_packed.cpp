@@ -67,28 +67,40 @@ class PackedConvolution {
     TileFinish finish;
     Index *positions, *outputs;
     float* copy;
+    const Part* part = nullptr;  // whose positions are there
+    Index number = 0;
   };
 
   std::size_t shareBytes() const {
     return aligned(static_cast<std::size_t>(2 * positions_) * sizeof(Index)) + aligned(static_cast<std::size_t>(copied_) * sizeof(float));
   }
 
-  void runPiece(const Share& share, const Part& part, Index sample, Index number, Index group, Index split) const {
+  void locate(const Share& share, const Band& band, const BandPiece& piece) const {
+    const auto& [depth, height, width] = band.pass;
+    Index* position = share.positions;
+    Index* output = share.outputs;
+    const Index z = depth.outStart + piece.slice * depth.outStep;
+    const Index step = width.inStep * band.lanes, outputStep = width.outStep * outputLanes_;
+    for (Index r = 0; r < piece.rows; r++) {
+      const Index row = (z * conv_.out[1] + height.outStart + (piece.firstRow + r) * height.outStep) * conv_.out[2];
+      Index from = r * height.inStep * band.rowStep, to = (row + width.outStart + piece.firstColumn * width.outStep) * outputLanes_;
+      for (Index c = 0; c < piece.columns; c++, from += step, to += outputStep) {
+        *position++ = from;
+        *output++ = to;
+      }
+    }
+  }
+
+  void runPiece(Share& share, const Part& part, Index sample, Index number, Index group, Index split) const {
     const Band& band = part.band;
     const BandPiece piece = pieceOf(band, number);
     const Index planeIn = conv_.plane(conv_.in), planeOut = conv_.plane(conv_.out);
     const Index place = sample * weights_.groups + group;
     const float* x = readPiece(conv_, band, piece, share.x + place * weights_.inputs * planeIn, weights_.inputBlocks(), share.copy);
-    const auto& [depth, height, width] = band.pass;
-    Index* position = share.positions;
-    Index* output = share.outputs;
-    const Index z = depth.outStart + piece.slice * depth.outStep;
-    for (Index r = 0; r < piece.rows; r++) {
-      const Index row = (z * conv_.out[1] + height.outStart + (piece.firstRow + r) * height.outStep) * conv_.out[2];
-      for (Index c = 0; c < piece.columns; c++) {
-        *position++ = r * height.inStep * band.rowStep + c * width.inStep * band.lanes;
-        *output++ = (row + width.outStart + (piece.firstColumn + c) * width.outStep) * outputLanes_;
-      }
+    if (share.part != &part || share.number != number) {  // those of the unit before, of other channels, serve again
+      locate(share, band, piece);
+      share.part = &part;
+      share.number = number;
     }
     float* y = share.y + place * weights_.outputs * planeOut;
     const float* bias = share.finish.bias ? share.finish.bias + group * weights_.outputs : nullptr;
@@ -120,22 +132,27 @@ class PackedConvolution {
 
   void runTiles(const Share& share, SumTile& tile, Index positions, Index blocks, Index outputs, Index planeOut) const {
     const Index most = mostTilePositions(blocks), pieces = (positions + most - 1) / most;
-    for (Index i = 0; i < pieces; i++) {  // of about equal size
-      const Index from = positions * i / pieces, count = positions * (i + 1) / pieces - from;
-      tile.positions = share.positions + from;
-      tile.outputs = share.outputs + from;
-      if (weights_.isDepthwise) {
-        sumByLaneFor(count)(tile);
-      } else if (outputLanes_ == 1) {
-        runToPlanes(tile, count, blocks, outputs, planeOut);
+    // Of about equal size: the first `larger` have a position more.
+    const Index size = positions / pieces, larger = positions % pieces;
+    auto sumOf = [&](Index count) { return weights_.isDepthwise ? sumByLaneFor(count) : sumFor(count, blocks, weights_.inputLanes > 1); };
+    const Sum smaller = sumOf(size), greater = larger > 0 ? sumOf(size + 1) : smaller;
+    tile.positions = share.positions;
+    tile.outputs = share.outputs;
+    for (Index i = 0; i < pieces; i++) {
+      const Index count = i < larger ? size + 1 : size;
+      const Sum sum = i < larger ? greater : smaller;
+      if (outputLanes_ == 1) {
+        runToPlanes(tile, sum, count, blocks, outputs, planeOut);
       } else {
-        sumFor(count, blocks, weights_.inputLanes > 1)(tile);
+        sum(tile);
       }
+      tile.positions += count;
+      tile.outputs += count;
     }
   }
 
   // Outputs that lie in planes of their own.
-  void runToPlanes(const SumTile& tile, Index count, Index blocks, Index outputs, Index planeOut) const {
+  void runToPlanes(const SumTile& tile, Sum sum, Index count, Index blocks, Index outputs, Index planeOut) const {
     constexpr Index most = 8, mostSums = most * mostTileBlocks * blockLanes;
     static_assert(mostTilePositions(1) <= most);
     alignas(64) float sums[mostSums];
@@ -147,7 +164,7 @@ class PackedConvolution {
     whole.outputs = places;
     whole.outputStep = blockLanes;
     whole.finish = {};
-    sumFor(count, blocks, weights_.inputLanes > 1)(whole);
+    sum(whole);
     const TileFinish& finish = tile.finish;
     for (Index o = 0; o < outputs; o++) {
       const float bias = finish.bias ? finish.bias[o] : 0.0f;

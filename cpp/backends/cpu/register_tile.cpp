@@ -13,9 +13,11 @@ constexpr int perBlock = blockLanes / registerFloats;  // vectors
 
 Vector at(const float* from) { return load<Vector>(from); }
 
+// Inlined, so that sums stay in registers.
 template <int positions, int vectors>
-void finishTile(const SumTile& tile, const Vector (&sums)[positions][vectors]) {
+[[gnu::always_inline]] inline void finishTile(const SumTile& tile, const Vector (&sums)[positions][vectors]) {
   const Vector low = Vector{} + tile.finish.lowest, high = Vector{} + tile.finish.highest;
+  const bool isHeld = tile.finish.isHeld();
 #pragma GCC unroll 12
   for (int j = 0; j < vectors; j++) {
     const Vector bias = tile.finish.bias ? at(tile.finish.bias + j * registerFloats) : Vector{};
@@ -24,8 +26,11 @@ void finishTile(const SumTile& tile, const Vector (&sums)[positions][vectors]) {
       float* to = tile.y + tile.outputs[p] + j / perBlock * tile.outputStep + j % perBlock * registerFloats;
       Vector value = sums[p][j] + bias;
       if (tile.finish.addsResult) value += at(to);
-      value = value < low ? low : value;  // NaN stays
-      store(to, value > high ? high : value);
+      if (isHeld) {
+        value = value < low ? low : value;  // NaN stays
+        value = value > high ? high : value;
+      }
+      store(to, value);
     }
   }
 }
@@ -76,7 +81,7 @@ void sumByLane(const SumTile& tile) {
 }
 
 template <int terms, int vectors>
-void addTo(const GradientTile& tile, const Vector (&sums)[terms][vectors]) {
+[[gnu::always_inline]] inline void addTo(const GradientTile& tile, const Vector (&sums)[terms][vectors]) {
 #pragma GCC unroll 16
   for (int t = 0; t < terms; t++) {
 #pragma GCC unroll 12

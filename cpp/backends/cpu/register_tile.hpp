@@ -39,6 +39,7 @@ struct TileFinish {
   const float* bias = nullptr;  // of the tile's first output; null: none
   bool addsResult = false;      // to what lies there
   float lowest = -std::numeric_limits<float>::infinity(), highest = std::numeric_limits<float>::infinity();
+  bool isHeld() const { return lowest > -std::numeric_limits<float>::infinity() || highest < std::numeric_limits<float>::infinity(); }
 };
 
 /// y[position][block][lane] = Σ over terms.
