@@ -5,6 +5,7 @@
 #include "conv_direct.hpp"
 #include "conv_few_inputs.hpp"
 #include "conv_kernel.hpp"
+#include "conv_own.hpp"
 #include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -115,11 +116,18 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
 
 }  // namespace
 
-KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, Activation::identity); }
+KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
+  return prepareForward(op, signature, engine, Activation::identity);
+}
 
-KernelPtr prepare(const ConvActivation& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, op.activation); }
+KernelPtr prepare(const ConvActivation& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
+  return prepareForward(op, signature, engine, op.activation);
+}
 
 KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
   using Backward = dnnl::convolution_backward_data;
   if (!isConvolved(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
@@ -154,6 +162,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
 }
 
 KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
   using Backward = dnnl::convolution_backward_weights;
   if (!isConvolved(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];

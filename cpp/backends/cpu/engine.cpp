@@ -2,6 +2,8 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 #include "base/error.hpp"
 #include "crew.hpp"
@@ -12,10 +14,25 @@
 
 namespace cnn::cpu {
 
-Engine::Engine(int threads) : threads(threads) {
-#ifndef CNN_WITH_ONEDNN
-  convolutionLanes = winograd::lanes;
+namespace {
+
+bool wantsOneDnn() {
+#ifdef CNN_WITH_ONEDNN
+  const char* value = std::getenv("NODE_CUDNN_ONEDNN");
+  return !value || std::string_view(value) != "off";
 #else
+  return false;
+#endif
+}
+
+}  // namespace
+
+Engine::Engine(int threads) : threads(threads), usesOneDnn(wantsOneDnn()) {
+  if (!usesOneDnn) {
+    convolutionLanes = winograd::lanes;
+    return;
+  }
+#ifdef CNN_WITH_ONEDNN
   using Forward = dnnl::convolution_forward;
   Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
   Forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, anyDesc(shape), anyDesc(kernel), anyDesc(shape),
@@ -31,10 +48,9 @@ Engine::Engine(int threads) : threads(threads) {
 std::string Engine::library() const {
 #ifdef CNN_WITH_ONEDNN
   const dnnl_version_t* version = dnnl_version();
-  return text("oneDNN ", version->major, ".", version->minor, ".", version->patch);
-#else
-  return "own kernels";
+  if (usesOneDnn) return text("oneDNN ", version->major, ".", version->minor, ".", version->patch);
 #endif
+  return "own kernels";
 }
 
 int Engine::threadsFor(double multiplyAdds) const {

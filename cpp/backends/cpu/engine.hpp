@@ -24,6 +24,8 @@ struct Engine {
   std::atomic<int> threads;    // of large kernels
   Choices choices;             // of algorithms, by timing
   Index convolutionLanes = 1;  // of the blocked layout that convolutions like here
+  /// Whether oneDNN was found when this was built, and NODE_CUDNN_ONEDNN is not `off`; else convolutions and products are computed by own kernels.
+  const bool usesOneDnn;
 #ifdef CNN_WITH_ONEDNN
   dnnl::engine dnnl{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{dnnl};

@@ -10,6 +10,7 @@ struct Gemm {
   bool transposeA = false, transposeB = false;
   Index m = 1, n = 1, k = 1;
   bool accumulate = false;
+  bool isOwn = false;  // not by oneDNN
 
   double multiplyAdds() const { return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k); }
   /// Whether one of the factors is a vector: then own loops do it.

@@ -15,7 +15,8 @@ KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) { r
 KernelPtr prepare(const LinearActivation& op, const Signature& signature, Engine& engine) {
   if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
-  Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined};
+  Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined,
+            .isOwn = !engine.usesOneDnn};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0) return nullptr;
   const int threads = engine.threadsFor(gemm.multiplyAdds());
   auto run = [gemm, activation = op.activation, threads](const Run& run) {
@@ -34,7 +35,7 @@ KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature, En
   if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
   Index rows = x.slice(0, x.size() - 1).product(), outputs = dy.back();
-  Gemm gemm{.transposeA = true, .m = outputs, .n = x.back(), .k = rows};
+  Gemm gemm{.transposeA = true, .m = outputs, .n = x.back(), .k = rows, .isOwn = !engine.usesOneDnn};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0) return nullptr;
   // the sums of a bias, [O], in double: there may be many rows
   const std::size_t scratchAt = op.bias ? aligned(static_cast<std::size_t>(outputs) * sizeof(double)) : 0;
@@ -61,7 +62,7 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   int rankA = a.size(), rankB = b.size();
   Gemm gemm{.transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),
-            .k = op.transposeA ? a[rankA - 2] : a[rankA - 1]};
+            .k = op.transposeA ? a[rankA - 2] : a[rankA - 1], .isOwn = !engine.usesOneDnn};
   Dims batch = y.slice(0, y.size() - 2);
   Index count = batch.product();
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || count == 0) return nullptr;
