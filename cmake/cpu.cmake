@@ -68,12 +68,13 @@ foreach(level ${levels})
   target_link_libraries(${target} PRIVATE node_cudnn_cpu)
   target_compile_options(${target} PRIVATE ${flags_${level}})
   target_compile_definitions(${target} PRIVATE CNN_CPU_LEVEL="${level}")
-  # $ORIGIN: a libdnnl that lies beside the library comes before the one that it was built with.
+  # $ORIGIN: a libdnnl that lies beside the library comes before the one that it was built with. An RPATH and not a RUNPATH: what libdnnl needs in turn is
+  # sought there, too.
   set_target_properties(${target} PROPERTIES SUFFIX ".so" BUILD_RPATH "$ORIGIN")
   if(NOT APPLE)
     # It exports the calls that it is opened by, and those that it answers for OpenMP; templates of the C++ library stay its own.
     set(exports ${CMAKE_SOURCE_DIR}/cmake/cpu-exports.map)
-    target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,-z,now -Wl,--enable-new-dtags $<$<NOT:$<BOOL:${SANITIZE}>>:-Wl,--no-undefined>)
+    target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,-z,now -Wl,--disable-new-dtags $<$<NOT:$<BOOL:${SANITIZE}>>:-Wl,--no-undefined>)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports})
   endif()
   list(APPEND CPU_PLUGINS ${target})

@@ -106,6 +106,7 @@ export interface Native {
   trim(device: string): void
   synchronize(device: string): Promise<void>
   synchronizeSync(device: string): void
+  setCudaPlugins(files: readonly string[]): void
   stopAtExit(): void
   /** Errors of ops that failed and that nobody was told of, as they are now; null if patient while a read is under way, which may tell of them. */
   unreadFailures(isPatient: boolean): CudnnError[] | null

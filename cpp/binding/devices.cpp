@@ -202,6 +202,16 @@ napi_value failAllocation(napi_env env, napi_callback_info info) {
   });
 }
 
+// setCudaPlugins(files): where plugins for cuda devices may lie, the best first
+napi_value setCudaPlugins(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    std::vector<std::filesystem::path> files;
+    for (const std::string& file : readStrings(env, Arguments<1>(env, info)[0], {"setCudaPlugins", "files"})) files.emplace_back(file);
+    cnn::setCudaPlugins(std::move(files));
+    return undefined(env);
+  });
+}
+
 // stopAtExit(): the process is about to exit; no task runs any more that nobody waits for
 napi_value stopAtExit(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
@@ -268,6 +278,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "trim", trim);
   define(env, exports, "synchronize", synchronize);
   define(env, exports, "synchronizeSync", synchronizeSync);
+  define(env, exports, "setCudaPlugins", setCudaPlugins);
   define(env, exports, "stopAtExit", stopAtExit);
   define(env, exports, "unreadFailures", unreadFailures);
   define(env, exports, "setFailureListener", setFailureListener);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 
@@ -29,10 +30,22 @@ int probeSeconds() {
   return seconds > 0 ? seconds : 60;
 }
 
-/// NODE_CUDNN_PLUGIN, or node_cudnn_cuda.so in the addon's folder.
-std::filesystem::path pluginFile() {
-  if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return named;
-  return addonFolder() / "node_cudnn_cuda.so";
+/// The plugins that may be there, and which process-wide state that is: they are given before anyone looks.
+struct Plugins {
+  std::mutex mutex;
+  std::vector<std::filesystem::path> files;
+};
+Plugins& plugins() {
+  static Plugins instance;
+  return instance;
+}
+
+/// NODE_CUDNN_PLUGIN, or those that were given, or node_cudnn_cuda.so in the addon's folder.
+std::vector<std::filesystem::path> pluginFiles() {
+  if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return {named};
+  std::lock_guard lock(plugins().mutex);
+  if (plugins().files.empty()) return {addonFolder() / "node_cudnn_cuda.so"};
+  return plugins().files;
 }
 
 struct ProbeOutput {
@@ -147,24 +160,45 @@ CudaStatus parse(const std::string& output) {
   return status;
 }
 
-CudaStatus look() {
-  const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
-  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return {{}, text("NODE_CUDNN_CPU_ONLY is ", cpuOnly), {}, 0};
-  std::filesystem::path plugin = pluginFile(), probe = plugin.parent_path() / "node_cudnn_probe";
+CudaStatus missing(std::string why) {
+  CudaStatus status;
+  status.missing = std::move(why);
+  return status;
+}
+
+CudaStatus look(const std::filesystem::path& plugin) {
+  std::filesystem::path probe = plugin.parent_path() / "node_cudnn_probe";
   std::error_code ignored;
   for (const auto& file : {plugin, probe}) {
     if (!std::filesystem::exists(file, ignored)) {
-      return {{}, text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed"), {}, 0};
+      return missing(text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed"));
     }
   }
   ProbeOutput output = runProbe(probe, plugin);
-  return output.failure.empty() ? parse(output.text) : CudaStatus{{}, output.failure, {}, 0};
+  CudaStatus status = output.failure.empty() ? parse(output.text) : missing(output.failure);
+  status.plugin = plugin;
+  return status;
+}
+
+// The first plugin that sees devices; else what each of them lacks.
+CudaStatus look() {
+  const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
+  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return missing(text("NODE_CUDNN_CPU_ONLY is ", cpuOnly));
+  std::vector<std::string> reasons;
+  for (const auto& file : pluginFiles()) {
+    CudaStatus status = look(file);
+    if (status.missing.empty()) return status;
+    if (std::find(reasons.begin(), reasons.end(), status.missing) == reasons.end()) reasons.push_back(status.missing);
+  }
+  std::string all;
+  for (const std::string& reason : reasons) all += (all.empty() ? "" : "; ") + reason;
+  return missing(all);
 }
 
 // It stays open for good: CUDA's libraries do not like to be unloaded.
 const Plugin* load() {
   if (!cudaStatus().libraries.empty()) openCudaFolder(cudaStatus().libraries, cudaStatus().cuda);
-  std::filesystem::path file = pluginFile();
+  const std::filesystem::path& file = cudaStatus().plugin;
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) fail(ErrorKind::device, "the CUDA plugin can't be opened: ", whyNotLoaded(dlerror()));
   auto function = reinterpret_cast<PluginFunction>(dlsym(library, pluginSymbol));
@@ -176,6 +210,11 @@ const Plugin* load() {
 }
 
 }  // namespace
+
+void setCudaPlugins(std::vector<std::filesystem::path> files) {
+  std::lock_guard lock(plugins().mutex);
+  plugins().files = std::move(files);
+}
 
 const CudaStatus& cudaStatus() {
   static const CudaStatus status = look();

@@ -62,11 +62,12 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(PrepareFunction others) : others_(others) {}
 
   std::string description() const override {
+    const int threads = engine_.threads.load();
+    if (engine_.usesOneDnn) return text(engine_.library(), " and own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads");
 #ifdef CNN_WITH_ONEDNN
-    const dnnl_version_t* version = dnnl_version();
-    return text("oneDNN ", version->major, ".", version->minor, ".", version->patch, " and own kernels for level " CNN_CPU_LEVEL ", ", engine_.threads.load(), " threads");
+    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN is left out by NODE_CUDNN_ONEDNN");
 #else
-    return text("own kernels for level " CNN_CPU_LEVEL ", ", engine_.threads.load(), " threads; oneDNN was absent when this was built, so convolutions run on the reference loops");
+    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN was absent when this was built, so convolutions and products are computed without it");
 #endif
   }
 

@@ -6,12 +6,11 @@
 
 namespace cnn::cpu {
 
-#ifdef CNN_WITH_ONEDNN
+// conv.cpp: by oneDNN; conv_without_onednn.cpp: by own kernels.
 KernelPtr prepare(const Conv&, const Signature&, Engine&);
 KernelPtr prepare(const ConvActivation&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardData&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardWeight&, const Signature&, Engine&);
-#endif
 KernelPtr prepare(const MaxPool&, const Signature&, Engine&);
 KernelPtr prepare(const MaxPoolBackward&, const Signature&, Engine&);
 KernelPtr prepare(const AvgPool&, const Signature&, Engine&);
