@@ -205,8 +205,12 @@ napi_value failAllocation(napi_env env, napi_callback_info info) {
 // setCudaPlugins(files): where plugins for cuda devices may lie, the best first
 napi_value setCudaPlugins(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
+    napi_value array = Arguments<1>(env, info)[0];
+    const Place place{"setCudaPlugins", "files"};
     std::vector<std::filesystem::path> files;
-    for (const std::string& file : readStrings(env, Arguments<1>(env, info)[0], {"setCudaPlugins", "files"})) files.emplace_back(file);
+    for (std::uint32_t i = 0, length = readArrayLength(env, array, place, "an array of files"); i < length; i++) {
+      files.emplace_back(Napi::Value(env, readElement(env, array, i)).ToString().Utf8Value());
+    }
     cnn::setCudaPlugins(std::move(files));
     return undefined(env);
   });
