@@ -30,9 +30,7 @@ export async function buildFromSource(definitions = []) {
   recordProcessor(out)
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
-    console.log(
-      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`,
-    )
+    console.log(`node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`)
 }
 
 // In a checkout `npm run setup` builds, after it has installed what the build needs.
