@@ -29,9 +29,7 @@ export async function buildFromSource(definitions = []) {
   }
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
-    console.log(
-      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`,
-    )
+    console.log(`node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`)
 }
 
 // In a checkout `npm run setup` builds, after it has installed what the build needs.

@@ -55,7 +55,7 @@ export async function request(w, url, headers, use) {
   } catch (error) {
     if (error instanceof Failure || error instanceof Passing) throw error
     if (cut.signal.aborted) throw cut.signal.reason
-    if (error.code?.startsWith?.('E') && error.syscall && !error.cause) throw error // the disk, not the line
+    if (['open', 'write', 'close'].includes(error.syscall) && !error.cause) throw error // the disk, not the line
     if (isCertificate(error))
       throw new Failure(
         `${new URL(url).host} shows a certificate that is not trusted (${reason(error)}); NODE_EXTRA_CA_CERTS names a file with your own`,
