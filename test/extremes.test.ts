@@ -439,7 +439,8 @@ for (const device of names) {
       const back = full([middle, 4, 3, 3], 0.1, { device })
       const forward = (x: Tensor) => F.conv2d(F.relu(F.conv2d(x, first, null, { padding: 1 })), second)
       // a transposed convolution is the gradient of one
-      const transposed = (x: Tensor) => F.conv2d(F.relu(F.convTranspose2d(x, ones([channels, middle, 3, 3], { device }))), back)
+      const transposed = (x: Tensor) =>
+        F.conv2d(F.relu(F.convTranspose2d(x, ones([channels, middle, 3, 3], { device }))), back)
       for (const [name, f] of Object.entries({ forward, transposed })) {
         for (const [way, run] of Object.entries({ eager: f, compiled: compile(f) })) {
           const wrong = noGrad(() => values(run(x))).filter((each) => !Number.isFinite(each)).length
