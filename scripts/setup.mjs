@@ -9,16 +9,7 @@ import { cudaLibraries } from './cuda-libraries.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
 import { processorFlags } from './support/processor.mjs'
 import { run } from './support/run.mjs'
-import {
-  findCudnn,
-  findNvcc,
-  findOneDnn,
-  howToGet,
-  list,
-  missing,
-  oneDnnVersion,
-  which,
-} from './support/system.mjs'
+import { findCudnn, findNvcc, findOneDnn, howToGet, list, missing, oneDnnVersion, which } from './support/system.mjs'
 
 const MINIMUM_NODE = [20, 19]
 const DAY = 24 * 60 * 60 * 1000
