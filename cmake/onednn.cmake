@@ -1,6 +1,7 @@
 # Finds oneDNN 2.6, 2.7 or 3.1 and later of 3.x. Sets ONEDNN_FOUND, and with it DNNL_INCLUDE_DIR, DNNL_LIBRARY and DNNL_VERSION. One of another version or a
 # broken one is none: ONEDNN_ABSENT says why.
 set(ONEDNN_ROOT "$ENV{ONEDNN_ROOT}" CACHE PATH "where oneDNN is: a prefix with include and lib; empty: where systems put it")
+get_filename_component(ONEDNN_PROJECT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 set(ONEDNN_FOUND OFF)
 set(ONEDNN_ABSENT "")
 
@@ -20,7 +21,7 @@ unset(there)
 
 # Whether the probe compiles, links and runs with it, asked once: the answer is kept for as long as everything that it depends on stays.
 function(probe_onednn)
-  set(sources ${CMAKE_SOURCE_DIR}/cmake/onednn_probe.cpp ${CMAKE_SOURCE_DIR}/cpp/backends/cpu/onednn_api.cpp ${CMAKE_SOURCE_DIR}/cpp/backends/cpu/layout.cpp)
+  set(sources ${ONEDNN_PROJECT}/cmake/onednn_probe.cpp ${ONEDNN_PROJECT}/cpp/backends/cpu/onednn_api.cpp ${ONEDNN_PROJECT}/cpp/backends/cpu/layout.cpp)
   set(asked "${DNNL_VERSION} ${DNNL_HEADER} ${DNNL_LIBRARY} ${CMAKE_CXX_COMPILER} ${CMAKE_CXX_COMPILER_VERSION} ${CMAKE_CXX_FLAGS}")
   foreach(file ${sources} ${DNNL_HEADER} ${DNNL_LIBRARY})
     file(TIMESTAMP ${file} time "%s")
@@ -30,7 +31,7 @@ function(probe_onednn)
     set(broken "")
     set(probe ${CMAKE_BINARY_DIR}/onednn-probe)
     try_compile(compiles ${CMAKE_BINARY_DIR}/onednn SOURCES ${sources}
-      CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${CMAKE_SOURCE_DIR}/cpp;${DNNL_INCLUDE_DIR}" LINK_LIBRARIES ${DNNL_LIBRARY}
+      CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${ONEDNN_PROJECT}/cpp;${DNNL_INCLUDE_DIR}" LINK_LIBRARIES ${DNNL_LIBRARY}
       OUTPUT_VARIABLE output COPY_FILE ${probe} CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
     if(NOT compiles)
       file(WRITE ${probe}.log "${output}")
