@@ -4,11 +4,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cached } from './build-native.mjs'
+import { cudaFolder, cudaRoot, readRecord } from './cuda/folder.mjs'
 import { findCudnn, findNvcc, howToGet, oneDnnVersion, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const inCheckout = existsSync(path.join(root, 'tsconfig.json'))
-const buildAddon = inCheckout ? 'npm run setup' : 'npm rebuild node-cudnn'
+const buildAddon = inCheckout ? 'npm run setup' : 'npx node-cudnn build'
 
 /** ✔ is here, ✘ is missing and needed to train on the CPU, - is missing and can be done without. */
 function report(good, name, what, needed = false) {
@@ -141,11 +142,12 @@ function cuda() {
     nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
   )
   const CUDNN_ROOT = process.env.CUDNN_ROOT ?? cached(path.join(root, 'build'), 'CUDNN_ROOT')
-  const cudnn = library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
+  const installed = [13, 12].map((version) => cudaFolder(version, cudaRoot())).find(readRecord)
+  const cudnn = installed ?? library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
   report(
     Boolean(cudnn),
     'cuDNN',
-    cudnn ?? 'not found: needed only for GPUs; get cuDNN 9 from https://developer.nvidia.com/cudnn-downloads',
+    cudnn ?? 'not found: needed only for GPUs; get it, and what else a GPU needs, with: npx node-cudnn cuda install',
   )
 }
 

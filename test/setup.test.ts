@@ -90,7 +90,8 @@ function make(
 }
 
 const NPM = 'npm ci --include=dev --no-audit --no-fund'
-const NATIVE = 'scripts/build-native.mjs'
+const NATIVE = 'scripts/build-native.mjs CPU_LEVELS=own'
+const NATIVE_FOR_TESTS = 'scripts/build-native.mjs CPU_LEVELS=all'
 const TS = 'scripts/build-ts.mjs'
 
 test('the first start does every step, the second none', async (t) => {
@@ -119,12 +120,23 @@ test('a changed file repeats only its step', async (t) => {
 test('the simulated device is built for tests only, and where there is a plugin to run on it', async (t) => {
   const { start, state, write } = make(t)
   await start({ isForTests: true })
-  t.deepEqual(state.ran, [NPM, NATIVE, TS])
+  t.deepEqual(state.ran, [NPM, NATIVE_FOR_TESTS, TS])
   write('build/Release/node_cudnn_cuda.so', '')
   await start()
   t.deepEqual(state.ran, [])
   await start({ isForTests: true })
   t.deepEqual(state.ran, ['scripts/build-cudasim.mjs'])
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [])
+})
+
+test('tests want every level of the cpu device, and what has them all is built no more', async (t) => {
+  const { start, state } = make(t)
+  await start()
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [NATIVE_FOR_TESTS])
+  await start()
+  t.deepEqual(state.ran, [])
   await start({ isForTests: true })
   t.deepEqual(state.ran, [])
 })

@@ -2,9 +2,10 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "channels.hpp"
 #include "conv_direct.hpp"
 #include "conv_few_inputs.hpp"
+#include "conv_kernel.hpp"
+#include "conv_own.hpp"
 #include "conv_winograd.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -40,26 +41,6 @@ auto choose(const std::optional<MemoryDesc>& a, const std::optional<MemoryDesc>&
   return best;
 }
 
-// float32 throughout, or bfloat16, beside which a bias may be float32.
-bool isSupported(const Signature& signature) {
-  const DType dtype = signature.inputs[0].dtype;
-  if (dtype != DType::float32 && dtype != DType::bfloat16) return false;
-  for (std::size_t i = 0; i < signature.inputs.size(); i++) {
-    const TensorDesc& desc = signature.inputs[i];
-    bool isBias = i == 2 && desc.dtype == wide(dtype);
-    if (desc.defined && ((desc.dtype != dtype && !isBias) || desc.elements() == 0)) return false;
-  }
-  return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
-}
-
-// The best of all ways, where it is known; nothing where there is no first one.
-std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature,
-                                const std::optional<Candidate>& first, std::vector<Candidate> others) {
-  if (!first) return std::nullopt;
-  others.insert(others.begin(), *first);
-  return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
-}
-
 // What a primitive does to its sums before it writes them: they are added to what lies in y, then the activation is applied.
 dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
   dnnl::primitive_attr attributes = userScratchpad();
@@ -85,7 +66,7 @@ auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> b
 // Inputs: x weight bias? residual?
 template <class AnyConv>
 KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& engine, Activation activation) {
-  if (!isSupported(signature)) return nullptr;
+  if (!isConvolved(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   Geometry g(op, x.shape, weight.shape, y.shape, x.dtype);
@@ -118,37 +99,30 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
     };
     maker.rectify(activation, postOp == activation ? withoutPostOp : DirectMaker<Forward>::DescribeBare());
   }
-  WinogradCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
+  ConvCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
   std::optional<Choice> choice =
       fastestOf(engine, Direction::forward, g, threads, signature, maker.make(desc), winogradForward(winograd, hasResidual, activation));
   if (!choice) return nullptr;
 
-  auto bytes = static_cast<Index>(desc.dst_desc().get_size());
-  auto run = [compute = choice->best.run, hasResidual, bytes](const Run& run) {
-    // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
-    if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
-      parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
-    }
-    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), run.in<void>(2)};
-    compute(pointers, run.workspace);
-  };
-  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
-  kernel->outputs[0].layout = yLayout;
-  kernel->tune = choice->tune;
-  kernel->inputLayouts = {xLayout, choice->best.weight, Layout{}};
-  if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? yLayout : Layout{});
-  return kernel;
+  return forwardKernel(signature, engine, *choice, xLayout, yLayout, desc.dst_desc().get_size());
 }
 
 }  // namespace
 
-KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, Activation::identity); }
+KernelPtr prepare(const Conv& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
+  return prepareForward(op, signature, engine, Activation::identity);
+}
 
-KernelPtr prepare(const ConvActivation& op, const Signature& signature, Engine& engine) { return prepareForward(op, signature, engine, op.activation); }
+KernelPtr prepare(const ConvActivation& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
+  return prepareForward(op, signature, engine, op.activation);
+}
 
 KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
   using Backward = dnnl::convolution_backward_data;
-  if (!isSupported(signature)) return nullptr;
+  if (!isConvolved(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined;
   Geometry g(op, dx.shape, weight.shape, dy.shape, dy.dtype);
@@ -164,8 +138,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
                      [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc); });
   if (!isWanted(desc, g.dtype)) return nullptr;
   TensorDesc result(dx.dtype, dx.shape, layoutOf(engine, desc.diff_src_desc(), dx.shape));
-  auto view = engine.view(result);
-  if (hasBias && !view) return nullptr;
+  if (hasBias && !engine.view(result)) return nullptr;
   Layout dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
   auto argumentsOf = [](const Backward::primitive_desc& desc) {
     return std::vector<Primitive::Argument>{
@@ -177,26 +150,13 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
                                           winogradBackwardData({engine, signature, g, result.layout, dyLayout, threads, false}));
   if (!choice) return nullptr;
 
-  auto run = [compute = choice->best.run, hasBias, view, isHalf = g.dtype == DType::bfloat16](const Run& run) {
-    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0)};
-    compute(pointers, run.workspace);
-    if (!hasBias) return;
-    if (isHalf) {
-      addBias(*view, run.in<BFloat16>(2), run.out<BFloat16>(0));
-    } else {
-      addBias(*view, run.in<float>(2), run.out<float>(0));
-    }
-  };
-  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
-  kernel->tune = choice->tune;
-  kernel->inputLayouts = {dyLayout, choice->best.weight, Layout{}};
-  kernel->outputs[0].layout = result.layout;
-  return kernel;
+  return backwardDataKernel(signature, engine, *choice, dyLayout, result.layout);
 }
 
 KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return prepareOwn(op, signature, engine);
   using Backward = dnnl::convolution_backward_weights;
-  if (!isSupported(signature)) return nullptr;
+  if (!isConvolved(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
   bool hasBias = op.bias;
   Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
@@ -227,15 +187,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
                                           winogradBackwardWeight({engine, signature, g, xLayout, dyLayout, threads, hasBias}));
   if (!choice) return nullptr;
 
-  auto run = [compute = choice->best.run, hasBias](const Run& run) {
-    const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), hasBias ? run.out<void>(1) : nullptr};
-    compute(pointers, run.workspace);
-  };
-  auto kernel = makeKernel(signature, std::move(run), choice->best.workspaceBytes);
-  kernel->tune = choice->tune;
-  kernel->inputLayouts = {xLayout, dyLayout};
-  kernel->outputs[0].layout = choice->best.weight;
-  return kernel;
+  return backwardWeightKernel(signature, *choice, xLayout, dyLayout);
 }
 
 }  // namespace cnn::cpu

@@ -53,8 +53,7 @@ double secondsOf(const Candidate& candidate, bool isCold) {
 
 Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool isCold) {
   if (candidates.size() == 1) return {candidates[0], nullptr};
-  const dnnl_version_t& version = *dnnl_version();
-  std::string key = text(processorName(), ", oneDNN ", version.major, ".", version.minor, ".", version.patch, ", ", threads, " threads: ",
+  std::string key = text(processorName(), ", ", engine.library(), ", ", threads, " threads: ",
                          nameOf(direction), " ", g.x, " to ", g.y, " by ", g.weight, isCold ? ", cold:" : ":");
   for (const Candidate& each : candidates) key += " " + each.name;
   if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {

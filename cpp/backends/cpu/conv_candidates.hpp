@@ -24,6 +24,16 @@ struct Candidate {
   std::function<void(Pointers, void* workspace)> run;
 };
 
+/// A convolution whose activations lie as x and y in these layouts, or its gradient.
+struct ConvCase {
+  Engine& engine;
+  const Signature& signature;
+  const Geometry& geometry;
+  Layout x, y;
+  int threads;
+  bool hasBias;
+};
+
 struct Choice {
   Candidate best;
   std::function<void()> tune;  // where set: finds out whether another is faster

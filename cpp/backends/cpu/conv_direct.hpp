@@ -20,6 +20,9 @@ struct DirectLaunch {
   void run(Candidate::Pointers pointers, std::size_t weight, bool writesWeight, void* workspace) const;
 };
 
+/// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
+std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry);
+
 /// The format of weights whose outermost step goes over the output channels, so that those of some channels lie in one run; nothing for others.
 std::optional<Format> outputsFirst(const MemoryDesc& desc, const Geometry& geometry);
 

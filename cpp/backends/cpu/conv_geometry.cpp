@@ -1,4 +1,4 @@
-// Sizes, weights and pieces of convolutions.
+// Sizes and pieces of convolutions.
 #include "conv_geometry.hpp"
 
 namespace cnn::cpu {
@@ -15,32 +15,6 @@ void Geometry::fitEndPadding() {
 double Geometry::work() const {
   double multiplyAdds = static_cast<double>(y.product()) * static_cast<double>(weight.product()) / static_cast<double>(y[1]);
   return groups > 1 && groups == x[1] ? 4 * multiplyAdds : multiplyAdds;
-}
-
-std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry) {
-  auto format = formatOf(desc);
-  if (!format || geometry.groups == 1) return format;
-  Index outputs = geometry.weight[1];
-  std::vector<Index> extents = extentsOf(*format, geometry.weight);
-  bool blocksGroups = false, seenOutput = false;
-  Index paddedOutputs = 1;
-  Format joined;
-  for (std::size_t i = 0; i < format->size(); i++) {
-    Step step = (*format)[i];
-    if (step.axis == 0) {
-      blocksGroups = blocksGroups || step.block != 0;
-      if (seenOutput) return std::nullopt;  // the output axis would be the slower one
-      joined.push_back({0, step.block});
-    } else if (step.axis == 1) {
-      seenOutput = true;
-      paddedOutputs *= extents[i];
-      joined.push_back({0, extents[i]});
-    } else {
-      joined.push_back({step.axis - 1, step.block});
-    }
-  }
-  if (seenOutput && (blocksGroups || paddedOutputs != outputs)) return std::nullopt;
-  return joined;
 }
 
 namespace {

@@ -1,24 +1,25 @@
-// What a convolution is to oneDNN: its sizes, the order of its weights, and the pieces it falls into.
+// What a convolution is to oneDNN, and to the kernels beside it: its sizes, and the pieces it falls into.
 #pragma once
 
 #include <optional>
 #include <vector>
 
-#include "onednn.hpp"
+#include "engine.hpp"
 
 namespace cnn::cpu {
 
 /// The sizes of a convolution in oneDNN's terms: grouped weights have an axis more, [G, O/G, C/G, kernel…].
 struct Geometry {
   Dims x, weight, y, bias;
-  DnnlDims stride, dilation, low, high;
+  using Spatial = std::vector<Index>;  // a number for each spatial dimension
+  Spatial stride, dilation, low, high;
   Index groups = 1;
   DType dtype;
 
   template <class AnyConv>
   Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y, DType dtype)
-      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(dnnlDims(op.stride)), dilation(dnnlDims(op.dilation)),
-        low(dnnlDims(op.padding)), high(dnnlDims(op.paddingEnd)), groups(op.groups), dtype(dtype) {
+      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(op.stride.begin(), op.stride.end()),
+        dilation(op.dilation.begin(), op.dilation.end()), low(op.padding.begin(), op.padding.end()), high(op.paddingEnd.begin(), op.paddingEnd.end()), groups(op.groups), dtype(dtype) {
     for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
     if (groups > 1) {
       weight[0] /= groups;
@@ -34,9 +35,6 @@ struct Geometry {
  private:
   void fitEndPadding();
 };
-
-/// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
-std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry);
 
 /// A piece of a convolution that is a convolution itself, and where its memory begins, in elements.
 struct Part {

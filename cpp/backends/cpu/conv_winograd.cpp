@@ -15,7 +15,7 @@ bool isInFullVectors(const Engine& engine, const Dims& shape, Layout layout) {
   return view && view->lanes == winograd::lanes && !view->isPadded();
 }
 
-bool applies(const WinogradCase& conv) {
+bool applies(const ConvCase& conv) {
   const Geometry& g = conv.geometry;
   if (conv.signature.setting.effort != Effort::winograd || g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2) return false;
   for (int i = 0; i < 2; i++) {
@@ -45,7 +45,7 @@ std::size_t bytesOf(const Dims& shape) { return static_cast<std::size_t>(shape.p
 constexpr Index fewTiles = 40;
 
 // A convolution whose pointers are input, weights, output and bias. Weights that stay are transformed once, others at each run.
-Candidate candidateOf(const WinogradCase& conv, const winograd::Sizes& sizes, const winograd::Finish& finish, bool isRotated) {
+Candidate candidateOf(const ConvCase& conv, const winograd::Sizes& sizes, const winograd::Finish& finish, bool isRotated) {
   winograd::Convolution convolution(sizes, conv.threads, finish);
   winograd::Weights weights = sizes.weights(isRotated);
   Candidate candidate;
@@ -69,7 +69,7 @@ Candidate candidateOf(const WinogradCase& conv, const winograd::Sizes& sizes, co
   return candidate;
 }
 
-std::vector<Candidate> candidatesOf(const WinogradCase& conv, winograd::Sizes sizes, const winograd::Finish& finish, bool isRotated) {
+std::vector<Candidate> candidatesOf(const ConvCase& conv, winograd::Sizes sizes, const winograd::Finish& finish, bool isRotated) {
   std::vector<Candidate> candidates{candidateOf(conv, sizes, finish, isRotated)};
   if (sizes.form.outputs == 4 && sizes.grid().count() < fewTiles) {
     sizes.form.outputs = 2;
@@ -81,7 +81,7 @@ std::vector<Candidate> candidatesOf(const WinogradCase& conv, winograd::Sizes si
 
 }  // namespace
 
-std::vector<Candidate> winogradForward(const WinogradCase& conv, bool hasResidual, Activation activation) {
+std::vector<Candidate> winogradForward(const ConvCase& conv, bool hasResidual, Activation activation) {
   if (!applies(conv)) return {};
   constexpr float infinity = std::numeric_limits<float>::infinity();
   winograd::Finish finish{.addsResult = hasResidual,
@@ -90,7 +90,7 @@ std::vector<Candidate> winogradForward(const WinogradCase& conv, bool hasResidua
   return candidatesOf(conv, sizesOf(conv.geometry), finish, false);
 }
 
-std::vector<Candidate> winogradBackwardData(const WinogradCase& conv) {
+std::vector<Candidate> winogradBackwardData(const ConvCase& conv) {
   if (!applies(conv)) return {};
   // dx is a convolution of dy, with weights turned by 180° and what is left of the filter's reach as padding.
   winograd::Sizes forward = sizesOf(conv.geometry);
@@ -100,7 +100,7 @@ std::vector<Candidate> winogradBackwardData(const WinogradCase& conv) {
   return candidatesOf(conv, sizes, {}, true);
 }
 
-std::vector<Candidate> winogradBackwardWeight(const WinogradCase& conv) {
+std::vector<Candidate> winogradBackwardWeight(const ConvCase& conv) {
   if (!applies(conv)) return {};
   winograd::Sizes sizes = sizesOf(conv.geometry);
   winograd::WeightGradient gradient(sizes, conv.threads);

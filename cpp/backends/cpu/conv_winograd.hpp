@@ -8,19 +8,9 @@
 
 namespace cnn::cpu {
 
-/// Activations lie as x and y of the convolution in these layouts.
-struct WinogradCase {
-  Engine& engine;
-  const Signature& signature;
-  const Geometry& geometry;
-  Layout x, y;
-  int threads;
-  bool hasBias;
-};
-
 /// Ways that are worth a try. `hasResidual`: what lies in y is added to the sums.
-std::vector<Candidate> winogradForward(const WinogradCase& conv, bool hasResidual, Activation activation);
-std::vector<Candidate> winogradBackwardData(const WinogradCase& conv);
-std::vector<Candidate> winogradBackwardWeight(const WinogradCase& conv);
+std::vector<Candidate> winogradForward(const ConvCase& conv, bool hasResidual, Activation activation);
+std::vector<Candidate> winogradBackwardData(const ConvCase& conv);
+std::vector<Candidate> winogradBackwardWeight(const ConvCase& conv);
 
 }  // namespace cnn::cpu

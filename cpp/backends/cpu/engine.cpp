@@ -2,7 +2,10 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
+#include "base/error.hpp"
 #include "crew.hpp"
 
 #ifdef CNN_WITH_ONEDNN
@@ -11,7 +14,24 @@
 
 namespace cnn::cpu {
 
-Engine::Engine(int threads) : threads(threads) {
+namespace {
+
+bool wantsOneDnn() {
+#ifdef CNN_WITH_ONEDNN
+  const char* value = std::getenv("NODE_CUDNN_ONEDNN");
+  return !value || std::string_view(value) != "off";
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+Engine::Engine(int threads) : threads(threads), usesOneDnn(wantsOneDnn()) {
+  if (!usesOneDnn) {
+    convolutionLanes = winograd::lanes;
+    return;
+  }
 #ifdef CNN_WITH_ONEDNN
   const Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
   const DnnlDims ones{1, 1}, zeros{0, 0};
@@ -21,6 +41,14 @@ Engine::Engine(int threads) : threads(threads) {
     if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;
   }
 #endif
+}
+
+std::string Engine::library() const {
+#ifdef CNN_WITH_ONEDNN
+  const dnnl_version_t* version = dnnl_version();
+  if (usesOneDnn) return text("oneDNN ", version->major, ".", version->minor, ".", version->patch);
+#endif
+  return "own kernels";
 }
 
 int Engine::threadsFor(double multiplyAdds) const {

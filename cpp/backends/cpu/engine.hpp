@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "choices.hpp"
@@ -23,6 +24,8 @@ struct Engine {
   std::atomic<int> threads;    // of large kernels
   Choices choices;             // of algorithms, by timing
   Index convolutionLanes = 1;  // of the blocked layout that convolutions like here
+  /// Whether oneDNN was found when this was built, and NODE_CUDNN_ONEDNN is not `off`; else convolutions and products are computed by own kernels.
+  const bool usesOneDnn;
 #ifdef CNN_WITH_ONEDNN
   dnnl::engine dnnl{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{dnnl};
@@ -35,6 +38,8 @@ struct Engine {
   winograd::Weights transformed(Layout layout) const;
 
   explicit Engine(int threads);
+  /// What convolutions and products are computed by, and its version.
+  std::string library() const;
   /// Threads for a kernel of this many multiply-adds that is prepared now: one where sharing takes longer than it saves, and no more than a ThreadScope allows.
   int threadsFor(double multiplyAdds) const;
   Format format(const TensorDesc& desc) const { return layouts.format(desc); }

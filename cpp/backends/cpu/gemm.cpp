@@ -1,9 +1,10 @@
-// Matrix products: oneDNN's for matrices, own loops for vectors (those are bound by memory).
+// Matrix products: oneDNN's for matrices, or packed ones of our own where it is absent, and own loops for vectors (those are bound by memory).
 #include "gemm.hpp"
 
 #include <cstring>
 
 #include "base/error.hpp"
+#include "packed_gemm.hpp"
 #include "parallel.hpp"
 #include "simd.hpp"
 
@@ -81,18 +82,13 @@ void outerProduct(const float* a, const float* b, float* y, Index m, Index n, bo
 
 }  // namespace
 
-bool Gemm::isSupported() const {
-#ifdef CNN_WITH_ONEDNN
-  return true;
-#else
-  return isVector();
-#endif
-}
+std::size_t Gemm::scratchBytes(int threads) const { return isVector() || !isOwn ? 0 : PackedGemm(*this).scratchBytes(threads); }
 
-void Gemm::run(const float* a, const float* b, float* y) const {
+void Gemm::run(const float* a, const float* b, float* y, void* scratch) const {
   if (k == 1) return outerProduct(a, b, y, m, n, accumulate);
   if (m == 1) return transposeB ? rowsTimesVector(b, a, y, n, k, accumulate) : vectorTimesRows(a, b, y, n, k, accumulate);
   if (n == 1) return transposeA ? vectorTimesRows(b, a, y, m, k, accumulate) : rowsTimesVector(a, b, y, m, k, accumulate);
+  if (isOwn) return PackedGemm(*this).run(a, b, y, scratch);
 #ifdef CNN_WITH_ONEDNN
   auto status = dnnl_sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1, a, transposeA ? m : k, b, transposeB ? k : n,
                            accumulate ? 1.0f : 0.0f, y, n);

@@ -1,4 +1,4 @@
-// The kernels of the cpu backend, by op: null where one declines, and the reference backend's loops take over.
+// The kernels of the cpu backend, by op: null where one declines, and what the backend's opener has for it takes over.
 #pragma once
 
 #include "core/backend.hpp"
@@ -6,12 +6,11 @@
 
 namespace cnn::cpu {
 
-#ifdef CNN_WITH_ONEDNN
+// conv.cpp: by oneDNN; conv_without_onednn.cpp: by own kernels.
 KernelPtr prepare(const Conv&, const Signature&, Engine&);
 KernelPtr prepare(const ConvActivation&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardData&, const Signature&, Engine&);
 KernelPtr prepare(const ConvBackwardWeight&, const Signature&, Engine&);
-#endif
 KernelPtr prepare(const MaxPool&, const Signature&, Engine&);
 KernelPtr prepare(const MaxPoolBackward&, const Signature&, Engine&);
 KernelPtr prepare(const AvgPool&, const Signature&, Engine&);

@@ -26,6 +26,7 @@ Index rowsOf(const Dims& shape) { return shape.slice(0, shape.size() - 1).produc
 }  // namespace
 
 KernelPtr prepareByPrimitive(const LinearActivation& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return nullptr;
   const bool isHalf = isOf(DType::bfloat16, signature);
   if (!isHalf && !isOf(DType::float32, signature)) return nullptr;
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
@@ -51,6 +52,7 @@ KernelPtr prepareByPrimitive(const LinearActivation& op, const Signature& signat
 }
 
 KernelPtr prepareByPrimitive(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return nullptr;
   if (!isOf(DType::bfloat16, signature)) return nullptr;
   const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
   const Index rows = rowsOf(x), outputs = dy.back();
@@ -76,6 +78,7 @@ KernelPtr prepareByPrimitive(const LinearBackwardWeight& op, const Signature& si
 }
 
 KernelPtr prepareByPrimitive(const MatMul& op, const Signature& signature, Engine& engine) {
+  if (!engine.usesOneDnn) return nullptr;
   if (!isOf(DType::bfloat16, signature)) return nullptr;
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   const Dims batch = y.slice(0, y.size() - 2);

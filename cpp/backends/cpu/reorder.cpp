@@ -1,6 +1,7 @@
 // Conversion between layouts: oneDNN's where it knows the type, else element by element.
 #include "reorder.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "parallel.hpp"
@@ -12,44 +13,102 @@ namespace cnn::cpu {
 
 namespace {
 
-// Where element `index` (by axis) of a tensor lies.
-class Locator {
- public:
-  Locator(const Format& format, const Dims& shape) : format_(format), extents_(extentsOf(format, shape)), rank_(shape.size()) {}
-
-  Index offset(const Dims& index) const {
-    Dims rest = index;
-    Index offset = 0, stride = 1;
-    for (std::size_t i = format_.size(); i-- > 0;) {
-      Index& value = rest[format_[i].axis];
-      offset += value % extents_[i] * stride;
-      value /= extents_[i];
-      stride *= extents_[i];
-    }
-    return offset;
-  }
-
- private:
-  Format format_;
-  std::vector<Index> extents_;
-  int rank_;
+// Where the elements along one axis lie, from the first one: `stride` apart, or, of an axis that is cut into blocks, as the table says.
+struct AxisOffsets {
+  Index size = 1, stride = 0;
+  std::vector<Index> table;
+  Index operator[](Index i) const { return table.empty() ? i * stride : table[static_cast<std::size_t>(i)]; }
 };
 
-KernelPtr elementwiseReorder(const TensorDesc& from, const TensorDesc& to, const Engine& engine) {
-  Format source = engine.format(from), target = engine.format(to);
-  std::size_t size = sizeOf(from.dtype);
-  std::size_t targetBytes = static_cast<std::size_t>(paddedElements(target, to.shape)) * size;
-  auto run = [source = Locator(source, from.shape), target = Locator(target, to.shape), shape = from.shape, size, targetBytes](const Run& run) {
-    if (targetBytes > static_cast<std::size_t>(shape.product()) * size) std::memset(run.out<char>(0), 0, targetBytes);
-    Dims index = Dims::filled(shape.size(), 0);
-    for (Index count = shape.product(); count > 0; count--) {
-      std::memcpy(run.out<char>(0) + static_cast<std::size_t>(target.offset(index)) * size,
-                  run.in<char>(0) + static_cast<std::size_t>(source.offset(index)) * size, size);
-      for (int axis = shape.size() - 1; axis >= 0 && ++index[axis] == shape[axis]; axis--) index[axis] = 0;
+std::vector<AxisOffsets> offsetsOf(const Format& format, const Dims& shape) {
+  const std::vector<Index> extents = extentsOf(format, shape);
+  std::vector<AxisOffsets> axes(static_cast<std::size_t>(shape.size()));
+  for (int axis = 0; axis < shape.size(); axis++) {
+    AxisOffsets& offsets = axes[static_cast<std::size_t>(axis)];
+    offsets.size = shape[axis];
+    const auto steps = std::count_if(format.begin(), format.end(), [axis](Step step) { return step.axis == axis; });
+    for (Index i = 0; steps != 1 && i < shape[axis]; i++) {
+      Index rest = i, offset = 0, stride = 1;
+      for (std::size_t step = format.size(); step-- > 0; stride *= extents[step]) {
+        if (format[step].axis != axis) continue;
+        offset += rest % extents[step] * stride;
+        rest /= extents[step];
+      }
+      offsets.table.push_back(offset);
     }
+    Index stride = 1;
+    for (std::size_t step = format.size(); steps == 1 && step-- > 0; stride *= extents[step]) {
+      if (format[step].axis == axis) offsets.stride = stride;
+    }
+  }
+  return axes;
+}
+
+// The axes of both tensors, neighbours joined where both walk them in equal steps.
+struct Axes {
+  std::vector<AxisOffsets> source, target;
+
+  Axes(const Format& from, const Format& to, const Dims& shape) {
+    auto all = offsetsOf(from, shape), allTargets = offsetsOf(to, shape);
+    for (std::size_t i = 0; i < all.size(); i++) {
+      auto joins = [](const AxisOffsets& outer, const AxisOffsets& inner) {
+        return outer.table.empty() && inner.table.empty() && outer.stride == inner.stride * inner.size;
+      };
+      if (!source.empty() && joins(source.back(), all[i]) && joins(target.back(), allTargets[i])) {
+        for (auto* axes : {&source, &target}) axes->back().size *= all[i].size;
+        source.back().stride = all[i].stride;
+        target.back().stride = allTargets[i].stride;
+      } else {
+        source.push_back(std::move(all[i]));
+        target.push_back(std::move(allTargets[i]));
+      }
+    }
+  }
+
+  /// Moves the elements of some rows, which lie along the last axis.
+  template <class T>
+  void move(const T* from, T* to, Index firstRow, Index endRow) const {
+    const AxisOffsets &inner = source.back(), &innerTarget = target.back();
+    for (Index row = firstRow; row < endRow; row++) {
+      Index rest = row, sourceAt = 0, targetAt = 0;
+      for (std::size_t axis = source.size() - 1; axis-- > 0;) {
+        const Index i = rest % source[axis].size;
+        rest /= source[axis].size;
+        sourceAt += source[axis][i];
+        targetAt += target[axis][i];
+      }
+      if (inner.table.empty() && innerTarget.table.empty()) {
+        const Index step = inner.stride, targetStep = innerTarget.stride;
+        for (Index i = 0; i < inner.size; i++) to[targetAt + i * targetStep] = from[sourceAt + i * step];
+      } else {
+        for (Index i = 0; i < inner.size; i++) to[targetAt + innerTarget[i]] = from[sourceAt + inner[i]];
+      }
+    }
+  }
+};
+
+template <class T>
+KernelPtr elementwiseReorder(Axes axes, const Dims& shape, Index targetElements, int threads) {
+  auto run = [axes = std::move(axes), count = shape.product(), targetElements, threads](const Run& run) {
+    ThreadScope scope(threads);
+    if (targetElements > count) std::memset(run.out<char>(0), 0, static_cast<std::size_t>(targetElements) * sizeof(T));
+    const Index length = axes.source.back().size;
+    parallelRows(count / length, length, [&](Index from, Index to) { axes.move(run.in<T>(0), run.out<T>(0), from, to); });
   };
-  auto kernel = std::make_shared<FunctionKernel<decltype(run)>>(std::move(run));
-  return kernel;
+  return std::make_shared<FunctionKernel<decltype(run)>>(std::move(run));
+}
+
+KernelPtr elementwiseReorder(const TensorDesc& from, const TensorDesc& to, const Engine& engine) {
+  const Format source = engine.format(from), target = engine.format(to);
+  Axes axes(source, target, from.shape);
+  const Index elements = paddedElements(target, to.shape);
+  const int threads = withinLimit(engine.threads.load());
+  switch (sizeOf(from.dtype)) {
+    case 1: return elementwiseReorder<std::uint8_t>(std::move(axes), from.shape, elements, threads);
+    case 2: return elementwiseReorder<std::uint16_t>(std::move(axes), from.shape, elements, threads);
+    case 4: return elementwiseReorder<std::uint32_t>(std::move(axes), from.shape, elements, threads);
+    default: return elementwiseReorder<std::uint64_t>(std::move(axes), from.shape, elements, threads);
+  }
 }
 
 KernelPtr copyKernel(std::size_t bytes) {

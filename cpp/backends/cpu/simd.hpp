@@ -1,4 +1,4 @@
-// Sixteen floats (or eight, or one) as one value, for loops whose running results must stay in registers.
+// Sixteen floats (or eight, four or one) as one value, for loops whose running results must stay in registers.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 
 namespace cnn::cpu {
 
+using Floats4 = float __attribute__((vector_size(16)));
 using Floats8 = float __attribute__((vector_size(32)));
 using Ints8 = std::int32_t __attribute__((vector_size(32)));
 using Bytes8 = std::uint8_t __attribute__((vector_size(8)));
@@ -20,9 +21,20 @@ using Floats16 = float __attribute__((vector_size(64)));
 using Ints16 = std::int32_t __attribute__((vector_size(64)));
 using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 
-/// `width` is 16, 8 or 1.
+/// `width` is 16, 8, 4 or 1.
 template <int width>
-using Floats = std::conditional_t<width == 16, Floats16, std::conditional_t<width == 8, Floats8, float>>;
+using Floats = std::conditional_t<width == 16, Floats16, std::conditional_t<width == 8, Floats8, std::conditional_t<width == 4, Floats4, float>>>;
+
+/// Floats of one register of the processor that this is compiled for, and how many of those registers it has.
+#if defined(__AVX512F__)
+inline constexpr int registerFloats = 16, registers = 32;
+#elif defined(__AVX__)
+inline constexpr int registerFloats = 8, registers = 16;
+#elif defined(__aarch64__)
+inline constexpr int registerFloats = 4, registers = 32;
+#else
+inline constexpr int registerFloats = 4, registers = 16;
+#endif
 template <int width>
 using Ints = std::conditional_t<width == 16, Ints16, std::conditional_t<width == 8, Ints8, std::int32_t>>;
 template <int width>
