@@ -23,6 +23,7 @@ const geometries: Geometry[] = [
   { x: [5, 12, 17, 16], filters: 32, kernel: 5, stride: [2, 3], padding: [4, 1] },
   { x: [2, 7, 12, 50], filters: 20, kernel: 3, stride: [4, 1] },
   { x: [2, 6, 5, 5], filters: 16, kernel: 5 },
+  { x: [64, 1, 32, 32], filters: 6, kernel: 5 },
 ]
 
 for (const { x: shape, filters, kernel, ...options } of geometries) {

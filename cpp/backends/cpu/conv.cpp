@@ -52,7 +52,7 @@ dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
   return attributes;
 }
 
-Window windowOf(const Geometry& g) { return {g.stride, g.dilation, g.low, g.high}; }
+ConvWindow windowOf(const Geometry& g) { return {g.stride, g.dilation, g.low, g.high}; }
 
 auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y,
                  const dnnl::primitive_attr& attributes) {

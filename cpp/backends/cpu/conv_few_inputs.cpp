@@ -131,10 +131,10 @@ void finish(const Sizes& sizes, std::size_t shares, const float* memory, float* 
   }
 }
 
-// Whether oneDNN has no better way: with one or three channels it reads plain images itself.
+// Whether oneDNN has no better way: it reads plain images of three channels itself, and those of one with AVX-512 alone.
 bool applies(const Geometry& g) {
   if (g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2 || g.dilation != Geometry::Spatial{0, 0} || g.low[0] < 0 || g.low[1] < 0) return false;
-  const bool readsPlain = g.x[1] == 1 || g.x[1] == 3;
+  const bool readsPlain = g.x[1] == 3 || (g.x[1] == 1 && lanes == 16);
   return g.x[1] < lanes && !readsPlain && g.weight[2] == g.weight[3] && runShareFor(g.weight[2]) != nullptr;
 }
 

@@ -193,20 +193,20 @@ void appendEltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, 
 #endif
 
 dnnl::convolution_forward::primitive_desc describeForward(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& bias,
-                                                          const MemoryDesc& y, const Window& window, const dnnl::primitive_attr& attributes) {
+                                                          const MemoryDesc& y, const ConvWindow& window, const dnnl::primitive_attr& attributes) {
   return described<dnnl::convolution_forward>(engine, attributes, dnnl::prop_kind::forward_training, direct, x, weight, bias, y, window.stride,
                                               window.dilation, window.low, window.high);
 }
 
 dnnl::convolution_backward_data::primitive_desc describeBackwardData(const dnnl::engine& engine, const MemoryDesc& dx, const MemoryDesc& weight,
-                                                                     const MemoryDesc& dy, const Window& window, const dnnl::primitive_attr& attributes,
+                                                                     const MemoryDesc& dy, const ConvWindow& window, const dnnl::primitive_attr& attributes,
                                                                      const dnnl::convolution_forward::primitive_desc& forward) {
   return describedAfter<dnnl::convolution_backward_data>(forward, engine, attributes, direct, dx, weight, dy, window.stride, window.dilation, window.low,
                                                          window.high);
 }
 
 dnnl::convolution_backward_weights::primitive_desc describeBackwardWeight(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& dw,
-                                                                          const MemoryDesc& dbias, const MemoryDesc& dy, const Window& window,
+                                                                          const MemoryDesc& dbias, const MemoryDesc& dy, const ConvWindow& window,
                                                                           const dnnl::primitive_attr& attributes,
                                                                           const dnnl::convolution_forward::primitive_desc& forward) {
   return describedAfter<dnnl::convolution_backward_weights>(forward, engine, attributes, direct, x, dw, dbias, dy, window.stride, window.dilation,

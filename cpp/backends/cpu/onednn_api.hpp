@@ -17,18 +17,18 @@ std::optional<Format> formatOf(const MemoryDesc& desc);
 /// A tensor of this shape in this order, or nothing where the API has no such desc: 3.x makes strides, and the blocks that have a tag.
 std::optional<MemoryDesc> descOf(const Format& format, const Dims& shape, dnnl::memory::data_type type);
 
-struct Window {
+struct ConvWindow {
   const DnnlDims &stride, &dilation, &low, &high;
 };
 
 // Each is empty where oneDNN has no implementation. An empty desc of a bias: there is none.
 dnnl::convolution_forward::primitive_desc describeForward(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& bias,
-                                                          const MemoryDesc& y, const Window& window, const dnnl::primitive_attr& attributes);
+                                                          const MemoryDesc& y, const ConvWindow& window, const dnnl::primitive_attr& attributes);
 dnnl::convolution_backward_data::primitive_desc describeBackwardData(const dnnl::engine& engine, const MemoryDesc& dx, const MemoryDesc& weight,
-                                                                     const MemoryDesc& dy, const Window& window, const dnnl::primitive_attr& attributes,
+                                                                     const MemoryDesc& dy, const ConvWindow& window, const dnnl::primitive_attr& attributes,
                                                                      const dnnl::convolution_forward::primitive_desc& forward);
 dnnl::convolution_backward_weights::primitive_desc describeBackwardWeight(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& dw,
-                                                                          const MemoryDesc& dbias, const MemoryDesc& dy, const Window& window,
+                                                                          const MemoryDesc& dbias, const MemoryDesc& dy, const ConvWindow& window,
                                                                           const dnnl::primitive_attr& attributes,
                                                                           const dnnl::convolution_forward::primitive_desc& forward);
 dnnl::matmul::primitive_desc describeProduct(const dnnl::engine& engine, const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& bias, const MemoryDesc& y,
