@@ -186,7 +186,7 @@ export async function setup(w = world) {
     ['CMakeLists.txt', 'cmake', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
     machine,
   )
-  // Each level of the cpu device takes as long to compile as half of the rest: whoever runs it here needs this machine's alone.
+  // Each level of the cpu device takes minutes of a core to compile: whoever runs it here needs this machine's, and one that runs anywhere.
   const levels = w.isForTests ? 'all' : 'own'
   const isCurrent = stamp.native === native && (stamp.levels === 'all' || stamp.levels === levels)
   if (!isCurrent || !has('build/Release/node_cudnn.node')) {

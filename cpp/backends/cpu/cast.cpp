@@ -36,10 +36,10 @@ void convert(const float* x, Float16* y, Index count) {
 #elif defined(__aarch64__)
 // Every such processor converts by instructions.
 void convert(const Float16* x, float* y, Index count) {
-  for (Index i = 0; i < count; i++) y[i] = static_cast<float>(load<__fp16>(x + i));
+  for (Index i = 0; i < count; i++) y[i] = static_cast<float>(load<__fp16>(&x[i].bits));
 }
 void convert(const float* x, Float16* y, Index count) {
-  for (Index i = 0; i < count; i++) store(y + i, static_cast<__fp16>(x[i]));
+  for (Index i = 0; i < count; i++) store(&y[i].bits, static_cast<__fp16>(x[i]));
 }
 #endif
 
