@@ -158,10 +158,13 @@ macro(add_cuda_plugin)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
+  # for scripts/package.mjs
+  set(CUDA_MAJOR ${CUDAToolkit_VERSION_MAJOR} CACHE INTERNAL "the version of CUDA that the plugin is for")
+  set(CUDA_BUILT_FOR "${CMAKE_CUDA_ARCHITECTURES}" CACHE INTERNAL "the architectures that the plugin is for")
   message(STATUS "CUDA: toolkit ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_VERSION} (${CUDNN_LIBRARY}), architectures ${CMAKE_CUDA_ARCHITECTURES}")
 
   add_library(node_cudnn_cuda SHARED ${CUDA_SOURCES} ${CUDA_OP_SOURCES} ${CUDA_KERNEL_SOURCES})
-  add_executable(node_cudnn_probe cpp/backends/cuda/probe.cpp)
+  add_executable(node_cudnn_probe cpp/backends/cuda/probe.cpp cpp/core/cuda_folder.cpp)
   set_source_files_properties(${CUDA_SOURCES} ${CUDA_OP_SOURCES} PROPERTIES COMPILE_OPTIONS "${STRICT}")
   # as STRICT: random numbers are the reference's to the last bit
   set_source_files_properties(cpp/backends/cuda/kernels/random.cu PROPERTIES COMPILE_OPTIONS "-fmad=false")
@@ -191,6 +194,7 @@ macro(add_cuda_plugin)
     set_target_properties(${target} PROPERTIES BUILD_RPATH "${folders}")
     target_link_options(${target} PRIVATE -Wl,--enable-new-dtags $<$<NOT:$<BOOL:${SANITIZE}>>:-Wl,--no-undefined>)
     target_link_libraries(${target} PRIVATE ${CMAKE_DL_LIBS})
+    target_link_options(${target} PRIVATE ${STATIC_CXX})
   endforeach()
   if(COVERAGE)
     target_compile_options(node_cudnn_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:--coverage;-O0>"

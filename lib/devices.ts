@@ -5,7 +5,7 @@ import { native } from './native.js'
 
 export interface DeviceInfo {
   name: DeviceName
-  /** Library and version that compute there. */
+  /** Library and version that compute there; of `cpu` also the level of instructions, which NODE_CUDNN_CPU_LEVEL may lower (`v2`, `v3`, …). */
   description: string
   /** What is known of an NVIDIA GPU; absent on other devices. */
   cuda?: CudaInfo
@@ -53,7 +53,7 @@ export interface MemoryInfo {
   kernels: number
 }
 
-/** All devices of this machine, the best first. @example devices().map((device) => device.name) */
+/** All devices of this machine that can be used, the best first; using another says what it lacks. @example devices().map((device) => device.name) */
 export function devices(): DeviceInfo[] {
   return native.devices() as DeviceInfo[]
 }

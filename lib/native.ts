@@ -1,9 +1,8 @@
-// Opens the native addon; knows where it lies and says in one sentence why it cannot be opened.
-import { existsSync, readFileSync } from 'node:fs'
+// Opens the native addon, or says in one sentence why it cannot be opened.
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import type { Native } from '../types/addon.js'
+import { findAddon, howToBuild } from './addon-file.js'
 import { makeError } from './errors.js'
 import { followSeed } from './io/thread-seed.js'
 import { captureSite, describeSite } from './sites.js'
@@ -11,40 +10,21 @@ import { warnOfUnreadFailures } from './unread-failures.js'
 
 const require = createRequire(import.meta.url)
 
-/** NODE_CUDNN_ADDON names another build, for instance the one with sanitizers. */
-const file =
-  process.env.NODE_CUDNN_ADDON ?? fileURLToPath(new URL('../../build/Release/node_cudnn.node', import.meta.url))
-
-/** An addon with instructions that this processor lacks would end the process without a word. */
-function missingInstructions(): string[] {
-  const record = file.replace(/\.node$/, '.processor.json')
-  if (!existsSync(record) || !existsSync('/proc/cpuinfo')) return []
-  const { flags } = JSON.parse(readFileSync(record, 'utf8')) as { flags: string[] }
-  const line = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))
-  const present = new Set(line?.[1]?.split(' '))
-  return flags.filter((flag) => !present.has(flag))
-}
-
 function open(): Native {
-  const again = 'build it with `npm run setup` in a checkout, or with `npm rebuild node-cudnn` where it is a dependency'
-  if (!existsSync(file)) throw new Error(`node-cudnn: the native addon is not built (${file}); ${again}`)
-  const missing = missingInstructions()
-  if (missing.length > 0) {
-    throw new Error(
-      `node-cudnn: the native addon was built on another machine and needs ${missing.join(', ')}, ` +
-        `which this processor lacks; ${again}`,
-    )
-  }
+  const { addon: file, cudaPlugins } = findAddon()
   try {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)
-    // Once more as late as can be: what libraries have made since the start is taken down before what was made then.
+    addon.setCudaPlugins(cudaPlugins)
+    // Tasks must not run when exit() takes down the libraries that they run in.
     if (isMainThread) process.once('exit', () => addon.stopAtExit())
     addon.setSiteHooks(captureSite, describeSite)
     warnOfUnreadFailures(addon)
     return addon
   } catch (cause) {
-    throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${again}`, { cause })
+    throw new Error(`node-cudnn: the native addon cannot be opened (${(cause as Error).message}); ${howToBuild}`, {
+      cause,
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 // Builds the simulated CUDA device (test/cudasim) into build/cudasim: its libraries, the kernels compiled for the CPU, and the programs that
-// break its rules. It needs the headers of CUDA, cuDNN and cuBLASLt; CUDNN_ROOT says where, as for the plugin.
+// break its rules. It needs the headers of CUDA, cuDNN and cuBLASLt; CUDNN_ROOT says where, as for the plugin, and WERROR=ON makes
+// warnings errors.
 // Arguments of the form NAME=VALUE go to CMake.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -24,6 +25,7 @@ export function cudasimBuild(root, definitions = []) {
   const defines = [
     `CUDNN_ROOT=${rootOfCudnn(root)}`,
     `NODE_INCLUDE=${path.join(path.dirname(headers), 'include')}`,
+    `WERROR=${process.env.WERROR || 'OFF'}`,
     ...definitions,
   ]
   return [

@@ -1,25 +1,37 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
-// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF`; CUDNN_ROOT and WITH_CUDA
-// may come from the environment as well, for whoever cannot give arguments (`npm install`).
+// Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF CPU_LEVELS=v2,v3`; ONEDNN_ROOT,
+// CUDNN_ROOT, WITH_CUDA and WERROR may come from the environment as well, for whoever cannot give arguments.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { processorFlags } from './support/processor.mjs'
 
 /**
- * The commands of a build, each an argument list: configure always (it is quick, and options may have changed),
- * then compile.
+ * Definitions that may come from the environment. A newer compiler than ours may warn about more: that stops a build only
+ * where WERROR=ON asks for it.
  */
-export function nativeBuild(root, { sanitize = false, definitions = [], env = process.env } = {}) {
+export function givenDefinitions(env) {
+  const given = ['ONEDNN_ROOT', 'CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name])
+  return [`WERROR=${env.WERROR || 'OFF'}`, ...given.map((name) => `${name}=${env[name]}`)]
+}
+
+/**
+ * The commands of a build in build/ or a folder in it, each an argument list: configure always (it is quick, and options
+ * may have changed), then compile.
+ */
+export function nativeBuild(
+  root,
+  { sanitize = false, folder = sanitize ? 'sanitize' : '', definitions = [], env = process.env } = {},
+) {
   const cmakeJs = createRequire(path.join(root, 'package.json')).resolve('cmake-js/package.json')
   const command = [process.execPath, path.join(path.dirname(cmakeJs), 'bin', 'cmake-js')]
-  const out = path.join(root, 'build', ...(sanitize ? ['sanitize'] : []))
+  const out = path.join(root, 'build', folder)
   const folders = ['--directory', root, '--out', out]
-  const given = ['CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name]).map((name) => `${name}=${env[name]}`)
-  const defines = [`SANITIZE=${sanitize ? 'ON' : 'OFF'}`, ...given, ...definitions].map((each) => `--CD${each}`)
+  const levels = sanitize ? 'CPU_LEVELS=own' : 'CPU_LEVELS=all'
+  const sanitizers = `SANITIZE=${sanitize ? 'ON' : 'OFF'}`
+  const defines = [sanitizers, levels, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
   return {
     out,
     commands: [
@@ -43,13 +55,6 @@ export function dropForeignCache(root, out) {
   if ((home && home !== root) || (tool && !existsSync(tool))) rmSync(out, { recursive: true, force: true })
 }
 
-/** With NATIVE=ON the addon holds this processor's instructions: the loader compares before it opens it elsewhere. */
-export function recordProcessor(out) {
-  const flags = cached(out, 'NATIVE') === 'ON' ? processorFlags() : []
-  const file = path.join(out, 'Release', 'node_cudnn.processor.json')
-  writeFileSync(file, `${JSON.stringify({ arch: process.arch, flags })}\n`)
-}
-
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   const args = process.argv.slice(2)
@@ -62,7 +67,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     const { status } = spawnSync(command, rest, { stdio: 'inherit' })
     if (status !== 0) process.exit(status ?? 1)
   }
-  recordProcessor(out)
 
   // The types of the native calls come from the addon itself.
   if (existsSync(path.join(root, 'tsconfig.json')) && !args.includes('--sanitize')) {

@@ -1,13 +1,18 @@
-// Where the real cuDNN, cuBLASLt and NVRTC for CUDA 13 are, for tests that need their code but no device; installs the pip wheels into
-// a cache folder where they are missing. The product does not use this. `node scripts/cuda-libraries.mjs` does it by hand.
+// Where the real cuDNN, cuBLASLt and NVRTC for CUDA 13 are, headers and all, for tests that need their code but no device; pip installs the
+// wheels into a cache folder where they are missing. The product does not use this (it has scripts/cuda); the versions are the same.
+// `node scripts/cuda-libraries.mjs` does it by hand.
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { wheels as pinned } from './cuda/wheels.mjs'
 import { run } from './support/run.mjs'
 import { which } from './support/system.mjs'
 
-const wheels = ['nvidia-cudnn-cu13==9.24.0.43', 'nvidia-cublas==13.1.1.3', 'nvidia-cuda-nvrtc==13.0.88']
+// nvcc brings the runtime
+const wheels = pinned[13].x64
+  .filter(({ title }) => title !== 'CUDA runtime')
+  .map(({ package: name, version }) => `${name}==${version}`)
 
 /** What says that a folder holds all three. */
 const files = [

@@ -1,14 +1,15 @@
 // `npm run doctor`: prints what this machine has, what it lacks and how to get it. Status 0 if training on the CPU works.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cached } from './build-native.mjs'
-import { findCudnn, findNvcc, howToGet, wants, which } from './support/system.mjs'
+import { cudaFolder, cudaRoot, readRecord } from './cuda/folder.mjs'
+import { findCudnn, findNvcc, howToGet, oneDnnVersion, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const inCheckout = existsSync(path.join(root, 'tsconfig.json'))
-const buildAddon = inCheckout ? 'npm run setup' : 'npm rebuild node-cudnn'
+const buildAddon = inCheckout ? 'npm run setup' : 'npx node-cudnn build'
 
 /** ✔ is here, ✘ is missing and needed to train on the CPU, - is missing and can be done without. */
 function report(good, name, what, needed = false) {
@@ -21,18 +22,11 @@ function firstLine(command, ...args) {
   return status === 0 ? stdout.trim().split('\n')[0] : undefined
 }
 
-function dnnlVersion(header) {
-  const text = readFileSync(path.join(path.dirname(header), 'dnnl_version.h'), 'utf8')
-  return ['MAJOR', 'MINOR', 'PATCH']
-    .map((part) => new RegExp(`DNNL_VERSION_${part}\\s+(\\d+)`).exec(text)?.[1])
-    .join('.')
-}
-
 const describe = {
   'a C++20 compiler': (file) => `${firstLine(file, '--version')} (${file})`,
   CMake: (file) => `${firstLine(file, '--version')} (${file})`,
   make: (file) => file,
-  oneDNN: (file) => `${dnnlVersion(file)} (${file})`,
+  oneDNN: (file) => `${oneDnnVersion(file)} (${file})`,
   'the Fashion-MNIST data': (folder) => folder,
 }
 const labels = { 'a C++20 compiler': 'compiler', CMake: 'cmake', 'the Fashion-MNIST data': 'Fashion-MNIST' }
@@ -148,11 +142,12 @@ function cuda() {
     nvcc ?? 'not found: needed only to build for GPUs; get CUDA 13 from https://developer.nvidia.com/cuda-downloads',
   )
   const CUDNN_ROOT = process.env.CUDNN_ROOT ?? cached(path.join(root, 'build'), 'CUDNN_ROOT')
-  const cudnn = library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
+  const installed = [13, 12].map((version) => cudaFolder(version, cudaRoot())).find(readRecord)
+  const cudnn = installed ?? library('libcudnn.so.9') ?? findCudnn({ ...process.env, CUDNN_ROOT })
   report(
     Boolean(cudnn),
     'cuDNN',
-    cudnn ?? 'not found: needed only for GPUs; get cuDNN 9 from https://developer.nvidia.com/cudnn-downloads',
+    cudnn ?? 'not found: needed only for GPUs; get it, and what else a GPU needs, with: npx node-cudnn cuda install',
   )
 }
 

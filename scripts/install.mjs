@@ -1,8 +1,8 @@
-// Runs when the package is installed as a dependency: builds the addon on the user's machine, or says what is missing.
+// Builds the addon on the user's machine when the package is installed as a dependency, or says what is missing.
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { dropForeignCache, nativeBuild, recordProcessor } from './build-native.mjs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { dropForeignCache, nativeBuild } from './build-native.mjs'
 import { run } from './support/run.mjs'
 import { howToGet, list, missing } from './support/system.mjs'
 
@@ -13,27 +13,25 @@ function fail(message) {
   process.exit(1)
 }
 
-async function install() {
+/** Definitions for CMake are of the form NAME=VALUE. */
+export async function buildFromSource(definitions = []) {
   const absent = missing()
   const required = absent.filter((want) => want.required)
   if (required.length > 0) {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  // A newer compiler than ours may warn about more; that is no reason to stop a user.
-  const { out, commands } = nativeBuild(root, { definitions: ['WERROR=OFF'] })
+  const { out, commands } = nativeBuild(root, { definitions: ['CPU_LEVELS=own', ...definitions] })
   dropForeignCache(root, out)
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
     if (status !== 0) fail(`${output.trimEnd()}\n\nnode-cudnn: the native addon could not be built; the log is above`)
   }
-  recordProcessor(out)
   const dnnl = absent.find((want) => want.apt === 'libdnnl-dev')
   if (dnnl)
-    console.log(
-      `node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npm rebuild node-cudnn`,
-    )
+    console.log(`node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`)
 }
 
 // In a checkout `npm run setup` builds, after it has installed what the build needs.
-if (!existsSync(path.join(root, 'tsconfig.json'))) await install()
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href && !existsSync(path.join(root, 'tsconfig.json')))
+  await buildFromSource()

@@ -4,11 +4,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { givenDefinitions } from './build-native.mjs'
 import { cudaLibraries } from './cuda-libraries.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
-import { processorFlags } from './support/processor.mjs'
 import { run } from './support/run.mjs'
-import { findCudnn, findNvcc, howToGet, list, missing, which } from './support/system.mjs'
+import { findCudnn, findNvcc, findOneDnn, howToGet, list, missing, oneDnnVersion, which } from './support/system.mjs'
 
 const MINIMUM_NODE = [20, 19]
 const DAY = 24 * 60 * 60 * 1000
@@ -41,6 +41,7 @@ async function step(w, title, command, args, options = {}) {
 async function mustStep(w, ...rest) {
   const { ok, output } = await step(w, ...rest)
   if (!ok) throw new SetupError(`${output.trimEnd()}\n\nsetup: ${rest[0]} failed; its log is above`)
+  return output
 }
 
 function checkNode(w) {
@@ -170,22 +171,35 @@ export async function setup(w = world) {
   // Without a GPU the plugin is for tests alone, and one architecture is enough.
   const options = wheels && !existsSync('/proc/driver/nvidia/version') ? ['CUDA_ARCHITECTURES=90'] : []
 
-  // The addon depends on the machine, too: another processor, or oneDNN or CUDA that has come or gone.
+  // The addon depends on the machine, too: another processor, or oneDNN or CUDA that has come, gone or changed.
+  const dnnl = findOneDnn(env)
   const machine = [
     process.arch,
-    processorFlags().join(' '),
+    os.cpus()[0]?.model ?? '',
     String(w.missing(w.env).some((want) => want.name === 'oneDNN')),
+    dnnl ? `${dnnl} ${oneDnnVersion(dnnl)}` : '',
     `${findNvcc(env)} ${findCudnn(env)}`,
+    ...givenDefinitions(env),
   ]
   const native = fingerprint(
     w.root,
     ['CMakeLists.txt', 'cmake', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
     machine,
   )
-  if (stamp.native !== native || !has('build/Release/node_cudnn.node')) {
+  // Each level of the cpu device takes as long to compile as half of the rest: whoever runs it here needs this machine's alone.
+  const levels = w.isForTests ? 'all' : 'own'
+  const isCurrent = stamp.native === native && (stamp.levels === 'all' || stamp.levels === levels)
+  if (!isCurrent || !has('build/Release/node_cudnn.node')) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
-    await mustStep({ ...w, env }, title, process.execPath, ['scripts/build-native.mjs', ...options])
-    save({ native })
+    const output = await mustStep({ ...w, env }, title, process.execPath, [
+      'scripts/build-native.mjs',
+      `CPU_LEVELS=${levels}`,
+      ...options,
+    ])
+    // One that is there and does not serve; one that is absent was named already.
+    const unused = dnnl && /^-- (oneDNN: not used, .*)$/m.exec(output)?.[1]
+    if (unused) w.print(`setup: ${unused}\n`)
+    save({ native, levels })
   }
 
   // Tests run the plugin on it.

@@ -1,4 +1,4 @@
-// The plugin as it was built: by nvcc, with warnings as errors, for sm_90 or more and PTX, and every symbol found in the real libraries.
+// The plugin as it was built: by nvcc, in our own checks with warnings as errors, for sm_90 or more and PTX, and every symbol found in the real libraries.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -29,13 +29,13 @@ if (!existsSync(pluginFile) || process.env.NODE_CUDNN_PLUGIN) {
   console.log(`skipped: how the CUDA plugin was built, since ${missing}`)
   test.skip('how the CUDA plugin was built', (t) => t.fail(missing))
 } else {
-  test('every kernel was compiled by nvcc with warnings as errors, for a processor and as PTX', (t) => {
+  test('every kernel was compiled by nvcc, with warnings as errors where that was asked for, for a processor and as PTX', (t) => {
     const commands = JSON.parse(readFileSync(commandsFile, 'utf8')) as Command[]
     const kernels = commands.filter(({ file }) => file.endsWith('.cu') && file.includes('backends/cuda/kernels'))
     t.true(kernels.length >= 20)
     for (const { command, file } of kernels) {
       t.regex(command, /nvcc/, file)
-      t.regex(command, /-Werror=all-warnings/, file)
+      t.is(command.includes('-Werror=all-warnings'), cached('WERROR') === 'ON', file)
       t.regex(command, /code=\[?[^"]*sm_\d+/, file)
       t.regex(command, /code=\[?[^"]*compute_\d+/, file)
     }

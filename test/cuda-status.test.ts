@@ -129,7 +129,9 @@ test.serial('options of cuda devices are kept, one by one, and checked', (t) => 
     message: /workspaceLimit is -1, expected a whole number of at least 0/,
   })
   t.throws(() => setCudaOptions({ workspaceLimit: 0.5 }), { message: /workspaceLimit is 0.5, expected a whole number/ })
-  t.throws(() => setCudaOptions({ allowTf32: 1 as unknown as boolean }), { message: /allowTf32 is 1, expected true or false/ })
+  t.throws(() => setCudaOptions({ allowTf32: 1 as unknown as boolean }), {
+    message: /allowTf32 is 1, expected true or false/,
+  })
   t.throws(() => setCudaOptions({ tf32: true } as object), { name: 'ValueError', message: /'tf32' is no option/ })
 })
 

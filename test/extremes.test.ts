@@ -418,3 +418,36 @@ test.serial('cpu: Winograd’s algorithm spreads NaN over a tile, and loses none
     }
   }
 })
+
+// ---- lanes that pad a block of channels -----------------------------------------------------------------------------
+
+for (const device of names) {
+  test.serial(`${device}: an infinity that an activation ends leaves no NaN for the next convolution`, (t) => {
+    const failures: string[] = []
+    for (const [channels, middle] of [
+      [3, 2],
+      [3, 3],
+      [8, 17],
+      [16, 3],
+      [16, 16],
+    ] as const) {
+      const data = new Float32Array(channels * 64).fill(0.5)
+      data[9] = -infinity
+      const x = tensor(data, { shape: [1, channels, 8, 8], device })
+      const first = ones([middle, channels, 3, 3], { device })
+      const second = full([4, middle, 1, 1], 0.1, { device })
+      const back = full([middle, 4, 3, 3], 0.1, { device })
+      const forward = (x: Tensor) => F.conv2d(F.relu(F.conv2d(x, first, null, { padding: 1 })), second)
+      // a transposed convolution is the gradient of one
+      const transposed = (x: Tensor) =>
+        F.conv2d(F.relu(F.convTranspose2d(x, ones([channels, middle, 3, 3], { device }))), back)
+      for (const [name, f] of Object.entries({ forward, transposed })) {
+        for (const [way, run] of Object.entries({ eager: f, compiled: compile(f) })) {
+          const wrong = noGrad(() => values(run(x))).filter((each) => !Number.isFinite(each)).length
+          if (wrong > 0) failures.push(`${name}, ${channels} to ${middle} channels, ${way}: ${wrong} values`)
+        }
+      }
+    }
+    t.deepEqual(failures, [])
+  })
+}

@@ -31,11 +31,3 @@ test('a file that is no addon is reported with the reason', (t) => {
   writeFileSync(file, 'text')
   t.regex(opening(file), /^node-cudnn: the native addon cannot be opened \(.*broken\.node.*\); build it with/)
 })
-
-const onLinux = process.platform === 'linux' ? test : test.skip
-onLinux('an addon for another processor is not opened', (t) => {
-  const file = path.join(folder, 'foreign.node')
-  writeFileSync(file, 'text')
-  writeFileSync(path.join(folder, 'foreign.processor.json'), '{"arch":"x64","flags":["avx9999"]}')
-  t.regex(opening(file), /was built on another machine and needs avx9999, which this processor lacks; build it with/)
-})

@@ -27,6 +27,9 @@ interface World {
 // The scripts are plain JavaScript beside the compiled tests' folder, so that they run before anything is compiled.
 const script = new URL('../../scripts/setup.mjs', import.meta.url).href
 const { setup } = (await import(script)) as { setup(world: World): Promise<boolean> }
+const { givenDefinitions } = (await import(new URL('../../scripts/build-native.mjs', import.meta.url).href)) as {
+  givenDefinitions(env: Record<string, string>): string[]
+}
 
 const compiler: Want = { name: 'a C++20 compiler', apt: 'g++', required: true }
 const cmake: Want = { name: 'CMake', apt: 'cmake', required: true }
@@ -36,7 +39,7 @@ const data: Want = { name: 'the data', apt: 'dataset-fashion-mnist', without: 'i
 /** An empty project in a folder with a space in its name, and a world that only notes what it is asked to run. */
 function make(
   t: ExecutionContext,
-  options: { absent?: Want[]; programs?: string[]; fails?: (line: string) => boolean } = {},
+  options: { absent?: Want[]; programs?: string[]; fails?: (line: string) => boolean; output?: string } = {},
 ) {
   const root = mkdtempSync(path.join(tmpdir(), 'set up '))
   t.teardown(() => rmSync(root, { recursive: true, force: true }))
@@ -75,7 +78,7 @@ function make(
       if (line.includes('build-ts')) write('dist/lib/index.js', '')
       const installed = / install --no-install-recommends (.*)/.exec(line)?.[1]?.split(' ') ?? []
       state.absent = state.absent.filter((want) => !installed.includes(want.apt))
-      return { status: 0, output: '' }
+      return { status: 0, output: options.output ?? '' }
     },
   }
   const start = async (changes: Partial<World> = {}) => {
@@ -87,7 +90,8 @@ function make(
 }
 
 const NPM = 'npm ci --include=dev --no-audit --no-fund'
-const NATIVE = 'scripts/build-native.mjs'
+const NATIVE = 'scripts/build-native.mjs CPU_LEVELS=own'
+const NATIVE_FOR_TESTS = 'scripts/build-native.mjs CPU_LEVELS=all'
 const TS = 'scripts/build-ts.mjs'
 
 test('the first start does every step, the second none', async (t) => {
@@ -116,12 +120,23 @@ test('a changed file repeats only its step', async (t) => {
 test('the simulated device is built for tests only, and where there is a plugin to run on it', async (t) => {
   const { start, state, write } = make(t)
   await start({ isForTests: true })
-  t.deepEqual(state.ran, [NPM, NATIVE, TS])
+  t.deepEqual(state.ran, [NPM, NATIVE_FOR_TESTS, TS])
   write('build/Release/node_cudnn_cuda.so', '')
   await start()
   t.deepEqual(state.ran, [])
   await start({ isForTests: true })
   t.deepEqual(state.ran, ['scripts/build-cudasim.mjs'])
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [])
+})
+
+test('tests want every level of the cpu device, and what has them all is built no more', async (t) => {
+  const { start, state } = make(t)
+  await start()
+  await start({ isForTests: true })
+  t.deepEqual(state.ran, [NATIVE_FOR_TESTS])
+  await start()
+  t.deepEqual(state.ran, [])
   await start({ isForTests: true })
   t.deepEqual(state.ran, [])
 })
@@ -222,6 +237,44 @@ test('oneDNN that was installed since builds the addon again', async (t) => {
   state.absent = []
   await start()
   t.deepEqual(state.ran, [NATIVE])
+})
+
+/** A prefix that holds nothing but a header of this version of oneDNN. */
+function prefix(write: (file: string, text: string) => void, root: string, version: string) {
+  const [major, minor, patch] = version.split('.')
+  write('prefix/include/oneapi/dnnl/dnnl.hpp', '')
+  write(
+    'prefix/include/oneapi/dnnl/dnnl_version.h',
+    `#define DNNL_VERSION_MAJOR ${major}\n#define DNNL_VERSION_MINOR ${minor}\n#define DNNL_VERSION_PATCH ${patch}\n`,
+  )
+  return path.join(root, 'prefix')
+}
+
+test('another version of oneDNN builds the addon again', async (t) => {
+  const { start, state, write, root, world } = make(t)
+  const env = { ...world.env, ONEDNN_ROOT: prefix(write, root, '2.6.3') }
+  await start({ env })
+  await start({ env })
+  t.deepEqual(state.ran, [])
+  prefix(write, root, '3.7.2')
+  await start({ env })
+  t.deepEqual(state.ran, [NATIVE])
+})
+
+test('oneDNN that is there and does not serve is named in the sentence that CMake has for it', async (t) => {
+  const sentence = 'oneDNN: not used, since its version is 2.5.0; it is slow'
+  const { start, state, write, root, world } = make(t, { output: `-- Found Threads\n-- ${sentence}\n-- Done\n` })
+  await start({ env: { ...world.env, ONEDNN_ROOT: prefix(write, root, '2.5.0') } })
+  t.true(state.printed.includes(`setup: ${sentence}\n`))
+})
+
+test('warnings are errors only where that is asked for, which builds the addon again', async (t) => {
+  const { start, state, world } = make(t)
+  await start()
+  await start({ env: { ...world.env, WERROR: 'ON' } })
+  t.deepEqual(state.ran, [NATIVE])
+  t.deepEqual(givenDefinitions({}), ['WERROR=OFF'])
+  t.deepEqual(givenDefinitions({ WERROR: 'ON', ONEDNN_ROOT: '/opt/onednn' }), ['WERROR=ON', 'ONEDNN_ROOT=/opt/onednn'])
 })
 
 test('a failed step shows its log, stops, and is done again at the next start', async (t) => {

@@ -234,6 +234,42 @@ test('errors of the loader, the loss and the watchers end the fit', async (t) =>
   t.is(ended, 1)
 })
 
+test('a fit that failed says why, whatever its callbacks do at its end, and tells them all', async (t) => {
+  const { loader, net, optimizer } = ringRun()
+  const fails = (message: string) => () => {
+    throw new Error(message)
+  }
+  let ended = 0
+  const callbacks = [{ onStep: fails('first'), onFitEnd: fails('second') }, { onFitEnd: () => ended++ }]
+  const trainer = new Trainer(net, { optimizer, loss: functional.crossEntropy, callbacks })
+  await t.throwsAsync(trainer.fit(loader, { epochs: 1 }), { message: 'first' })
+  t.is(ended, 1)
+  const atEnd = [{ onFitEnd: fails('second') }]
+  const other = new Trainer(net, { optimizer, loss: functional.crossEntropy, callbacks: atEnd })
+  await t.throwsAsync(other.fit(loader, { epochs: 1 }), { message: 'second' })
+})
+
+test('callbacks that return promises are waited for, one after another', async (t) => {
+  const { loader, net, optimizer } = ringRun()
+  let running = 0
+  const steps: number[] = []
+  const onStep = async ({ step }: { step: number }) => {
+    t.is(++running, 1)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    steps.push(step)
+    running--
+  }
+  const options = { optimizer, loss: functional.crossEntropy, callbacks: [{ onStep }] }
+  await new Trainer(net, options).fit(loader, { epochs: 1 })
+  t.deepEqual(
+    steps,
+    Array.from({ length: loader.length }, (_, i) => i + 1),
+  )
+  const failing = { onFitEnd: () => Promise.reject(new Error('too late')) }
+  const other = new Trainer(net, { ...options, callbacks: [failing] })
+  await t.throwsAsync(other.fit(loader, { epochs: 1 }), { message: 'too late' })
+})
+
 test('wrong arguments', async (t) => {
   const { loader, net, optimizer, trainer } = ringRun()
   for (const epochs of [0, -1, 1.5, Number.NaN]) {

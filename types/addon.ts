@@ -35,7 +35,6 @@ export interface NativeStep {
 
 export interface Native {
   readonly ops: NativeOps
-  readonly onednn: boolean
 
   fromData(device: string, dtype: DType, shape: readonly number[], data: NodeJS.TypedArray | ArrayBuffer): Handle
   /** first, first + step, …; no half types. `op` is for messages. */
@@ -95,6 +94,8 @@ export interface Native {
   openDevice(name: string): string
   /** Empty where there are cuda devices. */
   whyNoCuda(): string
+  /** The levels of instructions for `cpu` that this processor has and that are built, the best first. */
+  cpuLevels(): string[]
   cudaOptions(): CudaOptions
   setCudaOptions(allowTf32: boolean, deterministic: boolean, benchmark: boolean, workspaceLimit: number): void
   memory(device: string): NativeMemory
@@ -105,6 +106,7 @@ export interface Native {
   trim(device: string): void
   synchronize(device: string): Promise<void>
   synchronizeSync(device: string): void
+  setCudaPlugins(files: readonly string[]): void
   stopAtExit(): void
   /** Errors of ops that failed and that nobody was told of, as they are now; null if patient while a read is under way, which may tell of them. */
   unreadFailures(isPatient: boolean): CudnnError[] | null

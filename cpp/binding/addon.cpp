@@ -10,11 +10,6 @@ void exportAll(Napi::Env env, Napi::Object exports) {
   cnn::exportGradients(env, exports);
   cnn::exportDevices(env, exports);
   cnn::exportPrograms(env, exports);
-#ifdef CNN_WITH_ONEDNN
-  exports.Set("onednn", true);
-#else
-  exports.Set("onednn", false);
-#endif
 }
 
 }  // namespace

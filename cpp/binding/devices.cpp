@@ -1,5 +1,6 @@
 // Devices, memory, random numbers and threads across the border.
 #include "arguments.hpp"
+#include "core/cpu_plugin.hpp"
 #include "exports.hpp"
 
 #if defined(__GLIBC__)
@@ -49,6 +50,15 @@ napi_value devices(napi_env env, napi_callback_info) {
 // whyNoCuda() → the sentence that says what is missing; empty where there are cuda devices
 napi_value whyNoCuda(napi_env env, napi_callback_info) {
   return guarded(env, [&] { return toJs(env, std::string_view(cudaStatus().missing)); });
+}
+
+// cpuLevels() → the levels of instructions that the cpu device may be opened with, the best first
+napi_value levels(napi_env env, napi_callback_info) {
+  return guarded(env, [&] {
+    auto array = Napi::Array::New(env);
+    for (const std::string& level : cpuLevels()) array.Set(array.Length(), level);
+    return napi_value(array);
+  });
 }
 
 napi_value cudaOptions(napi_env env, napi_callback_info) {
@@ -192,10 +202,24 @@ napi_value failAllocation(napi_env env, napi_callback_info info) {
   });
 }
 
-// stopAtExit(): queues stop before what has been loaded by now is taken down
+// setCudaPlugins(files): where plugins for cuda devices may lie, the best first
+napi_value setCudaPlugins(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    napi_value array = Arguments<1>(env, info)[0];
+    const Place place{"setCudaPlugins", "files"};
+    std::vector<std::filesystem::path> files;
+    for (std::uint32_t i = 0, length = readArrayLength(env, array, place, "an array of files"); i < length; i++) {
+      files.emplace_back(Napi::Value(env, readElement(env, array, i)).ToString().Utf8Value());
+    }
+    cnn::setCudaPlugins(std::move(files));
+    return undefined(env);
+  });
+}
+
+// stopAtExit(): the process is about to exit; no task runs any more that nobody waits for
 napi_value stopAtExit(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
-    stopQueuesAtExit();
+    holdQueuesForExit();
     return undefined(env);
   });
 }
@@ -248,6 +272,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "devices", devices);
   define(env, exports, "openDevice", openNamed);
   define(env, exports, "whyNoCuda", whyNoCuda);
+  define(env, exports, "cpuLevels", levels);
   define(env, exports, "cudaOptions", cudaOptions);
   define(env, exports, "setCudaOptions", setCudaOptions);
   define(env, exports, "memory", memory);
@@ -257,6 +282,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "trim", trim);
   define(env, exports, "synchronize", synchronize);
   define(env, exports, "synchronizeSync", synchronizeSync);
+  define(env, exports, "setCudaPlugins", setCudaPlugins);
   define(env, exports, "stopAtExit", stopAtExit);
   define(env, exports, "unreadFailures", unreadFailures);
   define(env, exports, "setFailureListener", setFailureListener);

@@ -9,11 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/error.hpp"
+#include "cuda_folder.hpp"
 #include "shared_library.hpp"
 
 extern char** environ;
@@ -29,12 +30,22 @@ int probeSeconds() {
   return seconds > 0 ? seconds : 60;
 }
 
-/// NODE_CUDNN_PLUGIN, or node_cudnn_cuda.so in the addon's folder.
-std::filesystem::path pluginFile() {
-  if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return named;
-  Dl_info addon{};
-  dladdr(reinterpret_cast<const void*>(&pluginFile), &addon);
-  return std::filesystem::path(addon.dli_fname ? addon.dli_fname : "").parent_path() / "node_cudnn_cuda.so";
+/// The plugins that may be there, and which process-wide state that is: they are given before anyone looks.
+struct Plugins {
+  std::mutex mutex;
+  std::vector<std::filesystem::path> files;
+};
+Plugins& plugins() {
+  static Plugins instance;
+  return instance;
+}
+
+/// NODE_CUDNN_PLUGIN, or those that were given, or node_cudnn_cuda.so in the addon's folder.
+std::vector<std::filesystem::path> pluginFiles() {
+  if (const char* named = std::getenv("NODE_CUDNN_PLUGIN")) return {named};
+  std::lock_guard lock(plugins().mutex);
+  if (plugins().files.empty()) return {addonFolder() / "node_cudnn_cuda.so"};
+  return plugins().files;
 }
 
 struct ProbeOutput {
@@ -128,12 +139,17 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// A line a device, its members between tabs, or `missing` and the reason (cpp/backends/cuda/probe.cpp writes them).
+// A line a device, its members between tabs, or `missing` and the reason; before them `libraries` and the folder that it took
+// (cpp/backends/cuda/probe.cpp writes them).
 CudaStatus parse(const std::string& output) {
   CudaStatus status;
   for (const std::string& line : split(output, '\n')) {
     auto words = split(line, '\t');
     if (words[0] == "missing" && words.size() == 2) status.missing = words[1];
+    if (words[0] == "libraries" && words.size() == 3) {
+      status.libraries = words[1];
+      status.cuda = std::atoi(words[2].c_str());
+    }
     if (words[0] != "device" || words.size() != 8) continue;
     status.devices.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
                               .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
@@ -144,23 +160,45 @@ CudaStatus parse(const std::string& output) {
   return status;
 }
 
-CudaStatus look() {
-  const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
-  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return {{}, text("NODE_CUDNN_CPU_ONLY is ", cpuOnly)};
-  std::filesystem::path plugin = pluginFile(), probe = plugin.parent_path() / "node_cudnn_probe";
+CudaStatus missing(std::string why) {
+  CudaStatus status;
+  status.missing = std::move(why);
+  return status;
+}
+
+CudaStatus look(const std::filesystem::path& plugin) {
+  std::filesystem::path probe = plugin.parent_path() / "node_cudnn_probe";
   std::error_code ignored;
   for (const auto& file : {plugin, probe}) {
     if (!std::filesystem::exists(file, ignored)) {
-      return {{}, text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed")};
+      return missing(text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed"));
     }
   }
   ProbeOutput output = runProbe(probe, plugin);
-  return output.failure.empty() ? parse(output.text) : CudaStatus{{}, output.failure};
+  CudaStatus status = output.failure.empty() ? parse(output.text) : missing(output.failure);
+  status.plugin = plugin;
+  return status;
+}
+
+// The first plugin that sees devices; else what each of them lacks.
+CudaStatus look() {
+  const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
+  if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return missing(text("NODE_CUDNN_CPU_ONLY is ", cpuOnly));
+  std::vector<std::string> reasons;
+  for (const auto& file : pluginFiles()) {
+    CudaStatus status = look(file);
+    if (status.missing.empty()) return status;
+    if (std::find(reasons.begin(), reasons.end(), status.missing) == reasons.end()) reasons.push_back(status.missing);
+  }
+  std::string all;
+  for (const std::string& reason : reasons) all += (all.empty() ? "" : "; ") + reason;
+  return missing(all);
 }
 
 // It stays open for good: CUDA's libraries do not like to be unloaded.
 const Plugin* load() {
-  std::filesystem::path file = pluginFile();
+  if (!cudaStatus().libraries.empty()) openCudaFolder(cudaStatus().libraries, cudaStatus().cuda);
+  const std::filesystem::path& file = cudaStatus().plugin;
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) fail(ErrorKind::device, "the CUDA plugin can't be opened: ", whyNotLoaded(dlerror()));
   auto function = reinterpret_cast<PluginFunction>(dlsym(library, pluginSymbol));
@@ -172,6 +210,11 @@ const Plugin* load() {
 }
 
 }  // namespace
+
+void setCudaPlugins(std::vector<std::filesystem::path> files) {
+  std::lock_guard lock(plugins().mutex);
+  plugins().files = std::move(files);
+}
 
 const CudaStatus& cudaStatus() {
   static const CudaStatus status = look();

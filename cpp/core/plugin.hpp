@@ -1,6 +1,8 @@
 // What a plugin (a backend in a library of its own) exports, and how the core finds the one for cuda devices.
 #pragma once
 
+#include <filesystem>
+
 #include "backend.hpp"
 
 namespace cnn {
@@ -30,7 +32,13 @@ using PluginFunction = const Plugin* (*)();
 struct CudaStatus {
   std::vector<DeviceInfo> devices;
   std::string missing;
+  std::filesystem::path plugin;  // which looked
+  std::string libraries;  // the folder of the CUDA libraries that the probe opened (cuda_folder.hpp); empty: the loader found them
+  int cuda = 0;           // and which CUDA they are of, 12 or 13
 };
+
+/// Where plugins are sought, the best first, for whoever has not asked for `cudaStatus` yet; none: in the addon's folder.
+void setCudaPlugins(std::vector<std::filesystem::path> files);
 
 /// Looked up once a process, by a program of its own, so that a broken driver can't end this one. Costs nothing where no
 /// plugin was built, milliseconds where there is no driver, and as long as the driver takes to start where there is one.

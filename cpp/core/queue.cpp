@@ -88,6 +88,7 @@ bool Queue::waitFor(std::unique_lock<std::mutex>& lock, Clock::time_point end, F
   Client* waiting = Client::current();
   auto look = Clock::now() + glance;
   waiters_++;
+  if (afterTask_) wake_.notify_one();
   while (!isDone()) {
     auto now = Clock::now();
     if (now >= end) break;
@@ -104,7 +105,19 @@ bool Queue::waitFor(std::unique_lock<std::mutex>& lock, Clock::time_point end, F
     progress_.wait_until(lock, std::min(end, look));
   }
   waiters_--;
+  // Whoever held the tasks may end the process now: none shall run then.
+  while (afterTask_ && waiters_ == 0 && isRunning() && Clock::now() < end) progress_.wait_until(lock, std::min(end, Clock::now() + glance));
   return isDone();
+}
+
+bool Queue::isRunning() const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->running != 0; });
+}
+
+void Queue::hold(Task afterTask, Clock::time_point end) {
+  std::unique_lock lock(mutex_);
+  afterTask_ = std::move(afterTask);
+  while (isRunning() && Clock::now() < end) progress_.wait_until(lock, std::min(end, Clock::now() + glance));
 }
 
 bool Queue::isPastLocked(std::uint64_t client, Ticket ticket) const {
@@ -146,6 +159,7 @@ void Queue::stop() {
 
 // The ready lane that has had the least time; the last one for a turn longer.
 Queue::Lane* Queue::next() {
+  if (afterTask_ && waiters_ == 0) return nullptr;
   Lane* least = nullptr;
   for (auto& lane : lanes_) {
     if (lane->isReady() && (!least || lane->used < least->used)) least = lane.get();
@@ -183,11 +197,12 @@ void Queue::runOne(std::unique_lock<std::mutex>& lock, Lane& lane) {
   }
   auto used = isTimed ? Clock::now() - start : Clock::duration::zero();
   lock.lock();
+  if (afterTask_) afterTask_();
   lane.running = 0;
   lane.used += used;
   pending_.fetch_sub(1, std::memory_order_acq_rel);
   if (client && client->hasLeft()) forgetLanes();
-  if (waiters_) progress_.notify_all();
+  if (waiters_ || afterTask_) progress_.notify_all();
 }
 
 void Queue::loop() {

@@ -49,6 +49,9 @@ class Queue {
   bool isIdle() const { return pending_.load(std::memory_order_acquire) == 0; }
   bool isQueueThread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
+  /// For the end of the process: from now on a task starts only while a thread waits for one, and `afterTask` is called behind each. Returns when
+  /// no task runs, or at `end`.
+  void hold(Task afterTask, Clock::time_point end);
   /// From now on no task starts, and a running one ends between two steps.
   void stop();
   /// Ready once the thread has ended.
@@ -77,6 +80,7 @@ class Queue {
   Lane& laneOf(const ClientPtr& client);
   Lane* next();
   bool isPastLocked(std::uint64_t client, Ticket ticket) const;
+  bool isRunning() const;
   /// Waits for `isDone`, until `end` at most, or until the calling thread is to end.
   template <class F>
   bool waitFor(std::unique_lock<std::mutex>& lock, Clock::time_point end, F isDone);
@@ -92,6 +96,7 @@ class Queue {
   std::atomic<Ticket> last_{0};
   std::size_t waiters_ = 0;              // callers waiting for progress
   bool sleeping_ = false;
+  Task afterTask_;                       // empty: tasks are not held
   std::atomic<bool> stopping_{false};
   std::promise<void> end_;
   std::shared_future<void> ended_ = end_.get_future().share();

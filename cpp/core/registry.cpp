@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
-#include "backends/cpu/backend.hpp"
 #include "backends/reference/backend.hpp"
+#include "cpu_plugin.hpp"
 
 namespace cnn {
 
@@ -21,7 +21,7 @@ struct Maker {
 };
 
 const std::vector<Maker>& makers() {
-  static const std::vector<Maker> all = {{"cpu", makeCpuBackend}, {"reference", makeReferenceBackend}};
+  static const std::vector<Maker> all = {{"cpu", [] { return openCpu(prepareReference); }}, {"reference", makeReferenceBackend}};
   return all;
 }
 
@@ -95,6 +95,17 @@ void stopQueues(int status, void*) {
   _exit(status);
 }
 
+// Has all queues stop when the process exits. Exit handlers run in the reverse order of their registration: what a task uses for the first time (code that a
+// library generates) is taken down before anything that was registered earlier. So this is called again behind each task that the process may end after.
+// Where a kernel does not end within two seconds, the process ends without the rest of the exit handlers.
+void stopQueuesAtExit() {
+#if defined(__GLIBC__)
+  on_exit(stopQueues, nullptr);
+#else
+  std::atexit([] { stopQueues(EXIT_FAILURE, nullptr); });
+#endif
+}
+
 // A thread can't wait for itself, and nobody shall wait for a kernel: a device that is busy, or may be, is closed by another thread.
 void closeDevice(Device* device) {
   bool isQuick = !device->queue().isQueueThread() && device->queue().isIdle() && device->backend().isHostMemory();
@@ -111,6 +122,8 @@ void closeDevice(Device* device) {
   };
   if (isQuick) return close();
   device->queue().stop();
+  // The process may end with this thread: most tasks are over soon.
+  if (!device->queue().isQueueThread()) device->queue().ended().wait_for(std::chrono::milliseconds(250));
   stopQueuesAtExit();
   std::thread(close).detach();
 }
@@ -161,7 +174,13 @@ void checkName(const std::string& name) {
 
 std::vector<DeviceInfo> listDevices() {
   std::vector<DeviceInfo> infos = cudaStatus().devices;
-  for (const Maker& maker : makers()) infos.push_back({.name = maker.name, .description = maker.make()->description()});
+  for (const Maker& maker : makers()) {
+    try {
+      infos.push_back({.name = maker.name, .description = maker.make()->description()});
+    } catch (const Error&) {
+      // it can't be used here: opening it says why
+    }
+  }
   return infos;
 }
 
@@ -193,12 +212,17 @@ Switches getSwitches() {
   return registry().currentSwitches();
 }
 
-void stopQueuesAtExit() {
-#if defined(__GLIBC__)
-  on_exit(stopQueues, nullptr);
-#else
-  std::atexit([] { stopQueues(EXIT_FAILURE, nullptr); });
-#endif
+void holdQueuesForExit() {
+  std::vector<DevicePtr> devices;  // held without the lock, which a task may want
+  {
+    std::lock_guard lock(registry().mutex);
+    for (const auto& [name, slot] : registry().open) {
+      if (DevicePtr device = slot.lock()) devices.push_back(std::move(device));
+    }
+  }
+  const auto end = Queue::Clock::now() + std::chrono::seconds(2);
+  for (const DevicePtr& device : devices) device->queue().hold(stopQueuesAtExit, end);
+  stopQueuesAtExit();
 }
 
 void setThreads(int threads) {

@@ -6,7 +6,7 @@
 
 namespace cnn {
 
-/// All devices of this machine, the best first.
+/// All devices of this machine that can be opened, the best first.
 std::vector<DeviceInfo> listDevices();
 /// The device of that name ('auto': the best; 'cuda': cuda:0), opened when first asked for and closed when its last user
 /// lets go. Throws DeviceError with the names that exist, or with what is missing.
@@ -14,10 +14,9 @@ DevicePtr openDevice(std::string_view name);
 /// How cuda devices compute; open ones prepare their kernels anew. From the environment until it is set.
 void setSwitches(const Switches& switches);
 Switches getSwitches();
-/// Has all queues stop when the process exits, before the libraries that their tasks run in are taken down: exit handlers run in the reverse order of
-/// their registration, so it is called whenever such libraries may have registered some. Where a kernel does not end within two seconds, the process ends
-/// without the rest of the exit handlers.
-void stopQueuesAtExit();
+/// For a process that is about to exit: waits for what runs, two seconds at most, and from then on runs a task only while a thread waits for it, so that
+/// nothing runs when exit() takes down the libraries that tasks run in.
+void holdQueuesForExit();
 /// Threads that the cpu device computes with (0: as many as there are cores); read when the device opens.
 void setThreads(int threads);
 int getThreads();

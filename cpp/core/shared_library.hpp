@@ -1,12 +1,16 @@
-// What dlopen's complaint means for a user: which library is missing, and what it is.
+// Libraries that are opened at run time: where ours lie, and what dlopen's complaint means for a user: which one is missing, and what it is.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace cnn {
 
-/// "libcudnn.so.9 (cuDNN 9) was not found", from "libcudnn.so.9: cannot open shared object file: No such file or directory";
+/// The folder of the addon, where its plugins lie.
+std::filesystem::path addonFolder();
+
+/// "libcudnn.so.9 (cuDNN) was not found; get it with: …", from "libcudnn.so.9: cannot open shared object file: No such file or directory";
 /// other complaints as they are.
 inline std::string whyNotLoaded(std::string_view error) {
   constexpr std::string_view absent = ": cannot open shared object file: No such file";
@@ -16,12 +20,14 @@ inline std::string whyNotLoaded(std::string_view error) {
   file.remove_prefix(file.rfind('/') + 1);
   constexpr std::pair<std::string_view, std::string_view> names[] = {
       {"libcudart.", "the CUDA runtime"}, {"libcudnn", "cuDNN"},         {"libcublasLt.", "cuBLASLt"},
-      {"libcublas.", "cuBLAS"},           {"libnvrtc", "CUDA's compiler at run time, NVRTC"}, {"libcuda.", "the NVIDIA driver"}};
+      {"libcublas.", "cuBLAS"},           {"libnvrtc", "CUDA's compiler at run time, NVRTC"}, {"libcuda.", "the NVIDIA driver"},
+      {"libdnnl", "oneDNN"},              {"libgomp.", "the runtime of OpenMP"}};
   std::string what;
   for (auto [prefix, name] : names) {
     if (file.starts_with(prefix) && what.empty()) what = " (" + std::string(name) + ")";
   }
-  return std::string(file) + what + " was not found";
+  bool isInstallable = !what.empty() && !file.starts_with("libcuda.");
+  return std::string(file) + what + " was not found" + (isInstallable ? "; get it with: npx node-cudnn cuda install" : "");
 }
 
 }  // namespace cnn

@@ -5,10 +5,11 @@ import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { list, type ReadEntry } from 'tar'
+import type { ReadEntry } from 'tar'
 import type { DeviceName } from '../../types/dtype.js'
 import { type Checks, checkBoolean, checkOptions, checkString } from '../check.js'
 import { DownloadError, FormatError } from '../errors.js'
+import { openTar } from '../io/optional-libraries.js'
 import { readRegularFile, unreadable } from '../io/regular-file.js'
 import { removeAbandoned, temporaryIn } from '../io/temporary-name.js'
 import { upload } from '../io/upload.js'
@@ -192,6 +193,7 @@ async function unpackInto(root: string, url: URL, md5: string): Promise<void> {
 
 /** The published files of an archive by name. Nothing else of it is taken, so that no path in it can lead elsewhere. */
 async function unpack(bytes: Uint8Array, url: URL): Promise<Map<string, Buffer[]>> {
+  const { list } = await openTar()
   const contents = new Map<string, Buffer[]>()
   let unpackedBytes = 0
   const filter = (file: string) => path.posix.dirname(file) === folderName && published.has(path.posix.basename(file))

@@ -1,6 +1,6 @@
 // Decodes one picture into an array [3, H, W]. Worker threads run this: it must not know tensors.
 import { types } from 'node:util'
-import sharp, { type Metadata, type Sharp } from 'sharp'
+import type { Metadata, Sharp } from 'sharp'
 import {
   among,
   type Checks,
@@ -13,6 +13,7 @@ import {
 } from '../check.js'
 import { FormatError, ValueError } from '../errors.js'
 import type { HostArray } from '../io/host-array.js'
+import { openSharp } from '../io/optional-libraries.js'
 import { readRegularFile } from '../io/regular-file.js'
 
 /** What a picture may cost. Beyond these it is refused before its pixels are decoded. */
@@ -72,6 +73,7 @@ export const imageChecks: Checks<ImageOptions> = {
  * pixels, and more than four times those of the result, is cut to whole pixels first and then scaled
  * (https://docs.pytorch.org/vision/stable/generated/torchvision.io.decode_image.html).
  * @throws FormatError naming the file if it is no picture, a damaged one, no regular file, or one beyond the limits.
+ * @throws BackendError if sharp, the library that decodes, cannot be opened here.
  * @throws ValueError if a size is not a positive integer or beyond the limits, or the short side does not cover it.
  * @example
  * const { data, shape } = await readImage('cat.jpg', { size: 64 })
@@ -92,6 +94,7 @@ export async function readImage(source: string | Uint8Array, options: ImageOptio
     throw new FormatError(`${name}: expected at most ${limits.fileBytes} bytes (option limits.fileBytes)`)
   }
   if (!isPicture(bytes)) throw undecodable(name, 'it starts like none of JPEG, PNG, WebP, AVIF, GIF, TIFF')
+  const sharp = await openSharp()
   try {
     // Its own limit says less when it is reached.
     const picture = sharp(bytes, { failOn: 'error', limitInputPixels: false }).autoOrient()
@@ -114,6 +117,7 @@ export async function readImage(source: string | Uint8Array, options: ImageOptio
 /** Whether a picture is grey and made of floats in [0, 1], which would become 0 and 1 of 255. */
 async function holdsFractions(bytes: Uint8Array, { depth, space }: Metadata): Promise<boolean> {
   if ((depth !== 'float' && depth !== 'double') || space !== 'b-w') return false
+  const sharp = await openSharp()
   return (await sharp(bytes, { limitInputPixels: false }).stats()).channels.every(({ max }) => max <= 1)
 }
 

@@ -273,8 +273,9 @@ export class Trainer<Output = Tensor> {
     const { onStep, onEpoch } = options
     const watchers = [...this.#callbacks, { ...(onStep && { onStep }), ...(onEpoch && { onEpoch }) }]
     const { length: batches, examples } = loader
+    let failure: { error: unknown } | undefined
     try {
-      for (const watcher of watchers) watcher.onFitStart?.({ firstEpoch: this.#epoch, epochs, batches, examples })
+      for (const watcher of watchers) await watcher.onFitStart?.({ firstEpoch: this.#epoch, epochs, batches, examples })
       while (this.#epoch < epochs) {
         const trained = await this.#trainEpoch(loader, epochs, signal, watchers)
         const scores = validation && (await this.evaluate(validation, { signal }))
@@ -284,10 +285,18 @@ export class Trainer<Output = Tensor> {
         await this.#saveAfterEpoch(record, options.checkpoint)
         for (const watcher of watchers) await watcher.onEpoch?.(record)
       }
-    } finally {
-      this.#isFitting = false
-      for (const watcher of watchers) watcher.onFitEnd?.()
+    } catch (error) {
+      failure = { error }
     }
+    this.#isFitting = false
+    for (const watcher of watchers) {
+      try {
+        await watcher.onFitEnd?.()
+      } catch (error) {
+        failure ??= { error } // the first is the cause of the others, or matters as much
+      }
+    }
+    if (failure) throw failure.error
     return this.#history
   }
 
@@ -363,6 +372,7 @@ export class Trainer<Output = Tensor> {
     const start = performance.now()
     const secondsSince = () => (performance.now() - start) / 1000
     let batch = 0
+    let reported = Promise.resolve()
     let learningRate = this.optimizer.lr
     if ('epoch' in loader) loader.epoch = this.#epoch
     this.net.train()
@@ -380,13 +390,18 @@ export class Trainer<Output = Tensor> {
           step: ++this.#step,
           learningRate,
         }
-        const report = (data: ArrayLike<number>) => {
+        const report = async (data: ArrayLike<number>) => {
           running.add(names, data, examples)
           const examplesPerSecond = running.examples / secondsSince()
           const info = { ...at, ...running.scores, stepLoss: data[0]!, examples: running.examples, examplesPerSecond }
-          for (const watcher of watchers) watcher.onStep?.(info)
+          for (const watcher of watchers) await watcher.onStep?.(info)
         }
-        await inFlight.push(readOnce(values).then(report))
+        const last = reported // a callback that takes long is not called again meanwhile
+        reported = readOnce(values).then(async (data) => {
+          await last
+          await report(data)
+        })
+        await inFlight.push(reported)
       })
       await inFlight.drain()
     } finally {

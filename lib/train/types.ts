@@ -71,11 +71,11 @@ export interface FitInfo {
   readonly examples: number | undefined
 }
 
-/** Something that watches a `fit`. An error that it throws ends the fit. */
+/** Something that watches a `fit`, which waits for the promises that it returns. An error that it throws ends the fit. */
 export interface TrainerCallback {
   onFitStart?(info: FitInfo): void
   onStep?(info: StepInfo): void
   onEpoch?(record: EpochRecord): void | Promise<void>
-  /** Always, also when the fit failed or was aborted. */
+  /** Always, also when the fit failed or was aborted; an error of the fit goes before those of this. */
   onFitEnd?(): void
 }

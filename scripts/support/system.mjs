@@ -1,5 +1,5 @@
 // What this machine has: programs, libraries, data. Looks only at files, so it costs no time; knows nothing of our build.
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** The full path of a program on the search path, or undefined. */
@@ -20,13 +20,22 @@ function firstExisting(folders, file) {
   return folders.map((folder) => path.join(folder, file)).find((candidate) => existsSync(candidate))
 }
 
-/** oneDNN's C++ header, where CMake would find it too. */
+/** oneDNN's C++ header, where CMake would find it too: under ONEDNN_ROOT alone, where that is set. */
 export function findOneDnn(env = process.env) {
-  const prefixes = [...(env.CMAKE_PREFIX_PATH ?? '').split(path.delimiter).filter(Boolean), '/usr', '/usr/local']
+  const usual = [...(env.CMAKE_PREFIX_PATH ?? '').split(path.delimiter).filter(Boolean), '/usr', '/usr/local']
+  const prefixes = env.ONEDNN_ROOT ? [env.ONEDNN_ROOT] : usual
   return firstExisting(
     prefixes.map((prefix) => path.join(prefix, 'include')),
     'oneapi/dnnl/dnnl.hpp',
   )
+}
+
+/** The version that oneDNN's header is of, "3.7.2", as far as the header beside it says. */
+export function oneDnnVersion(header) {
+  const file = path.join(path.dirname(header), 'dnnl_version.h')
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`DNNL_VERSION_${part}\\s+(\\d+)`).exec(text)?.[1])
+  return parts.includes(undefined) ? 'of an unknown version' : parts.join('.')
 }
 
 /** CUDA's compiler, where CMake would find it too. */

@@ -60,11 +60,12 @@ export interface Traffic {
 }
 
 /** The environment in which the plugin meets the simulator; each process writes its report into `reports` as it ends. */
-export function simulatedEnvironment(reports: string, settings: Record<string, string> = {}): NodeJS.ProcessEnv {
+export function simulatedEnvironment(reports: string, settings: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   mkdirSync(reports, { recursive: true })
   return {
     ...process.env,
     LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
+    NODE_CUDNN_CUDA_DIR: '', // libraries that were installed would go before the simulator's
     CUDASIM_REPORT: path.join(reports, '%p.json'),
     ...settings,
   }
@@ -88,7 +89,7 @@ export function complaints(reports: Report[]): string[] {
 export function runSimulated(
   args: string[],
   reports: string,
-  settings: Record<string, string> = {},
+  settings: NodeJS.ProcessEnv = {},
   limit = 600,
 ): Promise<Outcome> {
   const child = spawn(process.execPath, args, {

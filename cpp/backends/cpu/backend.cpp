@@ -5,9 +5,7 @@
 #include <new>
 #include <optional>
 
-#include "backends/reference/kernels.hpp"
 #include "base/error.hpp"
-#include "core/half.hpp"
 #include "crew.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
@@ -61,13 +59,15 @@ class LoneKernel final : public Kernel {
 
 class CpuBackend final : public Backend {
  public:
+  explicit CpuBackend(PrepareFunction others) : others_(others) {}
+
   std::string description() const override {
     const int threads = engine_.threads.load();
-    if (engine_.usesOneDnn) return text(engine_.library(), " and own kernels, ", threads, " threads");
+    if (engine_.usesOneDnn) return text(engine_.library(), " and own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads");
 #ifdef CNN_WITH_ONEDNN
-    return text("own kernels, ", threads, " threads; oneDNN is left out by NODE_CUDNN_ONEDNN");
+    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN is left out by NODE_CUDNN_ONEDNN");
 #else
-    return text("own kernels, ", threads, " threads; oneDNN was absent when this was built, so convolutions and products are computed without it");
+    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN was absent when this was built, so convolutions and products are computed without it");
 #endif
   }
 
@@ -127,19 +127,19 @@ class CpuBackend final : public Backend {
               return {kernel, ""};
             }
           }
-          if (needsWidening(op, signature)) return {nullptr, "no kernel of the cpu backend computes it in a half type"};
-          return {reference::prepare(each, signature), ""};
+          return others_(op, signature);
         },
         op);
   }
 
   static constexpr std::align_val_t alignment{64};
+  const PrepareFunction others_;
   cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores
   std::optional<cpu::Crew> crew_;              // the queue's thread and its helpers
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> makeCpuBackend() { return std::make_unique<CpuBackend>(); }
+std::unique_ptr<Backend> makeCpuBackend(PrepareFunction others) { return std::make_unique<CpuBackend>(others); }
 
 }  // namespace cnn

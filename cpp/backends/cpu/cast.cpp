@@ -7,6 +7,7 @@
 
 #include "kernels.hpp"
 #include "parallel.hpp"
+#include "simd.hpp"
 
 namespace cnn::cpu {
 
@@ -31,6 +32,14 @@ void convert(const float* x, Float16* y, Index count) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   for (; i < count; i++) y[i] = static_cast<Float16>(x[i]);
+}
+#elif defined(__aarch64__)
+// Every such processor converts by instructions.
+void convert(const Float16* x, float* y, Index count) {
+  for (Index i = 0; i < count; i++) y[i] = static_cast<float>(load<__fp16>(x + i));
+}
+void convert(const float* x, Float16* y, Index count) {
+  for (Index i = 0; i < count; i++) store(y + i, static_cast<__fp16>(x[i]));
 }
 #endif
 

@@ -104,9 +104,12 @@ void Choices::keep(const std::string& key, int choice) {
 std::string processorName() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    // 64-bit Arm has numbers instead of a name
+    for (const char* key : {"model name", "CPU part"}) {
+      if (line.starts_with(key)) return line.substr(line.find(':') + 2) + ", level " CNN_CPU_LEVEL;
+    }
   }
-  return "unknown processor";
+  return "unknown processor, level " CNN_CPU_LEVEL;
 }
 
 }  // namespace cnn::cpu

@@ -27,7 +27,7 @@ class Choices {
   bool isRead_ = false;
 };
 
-/// The processor's name, which a choice belongs to.
+/// The processor's name and the level of instructions that this is compiled for, which a choice belongs to.
 std::string processorName();
 
 }  // namespace cnn::cpu

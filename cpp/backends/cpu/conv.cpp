@@ -14,10 +14,6 @@ namespace cnn::cpu {
 
 namespace {
 
-using dnnl::algorithm;
-using dnnl::prop_kind;
-constexpr algorithm direct = algorithm::convolution_direct;
-
 Layout layoutOf(Engine& engine, const MemoryDesc& desc, const Dims& shape) {
   auto format = formatOf(desc);
   if (!format) fail(ErrorKind::backend, "oneDNN chose an activation layout of an unknown kind");
@@ -37,10 +33,10 @@ bool isWanted(const Desc& desc, DType dtype) {
 // Makes a primitive desc with the activations as they lie, or in the layouts that oneDNN likes best where that is another
 // implementation. `make(a, b)` gets the descs of both activations and returns an empty desc where oneDNN has nothing.
 template <class Make>
-auto choose(const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& anyA, const MemoryDesc& anyB, Make make) {
+auto choose(const std::optional<MemoryDesc>& a, const std::optional<MemoryDesc>& b, const MemoryDesc& anyA, const MemoryDesc& anyB, Make make) {
   auto best = make(anyA, anyB);
-  if (!best) return best;
-  auto given = make(a, b);
+  if (!best || !a || !b) return best;
+  auto given = make(*a, *b);
   if (given && isFast(implementation(given)) && implementation(given) == implementation(best)) return given;
   return best;
 }
@@ -50,18 +46,15 @@ dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
   dnnl::primitive_attr attributes = userScratchpad();
   dnnl::post_ops ops;
   if (addsToOutput) ops.append_sum(1.0f);
-  if (activation == Activation::relu) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0, 0);
-  if (activation == Activation::relu6) ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, 0, 6);
+  if (activation == Activation::relu) appendEltwise(ops, dnnl::algorithm::eltwise_relu, 0, 0);
+  if (activation == Activation::relu6) appendEltwise(ops, dnnl::algorithm::eltwise_clip, 0, 6);
   attributes.set_post_ops(ops);
   return attributes;
 }
 
 auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y,
                  const dnnl::primitive_attr& attributes) {
-  using Forward = dnnl::convolution_forward;
-  auto desc = bias ? Forward::desc(prop_kind::forward_training, direct, x, weight, plainDesc(g.bias, *bias), y, g.stride, g.dilation, g.low, g.high)
-                   : Forward::desc(prop_kind::forward_training, direct, x, weight, y, g.stride, g.dilation, g.low, g.high);
-  return Forward::primitive_desc(desc, attributes, engine.dnnl, true);
+  return describeForward(engine.dnnl, x, weight, bias ? plainDesc(g.bias, *bias) : MemoryDesc(), y, g.window(), attributes);
 }
 
 // Of weights in the order that oneDNN likes best.
@@ -87,7 +80,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return makeForward(engine, part, bias, xDesc, yDesc, attributes);
   };
-  MemoryDesc given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
+  const std::optional<MemoryDesc> given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
     return describe(g, xDesc, yDesc);
   });
@@ -111,7 +104,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
       fastestOf(engine, Direction::forward, g, threads, signature, maker.make(desc), winogradForward(winograd, hasResidual, activation));
   if (!choice) return nullptr;
 
-  return forwardKernel(signature, *choice, xLayout, yLayout, desc.dst_desc().get_size());
+  return forwardKernel(signature, engine, *choice, xLayout, yLayout, desc.dst_desc().get_size());
 }
 
 }  // namespace
@@ -139,8 +132,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
     auto forward = makeForward(engine, part, std::nullopt, dxDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
-    Backward::desc desc(direct, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high);
-    return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
+    return describeBackwardData(engine.dnnl, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.window(), userScratchpad(), forward);
   };
   auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype),
                      [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc); });
@@ -175,10 +167,8 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
     auto forward = makeForward(engine, part, hasBias ? std::optional(g.dtype) : std::nullopt, xDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
-    MemoryDesc weight = anyDesc(part.weight, part.dtype);
-    auto desc = hasBias ? Backward::desc(direct, xDesc, weight, plainDesc(part.bias, part.dtype), dyDesc, part.stride, part.dilation, part.low, part.high)
-                        : Backward::desc(direct, xDesc, weight, dyDesc, part.stride, part.dilation, part.low, part.high);
-    return Backward::primitive_desc(desc, userScratchpad(), engine.dnnl, forward, true);
+    const MemoryDesc bias = hasBias ? plainDesc(part.bias, part.dtype) : MemoryDesc();
+    return describeBackwardWeight(engine.dnnl, xDesc, anyDesc(part.weight, part.dtype), bias, dyDesc, part.window(), userScratchpad(), forward);
   };
   auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype),
                      [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc); });

@@ -70,8 +70,12 @@ class DirectMaker {
     std::vector<Desc> descs;
     for (const Part& part : parts) {
       const Geometry& g = part.geometry;
-      auto descOf = [&](int argument, const Dims& shape) { return runOf(argumentsOf_(direct)[static_cast<std::size_t>(argument)].desc, shape); };
-      Desc desc = describe_(g, descOf(order_.x, g.x), descOf(order_.y, g.y));
+      auto descOf = [&](int argument, const Dims& shape) {
+        const MemoryDesc desc = argumentsOf_(direct)[static_cast<std::size_t>(argument)].desc;
+        return isWhole ? desc : runOf(desc, shape);
+      };
+      const auto x = descOf(order_.x, g.x), y = descOf(order_.y, g.y);
+      Desc desc = x && y ? describe_(g, *x, *y) : Desc();
       if (!desc || implementation(desc) != implementation(direct)) return std::nullopt;
       descs.push_back(std::move(desc));
     }
@@ -101,7 +105,7 @@ class DirectMaker {
       auto place = [&](int at, Index elements) {  // a float32 bias may stand beside half tensors
         if (at < 0) return;
         auto a = static_cast<std::size_t>(at);
-        offsets[a] = static_cast<std::size_t>(elements) * dnnl::memory::data_type_size(arguments[a].desc.data_type());
+        offsets[a] = static_cast<std::size_t>(elements) * dnnl::memory::data_type_size(dataType(arguments[a].desc));
       };
       place(order_.x, parts[i].x);
       place(order_.y, parts[i].y);

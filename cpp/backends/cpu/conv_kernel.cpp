@@ -2,6 +2,7 @@
 #include "conv_kernel.hpp"
 
 #include "channels.hpp"
+#include "padding.hpp"
 #include "parallel.hpp"
 
 namespace cnn::cpu {
@@ -24,15 +25,16 @@ std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geome
   return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
 }
 
-KernelPtr forwardKernel(const Signature& signature, const Choice& choice, Layout x, Layout y, std::size_t size) {
+KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y, std::size_t size) {
   const bool hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
-  auto run = [compute = choice.best.run, hasResidual, bytes = static_cast<Index>(size)](const Run& run) {
+  const Padding padding(engine, TensorDesc(signature.outputs[0].dtype, signature.outputs[0].shape, y));
+  auto run = [compute = choice.best.run, hasResidual, padding, bytes = static_cast<Index>(size)](const Run& run) {
     // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
     if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
       parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
     }
     const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), run.in<void>(2)};
-    compute(pointers, run.workspace);
+    padding.keep(run.out<void>(0), [&] { compute(pointers, run.workspace); });
   };
   auto kernel = makeKernel(signature, std::move(run), choice.best.workspaceBytes);
   kernel->outputs[0].layout = y;
@@ -45,10 +47,10 @@ KernelPtr forwardKernel(const Signature& signature, const Choice& choice, Layout
 KernelPtr backwardDataKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout dy, Layout dx) {
   const TensorDesc& result = signature.outputs[0];
   const bool hasBias = signature.inputs[2].defined;
-  auto view = engine.view(TensorDesc(result.dtype, result.shape, dx));
-  auto run = [compute = choice.best.run, hasBias, view, isHalf = result.dtype == DType::bfloat16](const Run& run) {
+  const TensorDesc written(result.dtype, result.shape, dx);
+  auto run = [compute = choice.best.run, hasBias, padding = Padding(engine, written), view = engine.view(written), isHalf = result.dtype == DType::bfloat16](const Run& run) {
     const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0)};
-    compute(pointers, run.workspace);
+    padding.keep(run.out<void>(0), [&] { compute(pointers, run.workspace); });
     if (!hasBias) return;
     if (isHalf) {
       addBias(*view, run.in<BFloat16>(2), run.out<BFloat16>(0));

@@ -39,7 +39,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   const bool hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   const OwnCase own(op, signature, engine, x.shape, weight.shape, y.shape, signature.inputs[2].defined);
   auto choice = own.choose(Direction::forward, packedForward(own.conv, hasResidual, activation), winogradForward(own.conv, hasResidual, activation));
-  return choice ? forwardKernel(signature, *choice, own.conv.x, own.conv.y, y.plainBytes()) : nullptr;
+  return choice ? forwardKernel(signature, engine, *choice, own.conv.x, own.conv.y, y.plainBytes()) : nullptr;
 }
 
 }  // namespace

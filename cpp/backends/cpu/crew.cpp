@@ -50,6 +50,8 @@ thread_local int ownLimit = 0;  // 0: the default
 void pause() {
 #if defined(__x86_64__)
   _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");  // waits as long as _mm_pause does; yield is no more than a nop there
 #endif
 }
 

@@ -33,11 +33,9 @@ Engine::Engine(int threads) : threads(threads), usesOneDnn(wantsOneDnn()) {
     return;
   }
 #ifdef CNN_WITH_ONEDNN
-  using Forward = dnnl::convolution_forward;
-  Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
-  Forward::desc desc(dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, anyDesc(shape), anyDesc(kernel), anyDesc(shape),
-                     {1, 1}, {1, 1}, {1, 1});
-  Forward::primitive_desc best(desc, dnnl, true);
+  const Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
+  const DnnlDims ones{1, 1}, zeros{0, 0};
+  const auto best = describeForward(dnnl, anyDesc(shape), anyDesc(kernel), {}, anyDesc(shape), {ones, zeros, ones, ones}, {});
   if (!best) return;
   if (auto format = formatOf(best.src_desc())) {
     if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;

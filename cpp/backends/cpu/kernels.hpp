@@ -1,4 +1,4 @@
-// The kernels of the cpu backend, by op: null where one declines, and the reference backend's loops take over.
+// The kernels of the cpu backend, by op: null where one declines, and what the backend's opener has for it takes over.
 #pragma once
 
 #include "core/backend.hpp"

@@ -1,13 +1,11 @@
-// Memory descs, formats and primitives of oneDNN 2.6 and 2.7.
+// Memory descs of tensors, and running primitives.
 #include "onednn.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <array>
 
 #include "base/error.hpp"
 #include "parallel.hpp"
-
-static_assert(DNNL_VERSION_MAJOR == 2 && DNNL_VERSION_MINOR >= 6, "oneDNN 2.6 or 2.7 is expected");
 
 namespace cnn::cpu {
 
@@ -45,74 +43,14 @@ MemoryDesc plainDesc(const Dims& shape, DType dtype) {
   return MemoryDesc(dnnlDims(shape), dataType(dtype), dnnlDims(stridesOf(shape)));
 }
 
-MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& tensor) {
-  MemoryDesc desc = plainDesc(tensor.shape, tensor.dtype);
-  if (tensor.layout.isPlain()) return desc;
-  Format format = engine.format(tensor);
-  std::vector<Index> extents = extentsOf(format, tensor.shape);
-  // Steps of whole axes have strides; from the first block on, all are inner blocks.
-  std::size_t outer = 0;
-  while (outer < format.size() && format[outer].block == 0) outer++;
-  auto& blocking = desc.data.format_desc.blocking;
-  Dims padded = Dims::filled(tensor.rank(), 1);
-  Index stride = 1;
-  for (std::size_t i = format.size(); i-- > 0;) {
-    padded[format[i].axis] *= extents[i];
-    if (i < outer) blocking.strides[format[i].axis] = stride;
-    stride *= extents[i];
-  }
-  blocking.inner_nblks = static_cast<int>(format.size() - outer);
-  for (std::size_t i = outer; i < format.size(); i++) {
-    blocking.inner_blks[i - outer] = extents[i];
-    blocking.inner_idxs[i - outer] = format[i].axis;
-  }
-  for (int axis = 0; axis < tensor.rank(); axis++) {
-    bool isStep = std::any_of(format.begin(), format.begin() + static_cast<std::ptrdiff_t>(outer), [&](Step step) { return step.axis == axis; });
-    if (!isStep) blocking.strides[axis] = stride;  // one element: never stepped over
-    desc.data.padded_dims[axis] = padded[axis];
-  }
-  return desc;
+std::optional<MemoryDesc> memoryDesc(const Engine& engine, const TensorDesc& tensor) {
+  if (tensor.layout.isPlain()) return plainDesc(tensor.shape, tensor.dtype);
+  return descOf(engine.format(tensor), tensor.shape, dataType(tensor.dtype));
 }
 
-MemoryDesc runOf(MemoryDesc desc, const Dims& shape) {
-  auto& data = desc.data;
-  auto& blocking = data.format_desc.blocking;
-  if (data.dims[0] != shape[0]) data.dims[0] = data.padded_dims[0] = shape[0];
-  if (data.dims[1] != shape[1]) {
-    Index lanes = 1;
-    for (int i = 0; i < blocking.inner_nblks; i++) lanes *= blocking.inner_idxs[i] == 1 ? blocking.inner_blks[i] : 1;
-    Index padded = (shape[1] + lanes - 1) / lanes * lanes;
-    blocking.strides[0] = blocking.strides[0] / data.padded_dims[1] * padded;
-    data.dims[1] = shape[1];
-    data.padded_dims[1] = padded;
-  }
-  return desc;
-}
-
-std::optional<Format> formatOf(const MemoryDesc& desc) {
-  const auto& data = desc.data;
-  if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return std::nullopt;
-  const auto& blocking = data.format_desc.blocking;
-  Dims inner = Dims::filled(data.ndims, 1);
-  Index blockElements = 1;
-  for (int i = 0; i < blocking.inner_nblks; i++) {
-    inner[static_cast<int>(blocking.inner_idxs[i])] *= blocking.inner_blks[i];
-    blockElements *= blocking.inner_blks[i];
-  }
-  Format format;
-  for (int axis = 0; axis < data.ndims; axis++) {
-    if (data.padded_dims[axis] / inner[axis] > 1) format.push_back({axis, 0});
-  }
-  std::stable_sort(format.begin(), format.end(), [&](Step a, Step b) { return blocking.strides[a.axis] > blocking.strides[b.axis]; });
-  Index stride = blockElements;
-  for (std::size_t i = format.size(); i-- > 0;) {
-    if (blocking.strides[format[i].axis] != stride) return std::nullopt;  // not dense
-    stride *= data.padded_dims[format[i].axis] / inner[format[i].axis];
-  }
-  for (int i = 0; i < blocking.inner_nblks; i++) {
-    format.push_back({static_cast<int>(blocking.inner_idxs[i]), blocking.inner_blks[i]});
-  }
-  return format;
+std::optional<MemoryDesc> runOf(const MemoryDesc& desc, const Dims& shape) {
+  std::optional<Format> format = formatOf(desc);
+  return format ? descOf(*format, shape, dataType(desc)) : std::nullopt;
 }
 
 std::string implementation(const dnnl::primitive_desc_base& desc) {
@@ -123,7 +61,7 @@ std::string implementation(const dnnl::primitive_desc_base& desc) {
 
 bool computesInHalf(const dnnl::primitive_desc_base& desc) {
   std::string name = implementation(desc);
-  return name.find("core_bf16") != std::string::npos || name.find("amx") != std::string::npos;
+  return std::ranges::any_of(std::array{"core_bf16", "core_fp16", "avx10", "amx"}, [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
 dnnl::primitive_attr userScratchpad() {
@@ -149,8 +87,8 @@ void Primitive::make() const {
 void Primitive::run(std::span<const void* const> pointers, void* scratch) const {
   ThreadScope scope(threads_);
   if (!primitive_) make();
-  for (std::size_t i = 0; i < given_.size(); i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]), engine_->stream);
-  if (scratchBytes_) memories_.back().set_data_handle(scratch, engine_->stream);
+  for (std::size_t i = 0; i < given_.size(); i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]));
+  if (scratchBytes_) memories_.back().set_data_handle(scratch);
   check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()), arguments_.data()),
         "dnnl_primitive_execute");
 }

@@ -1,5 +1,4 @@
-// oneDNN as this backend uses it: memory descs from formats and back, primitives that take bare pointers, and the calls
-// that differ between oneDNN's versions.
+// oneDNN as this backend uses it: memory descs of tensors, and primitives that take bare pointers.
 #pragma once
 
 #include <initializer_list>
@@ -9,11 +8,9 @@
 
 #include "base/error.hpp"
 #include "engine.hpp"
+#include "onednn_api.hpp"
 
 namespace cnn::cpu {
-
-using MemoryDesc = dnnl::memory::desc;
-using DnnlDims = dnnl::memory::dims;
 
 /// What a failed call of oneDNN is to the user.
 ErrorKind kindOf(dnnl_status_t status);
@@ -23,12 +20,10 @@ DnnlDims dnnlDims(const Dims& dims);
 /// A shape whose order in memory oneDNN may choose.
 MemoryDesc anyDesc(const Dims& shape, DType dtype = DType::float32);
 MemoryDesc plainDesc(const Dims& shape, DType dtype = DType::float32);
-/// The memory of a tensor as it lies.
-MemoryDesc memoryDesc(const Engine& engine, const TensorDesc& desc);
+/// The memory of a tensor as it lies; nothing where oneDNN has no desc of it.
+std::optional<MemoryDesc> memoryDesc(const Engine& engine, const TensorDesc& desc);
 /// The desc of a run of a tensor, of another shape: some of its samples, or, of a single sample, some blocks of its channels.
-MemoryDesc runOf(MemoryDesc desc, const Dims& shape);
-/// The order in memory that `desc` describes, or nothing where it is none of blocks.
-std::optional<Format> formatOf(const MemoryDesc& desc);
+std::optional<MemoryDesc> runOf(const MemoryDesc& desc, const Dims& shape);
 
 /// The first word of the name that oneDNN gives to the implementation it chose, "jit:avx2".
 std::string implementation(const dnnl::primitive_desc_base& desc);

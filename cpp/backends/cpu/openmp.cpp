@@ -1,5 +1,5 @@
 // The calls of an OpenMP runtime that oneDNN makes, answered by the calling thread's crew: its primitives then run on the threads that all other kernels
-// run on. The addon comes before libgomp where the linker looks names up for a library that the addon needs.
+// run on. This library comes before libgomp where the linker looks names up for a library that this one needs.
 #include <algorithm>
 #include <optional>
 

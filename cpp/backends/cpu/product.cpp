@@ -27,10 +27,9 @@ std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const 
   const auto work = static_cast<double>(options.batch * a.rows * a.columns) * static_cast<double>(b.columns);
   const int threads = engine.threadsFor(work);
   ThreadScope scope(threads);
-  const MemoryDesc x = descOf(a, options), y = descOf({a.rows, b.columns}, options), bias = plainDesc({1, b.columns}, options.dtype);
+  const MemoryDesc x = descOf(a, options), y = descOf({a.rows, b.columns}, options), bias = options.hasBias ? plainDesc({1, b.columns}, options.dtype) : MemoryDesc();
   const MemoryDesc weight = options.ordersB ? anyDesc({b.rows, b.columns}, options.dtype) : descOf(b, options);
-  const auto desc = options.hasBias ? dnnl::matmul::desc(x, weight, bias, y) : dnnl::matmul::desc(x, weight, y);
-  const dnnl::matmul::primitive_desc chosen(desc, userScratchpad(), engine.dnnl, true);
+  const auto chosen = describeProduct(engine.dnnl, x, weight, bias, y, userScratchpad());
   if (!isFast(chosen, options.dtype)) return std::nullopt;
   std::vector<Primitive::Argument> arguments = {
       {DNNL_ARG_SRC, chosen.src_desc()}, {DNNL_ARG_WEIGHTS, chosen.weights_desc()}, {DNNL_ARG_DST, chosen.dst_desc()}};

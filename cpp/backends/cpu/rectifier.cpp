@@ -16,9 +16,12 @@ Rectifier::Rectifier(Activation activation, DType dtype, std::size_t y, std::siz
 }
 
 void Rectifier::run(const Primitive& primitive, std::span<const void* const> pointers, void* scratch) const {
+  const bool wasRaised = isInvalidRaised();  // by what ran before: others may still ask
   if (bare_) clearInvalid();
   primitive.run(pointers, scratch);
-  if (activation_ == Activation::identity || (bare_ && !isInvalidRaised())) return;
+  const bool isRaised = isInvalidRaised();
+  if (wasRaised) raiseInvalid();
+  if (activation_ == Activation::identity || (bare_ && !isRaised)) return;
   if (bare_) runBare(*bare_, pointers);
   rectify(activation_, dtype_, const_cast<void*>(pointers[y_]), bytes_);
 }

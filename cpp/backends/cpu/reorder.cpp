@@ -147,12 +147,15 @@ KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to, Engine& e
   if (engine.isTransformed(to.layout)) return finish(transformation(from, to, engine));
 #ifdef CNN_WITH_ONEDNN
   if (dataType(from.dtype) != dnnl::memory::data_type::undef && from.dtype != DType::float16) {
-    int threads = from.elements() > 2 * grainElements ? engine.threads.load() : 1;
-    auto primitive = std::make_shared<Primitive>(makeReorder(engine, memoryDesc(engine, from), memoryDesc(engine, to), threads));
-    auto run = [primitive](const Run& run) { primitive->run({run.in<void>(0), run.out<void>(0)}, run.workspace); };
-    auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
-    result->workspaceBytes = primitive->scratchBytes();
-    return finish(result);
+    const auto source = memoryDesc(engine, from), target = memoryDesc(engine, to);
+    if (source && target) {
+      int threads = from.elements() > 2 * grainElements ? engine.threads.load() : 1;
+      auto primitive = std::make_shared<Primitive>(makeReorder(engine, *source, *target, threads));
+      auto run = [primitive](const Run& run) { primitive->run({run.in<void>(0), run.out<void>(0)}, run.workspace); };
+      auto result = std::make_shared<FunctionKernel<decltype(run)>>(run);
+      result->workspaceBytes = primitive->scratchBytes();
+      return finish(result);
+    }
   }
 #endif
 #ifdef CNN_WITH_ONEDNN

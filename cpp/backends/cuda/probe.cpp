@@ -1,5 +1,6 @@
-// node_cudnn_probe PLUGIN INTERFACE: prints the cuda devices of this machine, a line each, or the sentence that says what
-// is missing. It runs in a process of its own and opens one library after another, the small ones first.
+// node_cudnn_probe PLUGIN INTERFACE: prints the folder of CUDA's libraries where they were installed for us, and the cuda devices of
+// this machine, a line each, or the sentence that says what is missing. It runs in a process of its own and opens one library after another,
+// the small ones first.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/error.hpp"
+#include "core/cuda_folder.hpp"
 #include "core/plugin.hpp"
 #include "core/shared_library.hpp"
 #include "libraries.hpp"
@@ -15,10 +17,16 @@ namespace cnn {
 
 namespace {
 
+constexpr int cudaMajor = CUDART_VERSION / 1000;
+
 void* openLibrary(const char* name) {
   void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library) fail(ErrorKind::device, whyNotLoaded(dlerror()));
-  return library;
+  if (library) return library;
+  std::string why = whyNotLoaded(dlerror());
+  constexpr int other = 25 - cudaMajor;
+  std::filesystem::path folder = cudaFolder(other);
+  if (!folder.empty()) why += text(" --cuda ", cudaMajor, " (", folder.string(), " is for CUDA ", other, ", this build for ", cudaMajor, ")");
+  fail(ErrorKind::device, why);
 }
 
 template <class F>
@@ -32,8 +40,8 @@ F* function(void* library, const char* name, F*) {
 std::string versionText(int version) { return text(version / 1000, ".", version % 1000 / 10); }
 
 // The runtime opens the driver; it says the same whether that is missing or too old.
-void checkDriver() {
-  void* runtime = openLibrary(CUDA_LIBRARY("cudart"));
+void checkDriver(const std::string& library) {
+  void* runtime = openLibrary(library.c_str());
   int count = 0, driver = 0;
   cudaError_t status = FUNCTION(runtime, cudaGetDeviceCount)(&count);
   if (status == cudaErrorInsufficientDriver) {
@@ -54,13 +62,20 @@ void print(const DeviceInfo& device, const std::string& warning) {
 }
 
 void run(const char* file, std::string_view interface) {
-  checkDriver();
+  // The libraries that were installed for us go before all others.
+  std::filesystem::path folder = cudaFolder(cudaMajor), runtime = CUDA_LIBRARY("cudart");
+  std::error_code ignored;
+  checkDriver(std::filesystem::exists(folder / runtime, ignored) ? folder / runtime : runtime);
+  if (!folder.empty()) {
+    openCudaFolder(folder, cudaMajor);
+    std::printf("libraries\t%s\t%d\n", folder.c_str(), cudaMajor);
+  }
   auto open = reinterpret_cast<PluginFunction>(dlsym(openLibrary(file), pluginSymbol));
   const Plugin* plugin = open ? open() : nullptr;
   if (!plugin || interface != plugin->interface) fail(ErrorKind::device, "the CUDA plugin ", file, " belongs to another build of the addon, build both again");
   std::string warning;
   if (!dlopen(CUDA_LIBRARY("nvrtc"), RTLD_NOW | RTLD_LOCAL)) {
-    warning = whyNotLoaded(dlerror()) + ": cuDNN's kernels that are compiled at run time (batch norm, fusions) can't be used";
+    warning = "cuDNN's kernels that are compiled at run time (batch norm, fusions) can't be used: " + whyNotLoaded(dlerror());
   }
   for (const DeviceInfo& device : plugin->devices()) print(device, warning);
 }

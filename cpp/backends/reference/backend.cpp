@@ -16,10 +16,7 @@ class ReferenceBackend final : public Backend {
  public:
   std::string description() const override { return "plain loops, one thread"; }
 
-  Prepared prepare(const Op& op, const Signature& signature) override {
-    if (needsWidening(op, signature)) return {nullptr, "the plain loops compute in float32 and float64"};
-    return {std::visit([&](const auto& each) { return reference::prepare(each, signature); }, op), {}};
-  }
+  Prepared prepare(const Op& op, const Signature& signature) override { return prepareReference(op, signature); }
 
   bool fuses(const Op&) const override { return true; }
 
@@ -42,6 +39,11 @@ class ReferenceBackend final : public Backend {
 };
 
 }  // namespace
+
+Prepared prepareReference(const Op& op, const Signature& signature) {
+  if (needsWidening(op, signature)) return {nullptr, "the plain loops compute in float32 and float64"};
+  return {std::visit([&](const auto& each) { return reference::prepare(each, signature); }, op), {}};
+}
 
 std::unique_ptr<Backend> makeReferenceBackend() { return std::make_unique<ReferenceBackend>(); }
 
