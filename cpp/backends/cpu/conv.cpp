@@ -52,9 +52,11 @@ dnnl::primitive_attr finishing(Activation activation, bool addsToOutput) {
   return attributes;
 }
 
+Window windowOf(const Geometry& g) { return {g.stride, g.dilation, g.low, g.high}; }
+
 auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> bias, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y,
                  const dnnl::primitive_attr& attributes) {
-  return describeForward(engine.dnnl, x, weight, bias ? plainDesc(g.bias, *bias) : MemoryDesc(), y, g.window(), attributes);
+  return describeForward(engine.dnnl, x, weight, bias ? plainDesc(g.bias, *bias) : MemoryDesc(), y, windowOf(g), attributes);
 }
 
 // Of weights in the order that oneDNN likes best.
@@ -132,7 +134,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
     auto forward = makeForward(engine, part, std::nullopt, dxDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
-    return describeBackwardData(engine.dnnl, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, part.window(), userScratchpad(), forward);
+    return describeBackwardData(engine.dnnl, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, windowOf(part), userScratchpad(), forward);
   };
   auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype),
                      [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc); });
@@ -168,7 +170,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
     auto forward = makeForward(engine, part, hasBias ? std::optional(g.dtype) : std::nullopt, xDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
     const MemoryDesc bias = hasBias ? plainDesc(part.bias, part.dtype) : MemoryDesc();
-    return describeBackwardWeight(engine.dnnl, xDesc, anyDesc(part.weight, part.dtype), bias, dyDesc, part.window(), userScratchpad(), forward);
+    return describeBackwardWeight(engine.dnnl, xDesc, anyDesc(part.weight, part.dtype), bias, dyDesc, windowOf(part), userScratchpad(), forward);
   };
   auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype),
                      [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc); });

@@ -30,7 +30,6 @@ struct Geometry {
 
   /// Multiply-adds, or what takes as long: depthwise convolutions are bound by memory.
   double work() const;
-  Window window() const { return {stride, dilation, low, high}; }
 
  private:
   void fitEndPadding();
