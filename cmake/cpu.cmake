@@ -68,9 +68,7 @@ foreach(level ${levels})
   target_link_libraries(${target} PRIVATE node_cudnn_cpu)
   target_compile_options(${target} PRIVATE ${flags_${level}})
   target_compile_definitions(${target} PRIVATE CNN_CPU_LEVEL="${level}")
-  # $ORIGIN: a libdnnl that lies beside the library comes before the one that it was built with. An RPATH and not a RUNPATH: what libdnnl needs in turn is
-  # sought there, too.
-  set_target_properties(${target} PROPERTIES SUFFIX ".so" BUILD_RPATH "$ORIGIN")
+  set_target_properties(${target} PROPERTIES SUFFIX ".so")
   if(NOT APPLE)
     # It exports the calls that it is opened by, and those that it answers for OpenMP; templates of the C++ library stay its own.
     set(exports ${CMAKE_SOURCE_DIR}/cmake/cpu-exports.map)

@@ -79,7 +79,7 @@ export const wants = [
     name: 'oneDNN',
     apt: 'libdnnl-dev',
     find: findOneDnn,
-    without: 'the cpu device runs the reference backend, which is slow',
+    without: 'the cpu device computes convolutions and matrix products by its own kernels',
   },
   {
     name: 'the Fashion-MNIST data',

@@ -4,11 +4,35 @@
 #include "gemm.hpp"
 #include "kernels.hpp"
 #include "linear_primitive.hpp"
+#include "packed_gemm.hpp"
 #include "parallel.hpp"
 #include "rectify.hpp"
 #include "sweep.hpp"
 
 namespace cnn::cpu {
+
+namespace {
+
+// By own kernels, of weights that stay and so are packed once; bias and activation are applied in registers.
+KernelPtr preparePacked(const LinearActivation& op, const Signature& signature, Engine& engine, Gemm gemm) {
+  gemm.accumulate = false;
+  TileFinish finish;
+  if (op.activation != Activation::identity) finish.lowest = 0;
+  if (op.activation == Activation::relu6) finish.highest = 6;
+  const PackedGemm packed(gemm, true);
+  const int threads = engine.threadsFor(gemm.multiplyAdds());
+  auto run = [packed, finish, threads](const Run& run) {
+    ThreadScope scope(threads);
+    TileFinish own = finish;
+    own.bias = run.in<float>(2);
+    packed.run(run.in<float>(0), run.in<float>(1), run.out<float>(0), run.workspace, own);
+  };
+  auto kernel = makeKernel(signature, run, packed.scratchBytes(threads));
+  kernel->inputLayouts = {Layout{}, engine.layouts.intern({{0, 0}, {1, 0}, {0, blockLanes}}, signature.inputs[1].shape), Layout{}};
+  return kernel;
+}
+
+}  // namespace
 
 KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) { return prepare(LinearActivation{}, signature, engine); }
 
@@ -18,6 +42,7 @@ KernelPtr prepare(const LinearActivation& op, const Signature& signature, Engine
   Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined,
             .isOwn = !engine.usesOneDnn};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0) return nullptr;
+  if (gemm.isOwn && signature.isStable(1) && !gemm.isVector()) return preparePacked(op, signature, engine, gemm);
   const int threads = engine.threadsFor(gemm.multiplyAdds());
   auto run = [gemm, activation = op.activation, threads](const Run& run) {
     ThreadScope scope(threads);

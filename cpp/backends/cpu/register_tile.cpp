@@ -11,6 +11,9 @@ namespace {
 using Vector = Floats<registerFloats>;
 constexpr int perBlock = blockLanes / registerFloats;  // vectors
 
+// Without fused multiply-adds, products fill the registers: unrolled, the compiler would load ahead and spill.
+constexpr int innerUnroll = registers == 16 && registerFloats == 4 ? 1 : 16;
+
 Vector at(const float* from) { return load<Vector>(from); }
 
 // Inlined, so that sums stay in registers.
@@ -46,7 +49,7 @@ void sum(const SumTile& tile) {
   for (const Term *term = tile.terms, *end = term + tile.count; term != end; term++) {
     const Index input = term->input;
     const float* weights = tile.weights + term->weight;
-#pragma GCC unroll 16
+#pragma GCC unroll innerUnroll
     for (int i = 0; i < inner; i++, weights += blockLanes) {
       Vector factors[vectors];
 #pragma GCC unroll 12
