@@ -18,16 +18,19 @@ inline std::string whyNotLoaded(std::string_view error) {
   if (end == std::string_view::npos) return std::string(error);
   std::string_view file = error.substr(0, end);
   file.remove_prefix(file.rfind('/') + 1);
-  constexpr std::pair<std::string_view, std::string_view> names[] = {
-      {"libcudart.", "the CUDA runtime"}, {"libcudnn", "cuDNN"},         {"libcublasLt.", "cuBLASLt"},
-      {"libcublas.", "cuBLAS"},           {"libnvrtc", "CUDA's compiler at run time, NVRTC"}, {"libcuda.", "the NVIDIA driver"},
-      {"libdnnl", "oneDNN"},              {"libgomp.", "the runtime of OpenMP"}};
-  std::string what;
-  for (auto [prefix, name] : names) {
-    if (file.starts_with(prefix) && what.empty()) what = " (" + std::string(name) + ")";
+  struct Known {
+    std::string_view prefix, name;
+    bool isFetched;  // by `npx node-cudnn cuda install`
+  };
+  constexpr Known known[] = {
+      {"libcudart.", "the CUDA runtime", true}, {"libcudnn", "cuDNN", true}, {"libcublasLt.", "cuBLASLt", true}, {"libcublas.", "cuBLAS", true},
+      {"libnvrtc", "CUDA's compiler at run time, NVRTC", true}, {"libcuda.", "the NVIDIA driver", false}, {"libdnnl", "oneDNN", false},
+      {"libgomp.", "the runtime of OpenMP", false}};
+  for (const Known& each : known) {
+    if (!file.starts_with(each.prefix)) continue;
+    return std::string(file) + " (" + std::string(each.name) + ") was not found" + (each.isFetched ? "; get it with: npx node-cudnn cuda install" : "");
   }
-  bool isInstallable = !what.empty() && !file.starts_with("libcuda.");
-  return std::string(file) + what + " was not found" + (isInstallable ? "; get it with: npx node-cudnn cuda install" : "");
+  return std::string(file) + " was not found";
 }
 
 }  // namespace cnn
