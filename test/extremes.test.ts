@@ -436,7 +436,7 @@ for (const device of names) {
       const x = tensor(data, { shape: [1, channels, 8, 8], device })
       const first = ones([middle, channels, 3, 3], { device })
       const second = full([4, middle, 1, 1], 0.1, { device })
-      const back = full([middle, 4, 3, 3], 0.1, { device })
+      const back = full([4, middle, 3, 3], 0.1, { device })
       const forward = (x: Tensor) => F.conv2d(F.relu(F.conv2d(x, first, null, { padding: 1 })), second)
       // a transposed convolution is the gradient of one
       const transposed = (x: Tensor) =>
