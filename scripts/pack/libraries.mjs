@@ -9,5 +9,5 @@ const files = readFileSync('/proc/self/maps', 'utf8')
   .map((line) => line.slice(line.indexOf('/')))
   .filter((file) => /\.so(\.|$)|\.node$/.test(file))
 const system =
-  /\/(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|ld-linux[^/]*|libnode|libuv|libicu\w+|libssl|libcrypto|libz|libcares|libnghttp\w*|libbrotli\w*|libada|libsimd\w*)[.-][^/]*$/
+  /\/(libc|libm|libdl|libpthread|librt|libgcc_s|libstdc\+\+|ld-linux[^/]*|libnode|libuv|libicu\w+|libssl|libcrypto|libz|libzstd|libcares|libnghttp\w*|libbrotli\w*|libada|libsimd\w*)[.-][^/]*$/
 console.log([...new Set(files)].filter((file) => !system.test(file)).join('\n'))
