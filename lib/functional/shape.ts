@@ -104,7 +104,7 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
 }
 
 /**
- * The dimensions in another order: dimension i of the result is dimension dims[i] of x.
+ * The dimensions in another order: dimension i of the result is dimension dims[i] of x. A copy: what is written into it leaves x as it is.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
  * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
  */
@@ -116,7 +116,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
 }
 
 /**
- * With two dimensions exchanged.
+ * With two dimensions exchanged. A copy: what is written into it leaves x as it is.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
  * @example const y = functional.transpose(x, 0, 1)
  */
@@ -192,7 +192,7 @@ function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: num
 }
 
 /**
- * `length` elements of dimension `dim`, from `start` on (negative: counted from the end).
+ * `length` elements of dimension `dim`, from `start` on (negative: counted from the end). A copy: what is written into it leaves x as it is.
  * @throws ValueError when they are not all there.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
  * @example const firstTen = functional.narrow(x, 0, 0, 10)
@@ -212,7 +212,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 
 /**
  * The elements start, start + step, … before `end` of dimension `dim`, as x[start:end:step] in Python: negative positions count
- * from the end, positions outside are cut off; `step` is at least 1.
+ * from the end, positions outside are cut off; `step` is at least 1. A copy: what is written into it leaves x as it is.
  * @example const everySecond = functional.slice(x, 0, 0, undefined, 2)
  */
 export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
@@ -231,7 +231,7 @@ export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_I
 }
 
 /**
- * Parts of dimension `dim`: of a given size each (the last may be smaller), or of the sizes listed.
+ * Parts of dimension `dim`: of a given size each (the last may be smaller), or of the sizes listed. They are copies.
  * @throws ValueError when the listed sizes do not sum to the dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
  * @example const [a, b] = functional.split(x, [3, 5], 1)
@@ -264,7 +264,7 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
 }
 
 /**
- * At most `chunks` parts of dimension `dim`, all of one size but the last.
+ * At most `chunks` parts of dimension `dim`, all of one size but the last. They are copies.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
  * @example const [left, right] = functional.chunk(x, 2, 3)
  */
@@ -276,7 +276,7 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
 }
 
 /**
- * x repeated along its dimensions of size 1 until it has `shape`; −1 keeps a size; new dimensions come first.
+ * x repeated along its dimensions of size 1 until it has `shape`; −1 keeps a size; new dimensions come first. A copy: what is written into it leaves x as it is.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
  * @example const y = functional.expand(x, [8, -1, 4])
  */
