@@ -30,7 +30,7 @@ int probeSeconds() {
   return seconds > 0 ? seconds : 60;
 }
 
-/// The plugins that may be there, and which process-wide state that is: they are given before anyone looks.
+/// Where plugins may lie. Of the process, as devices are; given before anyone looks.
 struct Plugins {
   std::mutex mutex;
   std::vector<std::filesystem::path> files;
