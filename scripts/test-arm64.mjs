@@ -1,6 +1,6 @@
 // `npm run test:arm64 -- DIR`: cross-compiles the addon for 64-bit Arm Linux, and runs the op suite and the training of small networks with it
 // under an emulator. DIR holds toolchain.cmake (a cross compiler, and a system root with oneDNN) and run, which starts Node for arm64 in an
-// emulator such as qemu's user mode. Further arguments name other test files. An emulator is some twenty times slower: speed says nothing here.
+// emulator such as qemu's user mode. Further arguments name other test files; --no-setup takes what is compiled. An emulator is some twenty times slower: speed says nothing here.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -11,13 +11,15 @@ import { setup, world } from './setup.mjs'
 import { reader } from './support/ava-lines.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const [tools, ...files] = process.argv.slice(2)
+const args = process.argv.slice(2)
+const isSetUp = args.includes('--no-setup')
+const [tools, ...files] = args.filter((arg) => arg !== '--no-setup')
 if (!tools || !existsSync(path.join(tools, 'toolchain.cmake')) || !existsSync(path.join(tools, 'run'))) {
   console.error('usage: npm run test:arm64 -- DIR [test files], where DIR holds toolchain.cmake and run')
   process.exit(2)
 }
 
-await setup({ ...world, isForTests: false })
+if (!isSetUp) await setup({ ...world, isForTests: false })
 const definitions = [`CMAKE_TOOLCHAIN_FILE=${path.resolve(tools, 'toolchain.cmake')}`, 'WITH_CUDA=OFF', 'WERROR=ON']
 const { out, commands } = nativeBuild(root, { folder: 'arm64', definitions })
 for (const [command, ...args] of commands) {
