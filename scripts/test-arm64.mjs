@@ -1,6 +1,6 @@
 // `npm run test:arm64 -- DIR`: cross-compiles the addon for 64-bit Arm Linux, and runs the op suite and the training of small networks with it
 // under an emulator. DIR holds toolchain.cmake (a cross compiler, and a system root with oneDNN) and run, which starts Node for arm64 in an
-// emulator such as qemu's user mode. Further arguments name other test files; --no-setup takes what is compiled. An emulator is some twenty times slower: speed says nothing here.
+// emulator such as qemu's user mode. Further words name other test files (ops); --no-setup takes what is compiled. An emulator is some twenty times slower: speed says nothing here.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -28,8 +28,8 @@ for (const [command, ...args] of commands) {
 }
 
 // Threads and not processes: what an emulated program starts is not emulated.
-const suites =
-  files.length > 0 ? files : ['ops', 'training-parity', 'trainer'].map((name) => `dist/test/${name}.test.js`)
+const words = files.length > 0 ? files : ['ops', 'training-parity', 'trainer']
+const suites = words.map((word) => (word.includes('/') ? word : `dist/test/${word}.test.js`))
 const ava = ['node_modules/ava/entrypoints/cli.mjs', '--worker-threads', '--timeout=2h', ...suites]
 const child = spawn(path.resolve(tools, 'run'), ava, {
   cwd: root,
