@@ -74,7 +74,12 @@ Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc
     : engine_(&engine), desc_(desc), given_(std::move(arguments)), scratchBytes_(desc.query_md(dnnl::query::scratchpad_md).get_size()), threads_(threads) {}
 
 void Primitive::make() const {
-  primitive_ = dnnl::primitive(desc_.get());
+  try {
+    primitive_ = dnnl::primitive(desc_.get());
+  } catch (const dnnl::error& error) {
+    // The desc was accepted: what can fail now is memory for the code, which 3.x calls an error at run time.
+    fail(error.status == dnnl_runtime_error ? ErrorKind::outOfMemory : kindOf(error.status), "oneDNN: ", error.what());
+  }
   memories_.reserve(given_.size() + 1);
   auto add = [&](int name, const MemoryDesc& desc) {
     memories_.emplace_back(desc, engine_->dnnl, nullptr);
