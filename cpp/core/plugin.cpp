@@ -10,8 +10,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <utility>
 
 #include "base/error.hpp"
 #include "cuda_folder.hpp"
