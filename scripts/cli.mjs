@@ -22,7 +22,7 @@ async function build(definitions) {
     if (script('setup.mjs') && definitions.length > 0) script('build-native.mjs', ...definitions)
     return
   }
-  const { buildFromSource } = await import('./install.mjs')
+  const { buildFromSource } = await import('./build-from-source.mjs')
   await buildFromSource(definitions)
 }
 

@@ -1,3 +1,4 @@
+// Finds the folder, and opens its libraries in the order in which they need each other.
 #include "cuda_folder.hpp"
 
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// The addon knows where it lies by one of its own functions.
 #include "shared_library.hpp"
 
 #include <dlfcn.h>

@@ -1,7 +1,6 @@
-// Builds the addon on the user's machine when the package is installed as a dependency, or says what is missing.
-import { existsSync } from 'node:fs'
+// `npx node-cudnn build` where the package is a dependency: builds the addon on the user's machine, or says what is missing.
 import path from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { dropForeignCache, nativeBuild } from './build-native.mjs'
 import { run } from './support/run.mjs'
 import { howToGet, list, missing } from './support/system.mjs'
@@ -31,7 +30,3 @@ export async function buildFromSource(definitions = []) {
   if (dnnl)
     console.log(`node-cudnn: built without oneDNN, so ${dnnl.without}; ${howToGet([dnnl])}, then npx node-cudnn build`)
 }
-
-// In a checkout `npm run setup` builds, after it has installed what the build needs.
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href && !existsSync(path.join(root, 'tsconfig.json')))
-  await buildFromSource()
