@@ -6,7 +6,19 @@ import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const { version } = require('../../package.json') as { version: string }
+
+function ownVersion(): string {
+  try {
+    return (require('../../package.json') as { version: string }).version
+  } catch (cause) {
+    throw new Error(
+      'node-cudnn: the files beside this one are missing; a bundler has to leave the package out (esbuild: --external:node-cudnn)',
+      { cause },
+    )
+  }
+}
+
+const version = ownVersion()
 
 /** Platforms for which there are packages. Others can build. */
 const packaged = ['linux-x64', 'linux-arm64']

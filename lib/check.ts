@@ -19,7 +19,8 @@ export function textOf(value: unknown): string {
   }
   if (types.isPromise(value)) return 'a promise (await it first)'
   if (typeof value === 'string') return value.length <= 40 ? `a string ('${value}')` : 'a string'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return value.constructor?.name === 'Tensor' ? 'a tensor' : 'an object'
 }
 
 /** Throws the error of all checks. */

@@ -28,7 +28,7 @@ export class GradientError extends CudnnError {}
 /** A vendor library or a backend failed; the message carries its own words. */
 export class BackendError extends CudnnError {}
 
-/** A file cannot be read, or is not what its format demands. */
+/** A file cannot be read or written, or is not what its format demands. */
 export class FormatError extends CudnnError {
   /** The system's code where the system refused, such as `ENOENT`. */
   readonly code: string | undefined

@@ -1,4 +1,5 @@
 // What the package exports.
+/// <reference types="node" preserve="true" />
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 export { autocast, autocastType, type HalfType } from './autocast.js'
 export * as blocks from './blocks/index.js'

@@ -229,7 +229,7 @@ test('ImageFolder: refuses folders without pictures and options that do not fit'
   }
   mkdirSync(inFolder('bare'))
   await refuses(inFolder('bare'), /has no folders, expected one for each class/)
-  await refuses(inFolder('not there'), /has no folders/)
+  await refuses(inFolder('not there'), /not there: does not exist, expected a folder for each class/)
   const root = await smallFolder('with an empty class')
   mkdirSync(path.join(root, 'c'))
   await refuses(root, /c: has no pictures, expected files ending in \.jpg/)

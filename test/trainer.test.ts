@@ -401,7 +401,7 @@ async function damaged(t: ExecutionContext, change: (metadata: Record<string, st
 }
 
 const wrongStates: readonly [string, (metadata: Record<string, string>) => void, RegExp][] = [
-  ['no format', (metadata) => delete metadata.format, /its format is undefined, expected/],
+  ['no format', (metadata) => delete metadata.format, /is no checkpoint of a Trainer, expected the format/],
   ['another format', (metadata) => (metadata.format = 'other 7'), /its format is "other 7"/],
   ['no state', (metadata) => delete metadata.state, /not valid JSON/],
   ['cut state', (metadata) => (metadata.state = metadata.state!.slice(0, 40)), /not valid JSON/],

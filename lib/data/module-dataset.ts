@@ -55,6 +55,9 @@ export async function createDataset(source: DatasetSource): Promise<Dataset> {
   if (typeof module !== 'string' && !(module instanceof URL)) {
     refuse('ModuleDataset', 'source.module', module, "a module's address")
   }
+  if (typeof module === 'string' && /^\.\.?\//.test(module)) {
+    refuse('ModuleDataset', 'source.module', module, `its whole address: new URL('${module}', import.meta.url)`)
+  }
   checkString('ModuleDataset', 'source.export', name)
   const exports = await importModule(`${module}`)
   const Class = exports[name]

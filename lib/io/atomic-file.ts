@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { ValueError } from '../errors.js'
+import { FormatError, ValueError } from '../errors.js'
 import { kindOf } from './regular-file.js'
 import { removeAbandoned, temporaryIn } from './temporary-name.js'
 
@@ -21,7 +21,8 @@ type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
  * killed processes left in the folder is removed, too.
  *
  * A character device (`/dev/null`, a terminal) and a FIFO that somebody reads are written to directly.
- * @throws ValueError for a folder, a socket, a block device, and a FIFO that nobody reads.
+ * @throws ValueError for a folder, a socket, a block device, and a FIFO that nobody reads; FormatError with the system's code where its folder does not
+ * exist or may not be written.
  */
 export async function writeFileAtomically(file: string, chunks: Chunks): Promise<void> {
   const before = await statOrNothing(file)
@@ -31,7 +32,10 @@ export async function writeFileAtomically(file: string, chunks: Chunks): Promise
   const folder = path.dirname(target)
   await removeAbandoned(folder)
   const temporary = temporaryIn(folder)
-  const handle = await open(temporary, 'wx', before ? 0o600 : 0o666)
+  const handle = await open(temporary, 'wx', before ? 0o600 : 0o666).catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? `the folder ${folder} does not exist` : `${cause.code} in the folder ${folder}`
+    throw new FormatError(`${file}: cannot be written, since ${why}`, { cause, code: cause.code })
+  })
   try {
     try {
       if (before) await resemble(handle, before)

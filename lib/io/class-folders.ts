@@ -16,12 +16,15 @@ async function look(file: string) {
 /**
  * The names of the folders in `root`, and of links to folders, sorted. Names that start with a dot are passed over, and so
  * are links that lead up again, to `root` or a folder around it.
- * @throws FormatError if there are none, or a link leads nowhere.
+ * @throws FormatError if `root` does not exist, there are none, or a link leads nowhere.
  */
 export async function classFolders(root: string): Promise<string[]> {
   const entries = await entriesOf(root).catch((error: FormatError) => {
     if (error.code !== 'ENOENT') throw error
-    return []
+    throw new FormatError(`${root}: does not exist, expected a folder for each class of pictures in it`, {
+      cause: error,
+      code: error.code,
+    })
   })
   const around = await identitiesAround(root)
   const names: string[] = []

@@ -96,7 +96,9 @@ export async function withHeader<T>(
     const length = new DataView((await readBytes(handle, 0, 8, file)).buffer).getBigUint64(0, true)
     // Compared with what the file has before anything of that size is allocated.
     if (length > BigInt(maxHeaderBytes)) {
-      throw new FormatError(`${file}: a header of ${length} bytes, expected at most ${maxHeaderBytes}`)
+      throw new FormatError(
+        `${file}: is no safetensors file, or a damaged one (a header of ${length} bytes, expected at most ${maxHeaderBytes})`,
+      )
     }
     const start = 8 + Number(length)
     if (start > size) {

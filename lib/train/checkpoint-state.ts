@@ -39,7 +39,11 @@ export interface SavedState {
  */
 export function parseState(metadata: Readonly<Record<string, string>>, file: string): SavedState {
   if (metadata.format !== format) {
-    throw new FormatError(`${file}: its format is ${JSON.stringify(metadata.format)}, expected "${format}"`)
+    throw new FormatError(
+      metadata.format === undefined
+        ? `${file}: is no checkpoint of a Trainer, expected the format "${format}"; loadSafetensors reads weights alone`
+        : `${file}: its format is "${metadata.format}", expected "${format}"`,
+    )
   }
   let saved: Partial<SavedState> | null
   try {
