@@ -38,6 +38,7 @@ NETS = {"cifar": (cifar, (3, 32, 32), 10), "lenet": (lenet, (1, 32, 32), 10)}
 try:
     from torchvision import models
 
+    NETS["resnet50"] = (models.resnet50, (3, 224, 224), 1000)
     NETS["resnet34"] = (models.resnet34, (3, 224, 224), 1000)
     NETS["mobilenetv2"] = (lambda: models.mobilenet_v2(dropout=0), (3, 224, 224), 1000)
     NETS["vgg16"] = (models.vgg16, (3, 224, 224), 1000)
