@@ -130,7 +130,7 @@ class Conversation {
 /** Why a process did not end well, in a few words; undefined where it did. */
 export function whyFailed({ code, signal, timedOut, seconds, stderr }) {
   if (code === 0 && !timedOut) return undefined
-  if (timedOut) return `it hung: ended after ${Math.round(seconds)} s`
+  if (timedOut) return `it did not end within ${Math.round(seconds)} s`
   const words = stderr
     .trim()
     .split('\n')

@@ -90,6 +90,14 @@ async function devices(context) {
   record({ what: 'devices', why, devices: [] })
 }
 
+async function torchVersion({ torch, torchEnv, processes, record }) {
+  if (!torch) return
+  const script =
+    'import torch; print(torch.__version__, "for CUDA", torch.version.cuda, "sees", torch.cuda.device_count(), "GPUs")'
+  const outcome = await processes.run(torch, ['-c', script], { env: torchEnv, limit: 120 })
+  record({ what: 'torch', version: outcome.stdout.trim() || undefined, why: whyFailed(outcome) })
+}
+
 async function doctor({ root, env, processes, record }) {
   const outcome = await processes.run(process.execPath, ['scripts/doctor.mjs'], { cwd: root, env, limit: 120 })
   record({ what: 'doctor', why: outcome.stdout ? undefined : whyFailed(outcome), text: outcome.stdout.trimEnd() })
@@ -105,6 +113,7 @@ export const machine = {
     await driver(context)
     await libraries(context)
     await devices(context)
+    await torchVersion(context)
     await doctor(context)
   },
   show(results) {
@@ -119,6 +128,7 @@ export const machine = {
       ['kernel module', of('driver')?.module],
       ['device files', of('driver')?.nodes.join(', ')],
       ['libraries', of('libraries')?.from],
+      ['PyTorch', of('torch')?.version ?? of('torch')?.why],
     ]
     const smi = of('nvidia-smi')
     const rows = smi?.rows ?? []
