@@ -118,4 +118,9 @@ function compress(folder, name, file) {
   execFileSync('tar', [...owner, '-I', program, '-cf', file, '-C', folder, name], { stdio: 'inherit' })
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}

@@ -9,6 +9,7 @@ const leftOut = ['sharp', 'tar']
 
 /** Files of packages that no program reads. */
 const unread = /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown)$|^(test|tests|docs|example|examples)$/
+const isRead = (name) => name !== 'node_modules' && (/licen[cs]e/i.test(name) || !unread.test(name))
 
 const list = (folder, pattern) =>
   readdirSync(folder, { recursive: true })
@@ -57,7 +58,7 @@ export function stageKit({ root, into, node }) {
       recursive: true,
       dereference: true,
       // nested packages come by themselves, if they are needed
-      filter: (file) => !unread.test(path.basename(file)) && path.basename(file) !== 'node_modules',
+      filter: (file) => isRead(path.basename(file)),
     })
   }
 
