@@ -50,7 +50,8 @@ function readOptions(args) {
 /** Python's own name need not be a path. */
 const command = (name) => (name?.includes('/') ? path.resolve(name) : name)
 
-export async function main(args, root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))) {
+async function main(args) {
+  const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   const given = readOptions(args)
   if (given.help) {
     console.log(usage)
@@ -89,15 +90,21 @@ export async function main(args, root = path.dirname(path.dirname(fileURLToPath(
     `\n${headline(runner)}\nthe report: ${path.join(out, 'report.html')}, report.md and report.json; send the whole folder`,
   )
   if (runner.state === 'interrupted') return 130
-  return runner.facts.device && runner.records.every(({ status }) => status !== 'failed') ? 0 : 1
+  const isGood = runner.records.every(({ status, results }, i) => {
+    return !['failed', 'out of time'].includes(status) && (stages[i].isGood?.(results) ?? true)
+  })
+  return runner.facts.device && isGood ? 0 : 1
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** `main` for a command line: its status, and sentences instead of errors. */
+export async function start(args) {
   try {
-    process.exitCode = await main(process.argv.slice(2))
+    process.exitCode = await main(args)
   } catch (error) {
     console.error(error instanceof UsageError ? `${error.message}\n\n${usage}` : `first-light: ${error.message}`)
     process.exitCode = 2
   }
   process.exit()
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await start(process.argv.slice(2))

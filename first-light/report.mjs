@@ -33,22 +33,21 @@ function sectionsOf(report, stages) {
     ['device', `${device}, sizes: ${report.facts.size ?? size ?? 'not chosen'}, ${jobs} suites at once`],
     ['PyTorch', torch ?? 'none was given'],
   ]
-  const rows = report.stages.map(({ title, status, seconds, why }, i) => [
-    i + 1,
-    title,
-    statuses[status],
-    seconds === undefined ? '–' : seconds.toFixed(0),
-    why ?? '',
-  ])
+  const stageOf = ({ name }) => stages.find((stage) => stage.name === name)
+  const rows = report.stages.map((record, i) => {
+    const { title, status, seconds, why, results } = record
+    const sum = results.length > 0 ? stageOf(record).sum?.(results) : undefined
+    return [i + 1, title, statuses[status], seconds?.toFixed(0) ?? '–', [sum, why].filter(Boolean).join('; ')]
+  })
   const overview = [
     table(
       ['', ''],
       summary.filter(([, value]) => value),
     ),
-    table(['', 'stage', '', 'seconds', 'why'], rows),
+    table(['', 'stage', '', 'seconds', ''], rows),
   ]
   const parts = report.stages.map((record, i) => {
-    const { show, measures } = stages.find(({ name }) => name === record.name)
+    const { show, measures } = stageOf(record)
     const { title, status, why, results } = record
     const reason =
       status === 'done' || !why

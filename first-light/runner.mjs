@@ -35,8 +35,8 @@ export class Runner {
    * `stages`: { name, title, weight, most, skip(facts, options) → sentence | undefined, run(context) }. `budget` in seconds. `write(report)` gives
    * { 'report.md': text, … }, the files of the report in the folder `out`. `options` and `hidden` are given to the stages; the report has the first.
    */
-  constructor({ stages, out, budget, write, options = {}, hidden = {} }) {
-    this.#options = { stages, out, write, options, hidden }
+  constructor({ stages, out, budget, write, options = {}, hidden = {}, print = console.log }) {
+    this.#options = { stages, out, write, options, hidden, print }
     this.budget = budget
     this.started = new Date()
     this.#deadline = Date.now() + budget * 1000
@@ -87,7 +87,7 @@ export class Runner {
       Object.assign(record, { status: 'skipped', why: why ?? 'the budget was spent', seconds: 0 })
       return
     }
-    const { out, options, hidden } = this.#options
+    const { out, options, hidden, print } = this.#options
     const processes = new Processes()
     const started = Date.now()
     const ended = withResolvers()
@@ -96,7 +96,7 @@ export class Runner {
     writeFileSync(lines, '')
     this.#current = { end: (why) => ended.resolve(['interrupted', why]) }
     record.status = 'running'
-    console.log(`${stage.title} (${Math.round(limit)} s at most)`)
+    print(`${stage.title} (${Math.round(limit)} s at most)`)
 
     const context = {
       ...options,
@@ -129,7 +129,7 @@ export class Runner {
     processes.endAll()
     this.#current = undefined
     Object.assign(record, { status, why: reason, seconds: (Date.now() - started) / 1000 })
-    console.log(`  ${status}${reason ? `: ${reason}` : ''} (${record.seconds.toFixed(1)} s)`)
+    print(`  ${status}${reason ? `: ${reason}` : ''} (${record.seconds.toFixed(1)} s)`)
   }
 }
 

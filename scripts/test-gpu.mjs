@@ -2,11 +2,11 @@
 // machines that can't build.
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { main } from '../first-light/main.mjs'
+import { start } from '../first-light/main.mjs'
 import { setup } from './setup.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const args = process.argv.slice(2)
 await setup()
 const isOutGiven = args.some((arg) => arg === '--out' || arg.startsWith('--out='))
-process.exitCode = await main(isOutGiven ? args : ['--out', path.join(root, 'out/first-light'), ...args])
+await start(isOutGiven ? args : ['--out', path.join(root, 'out/first-light'), ...args])

@@ -61,6 +61,7 @@ const { Runner, secondsFor } = (await load('runner.mjs')) as {
     out: string
     budget: number
     write: (report: Told) => Record<string, string>
+    print: (line: string) => void
   }) => Runner
   secondsFor(stages: { weight: number; most?: number }[], left: number): number
 }
@@ -151,6 +152,7 @@ test.serial('a hang, a crash and an error each lose one stage', async (t) => {
     stages,
     out,
     budget: 60,
+    print: () => {},
     write: (report) => {
       states.push(report.stages.map(({ status }) => status).join())
       return { 'report.json': JSON.stringify(report) }
@@ -199,6 +201,7 @@ test.serial('a spent budget leaves out what is to come', async (t) => {
     out: makeFolder(),
     budget: 4,
     write: () => ({}),
+    print: () => {},
   })
   await runner.run()
   t.true(Date.now() - started < 8000)
@@ -318,8 +321,8 @@ test("ncu's raw page becomes a line a kernel", (t) => {
     '==PROF== Connected to process 1',
     quoted('ID', 'Kernel Name', ...names, ...rest),
     quoted('', '', 'us', '%', '%', 'Mbyte'),
-    quoted('0', 'void cnn::cuda::add<float>(int, int)', '1,000.5', '50', '10', '2'),
-    quoted('1', 'cnn::cuda::sum(float const*)', '3', '80', '20', '1'),
+    quoted('0', 'void cnn::cuda::<unnamed>::add<float>(int, int)', '1,000.5', '50', '10', '2'),
+    quoted('1', 'cnn::cuda::(anonymous namespace)::sum(float const*)', '3', '80', '20', '1'),
     quoted('2', 'cnn::cuda::sum(float const*)', '5', '90', '20', '1'),
   ].join('\n')
   t.deepEqual(kernelsOf(csv), [

@@ -45,7 +45,9 @@ export function kernelsOf(csv) {
   const scale = { ns: 1e-3, us: 1, ms: 1e3, byte: 1e-6, Kbyte: 1e-3, Mbyte: 1, Gbyte: 1e3, '%': 1 }
   const kernels = new Map()
   for (const row of rows) {
-    const name = row[column('Kernel Name')]?.replace(/^(void )?/, '').replace(/[(<].*/, '')
+    const name = row[column('Kernel Name')]
+      ?.replace(/^void |\(anonymous namespace\)::|<unnamed>::/g, '')
+      .replace(/[(<].*/, '')
     if (!name) continue
     const launches = kernels.get(name) ?? []
     kernels.set(name, [

@@ -19,6 +19,8 @@ const workloads = {
     return { title: 'LeNet-5', net: 'lenet', batch: 1, precision, steps: 2 }
   }),
 }
+/** Seconds at most that a contender runs before the next one does. */
+const longest = { full: 3, small: 0.2 }
 const trainer = { full: [25_600, 128, 4], small: [16, 4, 2] }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
@@ -60,7 +62,10 @@ async function race(context, { net, batch, precision, steps }, seconds) {
       times[name] = error ? { error } : { version, slices: [], peak: 0 }
     }
     const running = Object.keys(started).filter((name) => !times[name].error)
-    const slice = Math.min(3, Math.max(0.1, left() / (ROUNDS * Math.max(1, running.length)) - 0.2))
+    const slice = Math.min(
+      longest[context.facts.size],
+      Math.max(0.1, left() / (ROUNDS * Math.max(1, running.length)) - 0.2),
+    )
     for (let round = 0; round < ROUNDS; round++) {
       for (let i = 0; i < running.length; i++) {
         const name = running[(i + round) % running.length]
@@ -109,6 +114,11 @@ export const raceStage = {
     const why = await runProgram(context, 'trainer.mjs', args, limit, (found) => record({ trainer: found }))
     if (why) record({ trainer: { source: 'not all', why } })
   },
+  sum(results) {
+    const races = results.filter(({ title }) => title)
+    return `${races.filter(({ times }) => times?.['node-cudnn']?.wall).length} of ${races.length} workloads ran`
+  },
+  isGood: (results) => results.every(({ times }) => !times?.['node-cudnn']?.error),
   show(results, { options }) {
     const blocks = []
     const races = results.filter(({ title }) => title)

@@ -53,6 +53,8 @@ export const smoke = {
       record({ name, passed: !why, seconds: outcome.seconds, said: line && JSON.parse(line), why })
     }
   },
+  sum: (results) => `${results.filter(({ passed }) => passed).length} of ${results.length} programs passed`,
+  isGood: (results) => results.every(({ passed }) => passed),
   show: (results) => [
     table(
       ['', 'program', 'seconds', 'it says'],

@@ -98,6 +98,8 @@ async function train(context) {
   })
 }
 
+const total = (results, key) => results.reduce((sum, each) => sum + each[key], 0)
+
 export const suites = {
   name: 'suites',
   title: 'The suites, against golden values and `reference`',
@@ -117,12 +119,11 @@ export const suites = {
     }
     await Promise.all(Array.from({ length: jobs }, work))
   },
+  sum: (results) =>
+    `${total(results, 'passed')} tests passed, ${total(results, 'failed')} failed, ${total(results, 'skipped')} were skipped; ${results.filter(({ why }) => why).length} of ${results.length} files did not end by themselves`,
+  isGood: (results) => results.every(({ failed, why }) => failed === 0 && !why),
   show(results) {
-    const sum = (key) => results.reduce((total, each) => total + each[key], 0)
     const blocks = [
-      text(
-        `${sum('passed')} tests passed, ${sum('failed')} failed, ${sum('skipped')} were skipped; ${results.filter(({ why }) => why).length} of ${results.length} files did not end by themselves.`,
-      ),
       table(
         ['suite', 'passed', 'failed', 'skipped', 'seconds', ''],
         results.map(({ name, passed, failed, skipped, seconds, why, training }) => [
