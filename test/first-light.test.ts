@@ -1,6 +1,6 @@
 // The runner of first light, with stages that hang, crash and are cut off; what its parts read; and its report.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -47,6 +47,10 @@ interface Told {
   facts: Record<string, unknown>
   stages: Line[]
 }
+interface Conversation {
+  ask(line: string, limit: number): Promise<Record<string, unknown>>
+  stop(): void
+}
 interface Runner {
   records: Line[]
   state: string
@@ -65,11 +69,16 @@ const { Runner, secondsFor } = (await load('runner.mjs')) as {
   }) => Runner
   secondsFor(stages: { weight: number; most?: number }[], left: number): number
 }
-const { whyFailed } = (await load('processes.mjs')) as { whyFailed(outcome: Outcome): string | undefined }
+const { Processes, whyFailed } = (await load('processes.mjs')) as {
+  Processes: new () => Context['processes'] & { endAll(): void; talk(command: string, args: string[]): Conversation }
+  whyFailed(outcome: Outcome): string | undefined
+}
 const { writeReport } = (await load('report.mjs')) as {
   writeReport(report: Told, stages: Stage[]): Record<string, string>
 }
-const { kernelsOf } = (await load('stages/profile.mjs')) as {
+const { raceStage } = (await load('stages/race.mjs')) as { raceStage: Stage }
+const { kernelsOf, profile } = (await load('stages/profile.mjs')) as {
+  profile: Stage
   kernelsOf(csv: string): { name: string; launches: number; figures: number[] }[]
 }
 const { findLibraries } = (await load('libraries.mjs')) as {
@@ -330,6 +339,111 @@ test("ncu's raw page becomes a line a kernel", (t) => {
     { name: 'cnn::cuda::sum', launches: 2, figures: [5, 90, 20, 1] },
   ])
   t.deepEqual(kernelsOf('==ERROR== ERR_NVGPUCTRPERM'), [])
+})
+
+/** Runs a stage by itself; what it records. */
+async function runStage(
+  stage: Stage,
+  settings: Record<string, unknown>,
+  seconds = 30,
+): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = []
+  const processes = new Processes()
+  const end = Date.now() + seconds * 1000
+  const context = {
+    device: 'cuda:0',
+    processes,
+    record: (result: Record<string, unknown>) => void found.push(result),
+    secondsLeft: () => (end - Date.now()) / 1000,
+    ...settings,
+  }
+  await stage.run(context as unknown as Context)
+  processes.endAll()
+  return found
+}
+function program(file: string, text: string): string {
+  mkdirSync(path.dirname(file), { recursive: true })
+  writeFileSync(file, text)
+  chmodSync(file, 0o755)
+  return file
+}
+
+test.serial('a process that does not answer is given up, and one that ends says why', async (t) => {
+  const processes = new Processes()
+  const silent = processes.talk(...node('setInterval(() => {}, 1000)'))
+  t.deepEqual(await silent.ask('prep', 0.3), { error: 'no answer within 0 s' })
+  t.deepEqual(await silent.ask('go', 10), { error: 'no answer within 0 s' })
+  const failing = processes.talk(...node("console.error('no driver'); process.exit(3)"))
+  t.deepEqual(await failing.ask('prep', 10), { error: 'the process ended with 3: no driver' })
+  const talking = processes.talk(
+    ...node("process.stdin.on('data', (line) => console.log('words\\n' + JSON.stringify({ line: String(line) })))"),
+  )
+  t.deepEqual(await talking.ask('prep', 10), { line: 'prep\n' })
+  talking.stop()
+})
+
+test.serial('a race halves the batch that the memory does not hold, and goes on without who fails', async (t) => {
+  const root = inFolder('race')
+  const answers = (of: string) => `
+let batch = 0
+require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const [verb, workload] = line.split(' ')
+  batch = Number(workload.split(':')[2])
+  ${of}
+})`
+  const ours =
+    "console.log(JSON.stringify(verb === 'go' ? { wall: 10 } : batch > 64 ? { error: 'OutOfMemoryError: out of memory on cuda:0' } : { ok: 1 }))"
+  mkdirSync(path.join(root, 'dist/benchmarks'), { recursive: true })
+  writeFileSync(path.join(root, 'dist/benchmarks/worker.js'), answers(ours))
+  const script = inFolder('race', 'torch.cjs')
+  writeFileSync(
+    script,
+    `if (process.argv.includes('compile')) { console.error('no triton'); process.exit(1) }\n${answers("console.log(JSON.stringify(verb === 'go' ? { wall: 20, peak: 5 } : { ok: 1, version: '2' }))")}`,
+  )
+  const torch = program(inFolder('race', 'python'), `#!/bin/sh\nexec ${process.execPath} ${script} "$@"\n`)
+  const found = await runStage(raceStage, {
+    root,
+    torch,
+    env: process.env,
+    torchEnv: process.env,
+    facts: { size: 'full' },
+  })
+  const races = found.filter(({ title }) => title) as {
+    batch: number
+    wantedBatch: number
+    times: Record<string, { wall?: number; error?: string }>
+  }[]
+  t.deepEqual(
+    races.map(({ batch, wantedBatch }) => [batch, wantedBatch]),
+    [
+      [64, 256],
+      [64, 256],
+      [64, 256],
+      [64, 128],
+      [64, 256],
+    ],
+  )
+  for (const { times } of races) {
+    t.is(times['node-cudnn']!.wall, 10)
+    t.is(times['torch, channels-last']!.wall, 20)
+    t.is(times['torch.compile']!.error, 'the process ended with 1: no triton')
+  }
+})
+
+test.serial('the profile is of the tools that are there, and says what they say', async (t) => {
+  const tools = inFolder('tools')
+  const settings = { env: { PATH: `${tools}:/usr/bin:/bin` }, facts: {} }
+  program(path.join(tools, 'ncu'), '#!/bin/sh\necho "==ERROR== ERR_NVGPUCTRPERM: no permission"; exit 1\n')
+  program(
+    path.join(tools, 'compute-sanitizer'),
+    '#!/bin/sh\necho "========= COMPUTE-SANITIZER"\n[ "$2" = memcheck ] || exit 0\necho "========= Invalid write"; exit 9\n',
+  )
+  const [ncu, memcheck, racecheck] = await runStage(profile, settings)
+  t.is(ncu!.why, '==ERROR== ERR_NVGPUCTRPERM: no permission')
+  t.true(memcheck!.found)
+  t.deepEqual(memcheck!.lines, ['========= COMPUTE-SANITIZER', '========= Invalid write'])
+  t.false(racecheck!.found)
+  t.is(racecheck!.why, undefined)
 })
 
 test('libraries are found in the folder of cuda install, in pip packages, or in any other', (t) => {

@@ -100,7 +100,7 @@ export const raceStage = {
       const { title, precision } = workload
       // the Trainer takes as long as one of them
       const seconds = (secondsLeft() - 2) / (all.length - i + 1)
-      if (seconds < 3) {
+      if (seconds < 1) {
         record({ title, precision, batch: workload.batch, why: 'no time was left' })
         continue
       }
