@@ -1,5 +1,5 @@
 // The runner of first light, with stages that hang, crash and are cut off; what its parts read; and its report.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -489,6 +489,19 @@ test('wrong options are named, with those that there are', async (t) => {
     t.regex(stderr, said)
     t.regex(stderr, /--cuda-libraries DIR/)
   }
+})
+
+test('the suites run on the devices that are named, and on none that is not there', (t) => {
+  const module = new URL('./support/devices.js', import.meta.url).href
+  const script = `import { testedDevices } from '${module}'; console.log(testedDevices().map(({ name }) => name).join())`
+  const ask = (devices: string) =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_CUDNN_TEST_DEVICES: devices },
+    })
+  t.is(ask('reference').stdout, 'reference\n')
+  t.is(ask('reference,cpu').stdout, 'cpu,reference\n')
+  t.regex(ask('cuda:77,reference').stderr, /NODE_CUDNN_TEST_DEVICES names cuda:77, but there are .*reference/)
 })
 
 test('the shell script is one that any sh can read', (t) => {

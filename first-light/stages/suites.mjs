@@ -102,7 +102,7 @@ const total = (results, key) => results.reduce((sum, each) => sum + each[key], 0
 
 export const suites = {
   name: 'suites',
-  title: 'The suites, against golden values and `reference`',
+  title: 'The suites, against golden values and the reference device',
   weight: 8,
   skip: needsDevice,
   async run(context) {
