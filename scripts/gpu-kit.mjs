@@ -1,7 +1,7 @@
 // `npm run gpu:kit`: writes one file with all that a machine with a GPU needs for first light: Node, the package with its addon and CUDA plugin, the
 // suites, the benchmark. There it is unpacked and `first-light.sh` started; docs/first-light.md tells the rest.
 //   --architectures LIST   for CUDA_ARCHITECTURES; default: machine code for sm_80, 90 and 100, and PTX of the last, as far as nvcc knows them
-//   --from FOLDER          take the build for this machine that lies there (build), instead of making one in build/gpu-kit
+//   --from FOLDER          take what is built for this machine, dist and the build that lies there (build), instead of making one in build/gpu-kit
 //   --node FILE            the Node that goes along; default: the one that runs this
 //   --level N              of xz, 0 to 9; default 9
 //   --out FILE             default out/node-cudnn-kit-linux-x64-cuda13.tar.xz, with this machine's processor and nvcc's version
@@ -11,12 +11,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statS
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cached, nativeBuild } from './build-native.mjs'
+import { cached, dropForeignCache, nativeBuild } from './build-native.mjs'
+import { cudaLibraries } from './cuda-libraries.mjs'
 import { stageKit } from './gpu-kit/stage.mjs'
 import { compareVersions, inspect, newest } from './package/elf.mjs'
 import { stagePlatforms } from './package/stage.mjs'
-import { setup } from './setup.mjs'
-import { findNvcc } from './support/system.mjs'
+import { findCudnn, findNvcc } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const LIMIT = 60 * 2 ** 20
@@ -30,7 +30,6 @@ const { values: options } = parseArgs({
     node: { type: 'string', default: process.execPath },
     level: { type: 'string', default: '9' },
     out: { type: 'string' },
-    'no-setup': { type: 'boolean', default: false },
   },
 })
 
@@ -46,24 +45,33 @@ function defaultArchitectures() {
   return compareVersions(release, '12.8') < 0 ? '80-real;90' : '80-real;90-real;100'
 }
 
-function build() {
+/** Compiles the TypeScript and the native parts. cuDNN and cuBLASLt are fetched where the machine has none. */
+async function build() {
   const architectures = options.architectures ?? defaultArchitectures()
+  const env = { ...process.env }
+  if (!findCudnn(env)) {
+    const { root: found, missing } = await cudaLibraries({ install: true, print: (text) => process.stderr.write(text) })
+    if (!found) throw new Error(`gpu-kit: cuDNN is not here (CUDNN_ROOT says where), and ${missing}`)
+    env.CUDNN_ROOT = found
+  }
   const { out, commands } = nativeBuild(root, {
     folder: 'gpu-kit',
     definitions: ['WITH_CUDA=ON', `CUDA_ARCHITECTURES=${architectures}`],
+    env,
   })
-  for (const [command, ...args] of commands) {
-    const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' })
-    if (status !== 0) throw new Error('gpu-kit: the native build failed')
+  dropForeignCache(root, out)
+  for (const [command, ...args] of [...commands, [process.execPath, path.join(root, 'scripts/build-ts.mjs')]]) {
+    const { status } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
+    if (status !== 0) throw new Error('gpu-kit: the build failed; its log is above')
   }
   return out
 }
 
 async function main() {
   if (process.platform !== 'linux') throw new Error('gpu-kit: kits are made on Linux, for Linux')
-  if (!options['no-setup']) await setup()
+  if (!existsSync(path.join(root, 'node_modules/ava'))) throw new Error('gpu-kit: npm ci comes first')
+  const folder = options.from ? path.resolve(options.from) : await build()
   if (!existsSync(path.join(root, 'dist/lib/index.js'))) throw new Error('gpu-kit: npm run setup comes first')
-  const folder = options.from ? path.resolve(options.from) : build()
   if (!existsSync(path.join(folder, 'Release/node_cudnn_cuda.so'))) {
     throw new Error(`gpu-kit: ${folder} holds no CUDA plugin`)
   }

@@ -69,7 +69,7 @@ if (missing) {
 
   test.serial('a kit is made of the build', (t) => {
     t.timeout(600_000)
-    const args = ['scripts/gpu-kit.mjs', '--no-setup', '--from', 'build', '--level', '0', '--out', kit]
+    const args = ['scripts/gpu-kit.mjs', '--from', 'build', '--level', '0', '--out', kit]
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
     t.is(status, 0, stderr)
     t.log(stdout.trim())
