@@ -33,20 +33,25 @@ export class Processes {
   }
 
   /**
-   * Runs to the end, or for `limit` seconds: { code, signal, timedOut, seconds, stdout, stderr }. A command that can't be started has code
-   * 127. `onLine` hears each line of its output at once.
+   * Runs to the end, or for `limit` seconds, or until it has printed nothing for `quiet` seconds: { code, signal, timedOut, seconds, stdout, stderr }.
+   * A command that can't be started has code 127. `onLine` hears each line of its output at once.
    */
-  run(command, args, { limit, onLine, ...options }) {
+  run(command, args, { limit, quiet, onLine, ...options }) {
     const started = Date.now()
-    const outcome = { stdout: '', stderr: '', timedOut: false }
+    const outcome = { stdout: '', stderr: '', timedOut: undefined }
     return new Promise((resolve) => {
       const child = this.start(command, args, options)
-      const timer = setTimeout(() => {
-        outcome.timedOut = true
-        endGroup(child)
-      }, limit * 1000)
+      const give = (seconds, why) =>
+        setTimeout(() => {
+          outcome.timedOut = why
+          endGroup(child)
+        }, seconds * 1000)
+      const timer = give(limit, 'it did not end')
+      const silence = quiet && give(quiet, `it printed nothing for ${quiet} s, and did not end`)
+      child.stdout?.on('data', () => silence?.refresh())
       const end = (code, signal) => {
         clearTimeout(timer)
+        clearTimeout(silence)
         resolve({ ...outcome, code, signal, seconds: (Date.now() - started) / 1000 })
       }
       for (const name of ['stdout', 'stderr']) {
@@ -130,7 +135,7 @@ class Conversation {
 /** Why a process did not end well, in a few words; undefined where it did. */
 export function whyFailed({ code, signal, timedOut, seconds, stderr }) {
   if (code === 0 && !timedOut) return undefined
-  if (timedOut) return `it did not end within ${Math.round(seconds)} s`
+  if (timedOut) return `${timedOut} within ${Math.round(seconds)} s`
   const words = stderr
     .trim()
     .split('\n')

@@ -86,7 +86,8 @@ const style = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; ma
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2.2rem }
 .device { font-weight: 600; padding: .6rem .8rem; background: #eef3f8; border-left: 4px solid #3b6ea5 }
 .simulated { background: #fdf3e1; border-color: #c77d0a }
-table { border-collapse: collapse; font-size: 14px } td, th { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e3e3e3 }
+table { border-collapse: collapse; font-size: 14px } td, th { padding: .2rem .9rem .2rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e3e3e3; white-space: nowrap }
+td:last-child { white-space: normal; overflow-wrap: anywhere }
 pre { font-size: 12.5px; background: #f6f6f6; padding: .6rem .8rem; overflow-x: auto; white-space: pre-wrap } .wide { overflow-x: auto; margin: .8rem 0 }`
 
 /** { 'report.json', 'report.md', 'report.html' } of what a Runner tells. */

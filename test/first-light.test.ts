@@ -10,14 +10,14 @@ import { temporaryFolder } from './support/temporary.js'
 interface Outcome {
   code: number | null
   signal: string | null
-  timedOut: boolean
+  timedOut: string | undefined
   stdout: string
   stderr: string
   seconds: number
 }
 interface Context {
   facts: Record<string, unknown>
-  processes: { run(command: string, args: string[], options: { limit: number }): Promise<Outcome> }
+  processes: { run(command: string, args: string[], options: { limit: number; quiet?: number }): Promise<Outcome> }
   record(result: unknown): void
   secondsLeft(): number
 }
@@ -367,6 +367,15 @@ function program(file: string, text: string): string {
   chmodSync(file, 0o755)
   return file
 }
+
+test.serial('a process that prints nothing more is ended before its limit', async (t) => {
+  const processes = new Processes()
+  const talks = 'let n = 0; setInterval(() => { if (n++ < 8) console.log(n) }, 100)'
+  const outcome = await processes.run(...node(talks), { limit: 60, quiet: 1 })
+  t.regex(outcome.stdout, /8\n$/)
+  t.true(outcome.seconds < 30)
+  t.regex(whyFailed(outcome)!, /^it printed nothing for 1 s, and did not end within \d+ s$/)
+})
 
 test.serial('a process that does not answer is given up, and one that ends says why', async (t) => {
   const processes = new Processes()

@@ -9,7 +9,11 @@ const elements = 3 * 32 * 32
 /** A picture is a part of one array: what feeding costs is then the collecting, the copies and the waiting. */
 class Pictures {
   length = length
-  #pixels = Float32Array.from({ length: length * elements }, (_, i) => ((i * 2654435761) % 4096) / 4096)
+  #pixels = new Float32Array(length * elements)
+
+  constructor() {
+    for (let i = 0; i < this.#pixels.length; i++) this.#pixels[i] = ((i * 31) % 4093) / 4093
+  }
 
   get(i) {
     const part = this.#pixels.subarray(i * elements, (i + 1) * elements)

@@ -7,6 +7,8 @@ import { few, suites as files, trainingProgram } from '../suites.mjs'
 import { needsDevice, runProgram } from './ask.mjs'
 
 const LIMIT = 900
+/** Seconds without a line of ava's after which a file counts as hung; the slowest tests take a fifth of that on two old cores. */
+const QUIET = 150
 /** How far the losses of a hundred steps may be from those of `reference`. */
 const FURTHEST = 1e-3
 
@@ -57,6 +59,7 @@ async function runSuite(context, { name, file, match }) {
   const outcome = await processes.run(process.execPath, args, {
     cwd: root,
     limit: Math.min(LIMIT, Math.max(1, secondsLeft() - 1)),
+    quiet: QUIET,
     onLine: line,
     env: {
       ...env,
