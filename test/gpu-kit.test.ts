@@ -87,6 +87,20 @@ if (missing) {
     t.false(existsSync(path.join(unpacked, 'node_modules/sharp')))
   })
 
+  test.serial('without the libraries it says what is missing, in a report', (t) => {
+    const [name] = readdirSync(inFolder()).filter((each) => each.startsWith('node-cudnn-kit-'))
+    const out = inFolder('nothing')
+    const { status, stdout } = spawnSync(inFolder(name!, 'first-light.sh'), ['--out', out, '--budget', '60'], {
+      encoding: 'utf8',
+      env: { ...env, PATH: '/usr/bin:/bin', HOME: inFolder(), LD_LIBRARY_PATH: '', CUDA_VISIBLE_DEVICES: '' },
+    })
+    t.is(status, 1)
+    t.regex(stdout, /No GPU was used: /)
+    const markdown = readFileSync(path.join(out, 'report.md'), 'utf8')
+    t.regex(markdown, /## 2\. Bandwidth and product ceilings\n\nThis stage did not run: there is no device to run on: /)
+    t.notRegex(markdown, /undefined symbol/)
+  })
+
   test.serial('it runs from the file to the report on the simulated device', (t) => {
     t.timeout(600_000)
     const [name] = readdirSync(inFolder()).filter((each) => each.startsWith('node-cudnn-kit-'))
@@ -129,7 +143,8 @@ if (missing) {
       stdout,
     )
     const of = (name: string) => report.stages.find((stage) => stage.name === name)!.results
-    t.deepEqual(of('machine').find(({ what }) => what === 'ldd')!.wrong, [])
+    const { missing, symbols } = of('machine').find(({ what }) => what === 'ldd')!
+    t.deepEqual([missing, symbols], [[], []])
     t.deepEqual(
       of('bandwidth').filter(({ why }) => why),
       [],

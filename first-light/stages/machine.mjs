@@ -60,7 +60,8 @@ async function libraries(context) {
   const failure = await runProgram(context, 'files.mjs', [], 30, ({ cudaPlugins }) => {
     plugin = cudaPlugins.find((file) => existsSync(file))
   })
-  if (!plugin) return record({ what: 'ldd', why: failure ?? 'there is no CUDA plugin', found: [], wrong: [] })
+  if (!plugin)
+    return record({ what: 'ldd', why: failure ?? 'there is no CUDA plugin', found: [], missing: [], symbols: [] })
 
   const folder = env.NODE_CUDNN_CUDA_DIR ?? path.join(env.HOME || os.homedir(), '.cache/node-cudnn')
   const installed = ['cuda-13', 'cuda-12'].map((name) => path.join(folder, name)).filter((each) => existsSync(each))
@@ -72,7 +73,8 @@ async function libraries(context) {
     what: 'ldd',
     why: outcome.code === 127 ? 'ldd is not installed' : undefined,
     found: lines.filter((line) => /lib(cu|nv)\S+ => \//.test(line)),
-    wrong: lines.filter((line) => /not found|undefined symbol|symbol lookup error/.test(line)),
+    missing: lines.filter((line) => line.includes('not found')).map((line) => line.split(' ')[0]),
+    symbols: lines.flatMap((line) => /(?:undefined symbol|symbol lookup error): ([^,\s]+)/.exec(line)?.[1] ?? []),
   })
 }
 
@@ -103,6 +105,15 @@ async function doctor({ root, env, processes, record }) {
   record({ what: 'doctor', why: outcome.stdout ? undefined : whyFailed(outcome), text: outcome.stdout.trimEnd() })
 }
 
+/** What ldd misses, in a sentence. A library that is absent takes its symbols along. */
+function verdict({ missing, symbols }) {
+  if (missing.length > 0) {
+    return `${missing.join(', ')} ${missing.length > 1 ? 'were' : 'was'} not found, and with that ${symbols.length} symbols are missing`
+  }
+  if (symbols.length > 0) return `the libraries lack ${symbols.join(', ')}`
+  return 'every library and symbol that the plugin names was found'
+}
+
 export const machine = {
   name: 'machine',
   title: 'What is there',
@@ -116,7 +127,7 @@ export const machine = {
     await torchVersion(context)
     await doctor(context)
   },
-  show(results) {
+  show(results, { options }) {
     const of = (what) => results.find((each) => each.what === what)
     const blocks = []
     const { os, glibc, processor, threads, memoryGiB, node } = of('system') ?? {}
@@ -149,12 +160,14 @@ export const machine = {
     if (smi?.why) blocks.push(text(`nvidia-smi: ${smi.why}.`))
     const ldd = of('ldd')
     if (ldd?.why) blocks.push(text(`ldd -r: ${ldd.why}.`))
-    else if (ldd) {
-      const good = 'every library and symbol that the plugin names was found.'
-      blocks.push(text(`ldd -r: ${ldd.wrong.length === 0 ? good : ldd.wrong.join('; ')}`))
-      blocks.push(text(ldd.found.join('\n'), true))
+    else if (ldd) blocks.push(text(`ldd -r: ${verdict(ldd)}.`))
+    if (ldd?.found.length > 0) blocks.push(text(ldd.found.join('\n'), true))
+    if (of('devices')?.whyNoCuda) {
+      blocks.push(text(`No CUDA device: ${of('devices').whyNoCuda}.`))
+      const install =
+        'In a kit `npx node-cudnn` is `bin/node scripts/cli.mjs`; --cuda-libraries names a folder that has the libraries.'
+      if (options.kit) blocks.push(text(install))
     }
-    if (of('devices')?.whyNoCuda) blocks.push(text(`No CUDA device: ${of('devices').whyNoCuda}`))
     if (of('devices')?.why) blocks.push(text(`devices(): ${of('devices').why}`))
     if (of('doctor')) blocks.push(text(of('doctor').text || of('doctor').why, true))
     return blocks

@@ -7,7 +7,7 @@ import { few, suites as files, trainingProgram } from '../suites.mjs'
 import { needsDevice, runProgram } from './ask.mjs'
 
 const LIMIT = 900
-/** Seconds without a line of ava's after which a file counts as hung; the slowest tests take a fifth of that on two old cores. */
+/** Seconds without a line of ava's after which a file counts as hung; the slowest test took 36 on two busy cores. */
 const QUIET = 150
 /** How far the losses of a hundred steps may be from those of `reference`. */
 const FURTHEST = 1e-3
