@@ -87,6 +87,14 @@ if (missing) {
     t.false(existsSync(path.join(unpacked, 'node_modules/sharp')))
   })
 
+  test.serial('it can get the libraries, as the package can', (t) => {
+    const [name] = readdirSync(inFolder()).filter((each) => each.startsWith('node-cudnn-kit-'))
+    const kitNode = inFolder(name!, 'bin/node')
+    const options = { cwd: inFolder(name!), encoding: 'utf8', env: { ...env, HOME: inFolder() } } as const
+    t.regex(spawnSync(kitNode, ['scripts/cli.mjs', 'cuda', 'install', '--help'], options).stdout, /--yes/)
+    t.regex(spawnSync(kitNode, ['scripts/cli.mjs', 'cuda'], options).stdout, /driver/)
+  })
+
   test.serial('without the libraries it says what is missing, in a report', (t) => {
     const [name] = readdirSync(inFolder()).filter((each) => each.startsWith('node-cudnn-kit-'))
     const out = inFolder('nothing')

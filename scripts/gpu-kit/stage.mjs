@@ -62,11 +62,8 @@ export function stageKit({ root, into, node }) {
     })
   }
 
-  const { name, version, license, type, exports } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-  writeFileSync(
-    path.join(into, 'package.json'),
-    `${JSON.stringify({ name, version, license, type, exports }, undefined, 2)}\n`,
-  )
+  const { scripts, devDependencies, ...manifest } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
+  writeFileSync(path.join(into, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
   mkdirSync(path.join(into, 'bin'))
   copyFileSync(node, path.join(into, 'bin/node'))
   chmodSync(path.join(into, 'bin/node'), 0o755)
