@@ -38,6 +38,7 @@ const picture = [3, 224, 224] as const
 export const workloads: Record<string, Workload> = {
   cifar: { make: models.cifar10Net, shape: [3, 32, 32], classes: 10 },
   lenet: { make: lenet, shape: [1, 32, 32], classes: 10 },
+  resnet50: { make: models.resnet50, shape: picture, classes: 1000 },
   resnet34: { make: models.resnet34, shape: picture, classes: 1000 },
   mobilenetv2: { make: () => models.mobilenetV2({ dropout: 0 }), shape: picture, classes: 1000 },
   vgg16: { make: models.vgg16, shape: picture, classes: 1000 },

@@ -1,14 +1,17 @@
 // One contender of a race, as a process. It reads lines and answers each with one line of JSON:
 //   prep NET:train|infer:BATCH   builds the network and runs it twice   → {"ok": 1, "grown": bytes at the peak} or {"error": "…"}
 //   go NET:train|infer:BATCH T   steps for T seconds                    → {"wall": median ms, "cpu": median process-CPU ms, "steps": n}
-// Functions are compiled; with --eager they run op by op.
+//   go NET:train|infer:BATCH T N   the same, waiting for the device after every N steps, as training loops do; times are those of one step
+// Functions are compiled; with --eager they run op by op, with --autocast forward passes and losses compute in bfloat16.
 // Training is SGD without momentum on cross-entropy with one fixed random batch; inference runs without gradients.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import {
+  autocast,
   compile,
   functional,
   manualSeed,
+  memory,
   noGrad,
   optim,
   randint,
@@ -21,15 +24,18 @@ import {
 import { workloads } from './nets.js'
 import { median } from './statistics.js'
 
-type Step = () => Promise<void>
+/** Takes a number of steps, then waits for the device. */
+type Steps = (count: number) => Promise<void>
 
 const isEager = process.argv.includes('--eager')
+const isHalf = process.argv.includes('--autocast')
+const cast = <T>(fn: () => T): T => (isHalf ? autocast('bfloat16', fn) : fn())
 const device = process.argv.slice(2).find((argument) => !argument.startsWith('--'))
 if (device) setDefaultDevice(device as 'cpu')
 
 let dispose: (() => void) | undefined
 
-async function prepare(name: string): Promise<Step> {
+async function prepare(name: string): Promise<Steps> {
   const [net, kind, batch] = name.split(':')
   const workload = workloads[net ?? '']
   if (!workload || (kind !== 'train' && kind !== 'infer')) throw new Error(`unknown workload ${name}`)
@@ -48,37 +54,37 @@ async function prepare(name: string): Promise<Step> {
   model.train(kind === 'train')
 
   const train = (x: Tensor, target: Tensor): void => {
-    lossOf(model.forward(x), target).backward()
+    cast(() => lossOf(model.forward(x), target)).backward()
     optimizer.step()
     optimizer.zeroGrad()
   }
-  const infer = (x: Tensor): Tensor => noGrad(() => model.forward(x))
+  const infer = (x: Tensor): Tensor => noGrad(() => cast(() => model.forward(x)))
   const compiled = isEager
     ? { train, infer }
     : { train: compile(train, { winograd: true }), infer: compile(infer, { winograd: true }) }
   const run = kind === 'train' ? () => compiled.train(x, target) : () => void compiled.infer(x)
-  const step = async (): Promise<void> => {
-    tidy(run)
+  const take = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) tidy(run)
     await synchronize()
   }
-  await step()
-  await step()
-  return step
+  await take(1)
+  await take(1)
+  return take
 }
 
-async function measure(step: Step, seconds: number): Promise<{ wall: number; cpu: number; steps: number }> {
+async function measure(take: Steps, seconds: number, count: number) {
   const wall: number[] = []
   const cpu: number[] = []
   const end = performance.now() + seconds * 1000
   do {
     const before = process.cpuUsage()
     const start = performance.now()
-    await step()
-    wall.push(performance.now() - start)
+    await take(count)
+    wall.push((performance.now() - start) / count)
     const used = process.cpuUsage(before)
-    cpu.push((used.user + used.system) / 1000)
+    cpu.push((used.user + used.system) / 1000 / count)
   } while (performance.now() < end)
-  return { wall: median(wall), cpu: median(cpu), steps: wall.length }
+  return { wall: median(wall), cpu: median(cpu), steps: wall.length * count, peak: memory().peak }
 }
 
 /** A figure of /proc/self/status in bytes: `VmRSS`, what is resident now, or `VmHWM`, the most so far. */
@@ -88,18 +94,21 @@ function resident(name: string): number {
   return Number(kibibytes) * 1024
 }
 
-let step: Step | undefined
+let steps: Steps | undefined
 for await (const line of createInterface({ input: process.stdin })) {
-  const [verb, workload = '', seconds = '1'] = line.trim().split(/\s+/)
+  const [verb, workload = '', seconds = '1', count = '1'] = line.trim().split(/\s+/)
   try {
     if (verb === 'prep') {
       const before = resident('VmRSS')
-      step = await prepare(workload)
+      steps = undefined
+      steps = await prepare(workload)
       console.log(JSON.stringify({ ok: 1, grown: resident('VmHWM') - before }))
-    } else if (verb === 'go' && step) {
-      console.log(JSON.stringify(await measure(step, Number(seconds))))
+    } else if (verb === 'go' && steps) {
+      console.log(JSON.stringify(await measure(steps, Number(seconds), Number(count))))
     } else {
-      console.log(JSON.stringify({ error: `expected 'prep WORKLOAD' and then 'go WORKLOAD SECONDS', got '${line}'` }))
+      console.log(
+        JSON.stringify({ error: `expected 'prep WORKLOAD' and then 'go WORKLOAD SECONDS [STEPS]', got '${line}'` }),
+      )
     }
   } catch (error) {
     console.log(JSON.stringify({ error: String(error) }))

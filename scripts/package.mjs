@@ -8,9 +8,9 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cached, nativeBuild } from './build-native.mjs'
+import { nativeBuild } from './build-native.mjs'
 import { releasePage } from './package/release-page.mjs'
-import { pack, platformPackages, stageMain, stagePlatform } from './package/stage.mjs'
+import { pack, platformPackages, stageMain, stagePlatforms } from './package/stage.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const { values: options } = parseArgs({
@@ -18,7 +18,6 @@ const { values: options } = parseArgs({
 })
 const out = path.resolve(options.out)
 const here = `linux-${process.arch}`
-const triples = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
 
 /** Builds into a folder of its own, which it returns. */
 function build(name, definitions) {
@@ -30,26 +29,6 @@ function build(name, definitions) {
   return folder
 }
 
-/** The packages that a build makes: the platform's own, and, where there is a plugin, that of CUDA's version. */
-function stagePlatforms(folder, arch, system = '/') {
-  // where CMake found oneDNN, and where the system has what this needs in turn
-  const oneDnn = cached(folder, 'DNNL_LIBRARY')
-  const usual = ['usr/lib', 'lib'].flatMap((each) => [path.join(each, triples[arch]), `${each}64`])
-  const folders = [...(oneDnn ? [path.dirname(oneDnn)] : []), ...usual.map((each) => path.join(system, each))]
-  const stage = (platform, part, description) =>
-    stagePlatform({ root, into: path.join(out, platform), build: folder, part, platform, description, system, folders })
-
-  const addon = stage(`linux-${arch}`, 'addon', `The native addon of node-cudnn for Linux on ${arch}`)
-  if (!existsSync(path.join(folder, 'Release', 'node_cudnn_cuda.so'))) return [addon]
-  const version = cached(folder, 'CUDA_MAJOR')
-  const plugin = stage(
-    `linux-${arch}-cuda${version}`,
-    'cuda',
-    `Runs node-cudnn on NVIDIA GPUs with CUDA ${version}, for Linux on ${arch}`,
-  )
-  return [addon, { ...plugin, architectures: cached(folder, 'CUDA_BUILT_FOR').replaceAll(';', ', ') }]
-}
-
 function main() {
   if (process.platform !== 'linux') throw new Error('package: packages are made on Linux')
   rmSync(out, { recursive: true, force: true })
@@ -58,12 +37,18 @@ function main() {
 
   const made = [
     { name: 'node-cudnn', folder: stageMain(root, path.join(out, 'node-cudnn')) },
-    ...stagePlatforms(options.from ? path.resolve(options.from) : build(here, []), process.arch),
+    ...stagePlatforms({
+      root,
+      out,
+      build: options.from ? path.resolve(options.from) : build(here, []),
+      arch: process.arch,
+    }),
   ]
   if (options.arm64) {
     const tools = path.resolve(options.arm64)
     const definitions = [`CMAKE_TOOLCHAIN_FILE=${path.join(tools, 'toolchain.cmake')}`, 'WITH_CUDA=OFF']
-    made.push(...stagePlatforms(build('linux-arm64', definitions), 'arm64', path.join(tools, 'sysroot')))
+    const system = path.join(tools, 'sysroot')
+    made.push(...stagePlatforms({ root, out, build: build('linux-arm64', definitions), arch: 'arm64', system }))
   }
 
   for (const each of made) {

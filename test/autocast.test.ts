@@ -5,7 +5,6 @@ import {
   autocastType,
   compile,
   DTypeError,
-  devices,
   functional as F,
   type HalfType,
   manualSeed,
@@ -20,9 +19,10 @@ import {
   ValueError,
 } from '../lib/index.js'
 import { relativeError, tolerances } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 
 const halves = ['bfloat16', 'float16'] as const
-const names = devices().map(({ name }) => name)
+const names = testedDevices().map(({ name }) => name)
 
 type Type = 'float32' | HalfType
 /** What an op gives under autocast to `half` where its main input is float32, and where it is half. */

@@ -1,16 +1,17 @@
 // Bad input of every kind: a typed error with a clear message, no crash, no leaked byte, and the next op works.
 import test, { type ExecutionContext } from 'ava'
 import * as cudnn from '../lib/index.js'
-import { devices, full, ones, tensor, tidy } from '../lib/index.js'
+import { full, ones, tensor, tidy } from '../lib/index.js'
 import { native } from '../lib/native.js'
 import type { DeviceName } from '../types/dtype.js'
 import { badCases } from './bad-input.cases.js'
 import type { BadCase } from './support/bad-input.js'
 import { tools } from './support/bad-input.js'
+import { testedDevices } from './support/devices.js'
 import { settled } from './support/run-case.js'
 
 const classes = cudnn as unknown as { [name: string]: new (...args: never[]) => Error }
-const names = devices().map((device) => device.name)
+const names = testedDevices().map((device) => device.name)
 
 async function caught(each: BadCase, device: DeviceName): Promise<unknown> {
   let y: cudnn.Tensor | undefined

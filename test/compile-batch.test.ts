@@ -2,7 +2,6 @@
 import test from 'ava'
 import {
   compile,
-  devices,
   functional as F,
   manualSeed,
   models,
@@ -15,6 +14,7 @@ import {
   ValueError,
 } from '../lib/index.js'
 import { relativeError } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 
 const values = (t: Tensor) => [...(t.dataSync() as Float32Array)]
 
@@ -90,7 +90,7 @@ const separable: Record<string, () => Function> = {
   },
 }
 
-for (const { name: device } of devices()) {
+for (const { name: device } of testedDevices()) {
   for (const [name, make] of Object.entries(separable)) {
     test.serial(`${device}: ${name}`, (t) => {
       manualSeed(1)

@@ -2,7 +2,6 @@
 import test, { type ExecutionContext } from 'ava'
 import {
   compile,
-  devices,
   functional as F,
   manualSeed,
   nn,
@@ -19,11 +18,12 @@ import { wrap } from '../lib/tensor.js'
 import type { DeviceName } from '../types/dtype.js'
 import type { Handle, UnaryFunction } from '../types/native.js'
 import { passes, relativeError } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 
 type Fn = (...inputs: Tensor[]) => Tensor | Tensor[]
 type Float = 'float32' | 'float64' | 'bfloat16' | 'float16'
 
-const names = devices().map(({ name }) => name)
+const names = testedDevices().map(({ name }) => name)
 const values = (t: Tensor) => [...(t.dataSync() as Float32Array)]
 const listOf = (result: Tensor | Tensor[]) => (result instanceof Tensor ? [result] : result)
 const positive = (shape: number[], device: DeviceName) => rand(shape, { device }).add(0.25)

@@ -17,11 +17,12 @@ import {
 } from '../lib/index.js'
 import { runFixture } from './support/child.js'
 import { relativeError, tolerances } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { type Measured, measureLoss, measurePrediction, measureTraining } from './support/half-network.js'
 
 const halves = ['bfloat16', 'float16'] as const
 const ways = ['autocast', 'converted'] as const
-const names = devices().map(({ name }) => name)
+const names = testedDevices().map(({ name }) => name)
 const seeds = Array.from({ length: 12 }, (_, i) => i + 1)
 
 /** How much farther from the truth than eager calls a program may be. */

@@ -1,19 +1,9 @@
 // A linear layer and the activation after it are one op, in float32 and half types, with weights that stay (packed ahead) and weights that are trained.
 import test from 'ava'
-import {
-  compile,
-  devices,
-  functional as F,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
-  randn,
-  type Tensor,
-  tidy,
-} from '../lib/index.js'
+import { compile, functional as F, manualSeed, nn, noGrad, optim, randn, type Tensor, tidy } from '../lib/index.js'
 import type { DeviceName, DType } from '../types/dtype.js'
 import { relativeError } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 
 const values = (t: Tensor) => [...(t.to('float32').dataSync() as Float32Array)]
 
@@ -42,7 +32,7 @@ const isFused = (device: DeviceName) => !device.startsWith('cuda')
 
 const tolerances: Partial<Record<DType, number>> = { float32: 1e-5, bfloat16: 2 ** -8, float16: 2 ** -11 }
 
-for (const { name: device } of devices()) {
+for (const { name: device } of testedDevices()) {
   for (const dtype of ['float32', 'bfloat16', 'float16'] as const) {
     for (const [rows, inputs, outputs] of sizes) {
       test.serial(`${device}: ${dtype} [${rows}, ${inputs}] → ${outputs}: fused, with the same result`, (t) => {

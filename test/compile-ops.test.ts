@@ -1,13 +1,13 @@
 // Compiled equals eager on every case of the op suite: outputs, gradients, overwritten inputs, in both of two runs of one program.
 import test from 'ava'
-import { devices } from '../lib/index.js'
 import { cases } from './ops.cases.js'
 import { passes, relativeError } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { compileCase, evaluate, poison } from './support/run-case.js'
 
 const tolerance = 1e-5
 
-for (const { name: device } of devices()) {
+for (const { name: device } of testedDevices()) {
   for (const each of cases) {
     test.serial(`${device}: ${each.family}: ${each.name}`, async (t) => {
       const eager = await evaluate(each, 'float32', device)

@@ -1,8 +1,7 @@
 // The plugin that users get, on the simulated CUDA device: the suites that run on every device, a hundred training steps against the CPU,
 // several devices, memory that runs out, and failures at every call. The simulator must find no rule broken and nothing left behind.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import path from 'node:path'
+import { mkdtempSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -109,25 +108,6 @@ if (missing) {
     t.true(
       differences.every((difference) => difference <= 1e-4),
       `the largest difference is ${Math.max(...differences)}`,
-    )
-  })
-
-  test.serial('the run for real GPUs writes its report', async (t) => {
-    t.timeout(600_000)
-    const file = path.join(makeFolder(), 'report.json')
-    const args = ['scripts/test-gpu.mjs', '--no-setup', '--quick', '--out', file]
-    const { code, stdout, stderr } = await runSimulated(args, makeFolder())
-    t.is(code, 0, stdout + stderr)
-    const report = JSON.parse(readFileSync(file, 'utf8'))
-    t.is(report.device.cuda.product, 'simulated GPU')
-    t.true(report.suites[0].passed > 10)
-    t.true(report.training.furthest <= 1e-4)
-    t.deepEqual(
-      report.benchmarks.map((row: { mode: string; steps: number }) => [row.mode, row.steps > 0]),
-      [
-        ['compiled', true],
-        ['eager', true],
-      ],
     )
   })
 

@@ -2,10 +2,11 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import test from 'ava'
-import { devices, functional, randn, synchronize, type Tensor, tidy } from '../lib/index.js'
+import { functional, randn, synchronize, type Tensor, tidy } from '../lib/index.js'
 import type { DeviceName } from '../types/dtype.js'
+import { testedDevices } from './support/devices.js'
 
-const names = devices().map((device) => device.name)
+const names = testedDevices().map((device) => device.name)
 
 /** Queues a chain of `length` convolutions and returns its end. */
 function chain(x: Tensor, weight: Tensor, length: number): Tensor {

@@ -2,7 +2,6 @@
 import test, { type ExecutionContext } from 'ava'
 import {
   compile,
-  devices,
   functional as F,
   full,
   manualSeed,
@@ -16,6 +15,7 @@ import {
 } from '../lib/index.js'
 import type { DeviceName, DType } from '../types/dtype.js'
 import { relativeError } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { goldenJson } from './support/golden-json.js'
 
 type Reduction = 'mean' | 'sum' | 'none'
@@ -202,7 +202,7 @@ function showsAsEager(
   }
 }
 
-const names = devices().map(({ name }) => name)
+const names = testedDevices().map(({ name }) => name)
 for (const device of names) {
   for (const [name, layer] of Object.entries(layers)) {
     test.serial(`${device}: NaN and infinities through ${name} and ReLU, as eager`, (t) => {

@@ -4,7 +4,6 @@ import {
   autocast,
   compile,
   DTypeError,
-  devices,
   functional,
   GradScaler,
   type GradScalerOptions,
@@ -13,9 +12,10 @@ import {
   tensor,
   ValueError,
 } from '../lib/index.js'
+import { testedDevices } from './support/devices.js'
 import { settled } from './support/run-case.js'
 
-const names = devices().map(({ name }) => name)
+const names = testedDevices().map(({ name }) => name)
 
 /** A parameter [1, 2] whose gradient is `gradient`, and an optimizer for it. */
 function setUp(device: string, gradient: readonly number[], value = [1, 2]) {

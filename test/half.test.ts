@@ -1,9 +1,10 @@
 // Half types on every device: each case of the op suite in bfloat16 and float16, outputs and gradients, against the float32 results that
 // `reference` has for the same rounded inputs; on poisoned memory, without a leaked byte.
 import test from 'ava'
-import { devices, functional as F, manualSeed, randn, type Tensor } from '../lib/index.js'
+import { functional as F, manualSeed, randn, type Tensor } from '../lib/index.js'
 import { cases } from './ops.cases.js'
 import { passes, relativeError, tolerances, worst } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { evaluate, poison, settled } from './support/run-case.js'
 
 /**
@@ -19,7 +20,7 @@ for (const half of ['bfloat16', 'float16'] as const) {
     test.serial(`${half}: ${each.family}: ${each.name}`, async (t) => {
       const failures: string[] = []
       const expected = await evaluate(each, 'float32', 'reference', { rounded: half })
-      for (const { name: device } of devices()) {
+      for (const { name: device } of testedDevices()) {
         const before = await settled(device)
         poison(expected, device)
         const result = await evaluate(each, half, device)
@@ -60,7 +61,7 @@ const norms: { [name: string]: (x: Tensor, weight: Tensor, bias: Tensor, running
 }
 
 for (const half of ['bfloat16', 'float16'] as const) {
-  for (const { name: device } of devices()) {
+  for (const { name: device } of testedDevices()) {
     for (const [name, norm] of Object.entries(norms)) {
       test.serial(`${device}: ${name} of ${half} with float32 parameters`, async (t) => {
         const run = async (dtype: 'float32' | typeof half, on: typeof device) => {

@@ -1,10 +1,11 @@
 // Second derivatives: gradients recorded with createGraph are differentiated again and compared with differences in float64 on `reference`;
 // the other devices, in float32, with those.
 import test from 'ava'
-import { devices, grad, type Tensor, tidy } from '../lib/index.js'
+import { grad, type Tensor, tidy } from '../lib/index.js'
 import type { DeviceName } from '../types/dtype.js'
 import { type Case, caseOf, type Row } from './cases/case.js'
 import { passes, relativeError, tolerances } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { generate, type InputSpec, outputGradient } from './support/generator.js'
 import { type ComputeType, callCase, inputValues, makeInput, settled } from './support/run-case.js'
 
@@ -81,7 +82,7 @@ interface Place {
   readonly device: DeviceName
 }
 const oracle: Place = { dtype: 'float64', device: 'reference' }
-const others: Place[] = devices()
+const others: Place[] = testedDevices()
   .filter(({ name }) => name !== 'reference')
   .map(({ name: device }) => ({ dtype: 'float32', device }))
 

@@ -4,9 +4,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
-import { devices, functional, nn, noGrad, optim, type Tensor, tensor, tidy } from '../lib/index.js'
+import { functional, nn, noGrad, optim, type Tensor, tensor, tidy } from '../lib/index.js'
 import type { DeviceName } from '../types/dtype.js'
 import { tolerances } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { generate } from './support/generator.js'
 
 const steps = 100
@@ -104,7 +105,7 @@ function follows(t: ExecutionContext, found: number[], expected: number[]): void
   )
 }
 
-for (const { name: device } of devices()) {
+for (const { name: device } of testedDevices()) {
   test.serial(`${device}: a hundred steps on synthetic images follow PyTorch`, async (t) => {
     const net = network(
       16,

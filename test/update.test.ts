@@ -1,13 +1,13 @@
 // Optimizer updates and gradient clipping against PyTorch: the native ops on every device, and the classes that use them.
 import test from 'ava'
-import { devices } from '../lib/index.js'
 import { updates } from './cases/update.js'
 import { passes, relativeError, tolerances, worst } from './support/compare.js'
+import { testedDevices } from './support/devices.js'
 import { golden } from './support/golden.js'
 import { type ComputeType, type Result, settled } from './support/run-case.js'
 import { updateByClass, updateNatively } from './support/run-update.js'
 
-const names = devices().map((device) => device.name)
+const names = testedDevices().map((device) => device.name)
 
 function differences(name: string, result: Result, tolerance: number, check: string): string[] {
   const expected = golden('update', name)

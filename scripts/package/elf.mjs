@@ -8,7 +8,7 @@ const given = /^(lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+)\.so\.|ld-linux)/
 
 /** `needed`: names of libraries; `versions`: the newest version of each kind of symbols, { GLIBC: '2.34' }; `folders`: where it looks by itself. */
 export function inspect(file) {
-  const text = execFileSync('readelf', ['-dVW', file], { encoding: 'utf8' })
+  const text = execFileSync('readelf', ['-dVW', file], { encoding: 'utf8', maxBuffer: 1 << 28 })
   const all = (pattern) => [...text.matchAll(pattern)].map((match) => match.slice(1))
   const versions = {}
   for (const [kind, version] of all(/Name: (GLIBC|GLIBCXX)_([\d.]+)/g)) {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { cached } from '../build-native.mjs'
 import { inspect, librariesOf, newest } from './elf.mjs'
 import { licences } from './licences.mjs'
 
@@ -72,6 +73,31 @@ export function stagePlatform({ root, into, build, part, platform, description, 
     files,
   })
   return { name, folder: into, needs, libraries: [...libraries.keys()] }
+}
+
+const triples = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }
+
+/**
+ * The packages that a build makes, in folders of `out`: the platform's own, and, where there is a plugin, that of CUDA's version. `system` is the
+ * root of the system that was built for.
+ */
+export function stagePlatforms({ root, out, build, arch, system = '/' }) {
+  // where CMake found oneDNN, and where the system has what this needs in turn
+  const oneDnn = cached(build, 'DNNL_LIBRARY')
+  const usual = ['usr/lib', 'lib'].flatMap((each) => [path.join(each, triples[arch]), `${each}64`])
+  const folders = [...(oneDnn ? [path.dirname(oneDnn)] : []), ...usual.map((each) => path.join(system, each))]
+  const stage = (platform, part, description) =>
+    stagePlatform({ root, into: path.join(out, platform), build, part, platform, description, system, folders })
+
+  const addon = stage(`linux-${arch}`, 'addon', `The native addon of node-cudnn for Linux on ${arch}`)
+  if (!existsSync(path.join(build, 'Release', 'node_cudnn_cuda.so'))) return [addon]
+  const version = cached(build, 'CUDA_MAJOR')
+  const plugin = stage(
+    `linux-${arch}-cuda${version}`,
+    'cuda',
+    `Runs node-cudnn on NVIDIA GPUs with CUDA ${version}, for Linux on ${arch}`,
+  )
+  return [addon, { ...plugin, architectures: cached(build, 'CUDA_BUILT_FOR').replaceAll(';', ', ') }]
 }
 
 /** Our own binaries bring the C++ library with them, and look for others beside themselves only. */

@@ -1,18 +1,18 @@
 // The op suite: every case against PyTorch's golden values, every device against `reference`, gradients against finite
 // differences in float64, on poisoned memory, without a leaked byte. One test a case; a failure lists what differs.
 import test from 'ava'
-import { devices } from '../../lib/index.js'
 import type { DeviceName } from '../../types/dtype.js'
 import type { Case } from '../cases/case.js'
 import { passes, tolerances } from './compare.js'
 import { againstGolden, againstResult } from './compare-case.js'
+import { testedDevices } from './devices.js'
 import { type ComputeType, differenceErrors, evaluate, poison, settled } from './run-case.js'
 
-const names = devices().map((device) => device.name)
+const names = testedDevices().map((device) => device.name)
 const others = names.filter((name) => name !== 'reference')
 for (const wanted of ['cpu', 'cuda']) {
   if (!names.some((name) => name.startsWith(wanted))) {
-    console.log(`skipped: the op suite on ${wanted}, since this machine has no such device (${names.join(', ')})`)
+    console.log(`skipped: the op suite on ${wanted}, which is not among the devices here (${names.join(', ')})`)
   }
 }
 
