@@ -4,7 +4,7 @@
 
 set(CUDNN_ROOT "$ENV{CUDNN_ROOT}" CACHE PATH "where cuDNN 9 (and cuBLASLt) are: a prefix, or a folder of pip's nvidia packages")
 option(COVERAGE "count which lines of the plugin's C++ run; scripts/coverage-cuda.mjs reads it" OFF)
-set(CUDA_ARCHITECTURES "" CACHE STRING "for CMAKE_CUDA_ARCHITECTURES; empty: all that the toolkit knows from sm_75 to sm_120, and PTX")
+set(CUDA_ARCHITECTURES "" CACHE STRING "for CMAKE_CUDA_ARCHITECTURES; empty or default: all that the toolkit knows from sm_75 to sm_120, and PTX")
 
 # ---- sources, by part ---------------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ macro(find_cuda)
   endif()
   if(NOT CUDA_SKIPPED)
     set(CUDA_BUILT "${CUDA_ARCHITECTURES}")
-    if(NOT CUDA_BUILT)
+    if(NOT CUDA_BUILT OR CUDA_BUILT STREQUAL "default")
       default_architectures(CUDA_BUILT)
     endif()
     choose_cuda_compiler("${NVCC}" "${CUDA_BUILT}")
