@@ -182,8 +182,7 @@ async function compile(file, includes, env) {
   let source = file
   if (file.endsWith('.cu')) {
     source = path.join(root, 'build', 'headers', `${path.basename(file, '.cu')}.cpp`)
-    if (!existsSync(source))
-      await run('cmake', [`-DFROM=${file}`, `-DTO=${source}`, '-P', path.join(simulator, 'kernel-source.cmake')])
+    await run('cmake', [`-DFROM=${file}`, `-DTO=${source}`, '-P', path.join(simulator, 'kernel-source.cmake')])
     own.unshift(path.join(simulator, 'include'), simulator, path.dirname(file))
   }
   const flags = ['-std=c++20', '-fsyntax-only', '-Wno-deprecated-declarations', '-DCNN_INTERFACE=""']
