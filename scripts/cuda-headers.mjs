@@ -1,6 +1,6 @@
 // Compiles the cuda backend with the headers of the versions that it is for: `node scripts/cuda-headers.mjs` (no GPU, no nvcc; --get fetches what is not here).
 //   CUDA 12.4  Debian 13's nvidia-cuda-dev, by apt-get (0.9 GB)
-//   CUDA 12.8  what PyTorch's Triton 3.6.0 brings along, by pip (0.2 GB); its cuBLASLt is the one of 12.4
+//   CUDA 12.8  what PyTorch's Triton 3.6.0 brings along, by pip (0.2 GB); cuBLASLt and nv/target are those of 12.4
 //   CUDA 13    this machine's toolkit
 //   cuDNN      the one that the tests have, and what is left of its header without all that came after 9.0 and 9.8, by its own @since
 // They lie in the user's cache, or in NODE_CUDNN_CUDA_HEADERS. Kernels are compiled as C++, as for the simulated device.
@@ -56,6 +56,16 @@ function olderCudnn(from, version) {
   mkdirSync(into, { recursive: true })
   for (const file of readdirSync(from).filter((name) => /^cudnn.*\.h$/.test(name))) {
     writeFileSync(path.join(into, file), asOf(readFileSync(path.join(from, file), 'utf8'), version))
+  }
+  return into
+}
+
+/** A folder with cuBLASLt's headers alone, and the macros of nv/target: all else that they include is the other toolkit's. */
+function cublasAlone(from, version) {
+  const into = path.join(root, 'build', 'headers', `cublas-${version}`)
+  mkdirSync(into, { recursive: true })
+  for (const file of ['cublasLt.h', 'cublas_api.h', 'nv'].filter((name) => existsSync(path.join(from, name)))) {
+    cpSync(path.join(from, file), path.join(into, file), { recursive: true })
   }
   return into
 }
@@ -161,10 +171,9 @@ export async function headerSets({ env = process.env } = {}) {
       return { name, missing: include ? `the headers are not in ${include} (${byHand})` : 'no nvcc is here' }
     if (!blas || !existsSync(path.join(blas, 'cublasLt.h')))
       return { name, missing: `cublasLt.h is not in ${blas} (${byHand})` }
-    return {
-      name,
-      includes: [version ? olderCudnn(cudnn, version) : cudnn, include, ...(blas === include ? [] : [blas])],
-    }
+    const older = version ? olderCudnn(cudnn, version) : cudnn
+    const others = blas === include ? [] : [cublasAlone(blas, cuda)]
+    return { name, includes: [older, include, ...others] }
   })
 }
 
@@ -225,7 +234,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.log(
       `${failed.length === 0 ? '✔' : '✘'} ${set.name}: ${backendSources().length - failed.length} sources compile`,
     )
-    for (const { file, output } of failed) console.log(`${file}\n${output}`)
+    for (const { file, output } of failed) console.log(`${file}\n${output.split('\n').slice(0, 12).join('\n')}`)
     if (failed.length > 0) process.exitCode = 1
   }
 }
