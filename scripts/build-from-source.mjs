@@ -20,8 +20,8 @@ export async function buildFromSource(definitions = []) {
     const names = list(required.map((want) => want.name))
     fail(`node-cudnn: building the native addon needs ${names}, not found here; ${howToGet(required)}`)
   }
-  const { out, commands } = nativeBuild(root, { definitions: ['CPU_LEVELS=own', ...definitions] })
-  dropForeignCache(root, out)
+  const kept = dropForeignCache(root, path.join(root, 'build'))
+  const { commands } = nativeBuild(root, { definitions: ['CPU_LEVELS=own', ...definitions], kept })
   for (const [command, ...args] of commands) {
     const { status, output } = await run(command, args, { cwd: root })
     if (status !== 0) fail(`${output.trimEnd()}\n\nnode-cudnn: the native addon could not be built; the log is above`)

@@ -1,6 +1,6 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
 // Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF CPU_LEVELS=v2,v3`; ONEDNN_ROOT,
-// CUDNN_ROOT, WITH_CUDA and WERROR may come from the environment as well, for whoever cannot give arguments.
+// CUDNN_ROOT, WITH_CUDA, CUDA_ARCHITECTURES and WERROR may come from the environment as well, for whoever cannot give arguments.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,17 +13,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
  * where WERROR=ON asks for it.
  */
 export function givenDefinitions(env) {
-  const given = ['ONEDNN_ROOT', 'CUDNN_ROOT', 'WITH_CUDA'].filter((name) => env[name])
+  const given = ['ONEDNN_ROOT', 'CUDNN_ROOT', 'WITH_CUDA', 'CUDA_ARCHITECTURES'].filter((name) => env[name])
   return [`WERROR=${env.WERROR || 'OFF'}`, ...given.map((name) => `${name}=${env[name]}`)]
 }
 
+/** Variables that change what CMake finds and that it reads itself. */
+export const compilerVariables = ['CUDACXX', 'CUDAHOSTCXX', 'NVCC_CCBIN', 'CUDA_PATH', 'CUDA_HOME', 'CONDA_PREFIX']
+
 /**
  * The commands of a build in build/ or a folder in it, each an argument list: configure always (it is quick, and options
- * may have changed), then compile.
+ * may have changed), then compile. `kept` are definitions of an earlier build, which all others override.
  */
 export function nativeBuild(
   root,
-  { sanitize = false, folder = sanitize ? 'sanitize' : '', definitions = [], env = process.env } = {},
+  { sanitize = false, folder = sanitize ? 'sanitize' : '', definitions = [], kept = [], env = process.env } = {},
 ) {
   const cmakeJs = createRequire(path.join(root, 'package.json')).resolve('cmake-js/package.json')
   const command = [process.execPath, path.join(path.dirname(cmakeJs), 'bin', 'cmake-js')]
@@ -31,7 +34,7 @@ export function nativeBuild(
   const folders = ['--directory', root, '--out', out]
   const levels = sanitize ? 'CPU_LEVELS=own' : 'CPU_LEVELS=all'
   const sanitizers = `SANITIZE=${sanitize ? 'ON' : 'OFF'}`
-  const defines = [sanitizers, levels, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
+  const defines = [...kept, sanitizers, levels, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
   return {
     out,
     commands: [
@@ -48,28 +51,46 @@ export function cached(out, name) {
   return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1]
 }
 
-/** CMake refuses a cache made in another folder or with a build tool that is gone; such a build starts afresh. */
+const lasting = [
+  'WITH_ONEDNN',
+  'ONEDNN_ROOT',
+  'WITH_CUDA',
+  'CUDNN_ROOT',
+  'CUDA_ARCHITECTURES',
+  'CMAKE_CUDA_HOST_COMPILER',
+]
+
+/**
+ * CMake refuses a cache made in another folder or with a build tool that is gone; such a build starts afresh. Returns the definitions that it
+ * had been given and that still hold, none where the cache stays and keeps them itself.
+ */
 export function dropForeignCache(root, out) {
   const home = cached(out, 'CMAKE_HOME_DIRECTORY')
   const tool = cached(out, 'CMAKE_MAKE_PROGRAM')
-  if ((home && home !== root) || (tool && !existsSync(tool))) rmSync(out, { recursive: true, force: true })
+  if (!(home && home !== root) && !(tool && !existsSync(tool))) return []
+  const values = lasting.map((name) => ({ name, value: cached(out, name) }))
+  rmSync(out, { recursive: true, force: true })
+  return values
+    .filter(({ value }) => value && (!path.isAbsolute(value) || existsSync(value)))
+    .map(({ name, value }) => `${name}=${value}`)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   const args = process.argv.slice(2)
-  const { out, commands } = nativeBuild(root, {
-    sanitize: args.includes('--sanitize'),
+  const sanitize = args.includes('--sanitize')
+  const { commands } = nativeBuild(root, {
+    sanitize,
     definitions: args.filter((arg) => arg.includes('=')),
+    kept: dropForeignCache(root, path.join(root, 'build', sanitize ? 'sanitize' : '')),
   })
-  dropForeignCache(root, out)
   for (const [command, ...rest] of commands) {
     const { status } = spawnSync(command, rest, { stdio: 'inherit' })
     if (status !== 0) process.exit(status ?? 1)
   }
 
   // The types of the native calls come from the addon itself.
-  if (existsSync(path.join(root, 'tsconfig.json')) && !args.includes('--sanitize')) {
+  if (existsSync(path.join(root, 'tsconfig.json')) && !sanitize) {
     const { status } = spawnSync(process.execPath, [path.join(root, 'scripts', 'generate-types.mjs')], {
       stdio: 'inherit',
     })

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cached } from './build-native.mjs'
 import { cudaFolder, cudaRoot, readRecord } from './cuda/folder.mjs'
+import { findNvidiaSmi } from './support/gpu.mjs'
 import { findCudnn, findNvcc, howToGet, oneDnnVersion, wants, which } from './support/system.mjs'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -140,9 +141,10 @@ function library(name) {
 }
 
 function cuda() {
-  const driver =
-    existsSync('/proc/driver/nvidia/version') &&
-    (firstLine('nvidia-smi', '--query-gpu=name,driver_version', '--format=csv,noheader') ?? library('libcuda.so.1'))
+  // WSL2 has a driver, but no kernel module that tells of it
+  const smi = findNvidiaSmi(process.env)
+  const said = smi && firstLine(smi, '--query-gpu=name,driver_version', '--format=csv,noheader')
+  const driver = said ?? (existsSync('/proc/driver/nvidia/version') && library('libcuda.so.1'))
   report(
     Boolean(driver),
     'NVIDIA driver',

@@ -4,9 +4,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { givenDefinitions } from './build-native.mjs'
+import { cached, compilerVariables, givenDefinitions } from './build-native.mjs'
 import { cudaLibraries } from './cuda-libraries.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
+import { findGpus, knownToNvcc } from './support/gpu.mjs'
 import { run } from './support/run.mjs'
 import { findCudnn, findNvcc, findOneDnn, howToGet, list, missing, oneDnnVersion, which } from './support/system.mjs'
 
@@ -24,6 +25,7 @@ export const world = {
   now: () => Date.now(),
   print: (text) => process.stdout.write(text),
   run,
+  exists: existsSync,
   missing,
   cudaLibraries,
   isForTests: false,
@@ -108,15 +110,43 @@ async function systemPackages(w, declined) {
   return absent.length > 0 ? { at: w.now(), packages: absent.map((want) => want.apt) } : undefined
 }
 
+/** What the build in build/ was told, by whomever. */
+const toldBuild = (w, name) => cached(path.join(w.root, 'build'), name)
+
+const isWithoutCuda = (w) => (w.env.WITH_CUDA ?? toldBuild(w, 'WITH_CUDA')) === 'OFF' || !findNvcc(w.env)
+
 /**
- * Where cuDNN's wheels are, for a machine that has nvcc and no cuDNN. Tests fetch them: the plugin is then compiled, linked and run on the
- * simulated device.
+ * Where cuDNN is, if not where systems put it: where the build was told, else in the wheels of the tests, for a machine that has nvcc and no cuDNN. Tests
+ * fetch them: the plugin is then compiled, linked and run on the simulated device.
  */
-async function fetchedCudnn(w) {
-  if (w.env.CUDNN_ROOT || w.env.WITH_CUDA === 'OFF' || !findNvcc(w.env) || findCudnn(w.env)) return undefined
+async function cudnnRoot(w) {
+  if (w.env.CUDNN_ROOT) return { root: w.env.CUDNN_ROOT }
+  if (isWithoutCuda(w)) return {}
+  const told = toldBuild(w, 'CUDNN_ROOT')
+  if (!told && findCudnn(w.env)) return {}
+  if (told && existsSync(told)) {
+    const wheels = await w.cudaLibraries({ install: false, env: w.env })
+    return { root: told, isForTests: told === wheels.root }
+  }
   const { root, missing } = await w.cudaLibraries({ install: w.isForTests === true, env: w.env, print: w.print })
   if (!root && w.isForTests) w.print(`setup: the CUDA plugin is neither built nor tested: ${missing}\n`)
-  return root
+  return { root, isForTests: root !== undefined }
+}
+
+/**
+ * For which GPUs the plugin is built, unless somebody else said that: those that are here, or all where nvcc does not know them or nobody tells which
+ * they are. `before` is this function's last answer.
+ */
+async function cudaArchitectures(w, cudnn, before) {
+  const told = toldBuild(w, 'CUDA_ARCHITECTURES')
+  if (isWithoutCuda(w) || w.env.CUDA_ARCHITECTURES || (told && told !== before)) return undefined
+  const { isHere, architectures } = await findGpus(w)
+  if (isHere) {
+    const known = await knownToNvcc(findNvcc(w.env), architectures, w)
+    return architectures.length === 0 || known.length < architectures.length ? 'default' : known.join(';')
+  }
+  // Without a GPU the plugin is for tests alone, and one architecture is enough.
+  return cudnn.isForTests ? '90' : undefined
 }
 
 /** True if node_modules holds what the lock file says, whoever installed it. */
@@ -166,10 +196,10 @@ export async function setup(w = world) {
     save({ modules: fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) })
   }
 
-  const wheels = await fetchedCudnn(w)
-  const env = wheels ? { ...w.env, CUDNN_ROOT: wheels } : w.env
-  // Without a GPU the plugin is for tests alone, and one architecture is enough.
-  const options = wheels && !existsSync('/proc/driver/nvidia/version') ? ['CUDA_ARCHITECTURES=90'] : []
+  const cudnn = await cudnnRoot(w)
+  const env = cudnn.root ? { ...w.env, CUDNN_ROOT: cudnn.root } : w.env
+  const architectures = await cudaArchitectures(w, cudnn, stamp.architectures)
+  const options = architectures ? [`CUDA_ARCHITECTURES=${architectures}`] : []
 
   // The addon depends on the machine, too: another processor, or oneDNN or CUDA that has come, gone or changed.
   const dnnl = findOneDnn(env)
@@ -179,7 +209,9 @@ export async function setup(w = world) {
     String(w.missing(w.env).some((want) => want.name === 'oneDNN')),
     dnnl ? `${dnnl} ${oneDnnVersion(dnnl)}` : '',
     `${findNvcc(env)} ${findCudnn(env)}`,
+    ...compilerVariables.map((name) => env[name] ?? ''),
     ...givenDefinitions(env),
+    ...options,
   ]
   const native = fingerprint(
     w.root,
@@ -199,7 +231,7 @@ export async function setup(w = world) {
     // One that is there and does not serve; one that is absent was named already.
     const unused = dnnl && /^-- (oneDNN: not used, .*)$/m.exec(output)?.[1]
     if (unused) w.print(`setup: ${unused}\n`)
-    save({ native, levels })
+    save({ native, levels, architectures })
   }
 
   // Tests run the plugin on it.

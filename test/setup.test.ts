@@ -19,6 +19,7 @@ interface World {
   now(): number
   print(text: string): void
   run(command: string, args: string[]): Promise<{ status: number; output: string }>
+  exists(file: string): boolean
   missing(): Want[]
   cudaLibraries(options: { install: boolean }): Promise<{ root?: string; missing?: string }>
   isForTests?: boolean
@@ -27,7 +28,10 @@ interface World {
 // The scripts are plain JavaScript beside the compiled tests' folder, so that they run before anything is compiled.
 const script = new URL('../../scripts/setup.mjs', import.meta.url).href
 const { setup } = (await import(script)) as { setup(world: World): Promise<boolean> }
-const { givenDefinitions } = (await import(new URL('../../scripts/build-native.mjs', import.meta.url).href)) as {
+const { dropForeignCache, givenDefinitions } = (await import(
+  new URL('../../scripts/build-native.mjs', import.meta.url).href
+)) as {
+  dropForeignCache(root: string, out: string): string[]
   givenDefinitions(env: Record<string, string>): string[]
 }
 
@@ -66,6 +70,7 @@ function make(
     print: (text) => {
       state.printed += text
     },
+    exists: () => false,
     missing: () => state.absent,
     cudaLibraries: async () => ({ missing: 'nobody has them' }),
     run: async (command, args) => {
@@ -156,6 +161,104 @@ test("cuDNN's wheels are fetched for tests only, and where there is nvcc", async
   t.true(state.printed.includes('the CUDA plugin is neither built nor tested: nobody has them'))
   await start({ cudaLibraries, isForTests: true, env: { ...world.env, WITH_CUDA: 'OFF' } })
   t.is(asked.length, 2)
+})
+
+const SMI = 'nvidia-smi --query-gpu=compute_cap --format=csv,noheader'
+const KNOWN = 'nvcc --list-gpu-arch'
+const known = 'compute_75\ncompute_80\ncompute_89\ncompute_90\n'
+
+/** A world with nvcc and this machine's answers: what nvidia-smi prints, and the files that say that there is a GPU. */
+function makeWithGpus(t: ExecutionContext, smi: string, files: string[] = []) {
+  const made = make(t, { programs: smi ? ['nvcc', 'nvidia-smi'] : ['nvcc'] })
+  const gpus = { smi }
+  const exists = (file: string) => files.includes(file)
+  const run: World['run'] = async (command, args) => {
+    const line = [path.basename(command), ...args].join(' ')
+    if (line === SMI) return { status: 0, output: gpus.smi }
+    if (line === KNOWN) return { status: 0, output: known }
+    const result = await made.world.run(command, args)
+    const native = /CUDA_ARCHITECTURES=(\S+)/.exec(line)?.[1]
+    if (native) made.write('build/CMakeCache.txt', `CUDA_ARCHITECTURES:STRING=${native}\n`)
+    return result
+  }
+  const start = (changes: Partial<World> = {}) => made.start({ exists, run, ...changes })
+  return { ...made, gpus, start, built: () => made.state.ran.filter((line) => line.includes('build-native')) }
+}
+
+test('the plugin is built for the GPUs that are here, whatever says so', async (t) => {
+  for (const [smi, files, architectures] of [
+    ['9.0\n', [], '90'],
+    ['8.9\n9.0\n8.9\n', ['/proc/driver/nvidia/version'], '89;90'],
+    ['12.1\n', [], 'default'], // nvcc does not know it
+    ['[N/A]\n', ['/dev/nvhost-gpu'], 'default'],
+    ['', ['/proc/driver/nvidia/version'], 'default'],
+    ['', ['/dev/dxg', '/usr/lib/wsl/lib/libcuda.so.1'], 'default'],
+  ] as const) {
+    const { start, built } = makeWithGpus(t, smi, [...files])
+    await start()
+    t.deepEqual(built(), [`${NATIVE} CUDA_ARCHITECTURES=${architectures}`], smi + files)
+    await start()
+    t.deepEqual(built(), [], smi + files)
+  }
+})
+
+test('under WSL2 nvidia-smi may be in its own folder alone, and WSL2 without an NVIDIA GPU has none', async (t) => {
+  const wsl = makeWithGpus(t, '', ['/dev/dxg', '/usr/lib/wsl/lib/nvidia-smi'])
+  wsl.gpus.smi = '8.9\n'
+  await wsl.start()
+  t.deepEqual(wsl.built(), [`${NATIVE} CUDA_ARCHITECTURES=89`])
+
+  const other = makeWithGpus(t, '', ['/dev/dxg'])
+  await other.start()
+  t.deepEqual(other.built(), [NATIVE])
+})
+
+test('without a GPU the wheels of the tests are built for one architecture, and a GPU that comes changes that', async (t) => {
+  const cudaLibraries = async () => ({ root: '/wheels' })
+  const { start, built, gpus, write, root } = makeWithGpus(t, '')
+  await start({ cudaLibraries, isForTests: true })
+  t.deepEqual(built(), [`${NATIVE_FOR_TESTS} CUDA_ARCHITECTURES=90`])
+  write('bin/nvidia-smi', '#!/bin/sh\n')
+  chmodSync(path.join(root, 'bin/nvidia-smi'), 0o755)
+  gpus.smi = '8.0\n'
+  await start({ cudaLibraries, isForTests: true })
+  t.deepEqual(built(), [`${NATIVE_FOR_TESTS} CUDA_ARCHITECTURES=80`])
+})
+
+test('what the build was told by hand stays', async (t) => {
+  const { start, built, write, root, world } = makeWithGpus(t, '9.0\n')
+  write('build/CMakeCache.txt', `CUDA_ARCHITECTURES:STRING=80;90\nCUDNN_ROOT:PATH=${root}\n`)
+  let env: Record<string, string | undefined> = {}
+  const run: World['run'] = async (command, args) => world.run(command, args)
+  await start({
+    run: (...[command, args, options]: [string, string[], { env?: typeof env }?]) => {
+      if (args.includes('scripts/build-native.mjs')) env = options?.env ?? {}
+      return run(command, args)
+    },
+  })
+  t.deepEqual(built(), [NATIVE])
+  t.is(env.CUDNN_ROOT, root)
+
+  await start({ env: { ...world.env, CUDA_ARCHITECTURES: '89' } })
+  t.deepEqual(built(), [NATIVE])
+  t.true(givenDefinitions({ CUDA_ARCHITECTURES: '89' }).includes('CUDA_ARCHITECTURES=89'))
+
+  write('build/CMakeCache.txt', 'WITH_CUDA:STRING=OFF\n')
+  write('cpp/a.cpp', '// changed')
+  await start()
+  t.deepEqual(built(), [NATIVE])
+})
+
+test('a build folder that is made anew is told again what it was told', (t) => {
+  const { root, write } = make(t)
+  const out = path.join(root, 'build')
+  const options = `WITH_CUDA:STRING=ON\nCUDNN_ROOT:PATH=${root}\nCUDA_ARCHITECTURES:STRING=89;90\n`
+  write('build/CMakeCache.txt', `CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n${options}`)
+  t.deepEqual(dropForeignCache(root, out), [])
+  t.true(existsSync(out))
+  write('build/CMakeCache.txt', `CMAKE_HOME_DIRECTORY:INTERNAL=/elsewhere\nONEDNN_ROOT:PATH=/gone\n${options}`)
+  t.deepEqual(dropForeignCache(root, out), ['WITH_CUDA=ON', `CUDNN_ROOT=${root}`, 'CUDA_ARCHITECTURES=89;90'])
+  t.false(existsSync(out))
 })
 
 test('packages that npm itself installed are not installed again', async (t) => {

@@ -2,12 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { findNvidiaSmi, WSL } from '../support/gpu.mjs'
 import { which } from '../support/system.mjs'
 import { Failure } from './failure.mjs'
 
 /** CUDA → the first driver that knows it. */
 export const FIRST_DRIVER = { 12: 525, 13: 580 }
-const WSL = '/usr/lib/wsl/lib'
 
 /** The newest of our CUDAs that a driver knows, 0 if it knows none. */
 export function newestCuda(driver) {
@@ -29,7 +29,7 @@ function findLibcuda(env, ldconfig) {
 
 /** `run(command, ...args)` gives what a command prints, or undefined; `read(file)` a file's text, or undefined. */
 export function lookAtDriver({ env, run, read }) {
-  const smi = which('nvidia-smi', env) ?? [`${WSL}/nvidia-smi`].find((file) => existsSync(file))
+  const smi = findNvidiaSmi(env)
   const query = smi && run(smi, '--query-gpu=driver_version,name,compute_cap', '--format=csv,noheader')
   const gpus = (query ?? '')
     .trim()

@@ -38,19 +38,24 @@ export function oneDnnVersion(header) {
   return parts.includes(undefined) ? 'of an unknown version' : parts.join('.')
 }
 
-/** CUDA's compiler, where CMake would find it too. */
+/** CUDA's compiler, where CMake would find it too (cmake/cuda_compiler.cmake). */
 export function findNvcc(env = process.env) {
-  const usual = firstExisting(
-    [...(env.CUDA_PATH ? [path.join(env.CUDA_PATH, 'bin')] : []), '/usr/local/cuda/bin'],
-    'nvcc',
+  if (env.CUDACXX) return which(env.CUDACXX, env)
+  const bin = (...prefixes) => prefixes.filter(Boolean).map((prefix) => path.join(prefix, 'bin'))
+  return (
+    firstExisting(bin(env.CUDA_PATH, env.CUDA_HOME), 'nvcc') ??
+    which('nvcc', env) ??
+    firstExisting(bin(env.CONDA_PREFIX, '/usr/local/cuda'), 'nvcc')
   )
-  return env.CUDACXX ? which(env.CUDACXX, env) : (which('nvcc', env) ?? usual)
 }
 
-/** cuDNN's header: under CUDNN_ROOT (a prefix, or a folder of pip's nvidia packages), or where systems put it. */
+/** cuDNN's header: under CUDNN_ROOT (a prefix, or a folder of pip's nvidia packages), beside nvcc, in a conda environment, or where systems put it. */
 export function findCudnn(env = process.env) {
   const under = ['include', 'cudnn/include', 'nvidia/cudnn/include']
   const folders = env.CUDNN_ROOT ? under.map((folder) => path.join(env.CUDNN_ROOT, folder)) : []
+  const nvcc = findNvcc(env)
+  if (nvcc) folders.push(path.join(path.dirname(nvcc), '..', 'include'))
+  if (env.CONDA_PREFIX) folders.push(path.join(env.CONDA_PREFIX, 'include'))
   const system = ['/usr/include', '/usr/include/x86_64-linux-gnu', '/usr/local/include', '/usr/local/cuda/include']
   return firstExisting([...folders, ...system], 'cudnn.h')
 }

@@ -17,7 +17,7 @@ constexpr int mostCompilations = 3;  // of one graph
 std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target& target, cudnnBackendHeurMode_t mode) {
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, operations).set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
-  if (target.described) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target.described);
+  target.tellHeuristics(heuristics);
   heuristics.finalize();
   return heuristics.getDescriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
@@ -48,7 +48,7 @@ std::string whyNone(const Descriptor& operations, const Target& target) {
     try {
       Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
       engine.set(CUDNN_ATTR_ENGINE_OPERATION_GRAPH, operations).set(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, index);
-      if (target.described) engine.set(CUDNN_ATTR_ENGINE_DEVICEPROP, target.described);
+      target.tellEngine(engine);
       engine.finalize();
     } catch (const Declined& declined) {
       if (declined.status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000) return innermost(declined.what());
