@@ -12,6 +12,7 @@ set(CUDA_SOURCES  # the backend itself
   cpp/backends/cuda/backend.cpp
   cpp/backends/cuda/capture.cpp
   cpp/backends/cuda/check.cpp
+  cpp/backends/cuda/code.cpp
   cpp/backends/cuda/engine.cpp
   cpp/backends/cuda/memory.cpp
   cpp/backends/cuda/plugin.cpp
@@ -45,6 +46,7 @@ set(CUDA_OP_SOURCES  # the prepare functions, and what they share
   cpp/ops/print.cpp
 )
 set(CUDA_KERNEL_SOURCES  # own kernels
+  cpp/backends/cuda/kernels/architectures.cu
   cpp/backends/cuda/kernels/arg_reduce.cu
   cpp/backends/cuda/kernels/batch_norm.cu
   cpp/backends/cuda/kernels/batch_norm_backward.cu

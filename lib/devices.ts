@@ -21,7 +21,7 @@ export interface CudaInfo {
   multiprocessors: number
   /** How it computes now. */
   options: CudaOptions
-  /** What is missing, where most things work without it. */
+  /** What is missing, where most things work without it, and, of the first GPU, which others are not used and why. */
   warning?: string
 }
 

@@ -43,7 +43,7 @@ function fakePlugin(script: string): string {
   return path.join(folder, 'node_cudnn_cuda.so')
 }
 
-const h100 = 'device\\tcuda:0\\tcuDNN 9.24.0\\tNVIDIA H100\\t9.0\\t85899345920\\t132\\t'
+const h100 = 'device\\tcuda:0\\tcuDNN 9.24.0\\tNVIDIA H100\\t9.0\\t85899345920\\t132\\t\\t'
 
 const sentences: { name: string; script: string; env?: NodeJS.ProcessEnv; why: RegExp }[] = [
   { name: 'the probe tells what is missing', script: "printf 'missing\\tno driver\\n'", why: /^no driver$/ },
@@ -111,6 +111,24 @@ test('what the probe finds is listed first, and a plugin that cannot be opened i
     found.openingBeyond,
     "DeviceError: device 'cuda:7' does not exist here, expected one of: auto, cuda:0, cpu, reference",
   )
+})
+
+test('a GPU that the probe finds useless is passed by', async (t) => {
+  const old = 'device\\tcuda:0\\tcuDNN 9.24.0\\tNVIDIA V100\\t7.0\\t16945512448\\t80\\t\\tno code for it'
+  const alone = await status(t, { NODE_CUDNN_PLUGIN: fakePlugin(`printf '${old}\\n'`) })
+  t.is(alone.why, 'cuda:0: no code for it')
+  t.is(alone.opening, "DeviceError: device 'cuda:0' can't be used: no code for it")
+  const both = await status(t, {
+    NODE_CUDNN_PLUGIN: fakePlugin(`printf '${old}\\n'; printf '${h100.replace('cuda:0', 'cuda:1')}\\n'`),
+  })
+  t.is(both.why, undefined)
+  t.deepEqual(
+    both.devices.map((device) => device.name),
+    ['cuda:1', 'cpu', 'reference'],
+  )
+  t.is(both.devices[0]!.cuda!.warning, 'not used: cuda:0: no code for it')
+  t.is(both.opening, alone.opening)
+  t.regex(both.openingCuda, /^DeviceError: the CUDA plugin can't be opened/)
 })
 
 test('a switch in the environment that is none is a ValueError', async (t) => {

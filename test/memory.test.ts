@@ -176,6 +176,18 @@ test.serial('the peak is the highest live figure, and can start anew', async (t)
   }
 })
 
+test.serial('a large block wastes less than 2 MiB', async (t) => {
+  for (const device of names) {
+    const { live } = await settled(device)
+    const bytes = (100 << 20) + 4 // with eight sizes for each power of two, it would be 104 MiB
+    const big = full([bytes / 4], 1, { device })
+    const taken = memory(device).live - live
+    t.true(taken >= bytes && taken < bytes + (2 << 20), `${taken}`)
+    big.dispose()
+    trimMemory(device)
+  }
+})
+
 test.serial(
   'a limit holds, cached memory goes back before it fails a request, and work goes on after it',
   async (t) => {

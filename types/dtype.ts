@@ -19,5 +19,5 @@ export interface DataOf {
 
 export type TensorData = DataOf[DType]
 
-/** `'auto'` is the best device of the machine, `'cuda'` the first NVIDIA GPU (`'cuda:0'`). */
+/** `'auto'` is the best device of the machine, `'cuda'` the first NVIDIA GPU that can be used (`'cuda:0'`, as a rule). */
 export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`

@@ -9,6 +9,7 @@ namespace cnn {
 
 namespace {
 constexpr auto patience = std::chrono::milliseconds(500);
+constexpr std::size_t largePage = std::size_t{2} << 20, manyPages = std::size_t{64} << 20;
 
 std::uint64_t callingClient() {
   const Client* client = Client::current();
@@ -27,10 +28,11 @@ Allocator::~Allocator() {
   backend_.trim();
 }
 
-// Up to 1 KiB multiples of 64 bytes, above that eight steps per power of two: at most 12.5 % is wasted.
+// Up to 1 KiB multiples of 64 bytes, above that eight steps per power of two: at most 12.5 % is wasted. From 64 MiB on large pages, as a GPU's driver gives
+// them: at most 3 %.
 std::size_t Allocator::sizeClass(std::size_t bytes) {
   if (bytes <= 1024) return bytes == 0 ? 64 : (bytes + 63) / 64 * 64;
-  std::size_t step = std::bit_ceil(bytes) / 16;
+  std::size_t step = bytes <= manyPages ? std::bit_ceil(bytes) / 16 : largePage;
   return (bytes + step - 1) / step * step;
 }
 
@@ -68,12 +70,13 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users use
   std::uint64_t client = users == Users::all ? 0 : callingClient();
   std::size_t size = sizeClass(bytes);
   std::unique_lock lock(mutex_);
-  if (isToFail()) refuse(bytes);
+  if (isToFail()) refuse(bytes, true);
   Block block;
+  bool fits = true;
   auto end = Queue::never;
   for (bool isTrimmed = false;;) {
     if (block = reuse(size, client); block.memory) break;
-    bool fits = figures_.limit == 0 || (size <= figures_.limit && figures_.reserved <= figures_.limit - size);
+    fits = figures_.limit == 0 || (size <= figures_.limit && figures_.reserved <= figures_.limit - size);
     if (fits && (block.memory = backend_.allocate(size))) {
       block = {block.memory, size, client};
       figures_.reserved += size;
@@ -87,7 +90,7 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users use
     if (!awaitMore(lock, size, callingClient(), end)) break;
     freePast(lock);
   }
-  if (!block.memory) refuse(bytes);
+  if (!block.memory) refuse(bytes, !fits);
   if (isTensor) {
     figures_.live += block.bytes;
     figures_.tensors++;
@@ -97,10 +100,16 @@ Allocator::Block Allocator::allocate(std::size_t bytes, bool isTensor, Users use
 }
 
 // With the lock held.
-void Allocator::refuse(std::size_t bytes) const {
+void Allocator::refuse(std::size_t bytes, bool isLimited) const {
+  std::string others;
+  if (auto shared = isLimited ? std::nullopt : backend_.sharedMemory()) {
+    std::size_t used = shared->total - shared->available;
+    others = text(", the device has ", shared->total, ", of which ", shared->available, " are free and ", used - std::min(used, figures_.reserved),
+                  " are held by other processes and libraries");
+  }
   Error error(ErrorKind::outOfMemory,
               text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
-                   " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string()));
+                   " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string(), others));
   error.memory = figures_;
   error.requested = bytes;
   throw error;
@@ -109,7 +118,7 @@ void Allocator::refuse(std::size_t bytes) const {
 void Allocator::countRequest(std::size_t bytes) {
   if (!isToFail()) return;
   std::lock_guard lock(mutex_);
-  refuse(bytes);
+  refuse(bytes, true);
 }
 
 std::unique_ptr<std::byte[]> Allocator::allocateHost(std::size_t bytes) {
@@ -117,7 +126,7 @@ std::unique_ptr<std::byte[]> Allocator::allocateHost(std::size_t bytes) {
   std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[std::max<std::size_t>(bytes, 1)]);
   if (memory) return memory;
   std::lock_guard lock(mutex_);
-  refuse(bytes);
+  refuse(bytes, true);
 }
 
 void Allocator::release(Block block, bool isTensor) noexcept {

@@ -59,7 +59,8 @@ class Allocator {
     std::map<std::size_t, std::vector<Cached>> blocks;  // by size, those that were released last at the back
   };
   bool isToFail() { return untilFailure_.load(std::memory_order_relaxed) != 0 && untilFailure_.fetch_sub(1, std::memory_order_relaxed) == 1; }
-  [[noreturn]] void refuse(std::size_t bytes) const;
+  /// `isLimited`: by the limit, or by a test, and not because the system has none.
+  [[noreturn]] void refuse(std::size_t bytes, bool isLimited) const;
   static std::size_t sizeClass(std::size_t bytes);
   Cache& cacheOf(std::uint64_t client);
   /// A cached block of at least `size` bytes, and not many more; no memory where there is none.

@@ -122,6 +122,11 @@ class Captured {
   virtual void replay() = 0;
 };
 
+/// Memory that other processes take from, too, in bytes.
+struct SharedMemory {
+  std::size_t available = 0, total = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -148,6 +153,8 @@ class Backend {
   virtual void release(void* memory, std::size_t bytes) noexcept = 0;
   /// Gives what was released, and is kept for the next allocation, back to the system.
   virtual void trim() noexcept {}
+  /// For messages: what all of a device has, where that can be told.
+  virtual std::optional<SharedMemory> sharedMemory() { return std::nullopt; }
 
   /// Whether the host may read and write that memory; if not, the two copies and `finish` say how it gets there and back.
   virtual bool isHostMemory() const { return true; }

@@ -14,7 +14,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/error.hpp"
@@ -97,6 +99,35 @@ bool readAll(int file, std::string& text, int seconds) {
   }
 }
 
+constexpr std::string_view searchPath = "LD_LIBRARY_PATH=";
+
+// The folders in which this process's loader searches: as they were when it started, whatever the program has set since.
+std::optional<std::string> searchPathAtStart() {
+  std::ifstream file("/proc/self/environ", std::ios::binary);
+  if (const char* now = std::getenv("LD_LIBRARY_PATH"); now && !file) return std::string(searchPath) + now;  // a system that does not tell
+  for (std::string entry; std::getline(file, entry, '\0');) {
+    if (entry.starts_with(searchPath)) return entry;
+  }
+  return std::nullopt;
+}
+
+// What a child shall have: it finds the libraries that this process would find.
+std::vector<std::string> environmentOfProbe() {
+  std::vector<std::string> entries;
+  for (char** entry = environ; *entry; entry++) {
+    if (!std::string_view(*entry).starts_with(searchPath)) entries.emplace_back(*entry);
+  }
+  if (auto path = searchPathAtStart()) entries.push_back(*path);
+  return entries;
+}
+
+// A variable that was set too late is a common reason why a library was not found.
+std::string hintOfSearchPath() {
+  const char* now = std::getenv("LD_LIBRARY_PATH");
+  if (!now || searchPathAtStart() == std::string(searchPath) + now) return "";
+  return " (LD_LIBRARY_PATH was set in this process, after its start: the loader does not look at it any more; set it before, or use NODE_CUDNN_CUDA_DIR)";
+}
+
 ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::path& plugin) {
   Pipe pipe;
   posix_spawn_file_actions_t actions;
@@ -106,8 +137,12 @@ ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   std::string program = probe.string(), file = plugin.string(), interface = CNN_INTERFACE;
   char* arguments[] = {program.data(), file.data(), interface.data(), nullptr};
+  std::vector<std::string> entries = environmentOfProbe();
+  std::vector<char*> environment;
+  for (std::string& entry : entries) environment.push_back(entry.data());
+  environment.push_back(nullptr);
   pid_t child = 0;
-  int status = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environ);
+  int status = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   if (status != 0) return {"", text(program, " could not be started: ", std::strerror(status))};
   pipe.closeWriter();
@@ -129,6 +164,8 @@ ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::
 
 #else
 
+std::string hintOfSearchPath() { return ""; }
+
 ProbeOutput runProbe(const std::filesystem::path&, const std::filesystem::path&) { return {"", "CUDA devices exist on Linux only"}; }
 
 #endif
@@ -144,7 +181,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 }
 
 // A line a device, its members between tabs, or `missing` and the reason; before them `libraries` and the folder that it took
-// (cpp/backends/cuda/probe.cpp writes them).
+// (cpp/backends/cuda/probe.cpp writes them). The last member of a device is why it can't be used.
 CudaStatus parse(const std::string& output) {
   CudaStatus status;
   for (const std::string& line : split(output, '\n')) {
@@ -154,13 +191,21 @@ CudaStatus parse(const std::string& output) {
       status.libraries = words[1];
       status.cuda = std::atoi(words[2].c_str());
     }
-    if (words[0] != "device" || words.size() != 8) continue;
-    status.devices.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
-                              .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
-                              .warning = words[7]});
+    if (words[0] != "device" || words.size() != 9) continue;
+    auto& list = words[8].empty() ? status.devices : status.unusable;
+    list.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
+                    .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
+                    .warning = words[7], .unusable = words[8]});
   }
   if (!status.missing.empty()) status.devices.clear();
-  if (status.devices.empty() && status.missing.empty()) status.missing = "looking for CUDA devices gave no answer";
+  std::string unusable;
+  for (const DeviceInfo& device : status.unusable) unusable += text(unusable.empty() ? "" : "; ", device.name, ": ", device.unusable);
+  if (!status.devices.empty()) {
+    std::string& warning = status.devices[0].warning;
+    if (!unusable.empty()) warning += text(warning.empty() ? "" : "; ", "not used: ", unusable);
+  } else if (status.missing.empty()) {
+    status.missing = unusable.empty() ? "looking for CUDA devices gave no answer" : unusable;
+  }
   return status;
 }
 
@@ -180,6 +225,7 @@ CudaStatus look(const std::filesystem::path& plugin) {
   }
   ProbeOutput output = runProbe(probe, plugin);
   CudaStatus status = output.failure.empty() ? parse(output.text) : missing(output.failure);
+  if (status.missing.find(" was not found") != std::string::npos) status.missing += hintOfSearchPath();
   status.plugin = plugin;
   return status;
 }
@@ -189,14 +235,18 @@ CudaStatus look() {
   const char* cpuOnly = std::getenv("NODE_CUDNN_CPU_ONLY");
   if (cpuOnly && *cpuOnly && std::string_view(cpuOnly) != "0") return missing(text("NODE_CUDNN_CPU_ONLY is ", cpuOnly));
   std::vector<std::string> reasons;
+  std::vector<DeviceInfo> unusable;
   for (const auto& file : pluginFiles()) {
     CudaStatus status = look(file);
     if (status.missing.empty()) return status;
+    if (unusable.empty()) unusable = std::move(status.unusable);
     if (std::find(reasons.begin(), reasons.end(), status.missing) == reasons.end()) reasons.push_back(status.missing);
   }
   std::string all;
   for (const std::string& reason : reasons) all += (all.empty() ? "" : "; ") + reason;
-  return missing(all);
+  CudaStatus none = missing(all);
+  none.unusable = std::move(unusable);
+  return none;
 }
 
 // It stays open for good: CUDA's libraries do not like to be unloaded.

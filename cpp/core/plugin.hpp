@@ -14,13 +14,14 @@ struct DeviceInfo {
   std::string product, computeCapability;  // "NVIDIA H100 80GB HBM3", "9.0"
   std::size_t memoryBytes = 0;
   int multiprocessors = 0;
-  std::string warning;  // what is missing, though most things work
+  std::string warning;   // what is missing, though most things work
+  std::string unusable;  // why it can't be opened, in a sentence; empty: it can
 };
 
 /// The table that a plugin's one function returns. `interface` is compared before anything else is touched.
 struct Plugin {
   const char* interface;
-  /// All devices, without making a context on any. Throws where the driver fails.
+  /// All devices, those that can't be used as well. Throws where the driver fails.
   std::vector<DeviceInfo> (*devices)();
   std::unique_ptr<Backend> (*open)(int ordinal, const Switches& switches);
 };
@@ -30,7 +31,8 @@ using PluginFunction = const Plugin* (*)();
 
 /// What is known of the cuda devices of this machine: they, or the one sentence that says why there are none.
 struct CudaStatus {
-  std::vector<DeviceInfo> devices;
+  std::vector<DeviceInfo> devices;   // that can be used
+  std::vector<DeviceInfo> unusable;  // the others
   std::string missing;
   std::filesystem::path plugin;  // which looked
   std::string libraries;  // the folder of the CUDA libraries that the probe opened (cuda_folder.hpp); empty: the loader found them

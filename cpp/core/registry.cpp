@@ -125,7 +125,11 @@ void closeDevice(Device* device) {
   // The process may end with this thread: most tasks are over soon.
   if (!device->queue().isQueueThread()) device->queue().ended().wait_for(std::chrono::milliseconds(250));
   stopQueuesAtExit();
-  std::thread(close).detach();
+  try {
+    std::thread(close).detach();
+  } catch (const std::system_error&) {  // the process has as many threads as it may have
+    if (!device->queue().isQueueThread()) close();
+  }
 }
 
 // The number in 'cuda:N'; nothing where the name is not of that form.
@@ -139,14 +143,17 @@ std::optional<int> cudaOrdinal(std::string_view name) {
   return ordinal;
 }
 
-// What 'auto' and 'cuda' stand for.
+// What 'auto' and 'cuda' stand for: the first GPU that can be used.
 std::string resolve(std::string_view name) {
-  if (name == "cuda") return "cuda:0";
-  if (name == "auto") return cudaStatus().devices.empty() ? makers()[0].name : "cuda:0";
-  return std::string(name);
+  if (name != "cuda" && name != "auto") return std::string(name);
+  if (!cudaStatus().devices.empty()) return cudaStatus().devices[0].name;
+  return name == "cuda" ? "cuda:0" : makers()[0].name;
 }
 
 [[noreturn]] void failUnknown(std::string_view name) {
+  for (const DeviceInfo& device : cudaStatus().unusable) {
+    if (device.name == name) fail(ErrorKind::device, "device '", name, "' can't be used: ", device.unusable);
+  }
   if (cudaOrdinal(name) && !cudaStatus().missing.empty()) fail(ErrorKind::device, "device '", name, "' can't be used: ", cudaStatus().missing);
   std::string names = "auto";
   for (const DeviceInfo& device : cudaStatus().devices) names += ", " + device.name;
@@ -166,8 +173,8 @@ void checkName(const std::string& name) {
   for (const Maker& maker : makers()) {
     if (name == maker.name) return;
   }
-  auto ordinal = cudaOrdinal(name);
-  if (!ordinal || *ordinal >= static_cast<int>(cudaStatus().devices.size())) failUnknown(name);
+  auto isIt = [&](const DeviceInfo& device) { return device.name == name; };
+  if (!cudaOrdinal(name) || std::none_of(cudaStatus().devices.begin(), cudaStatus().devices.end(), isIt)) failUnknown(name);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace cnn {
 
 /// All devices of this machine that can be opened, the best first.
 std::vector<DeviceInfo> listDevices();
-/// The device of that name ('auto': the best; 'cuda': cuda:0), opened when first asked for and closed when its last user
+/// The device of that name ('auto': the best; 'cuda': the first GPU that can be used), opened when first asked for and closed when its last user
 /// lets go. Throws DeviceError with the names that exist, or with what is missing.
 DevicePtr openDevice(std::string_view name);
 /// How cuda devices compute; open ones prepare their kernels anew. From the environment until it is set.

@@ -49,6 +49,11 @@ void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t t
   }
 }
 
+void Launch::runAll() const {
+  run(plan->steps);
+  plan->hasRun = true;
+}
+
 std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps, Backend& backend) const {
   std::vector<StepProfile> profile;
   backend.finish();

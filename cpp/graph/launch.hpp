@@ -26,6 +26,8 @@ struct Launch {
   /// On the queue's thread. Throws what a kernel throws, with the op's name.
   void run(const std::vector<Step>& steps, std::size_t from, std::size_t to) const;
   void run(const std::vector<Step>& steps) const { run(steps, 0, steps.size()); }
+  /// The steps of the plan, which has run then.
+  void runAll() const;
   /// As `run`, with the time of each step, for whose end it waits.
   std::vector<StepProfile> profile(const std::vector<Step>& steps, Backend& backend) const;
 };

@@ -40,6 +40,8 @@ struct Plan {
   std::vector<Layout> inputLayouts, externalLayouts;  // as the steps expect them
   /// For externals that the steps overwrite and would like to lie otherwise: that layout.
   std::vector<std::pair<int, Layout>> wishes;
+  /// Whether all steps have run once, to the end: on the queue's thread. What a device does at a kernel's first run (it loads code), it can't while it records.
+  mutable bool hasRun = false;
 };
 
 /// `externals`: how they lie now.

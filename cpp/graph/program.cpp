@@ -159,6 +159,7 @@ void Program::adopt(Session& session) {
   auto made = std::move(preparation_);
   if (made->hasFailed()) return;  // it is tried again
   bool haveAllMoved = true, hasAnyMoved = false;
+  runs_ = 0;
   for (const auto& [i, layout] : made->moves()) {
     auto at = static_cast<std::size_t>(i);
     Tensor tensor = external(at);
@@ -295,7 +296,7 @@ Tensors Program::enqueue(Session& session, Launch launch, const Tensors& given, 
         if (done) {
           profile = launch.profile(launch.plan->steps, device.backend());
         } else {
-          launch.run(launch.plan->steps);
+          launch.runAll();
         }
       });
       if (done) done(std::move(profile), failure);
@@ -377,7 +378,7 @@ void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Pre
   if (profile) {
     *profile = launch.profile(plan.steps, device.backend());
   } else {
-    launch.run(plan.steps);
+    launch.runAll();
   }
   const Op copy = Reshape{};
   for (std::size_t i = 0; i < targets.size(); i++) {

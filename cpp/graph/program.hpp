@@ -119,7 +119,7 @@ class Program {
   std::vector<bool> isAtRisk_;  // externals that a late failure may have spoilt
   bool failsByValue_ = false;
   bool overwritesInputs_ = false;
-  int runs_ = 0;
+  int runs_ = 0;  // of the plan
   std::shared_ptr<Resident> resident_;
 };
 

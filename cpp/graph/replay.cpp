@@ -31,7 +31,7 @@ bool Replay::hasChanged(const Launch& launch) {
 void Replay::record(const Launch& launch) {
   const std::vector<Step>& steps = launch.plan->steps;
   segments_.clear();
-  recorded_ = launch;
+  recorded_ = {};  // where recording fails, nothing is
   auto isLeftOut = [&](std::size_t s) {
     auto found = changes_.find(s);
     return found != changes_.end() && found->second >= 2;
@@ -44,9 +44,11 @@ void Replay::record(const Launch& launch) {
     segments_.push_back(std::move(segment));
     from = to;
   }
+  recorded_ = launch;
 }
 
 void Replay::run(const Launch& launch) {
+  if (!launch.plan->hasRun) return launch.runAll();
   if (launch.plan != recorded_.plan) {  // its steps have other numbers
     fields_.clear();
     changes_.clear();

@@ -8,7 +8,7 @@
 
 namespace cnn::graph {
 
-/// On the queue's thread. The kernels of the plan must have run before. Where the pointers differ from those of the last run, it
+/// On the queue's thread. A plan that has not run yet, or not to its end, runs by itself first. Where the pointers differ from those of the last run, it
 /// records again. A step whose fields change from run to run (Adam's step count, dropout's counter) is left out of the recording from the second change on.
 class Replay {
  public:

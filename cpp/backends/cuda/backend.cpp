@@ -5,6 +5,7 @@
 
 #include "capture.hpp"
 #include "check.hpp"
+#include "code.hpp"
 #include "kernels.hpp"
 #include "memory.hpp"
 #include "transfer.hpp"
@@ -19,6 +20,15 @@ std::string describe(const cudaDeviceProp& properties) {
   std::size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
   return text("cuDNN ", dnn / 10000, ".", dnn / 100 % 100, ".", dnn % 100, ", cuBLASLt ", blas / 10000, ".", blas / 100 % 100, ".", blas % 100, ", CUDA ",
               runtime / 1000, ".", runtime % 1000 / 10, " on ", properties.name);
+}
+
+// Without a context where the plugin was compiled for this very GPU; making one takes a fraction of a second and memory.
+std::string whyUnusable(int ordinal, const cudaDeviceProp& properties) {
+  if (isBuiltFor(properties)) return "";
+  cudaError_t status = cudaSetDevice(ordinal);
+  if (status == cudaSuccess) return whyNoCode(properties);
+  cudaGetLastError();  // opening the device says it again
+  return "";
 }
 
 bool isHalfTensor(const TensorDesc& desc) { return desc.defined && isHalf(desc.dtype); }
@@ -95,11 +105,18 @@ class CudaBackend final : public Backend {
   }
 
   void finish() override {
-    std::lock_guard lock(mirrorMutex_);
+    std::scoped_lock lock(mirrorMutex_, engine_.capturing);
     engine_.enter();
     copyFault();
     CHECK(cudaStreamSynchronize(engine_.stream));
     checkFault();
+  }
+
+  std::optional<SharedMemory> sharedMemory() override {
+    SharedMemory memory;
+    if (cudaSetDevice(engine_.ordinal) == cudaSuccess && cudaMemGetInfo(&memory.available, &memory.total) == cudaSuccess) return memory;
+    cudaGetLastError();
+    return std::nullopt;
   }
 
   // What goes wrong here goes wrong again at the first kernel, where it can be told.
@@ -142,7 +159,7 @@ std::vector<DeviceInfo> listDevices() {
     CHECK(cudaGetDeviceProperties(&properties, i));
     infos.push_back({.name = text("cuda:", i), .description = describe(properties), .product = properties.name,
                      .computeCapability = text(properties.major, ".", properties.minor), .memoryBytes = properties.totalGlobalMem,
-                     .multiprocessors = properties.multiProcessorCount});
+                     .multiprocessors = properties.multiProcessorCount, .unusable = whyUnusable(i, properties)});
   }
   return infos;
 }

@@ -5,7 +5,7 @@
 
 namespace cnn::cuda {
 
-/// The devices that the driver knows, without making a context on any.
+/// The devices that the driver knows. Makes a context on those alone for which the plugin was not compiled, to ask whether they can be used.
 std::vector<DeviceInfo> listDevices();
 std::unique_ptr<Backend> makeBackend(int ordinal, const Switches& switches);
 

@@ -11,6 +11,7 @@ class CapturedGraph final : public Captured {
  public:
   CapturedGraph(Engine& engine, OwnedGraphExec graph) : engine_(engine), graph_(std::move(graph)) {}
   ~CapturedGraph() override {
+    std::lock_guard lock(engine_.capturing);  // a queue that has stopped drops it in any thread
     cudaSetDevice(engine_.ordinal);
     cudaStreamSynchronize(engine_.stream);  // it may still be running
   }

@@ -1,36 +1,24 @@
 // The sentences of failed library calls.
 #include "check.hpp"
 
-#include <algorithm>
+#include "fatal.hpp"
 
 namespace cnn::cuda {
-
-namespace {
-
-// After these every further call of the process fails, too.
-bool isFatal(cudaError_t status) {
-  constexpr cudaError_t fatal[] = {cudaErrorIllegalAddress,    cudaErrorLaunchFailure,  cudaErrorLaunchTimeout, cudaErrorMisalignedAddress,
-                                   cudaErrorIllegalInstruction, cudaErrorInvalidAddressSpace, cudaErrorInvalidPc, cudaErrorHardwareStackError,
-                                   cudaErrorAssert,             cudaErrorECCUncorrectable};
-  return std::find(std::begin(fatal), std::end(fatal), status) != std::end(fatal);
-}
-
-}  // namespace
 
 void failed(cudaError_t status, const char* call) {
   cudaGetLastError();  // else the next launch would report it once more
   fail(ErrorKind::backend, call, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")",
-       isFatal(status) ? "; this process can't use the device any more" : "");
+       isFatal(status) ? text("; ", lost) : std::string());
 }
 
 void failed(cublasStatus_t status, const char* call) {
-  fail(ErrorKind::backend, call, " failed: ", cublasLtGetStatusString(status), " (", cublasLtGetStatusName(status), ")");
+  fail(ErrorKind::backend, call, " failed: ", cublasLtGetStatusString(status), " (", cublasLtGetStatusName(status), ")", whatCudaSays());
 }
 
 void failed(cudnnStatus_t status, const char* call) {
   char details[512] = "";
   cudnnGetLastErrorString(details, sizeof details);
-  fail(ErrorKind::backend, call, " failed: ", cudnnGetErrorString(status), *details ? ": " : "", details);
+  fail(ErrorKind::backend, call, " failed: ", cudnnGetErrorString(status), *details ? ": " : "", details, whatCudaSays());
 }
 
 }  // namespace cnn::cuda

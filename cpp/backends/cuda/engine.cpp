@@ -1,7 +1,10 @@
 // The engine's handles, made when the device opens.
 #include "engine.hpp"
 
+#include <array>
+
 #include "check.hpp"
+#include "code.hpp"
 
 namespace cnn::cuda {
 
@@ -43,11 +46,18 @@ OwnedBlas makeBlas() {
   return OwnedBlas(handle);
 }
 
+// Of a GPU, for all its engines: while one is being closed, its successor may be open already. Where GPUs share one, they wait for each other, no more.
+std::mutex& captureLockOf(int ordinal) {
+  static std::array<std::mutex, 32> all;
+  return all[static_cast<std::size_t>(ordinal) % all.size()];
+}
+
 }  // namespace
 
-Engine::Engine(int ordinal, const Switches& switches) : ordinal(ordinal), switches(switches) {
+Engine::Engine(int ordinal, const Switches& switches) : ordinal(ordinal), switches(switches), capturing(captureLockOf(ordinal)) {
   enter();
   CHECK(cudaGetDeviceProperties(&properties, ordinal));
+  if (std::string why = whyNoCode(properties); !why.empty()) fail(ErrorKind::device, why);
   stream = (ownStream_ = makeStream()).get();
   cudnn = (ownCudnn_ = makeCudnn()).get();
   CHECK(cudnnSetStream(cudnn, stream));
@@ -55,6 +65,13 @@ Engine::Engine(int ordinal, const Switches& switches) : ordinal(ordinal), switch
   blas = (ownBlas_ = makeBlas()).get();
   fault = static_cast<Fault*>((ownFault_ = makeDeviceBytes(sizeof(Fault))).get());
   CHECK(cudaMemsetAsync(fault, 0, sizeof(Fault), stream));
+}
+
+Engine::~Engine() {
+  std::lock_guard lock(capturing);  // the libraries wait for all of the GPU, which would break a recording
+  ownBlas_.reset();
+  ownPlanner_.reset();
+  ownCudnn_.reset();
 }
 
 void Engine::enter() const { CHECK(cudaSetDevice(ordinal)); }

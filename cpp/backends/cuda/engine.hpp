@@ -1,5 +1,5 @@
 // Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the switches. One queue's thread runs
-// all of it; kernels are prepared on other threads, one at a time.
+// all of it; kernels are prepared on other threads, one at a time. What other threads ask of `stream`, they ask while they hold `capturing`.
 #pragma once
 
 #include <mutex>
@@ -24,10 +24,11 @@ struct Engine {
   Fault* fault = nullptr;           // on the device
   FaultSites sites;
 
-  std::mutex preparing;  // held around every prepare
-  std::mutex capturing;  // held while `stream` records instead of running
+  std::mutex preparing;   // held around every prepare
+  std::mutex& capturing;  // held while `stream` records instead of running: whatever else it was given would be recorded, or break the recording
 
   Engine(int ordinal, const Switches& switches);
+  ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 

@@ -10,6 +10,10 @@ namespace {
 /// [N, C] has no spatial dimensions, so both layouts are one.
 Layout normLayout(const TensorDesc& x) { return hasChannelsLast(x.shape) ? channelsLast : Layout{}; }
 
+// Whether cuDNN's running variance takes n/(n−1) of the batch's, as PyTorch's and ours. Its documentation does not say; first-light/smoke/batch-norm.mjs
+// asks a GPU. If it were not so, false would be right here: norms that track statistics then run by our own kernels.
+constexpr bool isRunningVarianceUnbiased = true;
+
 // cuDNN wants a scale and a bias, and statistics of float32.
 bool suitsCudnn(const TensorDesc& x, const TensorDesc& weight, const TensorDesc& statistics) {
   return x.rank() <= 5 && weight.defined && weight.dtype == DType::float32 && statistics.dtype == DType::float32;
@@ -29,7 +33,7 @@ Prepared prepare(const BatchNorm& op, const Signature& signature, Engine& engine
                                run.outputs[0], run.outputs[1], run.outputs[2]);
     }, 0, inputs, outputs);
   }
-  if (x.elements() > 0 && suitsCudnn(x, weight, signature.outputs[1])) {
+  if (x.elements() > 0 && suitsCudnn(x, weight, signature.outputs[1]) && (isRunningVarianceUnbiased || !isTracking)) {
     auto planned = planFor(engine, x.dtype, [&](const graph::Target& target) { return plans::batchNorm(x, isTracking, target); });
     if (planned) {
       return ready(signature, [&engine, plan = planned.plan, isTracking, eps = static_cast<float>(op.eps)](const Run& run) {

@@ -57,8 +57,8 @@ void checkDriver(const std::string& library) {
 }
 
 void print(const DeviceInfo& device, const std::string& warning) {
-  std::printf("device\t%s\t%s\t%s\t%s\t%zu\t%d\t%s\n", device.name.c_str(), device.description.c_str(), device.product.c_str(),
-              device.computeCapability.c_str(), device.memoryBytes, device.multiprocessors, warning.c_str());
+  std::printf("device\t%s\t%s\t%s\t%s\t%zu\t%d\t%s\t%s\n", device.name.c_str(), device.description.c_str(), device.product.c_str(),
+              device.computeCapability.c_str(), device.memoryBytes, device.multiprocessors, warning.c_str(), device.unusable.c_str());
 }
 
 void run(const char* file, std::string_view interface) {

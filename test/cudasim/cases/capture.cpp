@@ -1,9 +1,20 @@
 // Stream capture: what it records, what it forbids.
 #include "cases.hpp"
 
+extern "C" void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*, dim3*, int*);
+
 namespace cases {
 
 namespace {
+
+// y += x
+cudaError_t launchAdd(cudaStream_t stream, const float* x, float* y, int n) {
+  static const char stub = 0;
+  static const bool isKnown = (__cudaRegisterFunction(nullptr, &stub, nullptr, "_ZN5cases3addEPKfPfi", -1, nullptr, nullptr, nullptr, nullptr, nullptr), true);
+  static_cast<void>(isKnown);
+  void* pointers[] = {&x, &y, &n};
+  return cudaLaunchKernel(&stub, dim3(1), dim3(32), pointers, 0, stream);
+}
 
 cudaStream_t capturing(cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal) {
   cudaStream_t stream = nullptr;
@@ -113,6 +124,29 @@ CASE(aReplayOnFreedMemory, "used after it was freed") {
   OK(cudaGraphInstantiate(&exec, graph, 0));
   OK(cudaFree(x));
   FAILS(cudaGraphLaunch(exec, stream));
+}
+
+CASE(aFirstLaunchInACapture, "that has never run in a capture: its code would be loaded then") {
+  float *x = deviceFloats(4), *y = deviceFloats(4);
+  cudaStream_t stream = capturing();
+  FAILS(launchAdd(stream, x, y, 4));
+  cudaGraph_t graph = nullptr;
+  REQUIRE(cudaStreamEndCapture(stream, &graph) == cudaErrorStreamCaptureInvalidated);
+}
+
+CASE(aLaterLaunchInACapture, "") {
+  float *x = deviceFloats(4), *y = deviceFloats(4);
+  cudaStream_t first = nullptr;
+  OK(cudaStreamCreateWithFlags(&first, cudaStreamNonBlocking));
+  upload(x, {1, 2, 3, 4});
+  upload(y, {1, 2, 3, 4});
+  OK(launchAdd(first, x, y, 4));
+  OK(cudaStreamSynchronize(first));
+  cudaStream_t stream = capturing();
+  OK(launchAdd(stream, x, y, 4));
+  cudaGraph_t graph = nullptr;
+  OK(cudaStreamEndCapture(stream, &graph));
+  REQUIRE(download(y, 4)[3] == 8);
 }
 
 }  // namespace cases

@@ -169,7 +169,8 @@ void execute(cudnnHandle_t handle, Descriptor& plan, const Descriptor& pack) {
   if (operations.device >= 0 && operations.device != handle->device) {
     refuse(CUDNN_STATUS_BAD_PARAM, "the plan was made for device ", operations.device, ", the handle is of device ", handle->device);
   }
-  if (plan.runner == std::thread::id()) plan.runner = std::this_thread::get_id();
+  const bool isFirst = plan.runner == std::thread::id();
+  if (isFirst) plan.runner = std::this_thread::get_id();
   if (!plan.runnersHandle) plan.runnersHandle = handle;
   if (plan.runner != std::this_thread::get_id()) refuse(CUDNN_STATUS_BAD_PARAM, "the plan is shared between threads: another one ran it before");
   if (plan.runnersHandle != handle) refuse(CUDNN_STATUS_BAD_PARAM, "the plan is shared between handles: another one ran it before");
@@ -198,6 +199,7 @@ void execute(cudnnHandle_t handle, Descriptor& plan, const Descriptor& pack) {
   if (stickyError(handle->device)) decline(CUDNN_STATUS_EXECUTION_FAILED, "the device has failed before");
   StreamPtr stream = streamOf(handle->stream);
   if (stream->device != handle->device) refuse(CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH, "the handle is of device ", handle->device, ", its stream of device ", stream->device);
+  if (isFirst) forbidInCapture(stream, "cudnnBackendExecute of a plan that has never run");
   enqueue(stream, std::move(work));
 }
 
@@ -270,6 +272,7 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   return api("cudnnDestroy", CallKind::never, [&] {
     requireHandle(handle);
+    forbidOnDevice(handle->device, "cudnnDestroy");
     synchronizeDevice(handle->device);
     died(handleKind, handle);
     delete handle;

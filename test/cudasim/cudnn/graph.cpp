@@ -295,6 +295,12 @@ bool isDeclined(std::string_view name) {
   return false;
 }
 
+// CUDASIM_MOST_ELEMENTS=n: no engine for tensors of more, as where elements are counted in 32 bits.
+bool isTooLarge(const Operations& operations) {
+  long long most = numberSetting("CUDASIM_MOST_ELEMENTS", INT64_MAX);
+  return std::any_of(operations.tensors.begin(), operations.tensors.end(), [&](const auto& each) { return each.second.elements() > most; });
+}
+
 }  // namespace
 
 const Tensor* Operation::tensor(Name name) const {
@@ -379,6 +385,7 @@ const Operations& operationsOf(const Descriptor& graph) {
 }
 
 std::vector<EngineInfo> enginesFor(const Operations& operations) {
+  if (isTooLarge(operations)) return {};
   const Operation* anchor = nullptr;
   for (const Operation& each : operations.list) {
     auto type = each.descriptor->type();

@@ -39,12 +39,13 @@ void runNormForward(const Operation& operation, Arrays& arrays) {
     y.data[i] = (x.data[i] - mean.data[c]) * inverse.data[c] * scale.data[c] + bias.data[c];
   });
   if (const Tensor* newMean = operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_OUTPUT_RUNNING_MEAN_DESC)) {
+    const bool isBiased = setting("CUDASIM_RUNNING_VARIANCE", "unbiased") == "biased";
     double share = in(CUDNN_ATTR_OPERATION_NORM_FWD_EXP_AVG_FACTOR_DESC).data[0];
     Array runningMean = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_MEAN_DESC), runningVariance = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_VAR_DESC);
     for (std::size_t c = 0; c < mean.data.size(); c++) {
       runningMean.data[c] += share * (mean.data[c] - runningMean.data[c]);
-      double unbiased = variance.data[c] * count / (count - 1);
-      runningVariance.data[c] += share * (unbiased - runningVariance.data[c]);
+      double sample = isBiased ? variance.data[c] : variance.data[c] * count / (count - 1);
+      runningVariance.data[c] += share * (sample - runningVariance.data[c]);
     }
     arrays[newMean->uid] = std::move(runningMean);
     arrays[operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_OUTPUT_RUNNING_VAR_DESC)->uid] = std::move(runningVariance);

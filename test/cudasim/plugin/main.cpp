@@ -1,9 +1,12 @@
-// capture PLUGIN: opens the CUDA plugin without Node, records a sequence of kernels and replays it on other data. Prints what went
-// wrong, a line each; 0 if nothing did.
+// capture PLUGIN: opens the CUDA plugin without Node, records a sequence of kernels and replays it on other data, and asks for kernels of more elements
+// than cuDNN can count. Prints what went wrong, a line each; 0 if nothing did.
 #include <dlfcn.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <future>
 
 #include "backends/cuda/layout.hpp"
 #include "control.h"
@@ -87,6 +90,32 @@ void replayOnOtherData(const Plugin& plugin) {
   for (int i = 0; i < 3; i++) captured->replay();
   EXPECT(read(*backend, y, 32)[0] == 0);  // ReLU of a negative sum
 
+  // what other threads ask of the GPU meanwhile waits until the recording is over, and is no part of it
+  auto captureBeside = [&](const std::function<void()>& ask) {
+    std::future<void> other;
+    bool isDone = false;
+    std::unique_ptr<Captured> beside;
+    try {
+      beside = backend->capture([&] {
+        runBoth();
+        other = std::async(std::launch::async, ask);
+        isDone = other.wait_for(std::chrono::milliseconds(200)) == std::future_status::ready;
+        runBoth();
+      });
+      other.get();
+      beside->replay();
+    } catch (const std::exception& error) {
+      std::printf("%s\n", error.what());
+      failures++;
+    }
+    EXPECT(!isDone);
+    EXPECT(read(*backend, y, 32)[0] == 0);
+  };
+  captureBeside([&] { backend->finish(); });
+  captureBeside([&] { captured.reset(); });
+  std::unique_ptr<Backend> sibling = plugin.open(0, Switches{});  // the same GPU, opened anew while its last use is not over
+  captureBeside([&] { sibling.reset(); });
+
   // what throws while it is recorded leaves the stream as it was
   bool hasThrown = false;
   try {
@@ -104,6 +133,32 @@ void replayOnOtherData(const Plugin& plugin) {
   backend->finish();
 }
 
+// Where cuDNN counts elements in 32 bits: no memory is needed to see what is decided.
+void largeConvolutions(const Plugin& plugin) {
+  setenv("CUDASIM_MOST_ELEMENTS", "2147483647", 1);
+  std::unique_ptr<Backend> backend = plugin.open(0, Switches{});
+  auto ask = [&](Index samples, Index side, DType dtype) {
+    const TensorDesc x(dtype, {samples, 1, side, side}), weight(dtype, {1, 1, 3, 3}), none;
+    const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}};
+    const Op data = ConvBackwardData{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}, .inputSize = {side, side}};
+    const Op gradient = ConvBackwardWeight{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}, .kernelSize = {3, 3}, .bias = false};
+    std::vector<std::string> answers;
+    auto answer = [&](const Op& op, const Descs& inputs, const Descs& outputs) {
+      Prepared prepared = backend->prepare(op, {inputs, outputs});
+      answers.push_back(prepared.kernel ? "" : prepared.declined);
+    };
+    answer(conv, {x, weight, none}, {x});
+    answer(data, {x, weight, none}, {x});
+    answer(gradient, {x, x}, {weight});
+    return answers;
+  };
+  for (const std::string& declined : ask(3, 32768, DType::float32)) EXPECT(declined.empty());  // a sample at a time
+  for (const std::string& declined : ask(1, 46341, DType::float32)) {
+    EXPECT(declined.find("with 2147488281 elements it is too large for the direct kernels; take a smaller batch or image") != std::string::npos);
+  }
+  unsetenv("CUDASIM_MOST_ELEMENTS");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -118,6 +173,7 @@ int main(int count, char** arguments) {
   }
   auto open = reinterpret_cast<cnn::PluginFunction>(dlsym(library, cnn::pluginSymbol));
   replayOnOtherData(*open());
+  largeConvolutions(*open());
   if (cudasim_violations() > 0 || cudasim_alive("") > 0) {
     std::printf("%s\n", cudasim_report());
     failures++;

@@ -42,6 +42,7 @@ constexpr ErrorText errorTexts[] = {
     ENTRY(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
     ENTRY(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version"),
     ENTRY(cudaErrorInvalidDeviceFunction, "invalid device function"),
+    ENTRY(cudaErrorNoKernelImageForDevice, "no kernel image is available for execution on the device"),
     ENTRY(cudaErrorNoDevice, "no CUDA-capable device is detected"),
     ENTRY(cudaErrorInvalidDevice, "invalid device ordinal"),
     ENTRY(cudaErrorInvalidResourceHandle, "invalid resource handle"),
@@ -157,6 +158,7 @@ cudaError_t cudaDeviceCanAccessPeer(int* can, int device, int peer) {
 cudaError_t cudaDeviceSynchronize(void) {
   return api("cudaDeviceSynchronize", CallKind::call, [&] {
     forbidWhileCapturing("cudaDeviceSynchronize");
+    forbidOnDevice(currentDevice(), "cudaDeviceSynchronize");
     synchronizeDevice(currentDevice());
   });
 }

@@ -2,9 +2,11 @@
 #include <cuda_runtime_api.h>
 
 #include <cstring>
+#include <deque>
 
 #include "api.hpp"
 #include "kernels.hpp"
+#include "module.hpp"
 
 using namespace cudasim;
 
@@ -37,7 +39,7 @@ cudaError_t cudaFuncSetAttribute(const void* function, enum cudaFuncAttribute at
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes* attributes, const void* function) {
   return api("cudaFuncGetAttributes", CallKind::call, [&] {
     requireOut(attributes);
-    kernelName(function);
+    loadKernel(function, currentDevice());
     *attributes = {};
     attributes->maxThreadsPerBlock = 1024;
     attributes->numRegs = 32;
@@ -59,16 +61,17 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, 
 
 // ---- what nvcc writes into the program
 
-void** __cudaRegisterFatBinary(void*) {
-  static void* handle;
-  return &handle;
+void** __cudaRegisterFatBinary(void* wrapper) {
+  std::lock_guard lock(machineLock());
+  static auto& modules = *new std::deque<Module>;
+  return reinterpret_cast<void**>(&modules.emplace_back(readModule(wrapper)));
 }
 void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
 char __cudaInitModule(void**) { return 1; }
-void __cudaRegisterFunction(void**, const char* hostFunction, char*, const char* deviceName, int, uint3*, uint3*, dim3*, dim3*, int*) {
+void __cudaRegisterFunction(void** module, const char* hostFunction, char*, const char* deviceName, int, uint3*, uint3*, dim3*, dim3*, int*) {
   std::lock_guard lock(machineLock());
-  registerHostFunction(hostFunction, deviceName);
+  registerHostFunction(hostFunction, deviceName, reinterpret_cast<const Module*>(module));
 }
 void __cudaRegisterVar(void**, char*, char*, const char* name, int, size_t, int, int) {
   violation(text("the program has the device variable ", name, ", which the simulator does not know"));

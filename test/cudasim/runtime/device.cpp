@@ -18,6 +18,13 @@ std::map<int, cudaError_t>& stickyErrors() {
   return errors;
 }
 
+// The device's entry in CUDASIM_CAPABILITY, or the last one.
+void readCapability(int device, int& major, int& minor) {
+  std::istringstream list(setting("CUDASIM_CAPABILITY", "9.0"));
+  std::string entry;
+  for (int i = 0; i <= device && std::getline(list, entry, ','); i++) std::sscanf(entry.c_str(), "%d.%d", &major, &minor);
+}
+
 }  // namespace
 
 int deviceCount() { return static_cast<int>(numberSetting("CUDASIM_DEVICES", 1)); }
@@ -28,7 +35,7 @@ cudaDeviceProp deviceProperties(int device) {
   cudaDeviceProp p{};
   std::string name = setting("CUDASIM_NAME", "simulated GPU");
   std::snprintf(p.name, sizeof p.name, "%s", name.c_str());
-  std::sscanf(setting("CUDASIM_CAPABILITY", "9.0").c_str(), "%d.%d", &p.major, &p.minor);
+  readCapability(device, p.major, p.minor);
   std::memset(&p.uuid, 0x40 + device, sizeof p.uuid);
   p.totalGlobalMem = deviceMemory();
   p.sharedMemPerBlock = 48 << 10;

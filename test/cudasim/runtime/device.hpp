@@ -11,7 +11,7 @@ namespace cudasim {
 int deviceCount();
 /// CUDASIM_MEMORY bytes on each device, 8 GiB where it is not set.
 std::size_t deviceMemory();
-/// CUDASIM_NAME, CUDASIM_CAPABILITY ("9.0").
+/// CUDASIM_NAME, CUDASIM_CAPABILITY ("9.0", or "7.0,9.0": one device after another).
 cudaDeviceProp deviceProperties(int device);
 
 int currentDevice();

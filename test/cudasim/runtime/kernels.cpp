@@ -5,10 +5,12 @@
 #include <dlfcn.h>
 
 #include <cstring>
+#include <set>
 
 #include "../block/block.hpp"
 #include "device.hpp"
 #include "memory.hpp"
+#include "module.hpp"
 #include "traffic.hpp"
 
 namespace cudasim {
@@ -19,6 +21,8 @@ struct HostFunction {
   std::string name;
   std::size_t sharedLimit = 48 << 10;
   const Kernel* kernel = nullptr;  // found at the first launch
+  const Module* module = nullptr;  // null: compiled for the CPU alone, and so for every device
+  std::set<int> loadedOn;          // devices
 };
 
 std::map<std::string, Kernel>& kernels() {
@@ -119,7 +123,9 @@ bool registerKernel(const void* function, Kernel kernel) {
   return true;
 }
 
-void registerHostFunction(const void* hostFunction, const char* deviceName) { hostFunctions()[hostFunction] = {deviceName}; }
+void registerHostFunction(const void* hostFunction, const char* deviceName, const Module* module) {
+  hostFunctions()[hostFunction] = {.name = deviceName, .module = module};
+}
 
 const std::string& kernelName(const void* hostFunction) {
   auto found = hostFunctions().find(hostFunction);
@@ -134,6 +140,16 @@ void allowSharedBytes(const void* hostFunction, std::size_t bytes) {
   hostFunctions()[hostFunction].sharedLimit = bytes;
 }
 
+void loadKernel(const void* hostFunction, int device) {
+  const std::string& name = kernelName(hostFunction);
+  HostFunction& function = hostFunctions()[hostFunction];
+  cudaDeviceProp p = deviceProperties(device);
+  if (function.module && !function.module->runsOn(p.major, p.minor)) {
+    decline(cudaErrorNoKernelImageForDevice, "kernel ", readable(name), ": no code for compute capability ", p.major, ".", p.minor);
+  }
+  function.loadedOn.insert(device);
+}
+
 void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes, const StreamPtr& stream) {
   openKernelLibraries();
   const std::string& mangled = kernelName(hostFunction);
@@ -142,6 +158,10 @@ void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** argu
   if (!function.kernel) function.kernel = findKernel(mangled);
   if (!function.kernel) {
     refuse(cudaErrorInvalidDeviceFunction, what, " is not among the ", kernels().size(), " kernels that were compiled for the CPU (", mangled, ")");
+  }
+  if (!function.loadedOn.contains(stream->device)) {
+    forbidInCapture(stream, what + " that has never run");
+    loadKernel(hostFunction, stream->device);
   }
   const Kernel& kernel = *function.kernel;
   checkGrid(what, grid, threads, sharedBytes, function.sharedLimit);

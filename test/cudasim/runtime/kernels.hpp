@@ -24,7 +24,12 @@ struct Kernel {
 /// `function` is exported, so that its mangled name, which is the kernel's, can be found.
 bool registerKernel(const void* function, Kernel kernel);
 
-void registerHostFunction(const void* hostFunction, const char* deviceName);
+struct Module;
+
+/// `module`: the code that nvcc made of it; null: none, as for kernels of the CPU.
+void registerHostFunction(const void* hostFunction, const char* deviceName, const Module* module = nullptr);
+/// Refuses a device for which the kernel's module has no code.
+void loadKernel(const void* hostFunction, int device);
 /// The kernel's mangled name; refuses what was never registered.
 const std::string& kernelName(const void* hostFunction);
 void allowSharedBytes(const void* hostFunction, std::size_t bytes);

@@ -283,6 +283,20 @@ void forbidOn(const StreamPtr& stream, const char* call) {
   refuse(cudaErrorStreamCaptureUnsupported, call, " on a stream that captures");
 }
 
+void forbidOnDevice(int device, const char* call) {
+  for (const StreamPtr& stream : streamsOf(device)) {
+    if (!stream->capture) continue;
+    stream->capture->broken = text(call, " waited for the whole device");
+    refuse(cudaErrorStreamCaptureUnsupported, call, " waits for the whole device while one of its streams captures");
+  }
+}
+
+void forbidInCapture(const StreamPtr& stream, const std::string& what) {
+  if (!stream->capture) return;
+  stream->capture->broken = what;
+  refuse(cudaErrorStreamCaptureUnsupported, what, " in a capture: its code would be loaded then");
+}
+
 void forbidWhileCapturing(const char* call) {
   if (threadMode == cudaStreamCaptureModeRelaxed) return;
   for (auto& each : captures()) {

@@ -90,6 +90,10 @@ std::shared_ptr<Graph> endCapture(const StreamPtr& stream);
 /// Refuses a call that a capture forbids, and breaks that capture.
 void forbidWhileCapturing(const char* call);
 void forbidOn(const StreamPtr& stream, const char* call);
+/// Of calls that wait for all of a device's work: no stream of it may capture, in whatever mode and thread.
+void forbidOnDevice(int device, const char* call);
+/// Refuses what runs for the first time while its stream captures, and breaks that capture: its code would be loaded then.
+void forbidInCapture(const StreamPtr& stream, const std::string& what);
 cudaStreamCaptureMode exchangeCaptureMode(cudaStreamCaptureMode mode);
 void launch(const std::shared_ptr<Graph>& graph, const StreamPtr& stream);
 

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "autotune.hpp"
-#include "base/error.hpp"
+#include "backends/cuda/fatal.hpp"
 
 namespace cnn::cuda::graph {
 
@@ -86,7 +86,7 @@ void Plan::run(cudnnHandle_t handle, std::span<void* const> pointers, void* work
         .finalize();
     accept(cudnnBackendExecute(handle, plan_.raw(), memory.raw()));
   } catch (const Declined& error) {
-    fail(ErrorKind::backend, "cudnnBackendExecute of engine ", engine_->index, ": ", error.what());
+    fail(ErrorKind::backend, "cudnnBackendExecute of engine ", engine_->index, ": ", error.what(), whatCudaSays());
   }
 }
 
