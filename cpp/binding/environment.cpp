@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/tape.hpp"
+
 namespace cnn {
 
 // A double holds 53 bits: 24 for the slot, 8 for the environment, 21 for the generation.
@@ -91,6 +93,7 @@ Environment::Environment(napi_env env) : env_(env) {
     throw std::runtime_error("node-cudnn: Node can't create a thread-safe function");
   }
   napi_unref_threadsafe_function(env, settler_->function_);
+  session.tape = &gradientTape();
   session.client()->isEnding = [this, thread = std::this_thread::get_id()] { return std::this_thread::get_id() == thread && isEnding(); };
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->close(); }, this);
 }

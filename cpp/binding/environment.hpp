@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "core/apply.hpp"
-#include "core/registry.hpp"
+#include "devices/registry.hpp"
 #include "graph/program.hpp"
 
 namespace cnn {

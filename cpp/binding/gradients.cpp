@@ -1,6 +1,6 @@
 // Autograd across the border: which tensors want a gradient, backward, grad, the gradient mode and autocast.
 #include "arguments.hpp"
-#include "core/tape.hpp"
+#include "autograd/tape.hpp"
 #include "core/trace.hpp"
 #include "exports.hpp"
 

@@ -7,6 +7,7 @@
 #include "ops/infer.hpp"
 #include "ops/print.hpp"
 #include "ops/names.hpp"
+#include "ops/properties.hpp"
 #include "tape.hpp"
 #include "trace.hpp"
 
@@ -130,7 +131,7 @@ Tensors reshape(Session& session, const Tensor& x, const TensorDesc& desc) {
 // Copies from one layout to another.
 Work conversion(const Tensor& from, const Tensor& to) {
   Device& device = *to.device();
-  return ready(device, device.reorder(from.desc(), to.desc()), Reshape{.shape = to.shape()}, {&from, 1}, {&to, 1});
+  return ready(device, device.reorder(from.desc(), to.desc()), Reorder{}, {&from, 1}, {&to, 1});
 }
 
 // While a function is recorded nothing has values; afterwards, what was made then has none.
@@ -171,7 +172,7 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
     for (std::size_t i = 0; i < inputs.size(); i++) {
       if (inputs[i] && mutates(op, static_cast<int>(i), static_cast<int>(inputs.size()))) inputs[i]->storage->version++;
     }
-  } else if (std::holds_alternative<Reshape>(op)) {
+  } else if (isView(op)) {
     outputs = reshape(session, inputs[0], inferred[0]);
   } else {
     KernelPtr kernel = device->kernel(op, descs, inferred);
@@ -194,7 +195,7 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
       if (inputs[i] && mutates(op, static_cast<int>(i), static_cast<int>(inputs.size()))) inputs[i]->storage->version++;
     }
   }
-  if (session.gradEnabled) record(session, op, inputs, outputs);
+  if (session.gradEnabled && session.tape) session.tape->record(session, op, inputs, outputs);
   return outputs;
 }
 

@@ -1,72 +1,21 @@
-// The lists of autocast, and the casts.
+// The casts of autocast. Which op computes in which type is said by the op.
 #include "autocast.hpp"
 
 #include <algorithm>
 
 #include "apply.hpp"
-#include "tape.hpp"
+#include "ops/properties.hpp"
+#include "node.hpp"
 
 namespace cnn {
 
 namespace {
-
-// Ops that are not named here compute in the type that comes.
-template <class O>
-Precision precision(const O&) {
-  return Precision::given;
-}
-
-Precision precision(const Conv&) { return Precision::half; }
-Precision precision(const ConvBackwardData&) { return Precision::half; }  // the transposed convolution
-Precision precision(const Linear&) { return Precision::half; }
-Precision precision(const MatMul&) { return Precision::half; }
-
-Precision precision(const Softmax&) { return Precision::single; }
-Precision precision(const NllLoss&) { return Precision::single; }
-Precision precision(const GroupNorm&) { return Precision::single; }
-Precision precision(const LayerNorm&) { return Precision::single; }
-Precision precision(const LocalResponseNorm&) { return Precision::single; }
-
-Precision precision(const Unary& unary) {
-  switch (unary.function) {
-    case UnaryFunction::exp:
-    case UnaryFunction::expm1:
-    case UnaryFunction::log:
-    case UnaryFunction::log1p:
-    case UnaryFunction::powScalar:
-    case UnaryFunction::square:
-    case UnaryFunction::reciprocal:
-    case UnaryFunction::rsqrt:
-    case UnaryFunction::softplus: return Precision::single;
-    default: return Precision::given;
-  }
-}
-
-Precision precision(const Reduce& reduce) {
-  switch (reduce.function) {
-    case ReduceFunction::sum:
-    case ReduceFunction::mean:
-    case ReduceFunction::prod: return Precision::single;
-    default: return Precision::given;
-  }
-}
-
-Precision precision(const Variance&) { return Precision::single; }
-Precision precision(const PairLoss&) { return Precision::single; }
-
-Precision precision(const Binary& binary) { return binary.function == BinaryFunction::pow ? Precision::single : Precision::widest; }
-Precision precision(const Where&) { return Precision::widest; }
-Precision precision(const Concat&) { return Precision::widest; }
 
 bool isCast(const Tensor& tensor, DType dtype) { return tensor && wide(tensor.dtype()) == DType::float32 && tensor.dtype() != dtype; }
 
 Tensor castTo(Session& session, const Tensor& tensor, DType dtype) { return apply(session, Cast{.dtype = dtype}, {&tensor, 1})[0]; }
 
 }  // namespace
-
-Precision precisionOf(const Op& op) {
-  return std::visit([](const auto& each) { return precision(each); }, op);
-}
 
 Tensors autocast(Session& session, const Op& op, Tensors inputs) {
   auto has = [&](DType dtype) {
@@ -76,7 +25,8 @@ Tensors autocast(Session& session, const Op& op, Tensors inputs) {
   switch (precisionOf(op)) {
     case Precision::given: return inputs;
     case Precision::half: target = *session.autocast; break;
-    case Precision::single: break;
+    case Precision::single:
+    case Precision::byFunction: break;  // precisionOf has asked the function
     case Precision::widest:
       if (has(DType::float32) || (has(DType::bfloat16) && has(DType::float16))) break;
       return inputs;

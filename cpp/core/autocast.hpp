@@ -9,16 +9,6 @@
 
 namespace cnn {
 
-/// What autocast does to the inputs of an op.
-enum class Precision : std::uint8_t {
-  given,   // nothing
-  half,    // to the half type: products, which are fast there and add up in float32
-  single,  // halves to float32: sums, exponentials and what divides by small numbers
-  widest,  // halves to float32 where another input is float32
-};
-
-Precision precisionOf(const Op& op);
-
 /// The inputs in the types in which `op` computes, each cast on the tape. float64 and integers stay as they are.
 Tensors autocast(Session& session, const Op& op, Tensors inputs);
 

@@ -50,6 +50,8 @@ class Kernel {
   std::vector<int> optionalOutputs;
   /// Of a kernel that does no more than to copy each input to a run of bytes of output 0: where those begin. A plan lets the inputs be made there.
   std::vector<std::size_t> pieces;
+  /// Inputs whose memory output 0 may have: `run` reads every element before it writes what lies at its place. Best first.
+  std::vector<int> inPlace;
   /// Where set, time would tell whether there is a faster one: after this ran on the queue's thread, `prepare` knows.
   std::function<void()> tune;
 };
@@ -93,6 +95,12 @@ std::shared_ptr<Kernel> makeKernel(const Signature& signature, F function, std::
   auto kernel = std::make_shared<FunctionKernel<F>>(std::move(function));
   kernel->outputs = signature.outputs;
   kernel->workspaceBytes = workspaceBytes;
+  return kernel;
+}
+
+/// The kernel, whose output 0 may lie where one of these inputs lies (see Kernel::inPlace).
+inline std::shared_ptr<Kernel> inPlaceOf(std::vector<int> inputs, std::shared_ptr<Kernel> kernel) {
+  kernel->inPlace = std::move(inputs);
   return kernel;
 }
 

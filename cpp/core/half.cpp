@@ -34,6 +34,7 @@ class WideKernel final : public Kernel {
       : inner_(std::move(inner)) {
     inputLayouts = inner_->inputLayouts;
     outputs = inner_->outputs;
+    inPlace = inner_->inPlace;
     std::size_t offset = 0;
     for (std::size_t i = 0; i < given.size(); i++) {
       if (!given[i].defined || !isHalf(given[i].dtype)) continue;
@@ -110,16 +111,6 @@ bool involvesHalf(const Signature& signature) {
   auto isHalfDesc = [](const TensorDesc& desc) { return desc.defined && isHalf(desc.dtype); };
   return std::any_of(signature.inputs.begin(), signature.inputs.end(), isHalfDesc) ||
          std::any_of(signature.outputs.begin(), signature.outputs.end(), isHalfDesc);
-}
-
-bool movesElements(const Op& op) {
-  return std::visit(
-      []<class O>(const O&) {
-        auto isOneOf = []<class... Movers>(std::variant<Movers...>*) { return (std::is_same_v<O, Movers> || ...); };
-        return isOneOf(static_cast<std::variant<Where, Cast, Reshape, Permute, Expand, Concat, Slice, SliceBackward, Pad, Flip, Gather, IndexSelect, Fill,
-                                                Uniform, Normal, Copy>*>(nullptr));
-      },
-      op);
 }
 
 Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signature) {

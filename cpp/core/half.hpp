@@ -2,14 +2,12 @@
 #pragma once
 
 #include "backend.hpp"
+#include "ops/properties.hpp"
 
 namespace cnn {
 
 /// Whether any tensor of the op is bfloat16 or float16.
 bool involvesHalf(const Signature& signature);
-
-/// Whether the op takes elements of any type as they are: it moves or converts them, and computes nothing with them.
-bool movesElements(const Op& op);
 
 /// Whether a backend whose loops know float32 and float64 alone must decline.
 inline bool needsWidening(const Op& op, const Signature& signature) { return involvesHalf(signature) && !movesElements(op); }

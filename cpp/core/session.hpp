@@ -10,11 +10,14 @@
 namespace cnn {
 
 class CastCache;
+class Tape;
 class Trace;
 
 class Session {
  public:
   bool gradEnabled = true;
+  /// Where ops are told while `gradEnabled`; null: no gradients are known.
+  Tape* tape = nullptr;
   /// Where ops are recorded instead of run; null: they run.
   Trace* trace = nullptr;
   /// The half type in which products compute, while autocast is on.

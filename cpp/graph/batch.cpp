@@ -8,13 +8,14 @@
 #include "memory.hpp"
 #include "ops/infer.hpp"
 #include "ops/names.hpp"
+#include "ops/properties.hpp"
 
 namespace cnn::graph {
 
 namespace {
 
 // What is asked of a node: the descs of its inputs and output 0, and which inputs consist of samples, along axis 0.
-struct Question {
+struct SampleQuery {
   std::span<const TensorDesc> inputs;
   const TensorDesc& output;
   const std::vector<bool>& isBatched;
@@ -41,45 +42,45 @@ struct Question {
 
 bool contains(const Dims& axes, Index axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
 
-// Whether an op makes each sample of its output of the same sample of its inputs alone. Of an op without a line here, nothing is known.
-template <class O>
-bool isPerSample(const O&, const Question&) {
-  return false;
-}
-bool isPerSample(const Conv&, const Question& q) { return q.exactly({0}); }
-bool isPerSample(const ConvActivation&, const Question& q) { return q.exactly({0, 3}); }
-bool isPerSample(const ConvBackwardData&, const Question& q) { return q.exactly({0}); }
-bool isPerSample(const MaxPool&, const Question&) { return true; }
-bool isPerSample(const AvgPool&, const Question&) { return true; }
-bool isPerSample(const AdaptiveAvgPool&, const Question&) { return true; }
-bool isPerSample(const AdaptiveMaxPool&, const Question&) { return true; }
-bool isPerSample(const Upsample&, const Question&) { return true; }
-bool isPerSample(const BatchNorm& op, const Question& q) { return !op.training && q.exactly({0}); }
-bool isPerSample(const BatchNormActivation& op, const Question& q) { return !op.training && q.exactly({0, 5}); }
-bool isPerSample(const GroupNorm&, const Question& q) { return q.exactly({0}); }
-bool isPerSample(const LayerNorm& op, const Question& q) { return op.axes < q.output.rank() && q.exactly({0}); }
-bool isPerSample(const LocalResponseNorm&, const Question&) { return true; }
-bool isPerSample(const Linear&, const Question& q) { return q.inputs[0].rank() > 1 && q.exactly({0}); }
-bool isPerSample(const LinearActivation&, const Question& q) { return q.inputs[0].rank() > 1 && q.exactly({0}); }
-bool isPerSample(const MatMul& op, const Question& q) {
+// Whether an op makes each sample of its output of the same sample of its inputs alone; one for each op that says Samples::byFields.
+bool isPerSample(const ConvActivation&, const SampleQuery& q) { return q.exactly({0, 3}); }
+bool isPerSample(const BatchNorm& op, const SampleQuery& q) { return !op.training && q.exactly({0}); }
+bool isPerSample(const BatchNormActivation& op, const SampleQuery& q) { return !op.training && q.exactly({0, 5}); }
+bool isPerSample(const LayerNorm& op, const SampleQuery& q) { return op.axes < q.output.rank() && q.exactly({0}); }
+bool isPerSample(const Linear&, const SampleQuery& q) { return q.inputs[0].rank() > 1 && q.exactly({0}); }
+bool isPerSample(const LinearActivation&, const SampleQuery& q) { return q.inputs[0].rank() > 1 && q.exactly({0}); }
+bool isPerSample(const MatMul& op, const SampleQuery& q) {
   const bool areBatches = q.inputs[0].rank() == q.inputs[1].rank() && q.inputs[0].rank() > 2;
   if (areBatches && q.exactly({0, 1})) return true;
   return q.exactly({0}) && q.inputs[1].rank() == 2 && (q.output.rank() > 2 || !op.transposeA);
 }
-bool isPerSample(const Unary&, const Question&) { return true; }
-bool isPerSample(const Cast&, const Question&) { return true; }
-bool isPerSample(const Binary&, const Question& q) { return q.broadcasts(); }
-bool isPerSample(const Where&, const Question& q) { return q.broadcasts(); }
-bool isPerSample(const ElementwiseChain&, const Question& q) { return q.broadcasts(); }
-bool isPerSample(const Softmax& op, const Question&) { return op.axis != 0; }
-bool isPerSample(const Reduce& op, const Question&) { return !op.axes.empty() && !contains(op.axes, 0); }
-bool isPerSample(const Variance& op, const Question&) { return !op.axes.empty() && !contains(op.axes, 0); }
-bool isPerSample(const PairLoss&, const Question& q) { return q.exactly({0, 1}); }
-bool isPerSample(const ArgReduce& op, const Question&) { return op.axis > 0; }
-bool isPerSample(const Reshape&, const Question& q) { return q.batch() == q.inputs[0].shape[0]; }
-bool isPerSample(const Permute& op, const Question&) { return op.axes[0] == 0; }
-bool isPerSample(const Concat& op, const Question& q) { return op.axis != 0 && std::find(q.isBatched.begin(), q.isBatched.end(), false) == q.isBatched.end(); }
-bool isPerSample(const Flip& op, const Question&) { return !contains(op.axes, 0); }
+bool isPerSample(const Softmax& op, const SampleQuery&) { return op.axis != 0; }
+bool isPerSample(const Reduce& op, const SampleQuery&) { return !op.axes.empty() && !contains(op.axes, 0); }
+bool isPerSample(const Variance& op, const SampleQuery&) { return !op.axes.empty() && !contains(op.axes, 0); }
+bool isPerSample(const PairLoss&, const SampleQuery& q) { return q.exactly({0, 1}); }
+bool isPerSample(const ArgReduce& op, const SampleQuery&) { return op.axis > 0; }
+bool isPerSample(const Reshape&, const SampleQuery& q) { return q.batch() == q.inputs[0].shape[0]; }
+bool isPerSample(const Permute& op, const SampleQuery&) { return op.axes[0] == 0; }
+bool isPerSample(const Concat& op, const SampleQuery& q) {
+  return op.axis != 0 && std::find(q.isBatched.begin(), q.isBatched.end(), false) == q.isBatched.end();
+}
+bool isPerSample(const Flip& op, const SampleQuery&) { return !contains(op.axes, 0); }
+
+bool isPerSample(const Op& op, const SampleQuery& query) {
+  return std::visit(
+      [&]<class O>(const O& each) {
+        if constexpr (O::traits.samples == Samples::byFields) {
+          return isPerSample(each, query);
+        } else if constexpr (O::traits.samples == Samples::ofFirst) {
+          return query.exactly({0});
+        } else if constexpr (O::traits.samples == Samples::broadcast) {
+          return query.broadcasts();
+        } else {
+          return false;
+        }
+      },
+      op);
+}
 
 // What of an op counts samples.
 void setBatch(Op& op, Index samples) {
@@ -131,8 +132,7 @@ std::optional<BatchPart> partOf(const Graph& graph, Index samples) {
       after.push_back(descOf(part.graph, id));
       areBatched.push_back(isBatched(id));
     }
-    const Question question{before, graph[node.outputs[0]].desc, areBatched};
-    if (!std::visit([&](const auto& op) { return isPerSample(op, question); }, node.op)) return std::nullopt;
+    if (!isPerSample(node.op, SampleQuery{before, graph[node.outputs[0]].desc, areBatched})) return std::nullopt;
     setBatch(node.op, samples);
     const Descs made = infer(node.op, after);
     for (std::size_t i = 0; i < node.outputs.size(); i++) {
@@ -172,12 +172,12 @@ Index samplesAtOnce(const Graph& graph, std::size_t cacheBytes, int threads) {
   }
   for (std::size_t n = 0; n < part->graph.nodes.size(); n++) {
     const Node& node = part->graph.nodes[n];
-    const bool isView = std::holds_alternative<Reshape>(node.op);
-    for (ValueId id : node.inputs) moved += isBatched(id) && !isView ? part->graph[id].desc.plainBytes() : 0;
+    const bool isOfSameMemory = isView(node.op);
+    for (ValueId id : node.inputs) moved += isBatched(id) && !isOfSameMemory ? part->graph[id].desc.plainBytes() : 0;
     for (ValueId id : node.outputs) {
       if (!isBatched(id)) continue;
       alive += part->graph[id].desc.plainBytes();
-      moved += isView ? 0 : part->graph[id].desc.plainBytes();
+      moved += isOfSameMemory ? 0 : part->graph[id].desc.plainBytes();
     }
     most = std::max(most, alive);
     alive -= dies[n];

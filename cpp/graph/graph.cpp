@@ -2,6 +2,7 @@
 #include "graph.hpp"
 
 #include "ops/names.hpp"
+#include "ops/properties.hpp"
 #include "ops/print.hpp"
 
 namespace cnn::graph {
@@ -34,13 +35,13 @@ Uses::Uses(const Graph& graph)
   // A view of what is overwritten is overwritten too, and the other way round; who gets a view gets the memory.
   for (std::size_t n = graph.nodes.size(); n-- > 0;) {
     const Node& node = graph.nodes[n];
-    if (!std::holds_alternative<Reshape>(node.op)) continue;
+    if (!isView(node.op)) continue;
     auto x = static_cast<std::size_t>(node.inputs[0]), y = static_cast<std::size_t>(node.outputs[0]);
     if (isMutated_[y]) isMutated_[x] = true;
     if (isResult_[y]) isResult_[x] = true;
   }
   for (const Node& node : graph.nodes) {
-    if (std::holds_alternative<Reshape>(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
+    if (isView(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
   }
   for (std::size_t id = 0; id < graph.values.size(); id++) {
     isStable_[id] = graph.values[id].origin == Value::Origin::external && !isMutated_[id] && !graph.values[id].isReplaced;

@@ -63,8 +63,8 @@ std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps, Backend
     run(steps, s, s + 1);
     backend.finish();
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    profile.push_back({step.node < 0 ? "reorder" : std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
-                       step.node < 0 ? 0 : multiplyAdds(step.op, step.inputDescs), bytesMoved(step.op, step.inputDescs, step.kernel->outputs)});
+    profile.push_back({std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
+                       multiplyAdds(step.op, step.inputDescs), bytesMoved(step.op, step.inputDescs, step.kernel->outputs)});
   }
   return profile;
 }

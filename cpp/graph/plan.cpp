@@ -9,6 +9,7 @@
 #include "ops/infer.hpp"
 #include "ops/names.hpp"
 #include "ops/print.hpp"
+#include "ops/properties.hpp"
 #include "work.hpp"
 
 namespace cnn::graph {
@@ -39,34 +40,6 @@ struct Planned {
   Descs inputDescs;
   bool isConstant = false, isDone = false;  // done: what it would make is there already
 };
-
-// Inputs that a kernel may overwrite with its output 0: every element is read before its place is written.
-std::vector<int> overwritable(const Unary&) { return {0}; }
-std::vector<int> overwritable(const UnaryBackward&) { return {0, 1}; }
-std::vector<int> overwritable(const Binary&) { return {0, 1}; }
-std::vector<int> overwritable(const Dropout&) { return {0}; }
-std::vector<int> overwritable(const ElementwiseChain& chain) {
-  std::vector<int> inputs = {0};
-  for (const ChainLink& link : chain.links) {
-    if (link.input > 0) inputs.push_back(static_cast<int>(link.input));
-  }
-  return inputs;
-}
-template <class O>
-std::vector<int> overwritable(const O&) {
-  return {};
-}
-
-// The same of kernels that are the host's own or oneDNN's; cuDNN wants its tensors apart.
-std::vector<int> overwritableOnHost(const BatchNorm&) { return {0}; }
-std::vector<int> overwritableOnHost(const ConvActivation&) { return {3}; }
-std::vector<int> overwritableOnHost(const BatchNormActivation&) { return {0, 5}; }
-std::vector<int> overwritableOnHost(const BatchNormBackward&) { return {0}; }
-std::vector<int> overwritableOnHost(const BatchNormActivationBackward&) { return {0}; }
-template <class O>
-std::vector<int> overwritableOnHost(const O& op) {
-  return overwritable(op);
-}
 
 class Planner {
  public:
@@ -144,7 +117,7 @@ class Planner {
   }
 
   void addReorder(const Located& from, const Located& to, bool isConstant) {
-    Planned step{Reshape{.shape = to.desc.shape}};
+    Planned step{Reorder{}};
     step.kernel = device_.reorder(from.desc, to.desc);
     step.inputs = {from.buffer};
     step.outputs = {to.buffer};
@@ -154,19 +127,18 @@ class Planner {
   }
 
   void addView(const Node& node) {
-    const auto& reshape = std::get<Reshape>(node.op);
     Located from = converted(node.inputs[0], Layout{});
     if (uses_.isMutated(node.outputs[0]) && from.buffer != at(node.inputs[0]).buffer) {
       const Value& origin = graph_[node.inputs[0]];
       if (origin.origin != Value::Origin::node) fail(ErrorKind::backend, "compile: ", cnn::toString(origin.desc), " is overwritten through a view of another layout");
     }
-    from.desc.shape = reshape.shape;
+    from.desc.shape = graph_[node.outputs[0]].desc.shape;
     at(node.outputs[0]) = from;
   }
 
   void addNode(int n) {
     const Node& node = graph_.nodes[static_cast<std::size_t>(n)];
-    if (std::holds_alternative<Reshape>(node.op)) return addView(node);
+    if (isView(node.op)) return addView(node);
     Descs descs;
     bool isConstant = isPure(node);
     std::uint64_t stable = 0;
@@ -288,8 +260,8 @@ class Planner {
       if (std::any_of(steps_.begin() + made.first + 1, steps_.begin() + static_cast<int>(s), uses)) continue;
       const Planned& maker = steps_[static_cast<std::size_t>(made.first)];
       if (failsByValue(maker.op)) continue;  // the tensor keeps its values then
-      std::vector<int> inputs = overwritableInputs(maker);
-      bool isInPlace = maker.node >= 0 && maker.outputs[0] == source && std::any_of(inputs.begin(), inputs.end(), [&](int i) {
+      const std::vector<int>& inputs = maker.kernel->inPlace;
+      bool isInPlace = maker.outputs[0] == source && std::any_of(inputs.begin(), inputs.end(), [&](int i) {
         return i < static_cast<int>(maker.inputs.size()) && maker.inputs[static_cast<std::size_t>(i)] >= 0 &&
                rootOf(maker.inputs[static_cast<std::size_t>(i)]) == target && isReplaceable(maker, i);
       });
@@ -297,11 +269,6 @@ class Planner {
       made.sharedWith = target;
       copy.isDone = true;
     }
-  }
-
-  std::vector<int> overwritableInputs(const Planned& step) const {
-    bool isHost = device_.backend().isHostMemory();
-    return std::visit([&](const auto& op) { return isHost ? overwritableOnHost(op) : overwritable(op); }, step.op);
   }
 
   // Of all that a step reads, only input i lies there, in the layout and size of output 0: element k of one lies where element k of the other lies.
@@ -341,10 +308,10 @@ class Planner {
   void shareInPlace() {
     for (std::size_t s = 0; s < steps_.size(); s++) {
       Planned& step = steps_[s];
-      if (step.isConstant || step.isDone || step.node < 0 || step.outputs.empty()) continue;
+      if (step.isConstant || step.isDone || step.outputs.empty()) continue;
       Buffer& output = buffers_[static_cast<std::size_t>(step.outputs[0])];
       if (output.kind != Place::Kind::arena || output.sharedWith >= 0) continue;
-      for (int i : overwritableInputs(step)) {
+      for (int i : step.kernel->inPlace) {
         if (i >= static_cast<int>(step.inputs.size())) continue;
         int id = step.inputs[static_cast<std::size_t>(i)];
         if (id < 0) continue;

@@ -6,6 +6,7 @@
 
 #include "core/apply.hpp"
 #include "dynamics.hpp"
+#include "ops/properties.hpp"
 #include "passes/passes.hpp"
 #include "replay.hpp"
 
@@ -44,7 +45,7 @@ Program::Program(Recording recording, std::shared_ptr<ConstantCache> constants, 
   }
   for (ValueId id : graph.results) {
     Result result{.desc = graph[id].desc};
-    for (int n = uses.producer(id); n >= 0 && std::holds_alternative<Reshape>(graph.nodes[static_cast<std::size_t>(n)].op); n = uses.producer(id)) {
+    for (int n = uses.producer(id); n >= 0 && isView(graph.nodes[static_cast<std::size_t>(n)].op); n = uses.producer(id)) {
       id = graph.nodes[static_cast<std::size_t>(n)].inputs[0];
       result.isReshaped = true;
     }
@@ -465,7 +466,7 @@ ProgramFigures Program::figures() const {
   if (!plan) return figures;
   figures.steps = plan->steps.size();
   figures.constantSteps = plan->constants.size();
-  for (const Step& step : plan->steps) figures.reorders += step.node < 0 ? 1 : 0;
+  for (const Step& step : plan->steps) figures.reorders += std::holds_alternative<Reorder>(step.op) ? 1 : 0;
   figures.arenaBytes = plan->arenaBytes;
   figures.samplesAtOnce = plan->samples;
   for (std::size_t i = 0; i < plan->constantBytes.size(); i++) figures.constantBytes += plan->isConstantKept[i] ? plan->constantBytes[i] : 0;

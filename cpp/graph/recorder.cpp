@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "ops/names.hpp"
 #include "ops/print.hpp"
+#include "ops/properties.hpp"
 
 namespace cnn::graph {
 
@@ -167,7 +168,7 @@ void Recorder::makeOverwritable(const Tensor& tensor) {
 
 Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) {
   Graph& graph = recording_.graph;
-  if (std::holds_alternative<Reshape>(op)) {  // the same memory: whoever reads it makes the view
+  if (isView(op)) {  // the same memory: whoever reads it makes the view
     rootOf(inputs[0]);
     Tensor y = inputs[0].detach();
     y->desc = outputs[0];

@@ -10,10 +10,7 @@ namespace {
 
 double elements(const Dims& shape) { return static_cast<double>(shape.product()); }
 
-template <class O>
-double count(const O&, std::span<const TensorDesc>) {
-  return 0;
-}
+// One for each op that multiplies: there is none for the others.
 // Every output takes the filter of its channel once: |y| · |weight| / filters.
 double convolution(const Dims& y, const Dims& weight) { return elements(y) * elements(weight) / static_cast<double>(weight[0]); }
 double count(const Conv& op, std::span<const TensorDesc> inputs) { return convolution(infer(op, inputs)[0].shape, inputs[1].shape); }
@@ -35,7 +32,15 @@ double count(const MatMul& op, std::span<const TensorDesc> inputs) {
 }  // namespace
 
 double multiplyAdds(const Op& op, std::span<const TensorDesc> inputs) {
-  return std::visit([&](const auto& each) { return count(each, inputs); }, op);
+  return std::visit(
+      [&]<class O>(const O& each) {
+        if constexpr (O::traits.elements == Elements::multiplied) {
+          return count(each, inputs);
+        } else {
+          return 0.0;
+        }
+      },
+      op);
 }
 
 double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, const TensorDesc& output) {

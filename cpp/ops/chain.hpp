@@ -1,6 +1,8 @@
 // ElementwiseChain: what the compiled path makes of element-wise ops that follow each other, so that memory is swept once.
 #pragma once
 
+#include <vector>
+
 #include "elementwise.hpp"
 
 namespace cnn {
@@ -42,9 +44,18 @@ class ChainLinks {
 /// It has no gradient: fusing comes after the backward pass was recorded.
 struct ElementwiseChain : OpBase<ElementwiseChain> {
   static constexpr std::string_view name = "elementwiseChain", inputs = "x others...";
+  static constexpr Traits traits{Precision::given, Samples::broadcast, Elements::computed};
   static constexpr Gradient gradient = Gradient::missing;
   ChainLinks links;
   FIELDS(ElementwiseChain, links)
+  /// x, and what the links read, in their order.
+  std::vector<int> inputsRead() const {
+    std::vector<int> read = {0};
+    for (const ChainLink& link : links) {
+      if (link.input > 0) read.push_back(static_cast<int>(link.input));
+    }
+    return read;
+  }
 };
 
 }  // namespace cnn

@@ -73,21 +73,21 @@ Descs infer(const Unary& unary, Inputs inputs) {
     check::isFloat(op, "x", x);
   }
   checkParameters(op, unary, x.dtype);
-  const bool givesBool = unary.function == UnaryFunction::isnan || unary.function == UnaryFunction::logicalNot;
-  return {check::checkedShape(op, givesBool ? DType::boolean : x.dtype, x.shape)};
+  return {check::checkedShape(op, unary.givesBool() ? DType::boolean : x.dtype, x.shape)};
 }
 
 Descs infer(const UnaryBackward& unary, Inputs inputs) {
   const TensorDesc &dy = inputs[0], &v = inputs[1];
   const check::Name op = UnaryBackward::name;
+  const Reads reads = traitsOf(unary.function).derivative;
   check::isFloat(op, "dy", dy);
   if (v.defined) {
     check::sameDesc(op, "v", v, "dy", dy);
-  } else if (!gradientFromNothing(unary.function)) {
-    fail(ErrorKind::value, op, ": v is missing, expected the ", gradientFromOutput(unary.function) ? "output" : "input", " of ",
+  } else if (reads != Reads::nothing) {
+    fail(ErrorKind::value, op, ": v is missing, expected the ", reads == Reads::y ? "output" : "input", " of ",
          enumName(unary.function));
   }
-  if (isLocallyConstant(unary.function)) {
+  if (traitsOf(unary.function).bend == Bend::steps) {
     fail(ErrorKind::value, op, ": function is ", enumName(unary.function), ", expected one whose derivative is not zero everywhere");
   }
   return {check::checkedShape(op, dy.dtype, dy.shape)};

@@ -5,10 +5,12 @@
 //   FIELDS(...)             its parameters; they key the kernel cache, parse arguments, print, and make the TypeScript types: numbers, bools,
 //                           Dims, types, enumerations, and the links of a chain
 //   DYNAMIC(...)            parameters that a prepared kernel reads at each run, so they key nothing (learning rate, seed)
-//   saves                   the inputs and outputs that its gradient rule reads ("" for none)
+//   traits                  how autocast, batches in parts and the counting of work see it (traits.hpp)
+//   saves                   the inputs and outputs that its gradient rule reads ("" for none); every op that has a rule says it
 //   mutates                 the inputs that it overwrites ("" for none)
 //   failsByValue            whether the values of its inputs can make it fail when it runs (an index outside its axis)
 //   gradient                rule (a vjp exists), zero (the result is locally constant), missing (an error when asked for)
+// Where saves or gradient depends on a field it is a member function.
 #pragma once
 
 #include <array>
@@ -16,6 +18,7 @@
 #include <tuple>
 
 #include "base/desc.hpp"
+#include "traits.hpp"
 
 namespace cnn {
 
@@ -39,7 +42,6 @@ constexpr Field<Op, Value> field(std::string_view name, Member<Op, Value> member
 template <class Self>
 struct OpBase {
   static constexpr std::string_view outputs = "y";
-  static constexpr std::string_view saves = "";
   static constexpr std::string_view mutates = "";
   static constexpr bool failsByValue = false;
   static constexpr Gradient gradient = Gradient::rule;

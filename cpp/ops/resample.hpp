@@ -10,7 +10,8 @@ NAMED_ENUM(Interpolation, nearest, linear);
 /// nearest reads ⌊i·input/output⌋, in whole numbers (PyTorch rounds the ratio to float32 and can be one off at odd ratios);
 /// linear is linear, bilinear or trilinear by rank. The ratio is that of the sizes.
 struct Upsample : OpBase<Upsample> {
-  static constexpr std::string_view name = "upsample", inputs = "x";
+  static constexpr std::string_view name = "upsample", inputs = "x", saves = "";
+  static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::computed};
   Dims outputSize;
   Interpolation mode = Interpolation::nearest;
   bool alignCorners = false;
@@ -18,7 +19,8 @@ struct Upsample : OpBase<Upsample> {
 };
 
 struct UpsampleBackward : OpBase<UpsampleBackward> {
-  static constexpr std::string_view name = "upsampleBackward", inputs = "dy", outputs = "dx";
+  static constexpr std::string_view name = "upsampleBackward", inputs = "dy", outputs = "dx", saves = "";
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
   Dims inputSize;
   Interpolation mode = Interpolation::nearest;
   bool alignCorners = false;

@@ -73,6 +73,8 @@ Descs infer(const Reshape& reshape, Inputs inputs) {
   return {y};
 }
 
+Descs infer(const Reorder&, Inputs inputs) { return {TensorDesc(inputs[0].dtype, inputs[0].shape)}; }
+
 Descs infer(const Permute& permute, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = Permute::name;

@@ -37,6 +37,7 @@ class LoneKernel final : public Kernel {
  public:
   explicit LoneKernel(KernelPtr inner) : inner_(std::move(inner)) {
     inputLayouts = inner_->inputLayouts;
+    inPlace = inner_->inPlace;
     outputs = inner_->outputs;
     workspaceBytes = inner_->workspaceBytes;
     optionalOutputs = inner_->optionalOutputs;

@@ -186,7 +186,11 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   };
   auto kernel = makeKernel(signature, std::move(run), BatchNormWork::bytes(view));
   kernel->inputLayouts = {x.layout, Layout{}, Layout{}, Layout{}, Layout{}};
-  if (signature.inputs.size() > 5) kernel->inputLayouts.push_back(hasResidual ? x.layout : Layout{});
+  kernel->inPlace = {0};
+  if (signature.inputs.size() > 5) {
+    kernel->inputLayouts.push_back(hasResidual ? x.layout : Layout{});
+    kernel->inPlace.push_back(5);
+  }
   kernel->outputs[0].layout = x.layout;
   return kernel;
 }
@@ -352,6 +356,7 @@ KernelPtr prepareBackward(const Signature& signature, Engine& engine, const Back
   };
   auto kernel = makeKernel(signature, std::move(run), BatchNormWork::bytes(view));
   kernel->inputLayouts.resize(signature.inputs.size());
+  kernel->inPlace = {0};
   kernel->inputLayouts[0] = kernel->inputLayouts[1] = x.layout;
   if (readsY) kernel->inputLayouts[static_cast<std::size_t>(inputs.y)] = x.layout;
   kernel->outputs[0].layout = x.layout;

@@ -183,6 +183,7 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature, Engine
   };
   auto kernel = makeKernel(signature, std::move(function), workspace);
   kernel->inputLayouts = plan.layouts;
+  kernel->inPlace = op.inputsRead();
   kernel->outputs = {plan.output};
   return kernel;
 }

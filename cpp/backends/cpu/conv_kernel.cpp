@@ -40,7 +40,10 @@ KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const 
   kernel->outputs[0].layout = y;
   kernel->tune = choice.tune;
   kernel->inputLayouts = {x, choice.best.weight, Layout{}};
-  if (signature.inputs.size() > 3) kernel->inputLayouts.push_back(hasResidual ? y : Layout{});
+  if (signature.inputs.size() > 3) {
+    kernel->inputLayouts.push_back(hasResidual ? y : Layout{});
+    kernel->inPlace = {3};
+  }
   return kernel;
 }
 

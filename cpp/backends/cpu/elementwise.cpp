@@ -36,6 +36,7 @@ KernelPtr prepare(const Unary& op, const Signature& signature, Engine& engine) {
       if (padded) zeroPadding(*padded, y);
     });
     kernel->inputLayouts = {x.layout};
+    kernel->inPlace = {0};
     kernel->outputs[0].layout = x.layout;
     return kernel;
   });
@@ -61,6 +62,7 @@ KernelPtr prepare(const UnaryBackward& op, const Signature& signature, Engine& e
       if (padded) zeroPadding(*padded, dx);
     });
     kernel->inputLayouts = {chosen.layout, hasValue ? chosen.layout : Layout{}};
+    kernel->inPlace = {0, 1};
     kernel->outputs[0].layout = chosen.layout;
     return kernel;
   });
@@ -135,6 +137,7 @@ KernelPtr prepare(const Binary& op, const Signature& signature, Engine& engine) 
       if (padded) zeroPadding(*padded, y);
     });
     kernel->inputLayouts = plan.layouts;
+    kernel->inPlace = {0, 1};
     kernel->outputs = {plan.output};
     return kernel;
   };

@@ -61,8 +61,10 @@ Result withFunction(const Unary& op, Use use) {
     case F::round: return use([](float x) { return std::nearbyint(x); });
     case F::expm1: return use([](float x) { return fastExpm1(x); });
     case F::erf: return use([](float x) { return fastErf(x); });
-    default: return {};
+    case F::isnan:
+    case F::logicalNot: break;  // these give bool: plain loops do
   }
+  return {};
 }
 
 /// Calls use(g), g(dy, v) being the gradient.
@@ -118,8 +120,14 @@ Result withGradient(const UnaryBackward& op, Use use) {
     case F::affine: return use([alpha](float dy, float) { return alpha * dy; });
     case F::expm1: return use([](float dy, float x) { return dy * fastExp(x); });
     case F::erf: return use([](float dy, float x) { return dy * (1.1283791671f * fastExp(-x * x)); });
-    default: return {};
+    case F::sign:
+    case F::floor:
+    case F::ceil:
+    case F::round:
+    case F::isnan:
+    case F::logicalNot: break;  // no gradient flows
   }
+  return {};
 }
 
 /// Calls use(f), f(a, b) being the function; comparisons are none of them.
@@ -134,8 +142,16 @@ Result withFunction(const Binary& op, Use use) {
     case B::maximum: return use([](float a, float b) { return (a > b) | (a != a) ? a : b; });
     case B::minimum: return use([](float a, float b) { return (a < b) | (a != a) ? a : b; });
     case B::pow: return use([](float a, float b) { return std::pow(a, b); });
-    default: return {};
+    case B::eq:
+    case B::ne:
+    case B::lt:
+    case B::le:
+    case B::gt:
+    case B::ge:
+    case B::logicalAnd:
+    case B::logicalOr: break;
   }
+  return {};
 }
 
 /// Calls use(f), f(a, b) being the comparison.
@@ -149,8 +165,17 @@ Result withComparison(BinaryFunction function, Use use) {
     case B::le: return use([](float a, float b) { return a <= b; });
     case B::gt: return use([](float a, float b) { return a > b; });
     case B::ge: return use([](float a, float b) { return a >= b; });
-    default: return {};
+    case B::logicalAnd:
+    case B::logicalOr: break;  // of bools: plain loops do
+    case B::add:
+    case B::sub:
+    case B::mul:
+    case B::div:
+    case B::maximum:
+    case B::minimum:
+    case B::pow: break;
   }
+  return {};
 }
 
 /// Work per element, in light operations: what decides from where on a second thread pays.
@@ -160,8 +185,10 @@ inline Index weightOf(UnaryFunction function) {
     case F::elu: case F::gelu: case F::geluTanh: case F::silu: case F::sigmoid: case F::tanh: case F::exp: case F::log: case F::expm1:
     case F::erf: case F::softplus: case F::log1p: return 8;
     case F::sin: case F::cos: case F::powScalar: return 24;
-    default: return 1;
+    case F::relu: case F::relu6: case F::leakyRelu: case F::hardsigmoid: case F::hardswish: case F::sqrt: case F::rsqrt: case F::abs: case F::neg: case F::sign:
+    case F::square: case F::reciprocal: case F::affine: case F::clamp: case F::floor: case F::ceil: case F::round: case F::isnan: case F::logicalNot: return 1;
   }
+  return 1;
 }
 
 }  // namespace cnn::cpu

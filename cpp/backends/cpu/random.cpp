@@ -105,7 +105,7 @@ KernelPtr prepare(const Normal& op, const Signature& signature, Engine&) {
 KernelPtr prepare(const Dropout& op, const Signature& signature, Engine&) {
   const Dims& shape = signature.inputs[0].shape;
   if (signature.inputs[0].dtype != DType::float32 || op.channelwise) return nullptr;
-  return makeKernel(signature, [count = shape.product()](const Run& run) {
+  return inPlaceOf({0}, makeKernel(signature, [count = shape.product()](const Run& run) {
     const Dropout& dropout = std::get<Dropout>(run.op);
     // uniformFloat(word) ≥ p for whole numbers: word / 256 ≥ p·2²⁴
     auto threshold = static_cast<std::int32_t>(std::clamp(std::ceil(dropout.p * 0x1p24), 0.0, 0x1p24));
@@ -116,7 +116,7 @@ KernelPtr prepare(const Dropout& op, const Signature& signature, Engine&) {
 #pragma omp simd
       for (Index i = 0; i < size; i++) y[i] = static_cast<std::int32_t>(words[i] >> 8) >= threshold ? x[i] * scale : 0.0f;
     });
-  });
+  }));
 }
 
 }  // namespace cnn::cpu

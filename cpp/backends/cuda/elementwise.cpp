@@ -11,7 +11,7 @@ Prepared prepare(const Unary& op, const Signature& signature, Engine& engine) {
   UnaryCall call = {op.function, op.alpha, op.beta};
   return ready(signature, [&engine, call, dtype = x.dtype, count = x.elements()](const Run& run) {
     launchUnary(engine.stream, dtype, call, run.in<void>(0), run.out<void>(0), count);
-  }, 0, {x.layout}, {x.layout});
+  }, 0, {x.layout}, {x.layout}, {0});
 }
 
 Prepared prepare(const UnaryBackward& op, const Signature& signature, Engine& engine) {
@@ -20,7 +20,7 @@ Prepared prepare(const UnaryBackward& op, const Signature& signature, Engine& en
   Layout layout = commonLayout(signature, dx.shape);
   return ready(signature, [&engine, call, dtype = dx.dtype, count = dx.elements()](const Run& run) {
     launchUnaryBackward(engine.stream, dtype, call, run.in<void>(0), run.in<void>(1), run.out<void>(0), count);
-  }, 0, {layout, layout}, {layout});
+  }, 0, {layout, layout}, {layout}, {0, 1});
 }
 
 Prepared prepare(const Binary& op, const Signature& signature, Engine& engine) {
@@ -30,7 +30,7 @@ Prepared prepare(const Binary& op, const Signature& signature, Engine& engine) {
   Walk<3> walk = broadcastWalk<3>(in(y, layout), {in(a, layouts[0]), in(b, layouts[1])});
   return ready(signature, [&engine, walk, f = op.function, dtype = a.dtype](const Run& run) {
     launchBinary(engine.stream, dtype, f, walk, run.in<void>(0), run.in<void>(1), run.out<void>(0));
-  }, 0, layouts, {layout});
+  }, 0, layouts, {layout}, {0, 1});
 }
 
 Prepared prepare(const Where&, const Signature& signature, Engine& engine) {
@@ -60,7 +60,7 @@ Prepared prepare(const ElementwiseChain& op, const Signature& signature, Engine&
   ChainWalk walk = broadcastWalk<1 + mostChainInputs>(in(y, layout), inputs);
   return ready(signature, [&engine, call, walk, dtype = y.dtype](const Run& run) {
     launchChain(engine.stream, dtype, call, walk, run.inputs, run.out<void>(0));
-  }, 0, layouts, {layout});
+  }, 0, layouts, {layout}, op.inputsRead());
 }
 
 Prepared prepare(const Cast& op, const Signature& signature, Engine& engine) {

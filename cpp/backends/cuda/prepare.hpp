@@ -8,12 +8,13 @@
 
 namespace cnn::cuda {
 
-/// A kernel that reads plain inputs and writes plain outputs, unless `inputs` and `outputs` say otherwise.
+/// A kernel that reads plain inputs and writes plain outputs, unless `inputs` and `outputs` say otherwise; `inPlace` as Kernel's.
 template <class F>
 Prepared ready(const Signature& signature, F function, std::size_t workspaceBytes = 0, std::vector<Layout> inputs = {},
-               std::vector<Layout> outputs = {}) {
+               std::vector<Layout> outputs = {}, std::vector<int> inPlace = {}) {
   auto kernel = makeKernel(signature, std::move(function), workspaceBytes);
   kernel->inputLayouts = std::move(inputs);
+  kernel->inPlace = std::move(inPlace);
   for (std::size_t i = 0; i < outputs.size(); i++) kernel->outputs[i].layout = outputs[i];
   return {kernel, {}};
 }

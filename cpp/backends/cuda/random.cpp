@@ -41,7 +41,7 @@ Prepared prepare(const Dropout& op, const Signature& signature, Engine& engine) 
   return ready(signature, [&engine, view, dtype = x.dtype](const Run& run) {
     const Dropout& dropout = std::get<Dropout>(run.op);
     launchDropout(engine.stream, dtype, {dropout.seed, dropout.offset}, dropout.p, view, run.in<void>(0), run.out<void>(0));
-  }, 0, {x.layout}, {x.layout});
+  }, 0, {x.layout}, {x.layout}, {0});
 }
 
 }  // namespace cnn::cuda

@@ -144,8 +144,19 @@ Wide arithmetic(BinaryFunction f, Wide a, Wide b) {
     case BinaryFunction::sub: return a - b;
     case BinaryFunction::mul: return a * b;
     case BinaryFunction::maximum: return std::max(a, b);
-    default: return std::min(a, b);
+    case BinaryFunction::minimum: return std::min(a, b);
+    case BinaryFunction::div:
+    case BinaryFunction::pow: break;  // of floats alone, above
+    case BinaryFunction::eq:
+    case BinaryFunction::ne:
+    case BinaryFunction::lt:
+    case BinaryFunction::le:
+    case BinaryFunction::gt:
+    case BinaryFunction::ge:
+    case BinaryFunction::logicalAnd:
+    case BinaryFunction::logicalOr: break;  // see comparison
   }
+  return 0;
 }
 
 template <class Wide>
@@ -158,8 +169,16 @@ bool comparison(BinaryFunction f, Wide a, Wide b) {
     case BinaryFunction::gt: return a > b;
     case BinaryFunction::ge: return a >= b;
     case BinaryFunction::logicalAnd: return a != 0 && b != 0;
-    default: return a != 0 || b != 0;
+    case BinaryFunction::logicalOr: return a != 0 || b != 0;
+    case BinaryFunction::add:
+    case BinaryFunction::sub:
+    case BinaryFunction::mul:
+    case BinaryFunction::div:
+    case BinaryFunction::maximum:
+    case BinaryFunction::minimum:
+    case BinaryFunction::pow: break;  // see arithmetic
   }
+  return false;
 }
 
 template <class T>
@@ -179,11 +198,11 @@ KernelPtr prepare(const Unary& op, const Signature& signature) {
     }
     if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, std::int32_t>) {
       using Argument = std::conditional_t<std::is_floating_point_v<T>, double, T>;
-      return makeKernel(signature, [=](const Run& run) {
+      return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
         const T* x = run.in<T>(0);
         T* y = run.out<T>(0);
         for (Index i = 0; i < count; i++) y[i] = static_cast<T>(value(op, static_cast<Argument>(x[i])));
-      });
+      }));
     }
     fail(ErrorKind::dtype, enumName(op.function), ": ", signature.inputs[0].dtype, ", expected a number");
   });
@@ -192,13 +211,13 @@ KernelPtr prepare(const Unary& op, const Signature& signature) {
 KernelPtr prepare(const UnaryBackward& op, const Signature& signature) {
   Index count = signature.outputs[0].elements();
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
+    return inPlaceOf({0, 1}, makeKernel(signature, [=](const Run& run) {
       const T *dy = run.in<T>(0), *v = run.in<T>(1);
       T* dx = run.out<T>(0);
       for (Index i = 0; i < count; i++) {
         dx[i] = static_cast<T>(gradient(op, static_cast<double>(dy[i]), v ? static_cast<double>(v[i]) : 0));
       }
-    });
+    }));
   });
 }
 
@@ -207,7 +226,7 @@ KernelPtr prepare(const Binary& op, const Signature& signature) {
   Walk<3> walk(shape, {stridesOf(shape), broadcastStrides(signature.inputs[0].shape, shape),
                        broadcastStrides(signature.inputs[1].shape, shape)});
   auto make = [&]<class T, class Out>(Type<T>, Type<Out>, auto compute) -> KernelPtr {
-    return makeKernel(signature, [=, f = op.function](const Run& run) {
+    return inPlaceOf({0, 1}, makeKernel(signature, [=, f = op.function](const Run& run) {
       Index stepA = walk.step(1), stepB = walk.step(2);
       walk.forEachRow([&](const auto& at) {
         Out* y = run.out<Out>(0) + at[0];
@@ -216,7 +235,7 @@ KernelPtr prepare(const Binary& op, const Signature& signature) {
           y[i] = static_cast<Out>(compute(f, static_cast<WideOf<T>>(a[i * stepA]), static_cast<WideOf<T>>(b[i * stepB])));
         }
       });
-    });
+    }));
   };
   if (isComparison(op.function)) {
     return dispatchComparable(signature.inputs[0].dtype, [&]<class T>(Type<T> type) {
@@ -237,7 +256,7 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature) {
   strides[0] = stridesOf(shape);
   for (std::size_t i = 0; i < signature.inputs.size(); i++) strides[i + 1] = broadcastStrides(signature.inputs[i].shape, shape);
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [walk = Walk<most>(shape, strides), links = op.links](const Run& run) {
+    return inPlaceOf(op.inputsRead(), makeKernel(signature, [walk = Walk<most>(shape, strides), links = op.links](const Run& run) {
       walk.forEachRow([&](const auto& at) {
         for (Index i = 0; i < walk.length(); i++) {
           auto input = [&](Index k) {
@@ -257,7 +276,7 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature) {
           run.out<T>(0)[at[0] + i * walk.step(0)] = v;
         }
       });
-    });
+    }));
   });
 }
 

@@ -38,11 +38,11 @@ KernelPtr prepare(const ConvActivation& op, const Signature& signature) {
   KernelPtr part = prepare(conv, {signature.inputs.first(3), signature.outputs});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     std::size_t kept = keptBytes(signature.inputs[3]);
-    return makeKernel(signature, [part, conv = Op(conv), activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
+    return inPlaceOf({3}, makeKernel(signature, [part, conv = Op(conv), activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
       const T* residual = keep<T>(run, 3, count);
       part->run({conv, run.inputs.first(3), run.outputs, behind(run, kept)});
       finish(activation, residual, run.out<T>(0), count);
-    }, kept + part->workspaceBytes);
+    }, kept + part->workspaceBytes));
   });
 }
 
@@ -60,12 +60,12 @@ KernelPtr prepare(const BatchNormActivation& op, const Signature& signature) {
   KernelPtr part = prepare(op.norm(), {signature.inputs.first(5), signature.outputs});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     std::size_t kept = keptBytes(signature.inputs[5]);
-    return makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
+    return inPlaceOf({0, 5}, makeKernel(signature, [part, activation = op.activation, count = signature.outputs[0].elements(), kept](const Run& run) {
       Op norm = std::get<BatchNormActivation>(run.op).norm();
       const T* residual = keep<T>(run, 5, count);
       part->run({norm, run.inputs.first(5), run.outputs.first(3), behind(run, kept)});
       finish(activation, residual, run.out<T>(0), count);
-    }, kept + part->workspaceBytes);
+    }, kept + part->workspaceBytes));
   });
 }
 
@@ -93,7 +93,7 @@ KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signat
       void* parts[] = {g, run.inputs[1], run.inputs[2], run.inputs[4], run.inputs[5]};
       part->run({backward, parts, run.outputs.first(3), static_cast<std::byte*>(run.workspace) + (masked + 63) / 64 * 64});
     };
-    return makeKernel(signature, run, (masked + 63) / 64 * 64 + part->workspaceBytes);
+    return inPlaceOf({0}, makeKernel(signature, run, (masked + 63) / 64 * 64 + part->workspaceBytes));
   });
 }
 

@@ -154,7 +154,7 @@ double lrnBase(const LrnOp& op, const T* x, Index c, Index s, Index channels, In
 KernelPtr prepare(const BatchNorm& op, const Signature& signature) {
   Sets sets = channelSets(signature.inputs[0].shape);
   return dispatchFloat(signature.inputs[0].dtype, [&, training = op.training, eps = op.eps]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
+    return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
       double momentum = std::get<BatchNorm>(run.op).momentum;
       const T *x = run.in<T>(0), *weight = run.in<T>(1), *bias = run.in<T>(2);
       T *runningMean = run.inOut<T>(3), *runningVar = run.inOut<T>(4);
@@ -179,14 +179,14 @@ KernelPtr prepare(const BatchNorm& op, const Signature& signature) {
           }
         }
       }
-    });
+    }));
   });
 }
 
 KernelPtr prepare(const BatchNormBackward& op, const Signature& signature) {
   Sets sets = channelSets(signature.inputs[0].shape);
   return dispatchFloat(signature.inputs[0].dtype, [&, training = op.training]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
+    return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
       const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *mean = run.in<T>(3), *invStd = run.in<T>(4);
       T *dx = run.out<T>(0), *dw = run.out<T>(1), *db = run.out<T>(2);
       for (Index c = 0; c < sets.count; c++) {
@@ -206,7 +206,7 @@ KernelPtr prepare(const BatchNormBackward& op, const Signature& signature) {
           }
         }
       }
-    });
+    }));
   });
 }
 

@@ -92,7 +92,7 @@ KernelPtr prepare(const Dropout& op, const Signature& signature) {
   Index count = op.channelwise ? shape.slice(0, 2).product() : shape.product();  // words
   Index length = op.channelwise ? shape.slice(2).product() : 1;                  // elements of each
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
+    return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
       const Dropout& dropout = std::get<Dropout>(run.op);
       const T* x = run.in<T>(0);
       T* y = run.out<T>(0);
@@ -102,7 +102,7 @@ KernelPtr prepare(const Dropout& op, const Signature& signature) {
           y[j] = isKept ? static_cast<T>(static_cast<double>(x[j]) / (1 - dropout.p)) : T(0);
         }
       });
-    });
+    }));
   });
 }
 

@@ -88,10 +88,17 @@ void forEachPaddedRow(const Dims& padded, const Dims& input, const Sources& sour
 
 }  // namespace
 
-KernelPtr prepare(const Reshape&, const Signature& signature) {
+namespace {
+
+KernelPtr prepareCopy(const Signature& signature) {
   std::size_t bytes = signature.outputs[0].plainBytes();
   return makeKernel(signature, [=](const Run& run) { copyBytes(run.out<void>(0), run.in<void>(0), bytes); });
 }
+
+}  // namespace
+
+KernelPtr prepare(const Reshape&, const Signature& signature) { return prepareCopy(signature); }
+KernelPtr prepare(const Reorder&, const Signature& signature) { return prepareCopy(signature); }  // every layout is plain here
 
 KernelPtr prepare(const Permute& op, const Signature& signature) {
   return prepareStrided(signature, permuted(stridesOf(signature.inputs[0].shape), op.axes));

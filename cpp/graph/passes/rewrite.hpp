@@ -6,6 +6,7 @@
 
 #include "ops/infer.hpp"
 #include "ops/names.hpp"
+#include "ops/properties.hpp"
 #include "passes.hpp"
 
 namespace cnn::graph {
@@ -43,7 +44,7 @@ class Rewrite {
 
   /// Whose memory a value is: a view is followed to what it is a view of.
   ValueId rootOf(ValueId id) const {
-    for (int n = uses.producer(id); n >= 0 && std::holds_alternative<Reshape>(node(n).op); n = uses.producer(id)) id = node(n).inputs[0];
+    for (int n = uses.producer(id); n >= 0 && isView(node(n).op); n = uses.producer(id)) id = node(n).inputs[0];
     return id;
   }
 

@@ -6,10 +6,10 @@ namespace cnn {
 using namespace rules;
 
 Tensors vjp(const Unary& op, const Context& c, Grads dy) {
-  if (isLocallyConstant(op.function)) return one(fill(c, c.inputDesc(0), 0));
+  if (traitsOf(op.function).bend == Bend::steps) return one(fill(c, c.inputDesc(0), 0));
   if (op.function == UnaryFunction::affine) return one(op.alpha == 1 ? dy[0] : affine(c, dy[0], op.alpha));
   if (op.function == UnaryFunction::neg) return one(neg(c, dy[0]));
-  Tensor v = gradientFromOutput(op.function) ? c.output(0) : c.input(0);
+  Tensor v = traitsOf(op.function).derivative == Reads::y ? c.output(0) : c.input(0);
   return one(c.emit(UnaryBackward{.function = op.function, .alpha = op.alpha, .beta = op.beta}, {dy[0], v}));
 }
 

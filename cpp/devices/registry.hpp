@@ -1,8 +1,8 @@
 // The registry of devices: the one place with process-wide state, locked and reference-counted.
 #pragma once
 
-#include "device.hpp"
-#include "plugin.hpp"
+#include "core/device.hpp"
+#include "core/plugin.hpp"
 
 namespace cnn {
 

@@ -88,8 +88,22 @@ Tensor curvature(const UnaryBackward& op, const Context& c, const Tensor& v) {
       const Tensor density = unary(c, UnaryFunction::exp, neg(c, square(c, v)));
       return affine(c, mul(c, v, density), -4 * std::numbers::inv_sqrtpi);
     }
-    default: return {};  // piecewise linear
+    case UnaryFunction::relu:
+    case UnaryFunction::relu6:
+    case UnaryFunction::leakyRelu:
+    case UnaryFunction::hardsigmoid:
+    case UnaryFunction::abs:
+    case UnaryFunction::neg:
+    case UnaryFunction::affine:
+    case UnaryFunction::clamp:
+    case UnaryFunction::sign:
+    case UnaryFunction::floor:
+    case UnaryFunction::ceil:
+    case UnaryFunction::round:
+    case UnaryFunction::isnan:
+    case UnaryFunction::logicalNot: return {};  // no curves
   }
+  return {};
 }
 
 }  // namespace
@@ -99,7 +113,7 @@ Tensors vjp(const UnaryBackward& op, const Context& c, Grads grads) {
   Tensors result(2);
   const Tensor v = c.input(1);
   if (c.needs(0)) result[0] = c.emit(op, {grads[0], v});
-  if (c.needs(1) && !isPiecewiseLinear(op.function)) result[1] = mul(c, mul(c, grads[0], c.input(0)), curvature(op, c, v));
+  if (c.needs(1) && traitsOf(op.function).bend == Bend::curve) result[1] = mul(c, mul(c, grads[0], c.input(0)), curvature(op, c, v));
   return result;
 }
 

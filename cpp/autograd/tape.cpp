@@ -5,43 +5,13 @@
 #include <map>
 #include <unordered_map>
 
-#include "gradients/rules.hpp"
-#include "ops/print.hpp"
-#include "ops/saves.hpp"
+#include "core/trace.hpp"
 #include "ops/names.hpp"
-#include "trace.hpp"
+#include "ops/print.hpp"
+#include "ops/properties.hpp"
+#include "rules/rules.hpp"
 
 namespace cnn {
-
-namespace {
-// What nodes that are going held, on the thread that lets them go.
-using Leftovers = std::vector<std::shared_ptr<void>>;
-thread_local Leftovers* leftovers = nullptr;
-}  // namespace
-
-// A chain of a hundred thousand nodes would overflow the stack if each destroyed the next, be it through an edge or through a tensor that it
-// saved. So a node hands over all that it holds to the outermost one, which lets go of it piece by piece.
-Node::~Node() {
-  Leftovers own;
-  const bool isOutermost = leftovers == nullptr;
-  if (isOutermost) leftovers = &own;
-  for (Edge& edge : edges) {
-    if (edge.node) leftovers->push_back(std::move(edge.node));
-    if (edge.leaf) leftovers->push_back(std::move(edge.leaf));
-  }
-  for (std::vector<Saved>* list : {&inputs, &outputs}) {
-    for (Saved& saved : *list) {
-      if (saved.tensor) leftovers->push_back(saved.tensor.impl());
-      saved.tensor = {};
-    }
-  }
-  if (!isOutermost) return;
-  while (!own.empty()) {
-    std::shared_ptr<void> last = std::move(own.back());
-    own.pop_back();
-  }
-  leftovers = nullptr;
-}
 
 bool VjpContext::needs(int i) const {
   const Node::Edge& edge = node_.edges[static_cast<std::size_t>(i)];
@@ -76,7 +46,7 @@ Tensors vjp(const VjpContext& context, const Op& op, std::span<const Tensor> dy)
   return std::visit(
       [&](const auto& each) -> Tensors {
         using O = std::decay_t<decltype(each)>;
-        if constexpr (O::gradient == Gradient::rule) {
+        if constexpr (hasRule<O>()) {
           return vjp(each, context, dy);
         } else {
           fail(ErrorKind::gradient, each.name, ": its own gradient (a second derivative) is not available");
@@ -85,7 +55,9 @@ Tensors vjp(const VjpContext& context, const Op& op, std::span<const Tensor> dy)
       op);
 }
 
-void record(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
+namespace {
+
+void recordNode(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
   bool wanted = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& tensor) { return tensor.requiresGrad(); });
   if (!wanted || gradientOf(op) == Gradient::zero) return;
   auto node = std::make_shared<Node>();
@@ -123,6 +95,20 @@ void record(Session& session, const Op& op, std::span<const Tensor> inputs, std:
       tensor->outputIndex = static_cast<int>(i);
     }
   }
+}
+
+class GradientTape final : public Tape {
+ public:
+  void record(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) override {
+    recordNode(session, op, inputs, outputs);
+  }
+};
+
+}  // namespace
+
+Tape& gradientTape() {
+  static GradientTape tape;  // it has no state: what it records hangs on the tensors
+  return tape;
 }
 
 namespace {

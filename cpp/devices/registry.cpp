@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "backends/reference/backend.hpp"
-#include "cpu_plugin.hpp"
+#include "core/cpu_plugin.hpp"
 
 namespace cnn {
 
