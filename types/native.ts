@@ -235,6 +235,7 @@ export interface NativeOps {
   pairLoss(x: Handle, target: Handle, kind: PairLossFunction, beta: number): Handle
   pairLossBackward(dy: Handle, x: Handle, target: Handle, kind: PairLossFunction, beta: number): Handle
   reshape(x: Handle, shape: readonly number[]): Handle
+  reorder(x: Handle): Handle
   permute(x: Handle, axes: readonly number[]): Handle
   expand(x: Handle, shape: readonly number[]): Handle
   concat(xs: readonly Handle[], axis: number): Handle
