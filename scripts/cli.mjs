@@ -45,7 +45,13 @@ export function program(loadCuda = () => import('./cuda/command.mjs')) {
   const cuda = cli
     .command('cuda')
     .description('look at what is here for NVIDIA GPUs: driver, GPUs, plugin, libraries')
-    .action(async () => (await loadCuda()).showCuda())
+    .allowExcessArguments()
+    .action(async (_options, command) => {
+      const [unknown] = command.args
+      if (unknown !== undefined)
+        command.error(`error: unknown command 'cuda ${unknown}', expected cuda install or cuda remove`)
+      await (await loadCuda()).showCuda()
+    })
   const which = () =>
     new Option('--cuda <version>', 'the libraries of this CUDA, instead of what driver and plugin ask for').choices([
       '12',

@@ -87,7 +87,18 @@ console.log(await cnn.tensor([1, 2, 3], { device: 'cpu' }).sum().item())`
   } = ask(script)
   if (failure || sum !== '6') {
     const reason = failure ?? `1 + 2 + 3 is ${sum}`
-    report(false, 'addon', `${file} does not work: ${reason}; build it again with: ${buildAddon}`, true)
+    // A variable of ours that asks for what is not here, a broken package, or a broken build.
+    const variable = /NODE_CUDNN_\w+/.exec(reason)?.[0]
+    const isPackaged = file.includes(`${path.sep}@node-cudnn${path.sep}`)
+    const again = isPackaged
+      ? 'install it again with: npm install --force node-cudnn'
+      : `build it again with: ${buildAddon}`
+    report(
+      false,
+      'addon',
+      `${file} does not work: ${reason}; ${variable ? `change or unset ${variable}` : again}`,
+      true,
+    )
     return false
   }
   report(true, 'addon', file)

@@ -8,7 +8,7 @@ import { cached, compilerVariables, givenDefinitions } from './build-native.mjs'
 import { cudaLibraries } from './cuda-libraries.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
 import { findGpus, knownToNvcc } from './support/gpu.mjs'
-import { run } from './support/run.mjs'
+import { run, tenths } from './support/run.mjs'
 import { findCudnn, findNvcc, findOneDnn, howToGet, list, missing, oneDnnVersion, which } from './support/system.mjs'
 
 const MINIMUM_NODE = [20, 19]
@@ -64,10 +64,13 @@ async function aptPrefix(w) {
 }
 
 async function installPackages(w, prefix, packages) {
-  const apt = (title, args) => {
+  const apt = async (title, args) => {
     const noninteractive = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-y', '-o', 'DPkg::Lock::Timeout=120']
     const [command, ...rest] = [...prefix, ...noninteractive, ...args]
-    return step(w, title, command, rest)
+    const done = await step(w, title, command, rest)
+    const why = done.output.trimEnd().split('\n').at(-1)
+    if (!done.ok && why) w.print(`setup:   ${why}\n`)
+    return done
   }
   const install = (names) =>
     apt(`installing ${list(names)} with apt-get`, ['install', '--no-install-recommends', ...names])
@@ -223,11 +226,8 @@ export async function setup(w = world) {
   const isCurrent = stamp.native === native && (stamp.levels === 'all' || stamp.levels === levels)
   if (!isCurrent || !has('build/Release/node_cudnn.node')) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
-    const output = await mustStep({ ...w, env }, title, process.execPath, [
-      'scripts/build-native.mjs',
-      `CPU_LEVELS=${levels}`,
-      ...options,
-    ])
+    const args = ['scripts/build-native.mjs', `CPU_LEVELS=${levels}`, ...options]
+    const output = await mustStep({ ...w, env }, title, process.execPath, args, { onOutput: tenths(w.print) })
     // One that is there and does not serve; one that is absent was named already.
     const unused = dnnl && /^-- (oneDNN: not used, .*)$/m.exec(output)?.[1]
     if (unused) w.print(`setup: ${unused}\n`)

@@ -212,6 +212,10 @@ test('workers: modules that make no dataset', async (t) => {
     instanceOf: DataError,
     message: /absent\.js: cannot be imported/,
   })
+  await t.throwsAsync(ModuleDataset.open({ module: './squares.js' }), {
+    instanceOf: ValueError,
+    message: /expected its whole address: new URL\('\.\/squares\.js', import\.meta\.url\)/,
+  })
 })
 
 test('workers: an error in a sample rejects the iteration and stops them', async (t) => {

@@ -54,7 +54,7 @@ test('an option that is not known is refused with the one that was meant', (t) =
       /mseLoss: 'colour' is no option, expected one of reduction/,
     ],
     [() => functional.mseLoss(x, x, null as never), /mseLoss: options is null, expected an object/],
-    [() => functional.mseLoss(x, x, x as never), /mseLoss: options is an object, expected options by their names/],
+    [() => functional.mseLoss(x, x, x as never), /mseLoss: options is a tensor, expected options by their names/],
   ]
   for (const [call, message] of refused) t.throws(call, { instanceOf: ValueError, message })
 })
@@ -93,6 +93,14 @@ function inputsOf(name: string): unknown[] {
   if (/^(Softmax|LogSoftmax|Sequential|Linear|Unflatten)$/.test(name)) return [ones([2, 3])]
   return validArguments(`nn.${name}#forward`)()
 }
+
+test('a tensor of another copy of the package is called that', (t) => {
+  const { Tensor: Foreign } = { Tensor: class Tensor {} }
+  t.throws(() => functional.relu(new Foreign() as never), {
+    instanceOf: ValueError,
+    message: /^relu: x is a tensor of another copy of node-cudnn, expected one of this copy/,
+  })
+})
 
 test.serial('a call leaves the handles of its results and no others', (t) => {
   const wrong: string[] = []

@@ -181,6 +181,16 @@ test("a missing file is the system's error", async (t) => {
   await t.throwsAsync(loadSafetensors(inFolder('absent.safetensors')), { code: 'ENOENT' })
 })
 
+test('a file in a folder that does not exist', async (t) => {
+  const file = inFolder('nowhere', 'x.safetensors')
+  using x = tensor([1])
+  await t.throwsAsync(saveSafetensors(file, { x }), {
+    instanceOf: FormatError,
+    code: 'ENOENT',
+    message: /x\.safetensors: cannot be written, since the folder .*nowhere does not exist/,
+  })
+})
+
 function everyType(): Record<string, Tensor> {
   const values = [0, 1, -2.5, 3.25]
   return {

@@ -35,6 +35,10 @@ const { dropForeignCache, givenDefinitions } = (await import(
   givenDefinitions(env: Record<string, string>): string[]
 }
 
+const { tenths } = (await import(new URL('../../scripts/support/run.mjs', import.meta.url).href)) as {
+  tenths(print: (text: string) => void): (output: string) => void
+}
+
 const compiler: Want = { name: 'a C++20 compiler', apt: 'g++', required: true }
 const cmake: Want = { name: 'CMake', apt: 'cmake', required: true }
 const dnnl: Want = { name: 'oneDNN', apt: 'libdnnl-dev', without: 'it is slow' }
@@ -396,4 +400,20 @@ test('a Node that is too old is named', async (t) => {
   const { start } = make(t)
   const message = 'setup: this is Node 20.18.3, but Node 20.19 or later is needed'
   await t.throwsAsync(start({ nodeVersion: '20.18.3' }), { message })
+})
+
+test('a long build says each tenth of the way, of make and of ninja', (t) => {
+  const say = (lines: readonly string[]) => {
+    let said = ''
+    const told = tenths((text) => {
+      said += text
+    })
+    for (const line of lines) told(line)
+    return said
+  }
+  t.is(
+    say(['-- Configuring done\n', '[  5%] Building\n[ 11%] Building\n', '[ 19%] B\n[ 40%] B\n[100%] Linked\n']),
+    '10 % 40 % ',
+  )
+  t.is(say(['[1/130] Building a\n', '[13/130] Building b\n', '[14/130] [90%] c\n', '[130/130] Linking\n']), '10 % ')
 })

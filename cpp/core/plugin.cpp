@@ -29,6 +29,12 @@ namespace cnn {
 
 namespace {
 
+#if defined(__aarch64__)
+constexpr const char* cudaPackages = "@node-cudnn/linux-arm64-cuda13";
+#else
+constexpr const char* cudaPackages = "@node-cudnn/linux-x64-cuda13 (or -cuda12)";
+#endif
+
 // A driver may take long to start on a machine with many devices.
 int probeSeconds() {
   const char* given = std::getenv("NODE_CUDNN_PROBE_SECONDS");
@@ -220,7 +226,8 @@ CudaStatus look(const std::filesystem::path& plugin) {
   std::error_code ignored;
   for (const auto& file : {plugin, probe}) {
     if (!std::filesystem::exists(file, ignored)) {
-      return missing(text("the CUDA plugin is not built (", file.string(), " does not exist); build it where CUDA 12 or 13 and cuDNN 9 are installed"));
+      return missing(text("the CUDA plugin is not built (", file.string(),
+                          " does not exist); install ", cudaPackages, ", or build it where CUDA 12 or 13 and cuDNN 9 are installed"));
     }
   }
   ProbeOutput output = runProbe(probe, plugin);

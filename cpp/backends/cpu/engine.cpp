@@ -18,8 +18,10 @@ namespace {
 
 bool wantsOneDnn() {
 #ifdef CNN_WITH_ONEDNN
-  const char* value = std::getenv("NODE_CUDNN_ONEDNN");
-  return !value || std::string_view(value) != "off";
+  const char* given = std::getenv("NODE_CUDNN_ONEDNN");
+  const std::string_view value = given ? given : "";
+  if (!value.empty() && value != "on" && value != "off") fail(ErrorKind::value, "NODE_CUDNN_ONEDNN is '", value, "', expected on or off");
+  return value != "off";
 #else
   return false;
 #endif
