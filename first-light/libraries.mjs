@@ -33,7 +33,11 @@ function installed(env) {
 /** Where a Python keeps pip's nvidia packages. */
 function ofPython(python) {
   const script = "import nvidia; print('\\n'.join(nvidia.__path__))"
-  const { status, stdout } = spawnSync(python, ['-c', script], { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout } = spawnSync(python, ['-c', script], {
+    encoding: 'utf8',
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  })
   return status === 0 ? stdout.trim().split('\n') : []
 }
 

@@ -20,8 +20,11 @@ function endGroup(child) {
 /** The processes of one stage. */
 export class Processes {
   #live = new Set()
+  #isOver = false
 
+  /** Throws once the stage is over: what goes on in it then starts nothing any more. */
   start(command, args, options = {}) {
+    if (this.#isOver) throw new Error('the stage is over')
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options, detached: true })
     this.#live.add(child)
     child.on('exit', () => {
@@ -74,6 +77,7 @@ export class Processes {
   }
 
   endAll() {
+    this.#isOver = true
     for (const child of this.#live) endGroup(child)
   }
 }
@@ -91,7 +95,8 @@ class Conversation {
       this.#stderr = tail(this.#stderr, chunk)
     })
     readline.createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line.startsWith('{')) this.#answer(JSON.parse(line))
+      const answer = resultOf(line)
+      if (answer) this.#answer(answer)
     })
     child.on('error', (error) => this.#end(error.message))
     child.on('close', (code, signal) => {
@@ -129,6 +134,16 @@ class Conversation {
   #end(why) {
     this.#ended ??= why
     this.#answer({ error: this.#ended })
+  }
+}
+
+/** The object that a line of output is, in JSON; undefined for any other line, half a line too. */
+export function resultOf(line) {
+  if (!line.startsWith('{')) return undefined
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
   }
 }
 

@@ -11,6 +11,9 @@ export type Check = (op: string, name: string, value: unknown) => void
 export type Checks<Options> = { readonly [Name in keyof Options]-?: Check }
 
 /** What came, for messages: `null`, `a string ('x')`, `2.5`, `[1, 2]`. */
+/** What the class of this copy's tensors has, and that of another copy of the package in the process has not. */
+export const ownTensor: unique symbol = Symbol('a tensor of this copy')
+
 export function textOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
     return `${value}`
@@ -20,7 +23,8 @@ export function textOf(value: unknown): string {
   if (types.isPromise(value)) return 'a promise (await it first)'
   if (typeof value === 'string') return value.length <= 40 ? `a string ('${value}')` : 'a string'
   if (typeof value !== 'object') return `a ${typeof value}`
-  return value.constructor?.name === 'Tensor' ? 'a tensor' : 'an object'
+  if (value.constructor?.name !== 'Tensor') return 'an object'
+  return ownTensor in value ? 'a tensor' : 'a tensor of another copy of node-cudnn (`npm ls node-cudnn` lists them)'
 }
 
 /** Throws the error of all checks. */

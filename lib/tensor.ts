@@ -2,7 +2,16 @@
 import { inspect } from 'node:util'
 import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 import type { Handle } from '../types/native.js'
-import { type Checks, checkBoolean, checkFunction, checkOptions, checkString, refuse, textOf } from './check.js'
+import {
+  type Checks,
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  checkString,
+  ownTensor,
+  refuse,
+  textOf,
+} from './check.js'
 import { DeviceError, DisposedError, GradientError, ValueError } from './errors.js'
 import * as F from './functional/index.js'
 import { native } from './native.js'
@@ -283,6 +292,8 @@ export class Tensor extends TensorOps {
     )
   }
 }
+
+Object.defineProperty(Tensor.prototype, ownTensor, { value: true })
 
 export interface BackwardOptions {
   /** Of the tensor itself; default 1, for scalars alone. */

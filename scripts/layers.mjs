@@ -49,7 +49,8 @@ export function wrongArrows(found) {
 export function picture(found) {
   const direct = new Map(rows.flat().map((folder) => [folder, new Set()]))
   for (const { from, to } of found) if (from && to) direct.get(from).add(to)
-  const reaches = (from, to) => [...direct.get(from)].some((next) => next === to || reaches(next, to))
+  const reaches = (from, to, seen = new Set()) =>
+    !seen.has(from) && [...direct.get(from)].some((next) => next === to || reaches(next, to, seen.add(from)))
   const id = (folder) => `layer_${folder.replace('/', '_')}`
   const lines = ['graph TB', ...rows.flat().map((folder) => `  ${id(folder)}["${folder}"]`)]
   for (const [from, targets] of direct) {

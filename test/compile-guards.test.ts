@@ -12,6 +12,7 @@ import {
   nn,
   noGrad,
   optim,
+  randn,
   type Tensor,
   Trainer,
   tensor,
@@ -38,6 +39,33 @@ for (const device of devices) {
       t.deepEqual(list(f(x)), [2 * scale, 3 * scale, 4 * scale])
     }
     t.is(f.programs().length, 1)
+  })
+
+  test(`${device}: what a function gives back of what it captured is computed with in other layouts, too`, (t) => {
+    const captured = randn([1, 16, 8, 8], { device })
+    const weight = randn([16, 16, 3, 3], { device })
+    const input = randn([2, 16, 8, 8], { device })
+    const given: Record<string, (c: Tensor) => Tensor> = {
+      itself: (c) => c,
+      detached: (c) => c.detach(),
+      'a view': (c) => F.flatten(c, 1),
+      'a view of a view': (c) => c.detach().reshape([16, 64]).reshape([1, 16, 64]),
+    }
+    for (const [name, give] of Object.entries(given)) {
+      // What is made of captured tensors alone is computed once, before all runs.
+      const net = (x: Tensor) =>
+        noGrad(() => {
+          const mask = F.sigmoid(F.conv2d(captured, weight, null, { padding: 1 })).mul(captured)
+          return [x.mul(mask.mean(1, { keepdim: true })), give(captured)] as const
+        })
+      const eager = net(input)
+      const compiled = compile(net)
+      for (const run of [1, 2]) {
+        const results = compiled(input)
+        t.deepEqual(list(results[0]), list(eager[0]), `${name}, run ${run}`)
+        t.deepEqual(list(results[1]), list(eager[1]), `${name}, run ${run}`)
+      }
+    }
   })
 
   test(`${device}: a running mean of parameters, results that are parameters, gradients of captured tensors`, (t) => {

@@ -98,7 +98,7 @@ test('a tensor of another copy of the package is called that', (t) => {
   const { Tensor: Foreign } = { Tensor: class Tensor {} }
   t.throws(() => functional.relu(new Foreign() as never), {
     instanceOf: ValueError,
-    message: /^relu: x is a tensor of another copy of node-cudnn, expected one of this copy/,
+    message: /^relu: x is a tensor of another copy of node-cudnn .*, expected a tensor$/,
   })
 })
 

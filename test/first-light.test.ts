@@ -524,3 +524,20 @@ test('the shell script is one that any sh can read', (t) => {
     })
   })
 })
+
+test('a stage that goes on after its end starts nothing any more, and garbage is no result', async (t) => {
+  const { Processes, resultOf } = (await import(new URL('../../first-light/processes.mjs', import.meta.url).href)) as {
+    Processes: new () => {
+      run(command: string, args: string[], options: { limit: number }): Promise<Outcome>
+      endAll(): void
+    }
+    resultOf(line: string): unknown
+  }
+  const processes = new Processes()
+  const first = processes.run('sleep', ['60'], { limit: 60 })
+  processes.endAll()
+  t.is((await first).signal, 'SIGKILL')
+  await t.throwsAsync(processes.run('sleep', ['60'], { limit: 60 }), { message: 'the stage is over' })
+  t.deepEqual(resultOf('{"seconds": 1}'), { seconds: 1 })
+  for (const line of ['{"seconds": ', '{garbage', 'Loading 1 of 2', '']) t.is(resultOf(line), undefined)
+})

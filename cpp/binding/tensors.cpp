@@ -180,20 +180,25 @@ napi_value toDeviceNamed(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value copiedArrayBuffer(napi_env env, const std::byte* bytes, std::size_t size) {
+  napi_value buffer = nullptr;
+  void* data = nullptr;
+  checked(napi_create_arraybuffer(env, size, &data, &buffer));
+  if (size) std::memcpy(data, bytes, size);
+  return buffer;
+}
+
 // The bytes of a finished read, given to JavaScript without a second copy where the runtime allows it.
 napi_value toArrayBuffer(napi_env env, std::unique_ptr<std::byte[]> bytes, std::size_t size) {
-  napi_value buffer = nullptr;
   if (size > 4096) {
+    napi_value buffer = nullptr;
     auto free = [](napi_env, void* data, void*) { delete[] static_cast<std::byte*>(data); };
     if (napi_create_external_arraybuffer(env, bytes.get(), size, free, nullptr, &buffer) == napi_ok) {
       static_cast<void>(bytes.release());
       return buffer;
     }
   }
-  void* data = nullptr;
-  checked(napi_create_arraybuffer(env, size, &data, &buffer));
-  if (size) std::memcpy(data, bytes.get(), size);
-  return buffer;
+  return copiedArrayBuffer(env, bytes.get(), size);
 }
 
 napi_value read(napi_env env, napi_callback_info info) {
@@ -220,7 +225,8 @@ napi_value readSync(napi_env env, napi_callback_info info) {
     std::size_t size = tensor.desc().plainBytes();
     auto bytes = tensor.device()->allocator().allocateHost(size);
     readHostSync(environment.session, tensor, bytes.get());
-    return toArrayBuffer(env, std::move(bytes), size);
+    // Node frees lent memory when the event loop turns, and a loop of such reads does not let it.
+    return copiedArrayBuffer(env, bytes.get(), size);
   });
 }
 

@@ -69,7 +69,8 @@ constexpr const char* variable = "NODE_CUDNN_CPU_LEVEL";
 const Level& named(std::string_view name) {
   for (const Level& level : levels) {
     if (name != level.name) continue;
-    if (!isHere(level)) fail(ErrorKind::device, variable, " is '", name, "', but this processor lacks ", level.needs, ", expected one of: ", names(isHere));
+    if (!isHere(level)) fail(ErrorKind::device, variable, " is '", name, "', but this processor lacks ", level.needs, ", expected one of: ",
+                              names([](const Level& each) { return isHere(each) && isBuilt(each); }));
     if (!isBuilt(level)) fail(ErrorKind::device, variable, " is '", name, "', but ", fileOf(level).string(), " does not exist");
     return level;
   }

@@ -103,8 +103,9 @@ class Planner {
   Located converted(ValueId id, Layout layout) {
     Located from = at(id);
     if (from.desc.layout == layout) return from;
-    auto [found, isNew] = copies_.try_emplace({from.buffer, from.desc.shape, layout.id}, Located());
-    if (isNew) found->second = reorder(from, layout, uses_.isStable(id) && !uses_.isResult(id));  // what the caller gets is its own
+    const bool isConstant = uses_.isStable(id);  // a view that the caller gets is not, though what it is a view of may be
+    auto [found, isNew] = copies_.try_emplace({from.buffer, from.desc.shape, layout.id, isConstant}, Located());
+    if (isNew) found->second = reorder(from, layout, isConstant);
     return found->second;
   }
 
@@ -127,7 +128,9 @@ class Planner {
   }
 
   void addView(const Node& node) {
-    Located from = converted(node.inputs[0], Layout{});
+    Located from = at(node.inputs[0]);
+    // What the caller gets is its own, and no constant.
+    if (!from.desc.layout.isPlain()) from = uses_.isResult(node.outputs[0]) ? reorder(from, Layout{}, false) : converted(node.inputs[0], Layout{});
     if (uses_.isMutated(node.outputs[0]) && from.buffer != at(node.inputs[0]).buffer) {
       const Value& origin = graph_[node.inputs[0]];
       if (origin.origin != Value::Origin::node) fail(ErrorKind::backend, "compile: ", cnn::toString(origin.desc), " is overwritten through a view of another layout");
@@ -193,7 +196,7 @@ class Planner {
     for (int i = 0; i < count; i++) {
       ValueId id = node.inputs[static_cast<std::size_t>(i)];
       if (id == noValue || !mutates(node.op, i, count)) continue;
-      auto first = copies_.lower_bound({at(id).buffer, Dims(), 0}), last = copies_.lower_bound({at(id).buffer + 1, Dims(), 0});
+      auto first = copies_.lower_bound({at(id).buffer, Dims(), 0, false}), last = copies_.lower_bound({at(id).buffer + 1, Dims(), 0, false});
       copies_.erase(first, last);
     }
   }
@@ -383,10 +386,11 @@ class Planner {
   }
 
   struct CopyOrder {
-    using Key = std::tuple<int, Dims, std::uint32_t>;
+    using Key = std::tuple<int, Dims, std::uint32_t, bool>;  // buffer, shape, layout, whether it is constant
     bool operator()(const Key& a, const Key& b) const {
       if (std::get<0>(a) != std::get<0>(b)) return std::get<0>(a) < std::get<0>(b);
       if (std::get<2>(a) != std::get<2>(b)) return std::get<2>(a) < std::get<2>(b);
+      if (std::get<3>(a) != std::get<3>(b)) return std::get<3>(a) < std::get<3>(b);
       const Dims &x = std::get<1>(a), &y = std::get<1>(b);
       return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end());
     }

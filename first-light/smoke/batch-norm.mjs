@@ -34,14 +34,30 @@ async function run(on, isCompiled) {
   return found
 }
 
-const near = (a, b) => a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) <= 1e-4 * (1 + Math.abs(b[i])))
+const near = (a, b) =>
+  a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) <= 1e-4 * (1 + Math.abs(b[i])))
 
 /** In a sentence, what is wrong with what a device found; empty where nothing is. */
 function judge(found, expected, how) {
   if (!near(found.y, expected.y)) return `${how}: y is ${found.y}, expected ${expected.y}`
-  if (!near(found.mean, channels.map(({ mean }) => mean))) return `${how}: the running mean is ${found.mean}`
-  if (near(found.variance, channels.map(({ unbiased }) => unbiased))) return ''
-  return near(found.variance, channels.map(({ biased }) => biased))
+  if (
+    !near(
+      found.mean,
+      channels.map(({ mean }) => mean),
+    )
+  )
+    return `${how}: the running mean is ${found.mean}`
+  if (
+    near(
+      found.variance,
+      channels.map(({ unbiased }) => unbiased),
+    )
+  )
+    return ''
+  return near(
+    found.variance,
+    channels.map(({ biased }) => biased),
+  )
     ? `${how}: cuDNN's running variance is that of the batch (biased): it lacks the factor n/(n-1); isRunningVarianceUnbiased in cpp/backends/cuda/norm.cpp must be false`
     : `${how}: the running variance is ${found.variance}, expected ${channels.map(({ unbiased }) => unbiased)}`
 }

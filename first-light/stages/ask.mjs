@@ -1,7 +1,7 @@
 // Programs that open the package, each in a process of its own: a broken driver may end it, or never answer.
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { whyFailed } from '../processes.mjs'
+import { resultOf, whyFailed } from '../processes.mjs'
 
 const programs = fileURLToPath(new URL('../programs/', import.meta.url))
 
@@ -15,7 +15,8 @@ export async function runProgram(context, name, args, limit, onResult) {
     env: context.env,
     limit,
     onLine: (line) => {
-      if (line.startsWith('{')) onResult(JSON.parse(line))
+      const result = resultOf(line)
+      if (result) onResult(result)
     },
   })
   return whyFailed(outcome)

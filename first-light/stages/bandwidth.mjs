@@ -1,7 +1,7 @@
 // What the GPU and its bus give, through the package and, where there is a torch, through PyTorch: the ceilings of everything that follows.
 import { fileURLToPath } from 'node:url'
 import { figure, table, text } from '../blocks.mjs'
-import { whyFailed } from '../processes.mjs'
+import { resultOf, whyFailed } from '../processes.mjs'
 import { needsDevice, runProgram } from './ask.mjs'
 
 const script = fileURLToPath(new URL('../torch_ceilings.py', import.meta.url))
@@ -30,7 +30,8 @@ export const bandwidth = {
       env: context.torchEnv,
       limit: 90,
       onLine: (line) => {
-        if (line.startsWith('{')) record({ who: 'PyTorch', ...JSON.parse(line) })
+        const result = resultOf(line)
+        if (result) record({ who: 'PyTorch', ...result })
       },
     })
     const why = whyFailed(outcome)

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { table } from '../blocks.mjs'
-import { whyFailed } from '../processes.mjs'
+import { resultOf, whyFailed } from '../processes.mjs'
 import { needsDevice } from './ask.mjs'
 
 const folder = fileURLToPath(new URL('../smoke/', import.meta.url))
@@ -50,7 +50,7 @@ export const smoke = {
       })
       const line = outcome.stdout.split('\n').find((each) => each.startsWith('{'))
       const why = whyFailed(outcome)
-      record({ name, passed: !why, seconds: outcome.seconds, said: line && JSON.parse(line), why })
+      record({ name, passed: !why, seconds: outcome.seconds, said: line && resultOf(line), why })
     }
   },
   sum: (results) => `${results.filter(({ passed }) => passed).length} of ${results.length} programs passed`,

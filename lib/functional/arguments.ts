@@ -25,15 +25,7 @@ export function shapeText(shape: readonly number[]): string {
 
 /** Refuses what is no tensor (a caller without types). */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
-  if (value instanceof Tensor) return
-  const text = textOf(value)
-  // Two copies of the package in one process have a class each.
-  const isForeign = text === 'a tensor'
-  throw new ValueError(
-    isForeign
-      ? `${op}: ${name} is a tensor of another copy of node-cudnn, expected one of this copy (\`npm ls node-cudnn\` lists them)`
-      : `${op}: ${name} is ${text}, expected a tensor`,
-  )
+  if (!(value instanceof Tensor)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a tensor`)
 }
 
 /** A function, and so there before any module that makes a table of it: tensors and functions load each other. */

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath, rename, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { textOf } from '../check.js'
 import { FormatError, ValueError } from '../errors.js'
 import { kindOf } from './regular-file.js'
 import { removeAbandoned, temporaryIn } from './temporary-name.js'
@@ -25,6 +26,7 @@ type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>
  * exist or may not be written.
  */
 export async function writeFileAtomically(file: string, chunks: Chunks): Promise<void> {
+  if (file === '' || file.includes('\0')) throw new ValueError(`the name of a file is ${textOf(file)}, expected a path`)
   const before = await statOrNothing(file)
   if (before && (before.isFIFO() || before.isCharacterDevice())) return writeInto(file, chunks)
   if (before && !before.isFile()) throw new ValueError(`${file}: is ${kindOf(before)}, expected a file to write`)
@@ -33,7 +35,8 @@ export async function writeFileAtomically(file: string, chunks: Chunks): Promise
   await removeAbandoned(folder)
   const temporary = temporaryIn(folder)
   const handle = await open(temporary, 'wx', before ? 0o600 : 0o666).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === 'ENOENT' ? `the folder ${folder} does not exist` : `${cause.code} in the folder ${folder}`
+    const why =
+      cause.code === 'ENOENT' ? `the folder ${folder} does not exist` : `${cause.code} in the folder ${folder}`
     throw new FormatError(`${file}: cannot be written, since ${why}`, { cause, code: cause.code })
   })
   try {
@@ -55,7 +58,7 @@ export async function writeFileAtomically(file: string, chunks: Chunks): Promise
 async function statOrNothing(file: string): Promise<Stats | undefined> {
   return stat(file).catch((error) => {
     if (error.code === 'ENOENT') return undefined
-    throw error
+    throw new FormatError(`${file}: cannot be written (${error.message})`, { cause: error, code: error.code })
   })
 }
 
