@@ -26,6 +26,7 @@ double Handles::add(Tensor tensor) {
     free_.pop_back();
   }
   tensor->handles++;
+  slots_[slot].bytes = tensor->storage->bytes();
   slots_[slot].tensor = std::move(tensor);
   alive_++;
   return slots_[slot].generation * slotsAndEnvironments + environment_ * slots + slot;
@@ -63,8 +64,8 @@ const Tensor& Handles::get(double handle) const {
 
 bool Handles::isAlive(double handle) const { return find(handle) != nullptr; }
 
-void Handles::remove(double handle) {
-  if (!find(handle)) return;
+std::size_t Handles::remove(double handle) {
+  if (!find(handle)) return 0;
   const std::uint32_t index = split(handle).slot;
   Slot& slot = slots_[index];
   Tensor last = std::move(slot.tensor);
@@ -74,6 +75,7 @@ void Handles::remove(double handle) {
   if (--last->handles == 0) last->grad.reset();
   alive_--;
   if (slot.generation++ < lastGeneration) free_.push_back(index);
+  return slot.bytes;
 }
 
 void Handles::clear() {
@@ -155,9 +157,8 @@ double Environment::add(Tensor tensor) {
 }
 
 void Environment::remove(double handle) {
-  if (!handles.isAlive(handle)) return;
-  adjustMemory(-static_cast<std::int64_t>(handles.get(handle)->storage->bytes()));
-  handles.remove(handle);
+  // V8 ends the process where it is told of less memory than there was.
+  adjustMemory(-static_cast<std::int64_t>(handles.remove(handle)));
 }
 
 DevicePtr Environment::device(std::string_view name) {

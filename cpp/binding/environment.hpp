@@ -24,13 +24,15 @@ class Handles {
   bool isAlive(double handle) const;
   /// What the tensor was that had this number until lately: the last one of its slot. Undefined where another was there since.
   TensorDesc lastDesc(double handle) const;
-  void remove(double handle);
+  /// The bytes that its memory had when the handle was made; 0 where it was removed before. A tensor's memory may have become another since.
+  std::size_t remove(double handle);
   void clear();
   std::size_t size() const { return alive_; }
 
  private:
   struct Slot {
     Tensor tensor;
+    std::size_t bytes = 0;
     std::uint32_t generation = 1;
     TensorDesc last;  // of the tensor before
   };
