@@ -5,7 +5,6 @@ import {
   full,
   functional,
   manualSeed,
-  memory,
   nn,
   noGrad,
   optim,
@@ -16,6 +15,7 @@ import {
   zeros,
 } from '../lib/index.js'
 import { ringRun } from './support/rings.js'
+import { settled } from './support/run-case.js'
 
 /** One after another: they share the random numbers. */
 const test = ava.serial
@@ -97,9 +97,9 @@ test('a healthy training is the same with it, and leaves nothing behind', async 
     const loader = new DataLoader(dataset, { batchSize: 16, shuffle: true, seed: 3 })
     const trainer = new train.Trainer(net, { optimizer, loss: functional.crossEntropy, clipGradNorm: 1, stopAtNaN })
     const history = await trainer.fit(loader, { epochs: 3 })
-    const before = memory().tensors
+    const before = await settled('cpu')
     await trainer.fit(loader, { epochs: 5 })
-    t.true(memory().tensors <= before)
+    t.true((await settled('cpu')).tensors <= before.tensors)
     return history.slice(0, 3).map(({ loss }) => loss)
   }
   t.deepEqual(await losses(true), await losses(false))

@@ -120,9 +120,8 @@ function readme(platform, description, { GLIBC, GLIBCXX }) {
 export function pack(folder, into, env = process.env) {
   mkdirSync(into, { recursive: true })
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', path.resolve(into)]
-  const [{ filename, size, unpackedSize }] = JSON.parse(
-    execFileSync('npm', args, { cwd: folder, env, encoding: 'utf8' }),
-  )
+  const packed = JSON.parse(execFileSync('npm', args, { cwd: folder, env, encoding: 'utf8' }))
+  const [{ filename, size, unpackedSize }] = Object.values(packed) // a list, or by name in newer ones of npm
   const file = path.join(into, path.basename(filename))
   if (!existsSync(file)) throw new Error(`npm pack made no ${file}`)
   return { file, size, unpackedSize }
