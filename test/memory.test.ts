@@ -26,27 +26,24 @@ import { settled } from './support/run-case.js'
 
 const names = devices().map((device) => device.name)
 
-test.serial(
-  'V8 is told of as much memory when tensors go as when they came, also of those that were laid out anew',
-  async (t) => {
-    const weight = randn([17, 16, 3, 3], { device: 'cpu' })
-    const x = randn([16, 16, 64, 64], { device: 'cpu' })
-    const told = async () => {
-      await settled('cpu')
-      await setTimeout(20)
-      return process.memoryUsage().external
-    }
-    const before = await told()
-    for (let i = 0; i < 40; i++) {
-      tidy(() => {
-        const y = functional.conv2d(x, weight, null, { padding: 1 }) // 17 channels lie as 24
-        y.reshape([-1]) // and as 17 from here
-      })
-    }
-    const difference = ((await told()) - before) / 2 ** 20
-    t.true(Math.abs(difference) < 16, `${difference} MiB`)
-  },
-)
+test.serial('V8 is told of as much memory when tensors go as when they came', async (t) => {
+  const weight = randn([17, 16, 3, 3], { device: 'cpu' })
+  const x = randn([16, 16, 64, 64], { device: 'cpu' })
+  const told = async () => {
+    await settled('cpu')
+    await setTimeout(20)
+    return process.memoryUsage().external
+  }
+  const before = await told()
+  for (let i = 0; i < 40; i++) {
+    tidy(() => {
+      const y = functional.conv2d(x, weight, null, { padding: 1 }) // 17 channels lie as 24
+      y.reshape([-1]) // and as 17 from here
+    })
+  }
+  const difference = ((await told()) - before) / 2 ** 20
+  t.true(Math.abs(difference) < 16, `${difference} MiB`)
+})
 
 test.serial('tidy frees what is made in it, except its result and what is kept', async (t) => {
   for (const device of names) {
