@@ -8,7 +8,7 @@ import { badCases } from './bad-input.cases.js'
 import type { BadCase } from './support/bad-input.js'
 import { tools } from './support/bad-input.js'
 import { testedDevices } from './support/devices.js'
-import { settled } from './support/run-case.js'
+import { baseline, settled } from './support/run-case.js'
 
 const classes = cudnn as unknown as { [name: string]: new (...args: never[]) => Error }
 const names = testedDevices().map((device) => device.name)
@@ -41,7 +41,7 @@ function check(t: ExecutionContext, each: BadCase, error: unknown, device: Devic
 for (const each of badCases) {
   test.serial(each.name, async (t) => {
     for (const device of names) {
-      const before = await settled(device)
+      const before = await baseline(device)
       check(t, each, await caught(each, device), device)
       const after = await settled(device)
       t.deepEqual(after, before, `${device}: memory`)

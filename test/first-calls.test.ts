@@ -22,7 +22,7 @@ import {
   zeros,
 } from '../lib/index.js'
 import { native } from '../lib/native.js'
-import { settled } from './support/run-case.js'
+import { baseline, settled } from './support/run-case.js'
 
 const names = devices().map((device) => device.name)
 
@@ -181,7 +181,7 @@ for (const device of names) {
 
 test.serial('programs of several batch sizes share their packed weights', async (t) => {
   const device = 'cpu'
-  const before = await settled(device)
+  const before = await baseline(device)
   const net = models.resnet18({ device, numClasses: 10 }).eval()
   const weights = net.parameters().reduce((bytes, parameter) => bytes + 4 * parameter.size, 0)
   const predict = net.compile()

@@ -13,7 +13,7 @@ import {
   ValueError,
 } from '../lib/index.js'
 import { testedDevices } from './support/devices.js'
-import { settled } from './support/run-case.js'
+import { baseline, settled } from './support/run-case.js'
 
 const names = testedDevices().map(({ name }) => name)
 
@@ -96,7 +96,7 @@ for (const device of names) {
   })
 
   test.serial(`${device}: a compiled backward pass reads the scale at each run, and nothing leaks`, async (t) => {
-    const before = await settled(device)
+    const before = await baseline(device)
     {
       using scaler = new GradScaler({ initScale: 8, growthInterval: 1 })
       const { parameter, optimizer, loss } = setUp(device, [1, 2])

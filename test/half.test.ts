@@ -5,7 +5,7 @@ import { functional as F, manualSeed, randn, type Tensor } from '../lib/index.js
 import { cases } from './ops.cases.js'
 import { passes, relativeError, tolerances, worst } from './support/compare.js'
 import { testedDevices } from './support/devices.js'
-import { evaluate, poison, settled } from './support/run-case.js'
+import { baseline, evaluate, poison, settled } from './support/run-case.js'
 
 /**
  * Below 2^-14 float16 has steps of 2^-24 however small the number: values that differ by no more than half of one are the same there.
@@ -21,7 +21,7 @@ for (const half of ['bfloat16', 'float16'] as const) {
       const failures: string[] = []
       const expected = await evaluate(each, 'float32', 'reference', { rounded: half })
       for (const { name: device } of testedDevices()) {
-        const before = await settled(device)
+        const before = await baseline(device)
         poison(expected, device)
         const result = await evaluate(each, half, device)
         const after = await settled(device)

@@ -22,7 +22,7 @@ import {
 import { native } from '../lib/native.js'
 import { runFixture } from './support/child.js'
 import { tellsHeap } from './support/heap.js'
-import { settled } from './support/run-case.js'
+import { baseline, settled } from './support/run-case.js'
 
 const names = devices().map((device) => device.name)
 
@@ -47,7 +47,7 @@ test.serial('V8 is told of as much memory when tensors go as when they came', as
 
 test.serial('tidy frees what is made in it, except its result and what is kept', async (t) => {
   for (const device of names) {
-    const before = await settled(device)
+    const before = await baseline(device)
     const kept: Tensor[] = []
     const result = tidy(() => {
       const x = ones([10], { device })
@@ -65,7 +65,7 @@ test.serial('tidy frees what is made in it, except its result and what is kept',
 
 test.serial('tidy frees everything where its function throws', async (t) => {
   for (const device of names) {
-    const before = await settled(device)
+    const before = await baseline(device)
     t.throws(() =>
       tidy(() => {
         ones([10], { device }).add(1)
@@ -78,21 +78,24 @@ test.serial('tidy frees everything where its function throws', async (t) => {
 
 test.serial('using frees at the end of its block', async (t) => {
   for (const device of names) {
-    const before = await settled(device)
+    const before = await baseline(device)
+    let sum: Tensor
     {
       using x = ones([10], { device })
       using y = x.add(1)
-      t.is(await y.sum().item(), 20)
+      sum = y.sum()
+      t.is(await sum.item(), 20)
     }
-    // y.sum() above was never disposed of
     t.is((await settled(device)).tensors, before.tensors + 1)
+    sum.dispose()
+    t.deepEqual(await settled(device), before)
     trimMemory(device)
   }
 })
 
 test.serial('dispose frees at once and may be called twice; views share their memory', async (t) => {
   for (const device of names) {
-    const before = await settled(device)
+    const before = await baseline(device)
     const x = full([8, 8], 3, { device })
     const view = x.reshape([64])
     const other = x.detach()
@@ -123,7 +126,7 @@ test.serial('a module call frees its intermediates, and its graph goes with its 
     const x = randn([2, 3, 8, 8], { device })
     const warm = noGrad(() => net.forward(x))
     warm.dispose()
-    const before = await settled(device)
+    const before = await baseline(device)
     const handles = native.handleCount()
     const y = noGrad(() => net.forward(x))
     t.is((await settled(device)).tensors, before.tensors + 1, `${device}: only the result stays`)
@@ -141,7 +144,7 @@ test.serial('a module call frees its intermediates, and its graph goes with its 
 
 test.serial('a training step leaves parameters, gradients and optimizer state, and no more', async (t) => {
   for (const device of names) {
-    const start = await settled(device)
+    const start = await baseline(device)
     const net = new nn.Sequential(new nn.Linear(5, 4), new nn.ReLU(), new nn.Linear(4, 2))
     net.to(device)
     const optimizer = new optim.Adam(net.parameters(), { lr: 0.01 })
@@ -171,7 +174,7 @@ const links: Record<string, (y: Tensor) => Tensor> = {
 
 for (const [name, link] of Object.entries(links)) {
   test.serial(`a long chain of recorded ops is freed without a deep stack: each ${name}`, async (t) => {
-    const before = await settled('reference')
+    const before = await baseline('reference')
     const x = ones([1], { device: 'reference' }).requiresGrad_()
     let y = tidy(() => x.mul(1))
     for (let i = 0; i < 100_000; i++) {

@@ -8,7 +8,7 @@ import { type Case, caseOf, type Row } from './cases/case.js'
 import { passes, relativeError, tolerances } from './support/compare.js'
 import { testedDevices } from './support/devices.js'
 import { generate, type InputSpec, outputGradient } from './support/generator.js'
-import { type ComputeType, callCase, inputValues, makeInput, settled } from './support/run-case.js'
+import { baseline, type ComputeType, callCase, inputValues, makeInput, settled } from './support/run-case.js'
 
 const rows: Row[] = [
   { fn: 'conv1d', inputs: [[1, 2, 7], [3, 2, 3], [3]], options: { stride: 2, padding: 1 } },
@@ -175,7 +175,7 @@ function secondDerivatives(each: Case, values: number[][], place: Place): number
 for (const row of rows) {
   const each = caseOf('second-order', row)
   test.serial(each.name, async (t) => {
-    const before = await settled('reference')
+    const before = await baseline('reference')
     const values = inputValues(each) as number[][]
     const second = secondDerivatives(each, values, oracle)
     const step = 1e-5
@@ -196,7 +196,7 @@ for (const row of rows) {
 
   for (const place of others) {
     test.serial(`${each.name} on ${place.device}`, async (t) => {
-      const before = await settled(place.device)
+      const before = await baseline(place.device)
       const values = inputValues(each) as number[][]
       const expected = secondDerivatives(each, values, oracle)
       for (const [k, actual] of secondDerivatives(each, values, place).entries()) {

@@ -15,7 +15,7 @@ import {
   zeros,
 } from '../lib/index.js'
 import { ringRun } from './support/rings.js'
-import { settled } from './support/run-case.js'
+import { baseline, settled } from './support/run-case.js'
 
 /** One after another: they share the random numbers. */
 const test = ava.serial
@@ -97,7 +97,7 @@ test('a healthy training is the same with it, and leaves nothing behind', async 
     const loader = new DataLoader(dataset, { batchSize: 16, shuffle: true, seed: 3 })
     const trainer = new train.Trainer(net, { optimizer, loss: functional.crossEntropy, clipGradNorm: 1, stopAtNaN })
     const history = await trainer.fit(loader, { epochs: 3 })
-    const before = await settled('cpu')
+    const before = await baseline('cpu')
     await trainer.fit(loader, { epochs: 5 })
     t.true((await settled('cpu')).tensors <= before.tensors)
     return history.slice(0, 3).map(({ loss }) => loss)

@@ -4,7 +4,7 @@ import { updates } from './cases/update.js'
 import { passes, relativeError, tolerances, worst } from './support/compare.js'
 import { testedDevices } from './support/devices.js'
 import { golden } from './support/golden.js'
-import { type ComputeType, type Result, settled } from './support/run-case.js'
+import { baseline, type ComputeType, type Result, settled } from './support/run-case.js'
 import { updateByClass, updateNatively } from './support/run-update.js'
 
 const names = testedDevices().map((device) => device.name)
@@ -30,7 +30,7 @@ for (const each of updates) {
       const allowed: { [type: string]: number } = tolerances.golden[kind]
       for (const dtype of Object.keys(allowed) as ComputeType[]) {
         for (const run of [updateNatively, updateByClass]) {
-          const before = await settled(device)
+          const before = await baseline(device)
           const result = await run(each, dtype, device)
           failures.push(...differences(each.name, result, allowed[dtype]!, `${run.name} on ${device} in ${dtype}`))
           const after = await settled(device)

@@ -1,12 +1,10 @@
 // Calls everything that the package exports with wrong and half-right arguments, and tells which errors are not the package's own.
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import * as cudnn from '../../lib/index.js'
 import { validArguments } from './fuzz-recipes.js'
+import { collectGarbage } from './garbage.js'
 
 /** An error of the caller's own getters and functions: it goes through as it is. */
 export class CallersError extends Error {}
@@ -278,14 +276,10 @@ async function follow(random: Random, result: unknown, depth = 0): Promise<void>
   }
 }
 
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
 /** What the calls before left behind is freed now and then: nobody disposes of it. */
 async function settle(i: number, isLarge: boolean): Promise<void> {
   if (i % 100 !== 0 && !isLarge) return
-  collect()
-  await setImmediate()
+  await collectGarbage()
 }
 
 /** Makes `calls` calls, spread evenly over all targets. */

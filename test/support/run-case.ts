@@ -13,6 +13,7 @@ import {
 } from '../../lib/index.js'
 import type { DeviceName } from '../../types/dtype.js'
 import type { Case, Json } from '../cases/case.js'
+import { collectGarbage } from './garbage.js'
 import { count, generate, type InputSpec, outputGradient } from './generator.js'
 import type { Values } from './golden.js'
 
@@ -147,7 +148,16 @@ export function poison(result: Result, device: DeviceName): void {
   })
 }
 
-/** Bytes and tensors that a device holds once it has nothing to do. */
+/**
+ * Bytes and tensors that a device holds at the beginning of a test. What earlier tests left to the garbage collector goes first: were it to go
+ * during the test, the test would seem to end with too few.
+ */
+export async function baseline(device: DeviceName): Promise<{ live: number; tensors: number }> {
+  await collectGarbage()
+  return settled(device)
+}
+
+/** Bytes and tensors that a device holds once it has nothing to do; garbage counts, since the test made it. */
 export async function settled(device: DeviceName): Promise<{ live: number; tensors: number }> {
   await synchronize(device)
   const { live, tensors } = memory(device)
