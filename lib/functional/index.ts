@@ -1,4 +1,6 @@
 // Everything that is computed from tensors, as functions: the names, defaults and argument order are those of torch.nn.functional.
+import './methods.js'
+
 export * from './activation.js'
 export type { Dim, ReductionName, Size } from './arguments.js'
 export {
