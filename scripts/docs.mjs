@@ -8,7 +8,7 @@ import { ModifierFlags } from 'typescript/unstable/ast'
 import { API, SymbolFlags } from 'typescript/unstable/sync'
 
 /** Folders of lib whose docs are whole; '.' is lib itself. A word switches a folder on. */
-export const wholeFolders = ['functional']
+export const wholeFolders = ['functional', '.']
 
 /** What the examples take for granted: tensors, networks and data that a reader knows by their names. */
 const exampleNames = `
@@ -19,6 +19,7 @@ declare const { x, y, a, b, weight, bias, runningMean, runningVar, image, images
 declare const pixels: Uint8Array
 declare const net: nn.Module
 declare const layer: nn.Module
+declare const error: unknown
 declare const optimizer: optim.SGD
 declare const scaler: GradScaler
 declare const profile: Profile
