@@ -102,23 +102,22 @@ function finish<D extends DType>(handle: number, { requiresGrad = false }: Tenso
  * @example tensor([[1, 2], [3, 4]])
  * @example tensor(pixels, { shape: [1, 28, 28] })
  */
-export function tensor<D extends DType>(
-  data: Data,
-  options: TensorOptions & { dtype: D; shape?: readonly number[] },
-): Tensor<D>
-export function tensor<T extends Data>(
+export function tensor<T extends Data, D extends DType = DTypeOfData<T>>(
   data: T,
-  options?: TensorOptions & { dtype?: undefined; shape?: readonly number[] },
-): Tensor<DTypeOfData<T>>
-export function tensor(data: Data, options?: TensorOptions & { shape?: readonly number[] }): Tensor
-export function tensor(data: Data, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+  options: TensorOptions<D> & { shape?: readonly number[] } = {},
+): Tensor<D> {
   checkOptions('tensor', options, dataOptions)
   const host = hostElements('tensor', data, options.dtype)
   return fromHost(host.dtype, options.shape ?? host.shape, host.data, options)
 }
 
 /** Elements in memory as a tensor; half types come as float32. */
-function fromHost(dtype: DType, shape: readonly number[], data: NodeJS.TypedArray, options: TensorOptions): Tensor {
+function fromHost<D extends DType>(
+  dtype: DType,
+  shape: readonly number[],
+  data: NodeJS.TypedArray,
+  options: TensorOptions,
+): Tensor<D> {
   const device = options.device ?? defaultDevice()
   const isHalf = dtype === 'bfloat16' || dtype === 'float16'
   const handle = native.fromData(device, isHalf ? 'float32' : dtype, shape, data)

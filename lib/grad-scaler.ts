@@ -122,10 +122,16 @@ export class GradScaler {
   }
 
   /**
-   * The loss (or each of several) times the scale, in float32: call `backward()` on that.
+   * The loss times the scale, in float32: call `backward()` on that.
+   * @throws ValueError for what is no tensor.
    * @example scaler.scale(loss).backward()
    */
   scale(loss: Tensor): Tensor
+  /**
+   * Each of several losses times the scale.
+   * @throws ValueError for what is no tensor.
+   * @example for (const each of scaler.scale([loss])) each.backward()
+   */
   scale(losses: readonly Tensor[]): Tensor[]
   scale(loss: Tensor | readonly Tensor[]): Tensor | Tensor[] {
     if (Array.isArray(loss)) return loss.map((each) => this.scale(each))

@@ -278,10 +278,7 @@ export class Tensor<D extends DType = DType> {
    * @example const y = x.to('int32')
    * @example const y = x.to('cuda:0')
    */
-  to<To extends DType>(dtype: To): Tensor<To>
-  to(device: DeviceName): Tensor<D>
-  to(target: DType | DeviceName): Tensor
-  to(target: DType | DeviceName): Tensor {
+  to<To extends DType | DeviceName>(target: To): Tensor<To extends DType ? To : D> {
     checkString('to', 'target', target)
     if (dtypes.has(target)) {
       const isSame = target === this.dtype

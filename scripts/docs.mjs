@@ -52,7 +52,10 @@ class Walk {
     const parameters = declarations.flatMap((each) => each.parameters ?? [])
     const takesTensors = parameters.some((each) => /\b(Tensor|Operand)\b/.test(each.getText()))
     const summary = this.checker.getDocumentationCommentOfSymbol(own)
-    return [{ name, folder: path.dirname(file), kind, summary, tags, takesTensors }]
+    const isPartly = declarations.some((each) => each.body === undefined && !each.jsDoc?.length)
+    const overloadsLack =
+      (kind === 'function' || kind === 'method') && declarations.length > 1 && isPartly && own === symbol
+    return [{ name, folder: path.dirname(file), kind, summary, tags, takesTensors, overloadsLack }]
   }
 
   basesOf(symbol) {
@@ -105,7 +108,7 @@ function withProject(config, fn) {
   }
 }
 
-/** Everything that is exported: `{ name, folder, kind, summary, tags, takesTensors }`, and the names of the package itself. */
+/** Everything that is exported: `{ name, folder, kind, summary, tags, takesTensors, overloadsLack }`, and the names of the package itself. */
 export function readDocs() {
   return withProject(path.join(root, 'tsconfig.json'), (project) => {
     const index = project.checker.getSymbolAtLocation(project.program.getSourceFile(indexFile))
@@ -116,10 +119,11 @@ export function readDocs() {
 
 /** What lacks docs, as sentences. Methods that are written by a script have those of their functions. */
 export function lackingDocs(exported) {
-  return exported.flatMap(({ name, folder, kind, summary, tags, takesTensors }) => {
+  return exported.flatMap(({ name, folder, kind, summary, tags, takesTensors, overloadsLack }) => {
     const has = (tag) => tags.some((each) => each.name === tag)
     const lacks = [
       ...(summary === '' ? ['a summary'] : []),
+      ...(overloadsLack ? ['docs of each signature'] : []),
       ...(kind !== 'field' && !has('example') ? ['@example'] : []),
       ...(kind === 'function' && takesTensors && !has('throws') ? ['@throws'] : []),
       ...(kind === 'function' && folder === 'functional' && !has('see') ? ['@see'] : []),

@@ -8,6 +8,8 @@ interface Documented {
   summary: string
   tags: readonly { name: string; text?: string }[]
   takesTensors: boolean
+  /** An editor shows the docs of the signature that is called. */
+  overloadsLack: boolean
 }
 interface Example {
   name: string
@@ -40,9 +42,12 @@ test('everything that is exported has docs, an example and, where it takes tenso
 })
 
 test('what lacks docs is found', (t) => {
-  const each = { name: 'f', folder: 'functional', kind: 'function', summary: '', tags: [], takesTensors: true } as const
-  t.deepEqual(lackingDocs([each]), ['f lacks a summary, @example, @throws, @see'])
-  t.deepEqual(lackingDocs([{ ...each, kind: 'field', summary: 'A number.' }]), [])
+  const each: Documented = {
+    ...{ name: 'f', folder: 'functional', kind: 'function', summary: '', tags: [] },
+    ...{ takesTensors: true, overloadsLack: true },
+  }
+  t.deepEqual(lackingDocs([each]), ['f lacks a summary, docs of each signature, @example, @throws, @see'])
+  t.deepEqual(lackingDocs([{ ...each, kind: 'field', summary: 'A number.', overloadsLack: false }]), [])
 })
 
 test('every example compiles', (t) => {

@@ -3,7 +3,7 @@ import type { DType, PreciseType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { axis, handleOf } from './arguments.js'
+import { axis, byName, handleOf } from './arguments.js'
 import { geluChecks, softplusChecks } from './checks.js'
 import { unary } from './math.js'
 
@@ -18,6 +18,9 @@ export interface SoftplusOptions {
   /** Default 20. */
   threshold?: number
 }
+
+/** Options by name in one object, or one after another as in PyTorch. */
+export type SoftplusArguments = [options?: SoftplusOptions] | [beta: number | undefined, threshold?: number]
 
 /**
  * max(x, 0). Any shape, element by element.
@@ -90,7 +93,7 @@ export function hardswish<D extends DType>(x: Tensor<D>): Tensor<D> {
 }
 
 /**
- * x where x > 0, else negativeSlope·x. Any shape, element by element.
+ * x where x > 0, else negativeSlope·x (default 0.01). Any shape, element by element.
  * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
  * @example const y = functional.leakyRelu(x, 0.1)
@@ -100,7 +103,7 @@ export function leakyRelu<D extends DType>(x: Tensor<D>, negativeSlope = 0.01): 
 }
 
 /**
- * x where x > 0, else alpha·(e^x − 1). Any shape, element by element.
+ * x where x > 0, else alpha·(e^x − 1), alpha 1 by default. Any shape, element by element.
  * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
  * @example const y = functional.elu(x)
@@ -121,13 +124,14 @@ export function gelu<D extends DType>(x: Tensor<D>, options: GELUOptions = {}): 
 }
 
 /**
- * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Any shape, element by element.
+ * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold; beta is 1 and threshold 20 by default. Any shape, element by element.
  * @throws DTypeError for integers and bool; ValueError for an option of another kind.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
- * @example const y = functional.softplus(x, { beta: 2 })
+ * @example const y = functional.softplus(x, 2)
  */
-export function softplus<D extends DType>(x: Tensor<D>, options: SoftplusOptions = {}): Tensor<PreciseType<D>> {
-  const { beta = 1, threshold = 20 } = checkOptions('softplus', options, softplusChecks)
+export function softplus<D extends DType>(x: Tensor<D>, ...options: SoftplusArguments): Tensor<PreciseType<D>> {
+  const named = byName<SoftplusOptions>('softplus', options, ['beta', 'threshold'])
+  const { beta = 1, threshold = 20 } = checkOptions('softplus', named, softplusChecks)
   return unary(x, 'softplus', beta, threshold)
 }
 

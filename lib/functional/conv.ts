@@ -6,7 +6,7 @@ import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { batched, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
+import { batched, byName, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
 import { add } from './math.js'
 
 /** What lies around the input: zeros, or elements of the input itself. */
@@ -40,6 +40,16 @@ export interface ConvTransposeOptions {
   /** Default 1. */
   dilation?: Size
 }
+
+/** Options by name in one object, or one after another as in PyTorch. */
+export type ConvArguments =
+  | [options?: ConvOptions]
+  | [stride: Size | undefined, padding?: Size | 'same' | 'valid', dilation?: Size, groups?: number]
+
+/** Options by name in one object, or one after another as in PyTorch. */
+export type ConvTransposeArguments =
+  | [options?: ConvTransposeOptions]
+  | [stride: Size | undefined, padding?: Size, outputPadding?: Size, groups?: number, dilation?: Size]
 
 const checkPadding: Check = (op, name, value) => {
   if (typeof value === 'string') oneOf(op, name, value, ['same', 'valid'])
@@ -94,8 +104,9 @@ function conv(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null,
-  options: ConvOptions,
+  given: ConvArguments,
 ): Tensor {
+  const options = byName<ConvOptions>(op, given, ['stride', 'padding', 'dilation', 'groups'])
   checkOptions(op, options, convChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const dilation = sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial)
@@ -143,7 +154,7 @@ function conv(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
  * @example const y = functional.conv1d(x, weight, bias, { padding: 1 })
  */
-export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, ...options: ConvArguments): Tensor {
   return conv('conv1d', 1, x, weight, bias, options)
 }
 
@@ -153,8 +164,9 @@ export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
  * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  * @example const y = functional.conv2d(x, weight, bias, { stride: 2, padding: 1 })
+ * @example const z = functional.conv2d(x, weight, bias, 2, 1)
  */
-export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, ...options: ConvArguments): Tensor {
   return conv('conv2d', 2, x, weight, bias, options)
 }
 
@@ -165,7 +177,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
  * @example const y = functional.conv3d(x, weight, bias, { padding: [0, 1, 1] })
  */
-export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, options: ConvOptions = {}): Tensor {
+export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null = null, ...options: ConvArguments): Tensor {
   return conv('conv3d', 3, x, weight, bias, options)
 }
 
@@ -175,8 +187,10 @@ function convTranspose(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null,
-  options: ConvTransposeOptions,
+  given: ConvTransposeArguments,
 ): Tensor {
+  const names = ['stride', 'padding', 'outputPadding', 'groups', 'dilation'] as const
+  const options = byName<ConvTransposeOptions>(op, given, names)
   checkOptions(op, options, convTransposeChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
@@ -247,7 +261,7 @@ export function convTranspose1d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
+  ...options: ConvTransposeArguments
 ): Tensor {
   return convTranspose('convTranspose1d', 1, x, weight, bias, options)
 }
@@ -263,7 +277,7 @@ export function convTranspose2d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
+  ...options: ConvTransposeArguments
 ): Tensor {
   return convTranspose('convTranspose2d', 2, x, weight, bias, options)
 }
@@ -279,7 +293,7 @@ export function convTranspose3d(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options: ConvTransposeOptions = {},
+  ...options: ConvTransposeArguments
 ): Tensor {
   return convTranspose('convTranspose3d', 3, x, weight, bias, options)
 }

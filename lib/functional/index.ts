@@ -4,7 +4,9 @@ import './methods.js'
 export * from './activation.js'
 export type { Dim, ReductionName, Size } from './arguments.js'
 export {
+  type ConvArguments,
   type ConvOptions,
+  type ConvTransposeArguments,
   type ConvTransposeOptions,
   conv1d,
   conv2d,

@@ -4,7 +4,7 @@ import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
-import { batched, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import { batched, byName, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
 import {
   avgPoolChecks,
   checkAdaptiveSize,
@@ -64,18 +64,29 @@ export interface GlobalPoolOptions {
   keepdim?: boolean
 }
 
+/** Options by name in one object, or one after another as in PyTorch. */
+export type MaxPoolArguments =
+  | [options?: MaxPoolOptions & WithoutIndices]
+  | [stride: Size | undefined, padding?: Size, dilation?: Size, ceilMode?: boolean]
+
+/** Options by name in one object, or one after another as in PyTorch. */
+export type AvgPoolArguments =
+  | [options?: AvgPoolOptions]
+  | [stride: Size | undefined, padding?: Size, ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number]
+
+/** Options by name in one object, or one after another as in PyTorch. */
+export type MaxUnpoolArguments =
+  | [options?: MaxUnpoolOptions]
+  | [stride: Size | undefined, padding?: Size, outputSize?: readonly number[]]
+
 type Pooled = Tensor | PooledWithIndices<DType>
 
 /** The maxima, and where they are. */
 export type PooledWithIndices<D extends DType> = [y: Tensor<D>, indices: Tensor<'int32'>]
 
-function maxPool(
-  op: string,
-  spatial: number,
-  x: Tensor,
-  kernelSize: Size,
-  options: MaxPoolOptions & { returnIndices?: boolean },
-): Pooled {
+function maxPool(op: string, spatial: number, x: Tensor, kernelSize: Size, given: readonly unknown[]): Pooled {
+  const names = ['stride', 'padding', 'dilation', 'ceilMode'] as const
+  const options = byName<MaxPoolOptions & { returnIndices?: boolean }>(op, given, names)
   checkOptions(op, options, maxPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const returnIndices = options.returnIndices ?? false
@@ -94,75 +105,69 @@ function maxPool(
 }
 
 /**
- * The maximum of each window: x [N, C, L] or [C, L] → [N, C, L'], or `[y, indices]` with `returnIndices`.
+ * The maximum of each window and where it is: `[y, indices]`, as without `returnIndices` otherwise. Indices are int32 positions within each plane.
+ * @throws ShapeError, DTypeError and ValueError as without it.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+ * @example const [y, indices] = functional.maxPool1d(x, 2, { returnIndices: true })
+ */
+export function maxPool1d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options: MaxPoolOptions & WithIndices,
+): PooledWithIndices<D>
+/**
+ * The maximum of each window: x [N, C, L] or [C, L] → [N, C, L'].
  * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  * @example const y = functional.maxPool1d(x, 2)
  */
-export function maxPool1d<D extends DType>(
-  x: Tensor<D>,
-  kernelSize: Size,
-  options: MaxPoolOptions & WithIndices,
-): PooledWithIndices<D>
-export function maxPool1d<D extends DType>(
-  x: Tensor<D>,
-  kernelSize: Size,
-  options?: MaxPoolOptions & WithoutIndices,
-): Tensor<D>
-export function maxPool1d(
-  x: Tensor,
-  kernelSize: Size,
-  options: MaxPoolOptions & { returnIndices?: boolean } = {},
-): Pooled {
+export function maxPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: MaxPoolArguments): Tensor<D>
+export function maxPool1d(x: Tensor, kernelSize: Size, ...options: unknown[]): Pooled {
   return maxPool('maxPool1d', 1, x, kernelSize, options)
 }
 
 /**
- * The maximum of each window: x [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
- * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; `[y, indices]` with `returnIndices`.
- * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
+ * The maximum of each window and where it is: `[y, indices]`, as without `returnIndices` otherwise. Indices are int32 positions within each plane.
+ * @throws ShapeError, DTypeError and ValueError as without it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
- * @example const y = functional.maxPool2d(x, 3, { stride: 2, padding: 1 })
+ * @example const [y, indices] = functional.maxPool2d(x, 2, { returnIndices: true })
  */
 export function maxPool2d<D extends DType>(
   x: Tensor<D>,
   kernelSize: Size,
   options: MaxPoolOptions & WithIndices,
 ): PooledWithIndices<D>
-export function maxPool2d<D extends DType>(
-  x: Tensor<D>,
-  kernelSize: Size,
-  options?: MaxPoolOptions & WithoutIndices,
-): Tensor<D>
-export function maxPool2d(
-  x: Tensor,
-  kernelSize: Size,
-  options: MaxPoolOptions & { returnIndices?: boolean } = {},
-): Pooled {
+/**
+ * The maximum of each window: x [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
+ * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+ * @example const y = functional.maxPool2d(x, 3, 2, 1)
+ */
+export function maxPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: MaxPoolArguments): Tensor<D>
+export function maxPool2d(x: Tensor, kernelSize: Size, ...options: unknown[]): Pooled {
   return maxPool('maxPool2d', 2, x, kernelSize, options)
 }
 
 /**
- * The maximum of each window: x [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W']; `[y, indices]` with `returnIndices`.
- * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
+ * The maximum of each window and where it is: `[y, indices]`, as without `returnIndices` otherwise. Indices are int32 positions within each plane.
+ * @throws ShapeError, DTypeError and ValueError as without it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
- * @example const y = functional.maxPool3d(x, 2)
+ * @example const [y, indices] = functional.maxPool3d(x, 2, { returnIndices: true })
  */
 export function maxPool3d<D extends DType>(
   x: Tensor<D>,
   kernelSize: Size,
   options: MaxPoolOptions & WithIndices,
 ): PooledWithIndices<D>
-export function maxPool3d<D extends DType>(
-  x: Tensor<D>,
-  kernelSize: Size,
-  options?: MaxPoolOptions & WithoutIndices,
-): Tensor<D>
-export function maxPool3d(
-  x: Tensor,
-  kernelSize: Size,
-  options: MaxPoolOptions & { returnIndices?: boolean } = {},
-): Pooled {
+/**
+ * The maximum of each window: x [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
+ * @example const y = functional.maxPool3d(x, 2)
+ */
+export function maxPool3d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: MaxPoolArguments): Tensor<D>
+export function maxPool3d(x: Tensor, kernelSize: Size, ...options: unknown[]): Pooled {
   return maxPool('maxPool3d', 3, x, kernelSize, options)
 }
 
@@ -172,8 +177,9 @@ function maxUnpool<D extends DType>(
   x: Tensor<D>,
   indices: Tensor,
   kernelSize: Size,
-  options: MaxUnpoolOptions,
+  given: MaxUnpoolArguments,
 ): Tensor<D> {
+  const options = byName<MaxUnpoolOptions>(op, given, ['stride', 'padding', 'outputSize'])
   checkOptions(op, options, maxUnpoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial)
@@ -205,7 +211,7 @@ export function maxUnpool1d<D extends DType>(
   x: Tensor<D>,
   indices: Tensor,
   kernelSize: Size,
-  options: MaxUnpoolOptions = {},
+  ...options: MaxUnpoolArguments
 ): Tensor<D> {
   return maxUnpool('maxUnpool1d', 1, x, indices, kernelSize, options)
 }
@@ -220,7 +226,7 @@ export function maxUnpool2d<D extends DType>(
   x: Tensor<D>,
   indices: Tensor,
   kernelSize: Size,
-  options: MaxUnpoolOptions = {},
+  ...options: MaxUnpoolArguments
 ): Tensor<D> {
   return maxUnpool('maxUnpool2d', 2, x, indices, kernelSize, options)
 }
@@ -235,7 +241,7 @@ export function maxUnpool3d<D extends DType>(
   x: Tensor<D>,
   indices: Tensor,
   kernelSize: Size,
-  options: MaxUnpoolOptions = {},
+  ...options: MaxUnpoolArguments
 ): Tensor<D> {
   return maxUnpool('maxUnpool3d', 3, x, indices, kernelSize, options)
 }
@@ -245,8 +251,10 @@ function avgPool<D extends DType>(
   spatial: number,
   x: Tensor<D>,
   kernelSize: Size,
-  options: AvgPoolOptions,
+  given: AvgPoolArguments,
 ): Tensor<D> {
+  const names = ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride'] as const
+  const options = byName<AvgPoolOptions>(op, given, names)
   checkOptions(op, options, avgPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   // 0 means "none" to the op, so it is refused here.
@@ -272,7 +280,7 @@ function avgPool<D extends DType>(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
  * @example const y = functional.avgPool1d(x, 2)
  */
-export function avgPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
+export function avgPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: AvgPoolArguments): Tensor<D> {
   return avgPool('avgPool1d', 1, x, kernelSize, options)
 }
 
@@ -282,7 +290,7 @@ export function avgPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, optio
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  * @example const y = functional.avgPool2d(x, 3, { stride: 2, padding: 1, countIncludePad: false })
  */
-export function avgPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
+export function avgPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: AvgPoolArguments): Tensor<D> {
   return avgPool('avgPool2d', 2, x, kernelSize, options)
 }
 
@@ -292,7 +300,7 @@ export function avgPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, optio
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
  * @example const y = functional.avgPool3d(x, 2)
  */
-export function avgPool3d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
+export function avgPool3d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...options: AvgPoolArguments): Tensor<D> {
   return avgPool('avgPool3d', 3, x, kernelSize, options)
 }
 
@@ -376,16 +384,22 @@ function adaptiveMaxPool(
 }
 
 /**
- * Maxima of windows chosen so that the output has `outputSize`: x [N, C, L] or [C, L] → [N, C, outputSize].
- * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * The maximum of each window and where it is: `[y, indices]`. Indices are int32 positions within each plane.
+ * @throws ShapeError and DTypeError as without `returnIndices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
- * @example const y = functional.adaptiveMaxPool1d(x, 4)
+ * @example const [y, indices] = functional.adaptiveMaxPool1d(x, 2, { returnIndices: true })
  */
 export function adaptiveMaxPool1d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
   options: WithIndices,
 ): PooledWithIndices<D>
+/**
+ * Maxima of windows chosen so that the output has `outputSize`: x [N, C, L] or [C, L] → [N, C, outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
+ * @example const y = functional.adaptiveMaxPool1d(x, 4)
+ */
 export function adaptiveMaxPool1d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
@@ -400,17 +414,22 @@ export function adaptiveMaxPool1d(
 }
 
 /**
- * Maxima of windows chosen so that the output has `outputSize`: x [N, C, H, W] or [C, H, W] → [N, C, …outputSize];
- * `[y, indices]` with `returnIndices`.
- * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * The maximum of each window and where it is: `[y, indices]`. Indices are int32 positions within each plane.
+ * @throws ShapeError and DTypeError as without `returnIndices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
- * @example const y = functional.adaptiveMaxPool2d(x, 7)
+ * @example const [y, indices] = functional.adaptiveMaxPool2d(x, 2, { returnIndices: true })
  */
 export function adaptiveMaxPool2d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
   options: WithIndices,
 ): PooledWithIndices<D>
+/**
+ * Maxima of windows chosen so that the output has `outputSize`: x [N, C, H, W] or [C, H, W] → [N, C, …outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
+ * @example const y = functional.adaptiveMaxPool2d(x, 7)
+ */
 export function adaptiveMaxPool2d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
@@ -425,16 +444,22 @@ export function adaptiveMaxPool2d(
 }
 
 /**
- * Maxima of windows chosen so that the output has `outputSize`: x [N, C, D, H, W] or [C, D, H, W] → [N, C, …outputSize].
- * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * The maximum of each window and where it is: `[y, indices]`. Indices are int32 positions within each plane.
+ * @throws ShapeError and DTypeError as without `returnIndices`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
- * @example const y = functional.adaptiveMaxPool3d(x, 2)
+ * @example const [y, indices] = functional.adaptiveMaxPool3d(x, 2, { returnIndices: true })
  */
 export function adaptiveMaxPool3d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,
   options: WithIndices,
 ): PooledWithIndices<D>
+/**
+ * Maxima of windows chosen so that the output has `outputSize`: x [N, C, D, H, W] or [C, D, H, W] → [N, C, …outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
+ * @example const y = functional.adaptiveMaxPool3d(x, 2)
+ */
 export function adaptiveMaxPool3d<D extends DType>(
   x: Tensor<D>,
   outputSize: AdaptiveSize,

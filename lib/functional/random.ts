@@ -3,7 +3,7 @@ import type { DType } from '../../types/dtype.js'
 import { type Checks, checkBoolean, checkOptions, probability } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { checkTensor } from './arguments.js'
+import { byName, checkTensor } from './arguments.js'
 
 export interface DropoutOptions {
   /** The probability of an element to become 0, in [0, 1]. Default 0.5. */
@@ -12,9 +12,13 @@ export interface DropoutOptions {
   training?: boolean
 }
 
+/** Options by name in one object, or one after another as in PyTorch. */
+export type DropoutArguments = [options?: DropoutOptions] | [p: number | undefined, training?: boolean]
+
 const dropoutChecks: Checks<DropoutOptions> = { p: probability, training: checkBoolean }
 
-function drop<D extends DType>(x: Tensor<D>, channelwise: boolean, options: DropoutOptions): Tensor<D> {
+function drop<D extends DType>(x: Tensor<D>, channelwise: boolean, given: DropoutArguments): Tensor<D> {
+  const options = byName<DropoutOptions>('dropout', given, ['p', 'training'])
   const { p = 0.5, training = true } = checkOptions('dropout', options, dropoutChecks)
   checkTensor('dropout', 'x', x)
   if (!training || p === 0) return x
@@ -22,12 +26,12 @@ function drop<D extends DType>(x: Tensor<D>, channelwise: boolean, options: Drop
 }
 
 /**
- * Sets elements to 0 with probability p and multiplies the others by 1 / (1 − p). Not training: x itself. Any shape.
+ * Sets elements to 0 with probability p (default 0.5) and multiplies the others by 1 / (1 − p). Not `training` (default true): x itself. Any shape.
  * @throws ValueError when p is not in [0, 1].
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
- * @example const y = functional.dropout(x, { p: 0.2 })
+ * @example const y = functional.dropout(x, 0.2)
  */
-export function dropout<D extends DType>(x: Tensor<D>, options: DropoutOptions = {}): Tensor<D> {
+export function dropout<D extends DType>(x: Tensor<D>, ...options: DropoutArguments): Tensor<D> {
   return drop(x, false, options)
 }
 
@@ -37,6 +41,6 @@ export function dropout<D extends DType>(x: Tensor<D>, options: DropoutOptions =
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html
  * @example const y = functional.dropout2d(x, { p: 0.2 })
  */
-export function dropout2d<D extends DType>(x: Tensor<D>, options: DropoutOptions = {}): Tensor<D> {
+export function dropout2d<D extends DType>(x: Tensor<D>, ...options: DropoutArguments): Tensor<D> {
   return drop(x, true, options)
 }
