@@ -1,4 +1,4 @@
-// Normalisation as modules: they own scale and shift, and the running statistics.
+// Normalisation as modules, which own scale, shift and running statistics. The 1d, 2d and 3d classes differ in the inputs they take.
 import { type Checks, checkBoolean, checkInteger, checkNumber, checkNumbers, checkOptions, orNull } from '../check.js'
 import { ones, zeros } from '../creation.js'
 import { ShapeError, ValueError } from '../errors.js'
@@ -8,6 +8,7 @@ import * as F from '../functional/norm.js'
 import { noGrad, type Tensor } from '../tensor.js'
 import { Module } from './module.js'
 import { type Buffer, bufferOf, type FactoryOptions, factoryChecks, type Parameter, parameterOf } from './parameter.js'
+import { namedArguments } from './positional.js'
 
 export interface BatchNormModuleOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
@@ -20,6 +21,12 @@ export interface BatchNormModuleOptions extends FactoryOptions {
   trackRunningStats?: boolean
 }
 
+/** The options of batch and instance normalisation by name, or in PyTorch's order. */
+export type BatchNormArguments =
+  | [options?: BatchNormModuleOptions]
+  | [eps?: number, momentum?: number | null, affine?: boolean, trackRunningStats?: boolean]
+
+const runningNormOrder = ['eps', 'momentum', 'affine', 'trackRunningStats'] as const
 const runningNormChecks: Checks<BatchNormModuleOptions> = {
   ...factoryChecks,
   eps: checkNumber,
@@ -40,8 +47,9 @@ abstract class RunningNorm extends Module {
   readonly eps: number
   readonly momentum: number | null
 
-  constructor(numFeatures: number, options: BatchNormModuleOptions, byDefault: boolean) {
+  constructor(byDefault: boolean, numFeatures: number, rest: BatchNormArguments) {
     super()
+    const options = namedArguments<BatchNormModuleOptions>(new.target.name, rest, runningNormOrder)
     checkOptions(new.target.name, options, runningNormChecks)
     checkInteger(new.target.name, 'numFeatures', numFeatures, 0)
     const { eps = 1e-5, momentum = 0.1, affine = byDefault, trackRunningStats = byDefault, ...factory } = options
@@ -90,8 +98,8 @@ function averaged(
 }
 
 abstract class BatchNormNd extends RunningNorm {
-  constructor(numFeatures: number, options: BatchNormModuleOptions) {
-    super(numFeatures, options, true)
+  constructor(numFeatures: number, ...rest: BatchNormArguments) {
+    super(true, numFeatures, rest)
   }
 
   /** How many dimensions x may have. */
@@ -128,9 +136,6 @@ export class BatchNorm1d extends BatchNormNd {
   protected override get ranks(): readonly number[] {
     return [2, 3]
   }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
-  }
 }
 
 /**
@@ -143,9 +148,6 @@ export class BatchNorm2d extends BatchNormNd {
   protected override get ranks(): readonly number[] {
     return [4]
   }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
-  }
 }
 
 /**
@@ -157,14 +159,11 @@ export class BatchNorm3d extends BatchNormNd {
   protected override get ranks(): readonly number[] {
     return [5]
   }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
-  }
 }
 
 abstract class InstanceNormNd extends RunningNorm {
-  constructor(numFeatures: number, options: BatchNormModuleOptions) {
-    super(numFeatures, options, false)
+  constructor(numFeatures: number, ...rest: BatchNormArguments) {
+    super(false, numFeatures, rest)
   }
 
   protected abstract readonly spatial: number
@@ -196,9 +195,6 @@ export class InstanceNorm1d extends InstanceNormNd {
   protected override get spatial(): number {
     return 1
   }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
-  }
 }
 
 /**
@@ -209,9 +205,6 @@ export class InstanceNorm1d extends InstanceNormNd {
 export class InstanceNorm2d extends InstanceNormNd {
   protected override get spatial(): number {
     return 2
-  }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
   }
 }
 
@@ -224,9 +217,6 @@ export class InstanceNorm3d extends InstanceNormNd {
   protected override get spatial(): number {
     return 3
   }
-  constructor(numFeatures: number, options: BatchNormModuleOptions = {}) {
-    super(numFeatures, options)
-  }
 }
 
 export interface LayerNormOptions extends FactoryOptions {
@@ -237,6 +227,11 @@ export interface LayerNormOptions extends FactoryOptions {
   /** Whether there is a bias beside the weight. Default true. */
   bias?: boolean
 }
+
+/** The options of layer normalisation by name, or in PyTorch's order. */
+export type LayerNormArguments =
+  | [options?: LayerNormOptions]
+  | [eps?: number, elementwiseAffine?: boolean, bias?: boolean]
 
 const layerNormChecks: Checks<LayerNormOptions> = {
   ...factoryChecks,
@@ -257,8 +252,9 @@ export class LayerNorm extends Module {
   readonly normalizedShape: readonly number[]
   readonly eps: number
 
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], ...rest: LayerNormArguments) {
     super()
+    const options = namedArguments<LayerNormOptions>(new.target.name, rest, ['eps', 'elementwiseAffine', 'bias'])
     const checked = checkOptions(new.target.name, options, layerNormChecks)
     const { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory } = checked
     if (typeof normalizedShape !== 'number') checkNumbers(new.target.name, 'normalizedShape', normalizedShape)
@@ -285,6 +281,9 @@ export interface GroupNormOptions extends FactoryOptions {
   affine?: boolean
 }
 
+/** The options of group normalisation by name, or in PyTorch's order. */
+export type GroupNormArguments = [options?: GroupNormOptions] | [eps?: number, affine?: boolean]
+
 const groupNormChecks: Checks<GroupNormOptions> = { ...factoryChecks, eps: checkNumber, affine: checkBoolean }
 
 /**
@@ -301,8 +300,9 @@ export class GroupNorm extends Module {
   readonly numChannels: number
   readonly eps: number
 
-  constructor(numGroups: number, numChannels: number, options: GroupNormOptions = {}) {
+  constructor(numGroups: number, numChannels: number, ...rest: GroupNormArguments) {
     super()
+    const options = namedArguments<GroupNormOptions>(new.target.name, rest, ['eps', 'affine'])
     const { eps = 1e-5, affine = true, ...factory } = checkOptions(new.target.name, options, groupNormChecks)
     checkInteger(new.target.name, 'numGroups', numGroups)
     checkInteger(new.target.name, 'numChannels', numChannels, 0)
@@ -326,6 +326,11 @@ export class GroupNorm extends Module {
   }
 }
 
+/** The options of local response normalisation by name, or in PyTorch's order. */
+export type LocalResponseNormArguments =
+  | [options?: F.LocalResponseNormOptions]
+  | [alpha?: number, beta?: number, k?: number]
+
 /**
  * Divides by a power of the sum of squares of `size` neighbouring channels. Defaults: alpha 1e-4, beta 0.75, k 1.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
@@ -334,8 +339,9 @@ export class GroupNorm extends Module {
 export class LocalResponseNorm extends Module {
   readonly size: number
   readonly options: Readonly<F.LocalResponseNormOptions>
-  constructor(size: number, options: F.LocalResponseNormOptions = {}) {
+  constructor(size: number, ...rest: LocalResponseNormArguments) {
     super()
+    const options = namedArguments<F.LocalResponseNormOptions>(new.target.name, rest, ['alpha', 'beta', 'k'])
     checkInteger(new.target.name, 'size', size, 1)
     this.size = size
     this.options = checkOptions(new.target.name, options, checks.localResponseNormChecks)
