@@ -49,13 +49,23 @@ abstract class LayerList<
   }
 }
 
+/** The layer at a position: of its own type where the layers' types are known one by one; behind them, and from the end, any or none. */
+export type LayerAt<Layers extends readonly Layer[], Index extends number> = [
+  ...Layers,
+  ...(Layer | undefined)[],
+][`${Index}` extends `-${string}` ? number : Index]
+
 /**
- * Layers that are called one after another. It takes layers, or one record of named layers. `net[i]` reads and replaces a layer.
+ * Layers that are called one after another. It takes layers, or one record of named layers. `net[i]` reads and replaces a layer;
+ * `net.at(i)` reads one and has its type: in `new Sequential(new Conv2d(…), new ReLU())` `at(0)` is a Conv2d.
+ * @throws ValueError for what has no method forward, and a name that the module has already.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
- * @example const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10))
+ * @example const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)) // net.at(1).weight is a Parameter
  */
-export class Sequential extends LayerList<Layer> {
-  constructor(...layers: Layer[] | [Readonly<Record<string, Layer>>]) {
+export class Sequential<Layers extends readonly Layer[] = Layer[]> extends LayerList<Layer> {
+  constructor(...layers: Layers)
+  constructor(layers: Readonly<Record<string, Layer>>)
+  constructor(...layers: readonly Layer[] | [Readonly<Record<string, Layer>>]) {
     super()
     const [only] = layers
     if (layers.length !== 1 || isLayer(only) || typeof only !== 'object' || only === null) {
@@ -67,6 +77,11 @@ export class Sequential extends LayerList<Layer> {
       if (!isLayer(layer)) throw new ValueError(`Sequential: '${name}' has no method forward, expected a layer`)
       Object.assign(this, { [name]: layer })
     }
+  }
+
+  override at<Index extends number>(index: Index): LayerAt<Layers, Index>
+  override at(index: number): Layer | undefined {
+    return super.at(index)
   }
 
   override forward(x: Tensor): Tensor {

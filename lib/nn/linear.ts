@@ -4,17 +4,22 @@ import { linear } from '../functional/linear.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
+import { namedArguments } from './positional.js'
 
 export interface LinearOptions extends FactoryOptions {
   /** Whether there is a bias. Default true. */
   bias?: boolean
 }
 
+/** The options of a linear layer by name, or its bias by position. */
+export type LinearArguments = [options?: LinearOptions] | [bias?: boolean]
+
 const linearChecks: Checks<LinearOptions> = { ...factoryChecks, bias: checkBoolean }
 
 /**
  * y = x · weightᵀ + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [..., inFeatures] → [..., outFeatures].
- * Both are drawn evenly from ±1/√inFeatures.
+ * Both are drawn uniformly from ±1/√inFeatures. Default: bias true.
+ * @throws ValueError for sizes that are no whole numbers and options that are not known; `forward` ShapeError for another last dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  * @example new nn.Linear(1024, 64)
  */
@@ -24,8 +29,9 @@ export class Linear extends Module {
   readonly inFeatures: number
   readonly outFeatures: number
 
-  constructor(inFeatures: number, outFeatures: number, given: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, ...rest: LinearArguments) {
     super()
+    const given = namedArguments<LinearOptions>(new.target.name, rest, ['bias'])
     const { bias = true, ...options } = checkOptions(new.target.name, given, linearChecks)
     checkInteger(new.target.name, 'inFeatures', inFeatures, 0)
     checkInteger(new.target.name, 'outFeatures', outFeatures, 0)

@@ -20,10 +20,12 @@ export function namedArguments<Options extends object>(
   const [first] = given
   if (given.length <= 1 && isOptions(first)) return (first === undefined ? {} : first) as Options
   if (first !== undefined && first !== null && isOptions(first)) {
-    throw new ValueError(`${op}: ${given.length - 1} arguments follow the options, expected none`)
+    throw new ValueError(`${op}: an argument follows the options, expected none`)
   }
   if (given.length > names.length) {
-    throw new ValueError(`${op}: ${given.length} arguments are optional ones, expected at most ${names.join(', ')}`)
+    throw new ValueError(
+      `${op}: ${given.length} optional arguments, expected at most ${names.length}: ${names.join(', ')}`,
+    )
   }
   const values = given.map((value, i) => [names[i]!, value] as const)
   return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as Options

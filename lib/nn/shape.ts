@@ -5,6 +5,7 @@ import { type InterpolateOptions, interpolate } from '../functional/resample.js'
 import { flatten, type PadOptions, pad, unflatten } from '../functional/shape.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
+import { namedArguments } from './positional.js'
 
 // Fields that `parameters()` and `children()` pass by, and `clone()` copies.
 const ownOptions = Symbol('options')
@@ -52,6 +53,16 @@ export class Unflatten extends Module {
   }
 }
 
+/** The options of Upsample by name, or in PyTorch's order. */
+export type UpsampleArguments =
+  | [options: InterpolateOptions]
+  | [
+      size: InterpolateOptions['size'],
+      scaleFactor?: InterpolateOptions['scaleFactor'],
+      mode?: InterpolateOptions['mode'],
+      alignCorners?: boolean,
+    ]
+
 /**
  * Resizes [N, C, spatial…] to `size` or by `scaleFactor`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
@@ -59,8 +70,10 @@ export class Unflatten extends Module {
  */
 export class Upsample extends Module {
   readonly options: Readonly<InterpolateOptions>
-  constructor(options: InterpolateOptions) {
+  constructor(...rest: UpsampleArguments) {
     super()
+    const order = ['size', 'scaleFactor', 'mode', 'alignCorners'] as const
+    const options = namedArguments<InterpolateOptions>(new.target.name, rest, order)
     this.options = checkOptions(new.target.name, options, interpolateChecks)
   }
   override forward(x: Tensor): Tensor {
