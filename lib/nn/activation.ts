@@ -22,8 +22,8 @@ abstract class InplaceActivation extends Module {
 
 /**
  * max(x, 0). Any shape.
- * `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when inplace is no boolean.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
  * @example new nn.ReLU()
  */
@@ -35,8 +35,8 @@ export class ReLU extends InplaceActivation {
 
 /**
  * min(max(x, 0), 6). Any shape.
- * `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when inplace is no boolean.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
  * @example new nn.ReLU6()
  */
@@ -48,8 +48,8 @@ export class ReLU6 extends InplaceActivation {
 
 /**
  * x · sigmoid(x). Any shape.
- * `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when inplace is no boolean.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
  * @example new nn.SiLU()
  */
@@ -61,6 +61,7 @@ export class SiLU extends InplaceActivation {
 
 /**
  * 1 / (1 + e^−x). Any shape.
+ * @throws DTypeError by `forward` for integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
  * @example new nn.Sigmoid()
  */
@@ -72,8 +73,8 @@ export class Sigmoid extends Module {
 
 /**
  * min(max(x + 3, 0), 6) / 6. Any shape.
- * `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when inplace is no boolean.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
  * @example new nn.Hardsigmoid()
  */
@@ -85,8 +86,8 @@ export class Hardsigmoid extends InplaceActivation {
 
 /**
  * x · hardsigmoid(x). Any shape.
- * `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when inplace is no boolean.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
  * @example new nn.Hardswish()
  */
@@ -98,6 +99,7 @@ export class Hardswish extends InplaceActivation {
 
 /**
  * The hyperbolic tangent. Any shape.
+ * @throws DTypeError by `forward` for integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
  * @example new nn.Tanh()
  */
@@ -109,12 +111,13 @@ export class Tanh extends Module {
 
 /**
  * x where x > 0, else negativeSlope·x. Any shape.
- * negativeSlope is 0.01 by default. `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when negativeSlope is no number or inplace no boolean.
+ * negativeSlope is 0.01 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if negativeSlope is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
  * @example new nn.LeakyReLU(0.1)
  */
 export class LeakyReLU extends InplaceActivation {
+  /** The slope below 0. */
   readonly negativeSlope: number
   constructor(negativeSlope = 0.01, inplace = false) {
     super(inplace)
@@ -131,12 +134,13 @@ export class LeakyReLU extends InplaceActivation {
 
 /**
  * x where x > 0, else alpha·(e^x − 1). Any shape.
- * alpha is 1 by default. `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when alpha is no number or inplace no boolean.
+ * alpha is 1 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if alpha is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
  * @example new nn.ELU(0.1)
  */
 export class ELU extends InplaceActivation {
+  /** The factor below 0. */
   readonly alpha: number
   constructor(alpha = 1, inplace = false) {
     super(inplace)
@@ -153,11 +157,12 @@ export class ELU extends InplaceActivation {
 
 /**
  * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes a formula with tanh for it. Default 'none'. Any shape.
- * @throws ValueError for another name.
+ * @throws ValueError for another name of the formula.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
  * @example new nn.GELU({ approximate: 'tanh' })
  */
 export class GELU extends Module {
+  /** The formula: 'none' the exact one, 'tanh' the approximation. */
   readonly approximate: 'none' | 'tanh'
   constructor(...rest: GELUArguments) {
     super()
@@ -172,12 +177,14 @@ export class GELU extends Module {
 
 /**
  * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Defaults: beta 1, threshold 20. Any shape.
- * @throws ValueError for what is no number.
+ * @throws ValueError if beta or threshold is not a number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
  * @example new nn.Softplus({ beta: 2, threshold: 10 }) // as new nn.Softplus(2, 10)
  */
 export class Softplus extends Module {
+  /** The factor of x. */
   readonly beta: number
+  /** Above it, beta·x is its own result. */
   readonly threshold: number
   constructor(...rest: SoftplusArguments) {
     super()
@@ -193,11 +200,12 @@ export class Softplus extends Module {
 
 /**
  * e^x / Σ e^x along `dim`; a negative dim counts from the end. Any shape.
- * @throws ValueError when dim is no whole number; `forward` also for one that x does not have.
+ * @throws ValueError if dim is not a whole number; `forward` also if x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
  * @example new nn.Softmax(1)
  */
 export class Softmax extends Module {
+  /** The dimension along which the values sum to 1. */
   readonly dim: number
   constructor(dim: number) {
     super()
@@ -214,11 +222,12 @@ export class Softmax extends Module {
 
 /**
  * The logarithm of softmax along `dim`; a negative dim counts from the end. Any shape.
- * @throws ValueError when dim is no whole number; `forward` also for one that x does not have.
+ * @throws ValueError if dim is not a whole number; `forward` also if x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
  * @example new nn.LogSoftmax(1)
  */
 export class LogSoftmax extends Module {
+  /** The dimension along which the values sum to 1. */
   readonly dim: number
   constructor(dim: number) {
     super()

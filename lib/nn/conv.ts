@@ -79,11 +79,17 @@ function described(options: object): string {
 
 /** What the two kinds share. `isTransposed` says which of the weight's first two dimensions the groups divide. */
 abstract class ConvBase<Options extends F.ConvOptions | F.ConvTransposeOptions> extends Module {
+  /** The kernels: [outChannels, inChannels / groups, …kernelSize], transposed [inChannels, outChannels / groups, …kernelSize]. */
   weight: Parameter
+  /** [outChannels], added to the output; null without. */
   bias: Parameter | null
+  /** Channels of the input. */
   readonly inChannels: number
+  /** Channels of the output. */
   readonly outChannels: number
+  /** One size for each spatial dimension. */
   readonly kernelSize: readonly number[]
+  /** What the constructor was given of stride, padding and the like. */
   readonly options: Readonly<Options>
   private readonly [ownGiven]: string
 
@@ -136,8 +142,7 @@ abstract class ConvTransposeNd extends ConvBase<F.ConvTransposeOptions> {
  * 1-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, K] and a bias [outChannels]:
  * [N, C, L] or [C, L] → [N, O, L'], L' = ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1.
  * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  * @example new nn.Conv1d(16, 32, 3, { padding: 'same' })
  */
@@ -154,8 +159,7 @@ export class Conv1d extends ConvNd {
  * 2-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, kH, kW] and a bias [outChannels]:
  * [N, C, H, W] or [C, H, W] → [N, O, H', W'], H' = ⌊(H + 2·padding − dilation·(kH − 1) − 1) / stride⌋ + 1, and W' likewise.
  * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  * @example new nn.Conv2d(3, 32, 5, { stride: 2, padding: 2 }) // as new nn.Conv2d(3, 32, 5, 2, 2)
  */
@@ -172,8 +176,7 @@ export class Conv2d extends ConvNd {
  * 3-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, kD, kH, kW] and a bias [outChannels]:
  * [N, C, D, H, W] or [C, D, H, W] → [N, O, D', H', W'], D' = ⌊(D + 2·padding − dilation·(kD − 1) − 1) / stride⌋ + 1, and H', W' likewise.
  * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
  * @example new nn.Conv3d(1, 8, 3, { padding: 1 })
  */
@@ -190,8 +193,7 @@ export class Conv3d extends ConvNd {
  * 1-D transposed convolution with a weight [inChannels, outChannels / groups, K] and a bias [outChannels]:
  * [N, C, L] or [C, L] → [N, O, L'], L' = (L − 1)·stride − 2·padding + dilation·(K − 1) + outputPadding + 1.
  * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
  * @example new nn.ConvTranspose1d(16, 8, 4, { stride: 2, padding: 1 })
  */
@@ -208,8 +210,7 @@ export class ConvTranspose1d extends ConvTransposeNd {
  * 2-D transposed convolution with a weight [inChannels, outChannels / groups, kH, kW] and a bias [outChannels]:
  * [N, C, H, W] or [C, H, W] → [N, O, H', W'], H' = (H − 1)·stride − 2·padding + dilation·(kH − 1) + outputPadding + 1, and W' likewise.
  * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
  * @example new nn.ConvTranspose2d(64, 32, 2, { stride: 2 }) // as new nn.ConvTranspose2d(64, 32, 2, 2)
  */
@@ -226,8 +227,7 @@ export class ConvTranspose2d extends ConvTransposeNd {
  * 3-D transposed convolution with a weight [inChannels, outChannels / groups, kD, kH, kW] and a bias [outChannels]:
  * [N, C, D, H, W] or [C, D, H, W] → [N, O, D', H', W'], D' = (D − 1)·stride − 2·padding + dilation·(kD − 1) + outputPadding + 1, and H', W' likewise.
  * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError for counts and sizes that are no whole numbers, groups that don't divide both channels, and options that are not
- * known; `forward` ShapeError for an input that does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
  * @example new nn.ConvTranspose3d(8, 4, 2, { stride: 2 })
  */

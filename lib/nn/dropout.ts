@@ -7,6 +7,7 @@ import { Module } from './module.js'
 const isProbability = numberThat('a probability in [0, 1]', (value) => value >= 0 && value <= 1)
 
 abstract class DropoutBase extends Module {
+  /** The probability of an element, or a plane, to become 0. */
   readonly p: number
 
   constructor(p = 0.5, inplace = false) {
@@ -29,8 +30,8 @@ abstract class DropoutBase extends Module {
 
 /**
  * In training, sets elements to 0 with probability p and multiplies the others by 1 / (1 − p). Any shape.
- * p is 0.5 by default. `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when p is not in [0, 1] or inplace is no boolean.
+ * p is 0.5 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if p is not in [0, 1], or inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
  * @example new nn.Dropout(0.2)
  */
@@ -42,8 +43,8 @@ export class Dropout extends DropoutBase {
 
 /**
  * In training, sets whole planes of [N, C, spatial…] to 0 with probability p and multiplies the others by 1 / (1 − p).
- * p is 0.5 by default. `inplace` is taken for PyTorch's sake and changes nothing: the result is a tensor of its own.
- * @throws ValueError when p is not in [0, 1] or inplace is no boolean.
+ * p is 0.5 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if p is not in [0, 1], or inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
  * @example new nn.Dropout2d(0.2)
  */

@@ -19,14 +19,18 @@ const linearChecks: Checks<LinearOptions> = { ...factoryChecks, bias: checkBoole
 /**
  * y = x · weightᵀ + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [..., inFeatures] → [..., outFeatures].
  * Both are drawn uniformly from ±1/√inFeatures. Default: bias true.
- * @throws ValueError for sizes that are no whole numbers and options that are not known; `forward` ShapeError for another last dimension.
+ * @throws ValueError if a size is not a whole number, or an option is unknown; `forward` ShapeError if the last dimension is not inFeatures.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  * @example new nn.Linear(1024, 64)
  */
 export class Linear extends Module {
+  /** [outFeatures, inFeatures]. */
   weight: Parameter
+  /** [outFeatures], added to the output; null without. */
   bias: Parameter | null
+  /** Size of the last dimension of the input. */
   readonly inFeatures: number
+  /** Size of the last dimension of the output. */
   readonly outFeatures: number
 
   constructor(inFeatures: number, outFeatures: number, ...rest: LinearArguments) {

@@ -37,14 +37,21 @@ const runningNormChecks: Checks<BatchNormModuleOptions> = {
 
 /** Scale, shift and running statistics of numFeatures channels. */
 abstract class RunningNorm extends Module {
+  /** The scale [numFeatures]; null without affine. */
   weight: Parameter | null
+  /** The shift [numFeatures]; null without affine. */
   bias: Parameter | null
+  /** The running mean [numFeatures]; null where none is tracked. */
   runningMean: Buffer | null
+  /** The running variance [numFeatures]; null where none is tracked. */
   runningVar: Buffer | null
   /** int32 scalar: how many batches the running statistics have seen; counted by batch normalisation alone, as in PyTorch. */
   numBatchesTracked: Buffer | null
+  /** Number of channels. */
   readonly numFeatures: number
+  /** Added to the variance. */
   readonly eps: number
+  /** Weight of the batch in the running statistics; null: the mean over all batches. */
   readonly momentum: number | null
 
   constructor(byDefault: boolean, numFeatures: number, rest: BatchNormArguments) {
@@ -64,7 +71,7 @@ abstract class RunningNorm extends Module {
     this.numBatchesTracked = trackRunningStats ? bufferOf(zeros([], { ...factory, dtype: 'int32' })) : null
   }
 
-  /** Sets the running statistics back to mean 0 and variance 1. */
+  /** Sets the running statistics back to mean 0 and variance 1. @example net.bn.resetRunningStats() */
   resetRunningStats(): void {
     this.runningMean?.fill_(0)
     this.runningVar?.fill_(1)
@@ -76,7 +83,7 @@ abstract class RunningNorm extends Module {
   }
 }
 
-/** Training without momentum: batch number `count` weighs 1 / count. The counter stays on the device, so that nothing is read. */
+/** Training without momentum: batch number `count` has the weight 1 / count. The counter stays on the device: nothing is read back. */
 function averaged(
   x: Tensor,
   running: readonly [mean: Tensor, variance: Tensor],
@@ -128,7 +135,9 @@ abstract class BatchNormNd extends RunningNorm {
 }
 
 /**
- * Normalises each channel of [N, C] or [N, C, L] over the batch; in evaluation mode with the running statistics.
+ * Batch normalisation: [N, C] or [N, C, L] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
+ * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
  * @example new nn.BatchNorm1d(64)
  */
@@ -139,7 +148,9 @@ export class BatchNorm1d extends BatchNormNd {
 }
 
 /**
- * Normalises each channel of [N, C, H, W] over the batch; in evaluation mode with the running statistics.
+ * Batch normalisation: [N, C, H, W] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
+ * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  * @see https://arxiv.org/abs/1502.03167
  * @example new nn.BatchNorm2d(32)
@@ -151,7 +162,9 @@ export class BatchNorm2d extends BatchNormNd {
 }
 
 /**
- * Normalises each channel of [N, C, D, H, W] over the batch; in evaluation mode with the running statistics.
+ * Batch normalisation: [N, C, D, H, W] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
+ * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
  * @example new nn.BatchNorm3d(16)
  */
@@ -187,7 +200,9 @@ abstract class InstanceNormNd extends RunningNorm {
 }
 
 /**
- * Normalises each row of [N, C, L] or [C, L] by itself.
+ * Instance normalisation: [N, C, L] or [C, L] → the same shape. Each row gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
+ * momentum 0.1, affine false, trackRunningStats false.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
  * @example new nn.InstanceNorm1d(64)
  */
@@ -198,7 +213,9 @@ export class InstanceNorm1d extends InstanceNormNd {
 }
 
 /**
- * Normalises each plane of [N, C, H, W] or [C, H, W] by itself.
+ * Instance normalisation: [N, C, H, W] or [C, H, W] → the same shape. Each plane gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
+ * momentum 0.1, affine false, trackRunningStats false.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
  * @example new nn.InstanceNorm2d(64, { affine: true })
  */
@@ -209,7 +226,9 @@ export class InstanceNorm2d extends InstanceNormNd {
 }
 
 /**
- * Normalises each volume of [N, C, D, H, W] or [C, D, H, W] by itself.
+ * Instance normalisation: [N, C, D, H, W] or [C, D, H, W] → the same shape. Each volume gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
+ * momentum 0.1, affine false, trackRunningStats false.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm3d.html
  * @example new nn.InstanceNorm3d(16)
  */
@@ -241,15 +260,21 @@ const layerNormChecks: Checks<LayerNormOptions> = {
 }
 
 /**
- * Normalises over the last dimensions, whose sizes are normalizedShape.
+ * Layer normalisation over the last dimensions, whose sizes are normalizedShape: any shape that ends in it → the same shape.
+ * Defaults: eps 1e-5, elementwiseAffine true, bias true.
+ * @throws ValueError if normalizedShape holds anything but numbers, or an option is unknown; `forward` ShapeError for another end of shape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
  * @see https://arxiv.org/abs/1607.06450
  * @example new nn.LayerNorm([64, 8, 8])
  */
 export class LayerNorm extends Module {
+  /** The scale, of normalizedShape; null without elementwiseAffine. */
   weight: Parameter | null
+  /** The shift, of normalizedShape; null without it. */
   bias: Parameter | null
+  /** Sizes of the dimensions that are normalised over. */
   readonly normalizedShape: readonly number[]
+  /** Added to the variance. */
   readonly eps: number
 
   constructor(normalizedShape: number | readonly number[], ...rest: LayerNormArguments) {
@@ -287,17 +312,23 @@ export type GroupNormArguments = [options?: GroupNormOptions] | [eps?: number, a
 const groupNormChecks: Checks<GroupNormOptions> = { ...factoryChecks, eps: checkNumber, affine: checkBoolean }
 
 /**
- * Normalises each of numGroups groups of channels of each sample of [N, C, spatial…].
- * @throws ValueError when numGroups does not divide numChannels.
+ * Group normalisation: [N, C, spatial…] → the same shape. Each of numGroups groups of channels of a sample gets mean 0 and variance 1.
+ * Defaults: eps 1e-5, affine true.
+ * @throws ValueError if numGroups does not divide numChannels, or an option is unknown; `forward` ShapeError for other channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
  * @see https://arxiv.org/abs/1803.08494
  * @example new nn.GroupNorm(8, 64)
  */
 export class GroupNorm extends Module {
+  /** The scale [numChannels]; null without affine. */
   weight: Parameter | null
+  /** The shift [numChannels]; null without affine. */
   bias: Parameter | null
+  /** Number of groups of channels. */
   readonly numGroups: number
+  /** Number of channels. */
   readonly numChannels: number
+  /** Added to the variance. */
   readonly eps: number
 
   constructor(numGroups: number, numChannels: number, ...rest: GroupNormArguments) {
@@ -332,12 +363,16 @@ export type LocalResponseNormArguments =
   | [alpha?: number, beta?: number, k?: number]
 
 /**
- * Divides by a power of the sum of squares of `size` neighbouring channels. Defaults: alpha 1e-4, beta 0.75, k 1.
+ * Local response normalisation: [N, C, spatial…] → the same shape. Divides by (k + alpha · mean of the squares of `size` neighbouring
+ * channels)^beta. Defaults: alpha 1e-4, beta 0.75, k 1.
+ * @throws ValueError if size is not a positive integer, or an option is unknown.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
  * @example new nn.LocalResponseNorm(5, { k: 2 })
  */
 export class LocalResponseNorm extends Module {
+  /** Number of neighbouring channels. */
   readonly size: number
+  /** What the constructor was given: alpha, beta, k. */
   readonly options: Readonly<F.LocalResponseNormOptions>
   constructor(size: number, ...rest: LocalResponseNormArguments) {
     super()

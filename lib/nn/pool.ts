@@ -48,7 +48,9 @@ function text(value: unknown, options: object = {}): string {
 }
 
 abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], PoolOutput<Indices>> {
+  /** Size of the window: one number, or one for each spatial dimension. */
   readonly kernelSize: Size
+  /** What the constructor was given: stride, padding and the like. */
   readonly options: Readonly<MaxPoolModuleOptions<Indices>>
 
   constructor(kernelSize: Size, ...rest: MaxPoolArguments<Indices>) {
@@ -77,7 +79,9 @@ abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], Po
 }
 
 abstract class MaxUnpoolNd extends Module<[x: Tensor, indices: Tensor, outputSize?: readonly number[]]> {
+  /** Size of the window: one number, or one for each spatial dimension. */
   readonly kernelSize: Size
+  /** What the constructor was given: stride, padding and the like. */
   readonly options: Readonly<MaxUnpoolModuleOptions>
 
   constructor(kernelSize: Size, ...rest: MaxUnpoolArguments) {
@@ -101,7 +105,9 @@ abstract class MaxUnpoolNd extends Module<[x: Tensor, indices: Tensor, outputSiz
 }
 
 abstract class AvgPoolNd extends Module {
+  /** Size of the window: one number, or one for each spatial dimension. */
   readonly kernelSize: Size
+  /** What the constructor was given: stride, padding and the like. */
   readonly options: Readonly<F.AvgPoolOptions>
 
   constructor(kernelSize: Size, ...rest: AvgPoolArguments) {
@@ -126,6 +132,7 @@ abstract class AvgPoolNd extends Module {
 }
 
 abstract class AdaptiveAvgPoolNd extends Module {
+  /** Spatial sizes of the output; null keeps one. */
   readonly outputSize: F.AdaptiveSize
 
   constructor(outputSize: F.AdaptiveSize) {
@@ -146,7 +153,9 @@ abstract class AdaptiveAvgPoolNd extends Module {
 }
 
 abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], PoolOutput<Indices>> {
+  /** Spatial sizes of the output; null keeps one. */
   readonly outputSize: F.AdaptiveSize
+  /** Whether `forward` returns the positions of the maxima as well. */
   readonly returnIndices: boolean
 
   constructor(outputSize: F.AdaptiveSize, ...rest: AdaptiveMaxPoolArguments<Indices>) {
@@ -177,7 +186,7 @@ abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[x: Ten
  * The maximum of each window: [N, C, L] or [C, L] → [N, C, L'], where
  * L' = ⌊(L + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1.
  * With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  * @example new nn.MaxPool1d(2)
  */
@@ -191,7 +200,7 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indice
  * The maximum of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
  * H' = ⌊(H + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1, and W' likewise.
  * With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  * @example new nn.MaxPool2d(3, { stride: 2, padding: 1 }) // as new nn.MaxPool2d(3, 2, 1)
  */
@@ -205,7 +214,7 @@ export class MaxPool2d<Indices extends boolean = false> extends MaxPoolNd<Indice
  * The maximum of each window: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'], where
  * D' = ⌊(D + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1, and H', W' likewise.
  * With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool3d.html
  * @example new nn.MaxPool3d(2)
  */
@@ -218,7 +227,7 @@ export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Indice
 /**
  * Undoes MaxPool1d: puts x [N, C, L] at the `indices` that it returned, into zeros [N, C, L'], L' = (L − 1)·stride − 2·padding + kernelSize.
  * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` also for an outputSize that does not fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
  * @example new nn.MaxUnpool1d(2).forward(y, indices)
  */
@@ -231,7 +240,7 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 /**
  * Undoes MaxPool2d: puts x [N, C, H, W] at the `indices` that it returned, into zeros [N, C, H', W'], H' = (H − 1)·stride − 2·padding + kernelSize.
  * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` also for an outputSize that does not fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
  * @example new nn.MaxUnpool2d(2).forward(y, indices)
  */
@@ -244,7 +253,7 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 /**
  * Undoes MaxPool3d: puts x [N, C, D, H, W] at the `indices` that it returned, into zeros [N, C, D', H', W'], D' = (D − 1)·stride − 2·padding + kernelSize.
  * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` also for an outputSize that does not fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
  * @example new nn.MaxUnpool3d(2).forward(y, indices)
  */
@@ -258,7 +267,7 @@ export class MaxUnpool3d extends MaxUnpoolNd {
  * The mean of each window: [N, C, L] or [C, L] → [N, C, L'], where
  * L' = ⌊(L + 2·padding − kernelSize) / stride⌋ + 1.
  * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  * @example new nn.AvgPool1d(2)
  */
@@ -272,7 +281,7 @@ export class AvgPool1d extends AvgPoolNd {
  * The mean of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
  * H' = ⌊(H + 2·padding − kernelSize) / stride⌋ + 1, and W' likewise.
  * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
  * @example new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false })
  */
@@ -286,7 +295,7 @@ export class AvgPool2d extends AvgPoolNd {
  * The mean of each window: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'], where
  * D' = ⌊(D + 2·padding − kernelSize) / stride⌋ + 1, and H', W' likewise.
  * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
- * @throws ValueError for sizes that are no numbers and options that are not known; `forward` ShapeError for windows that don't fit.
+ * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool3d.html
  * @example new nn.AvgPool3d(2, 2)
  */
@@ -299,7 +308,7 @@ export class AvgPool3d extends AvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, L] or [C, L] → [N, C, L'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  * @example new nn.AdaptiveAvgPool1d(1)
  */
@@ -312,7 +321,7 @@ export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, H, W] or [C, H, W] → [N, C, H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  * @example new nn.AdaptiveAvgPool2d(1)
  */
@@ -325,7 +334,7 @@ export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool3d.html
  * @example new nn.AdaptiveAvgPool3d(1)
  */
@@ -339,7 +348,7 @@ export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
  * Maxima of windows chosen so that the output has outputSize: [N, C, L] or [C, L] → [N, C, L'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  * @example new nn.AdaptiveMaxPool1d(4)
  */
@@ -353,7 +362,7 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
  * Maxima of windows chosen so that the output has outputSize: [N, C, H, W] or [C, H, W] → [N, C, H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
  * @example new nn.AdaptiveMaxPool2d(4)
  */
@@ -367,7 +376,7 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
  * Maxima of windows chosen so that the output has outputSize: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError for an outputSize of anything but numbers and null; `forward` ShapeError for a wrong count of them.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool3d.html
  * @example new nn.AdaptiveMaxPool3d(4)
  */
@@ -378,11 +387,13 @@ export class AdaptiveMaxPool3d<Indices extends boolean = false> extends Adaptive
 }
 
 /**
- * The mean of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C], so a linear layer can follow.
+ * The mean of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` (default true) [N, C], so that a linear layer can follow.
+ * @throws ValueError if keepdim is not a boolean; `forward` ShapeError without a spatial dimension.
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
  * @example new nn.Sequential(new nn.Conv2d(3, 64, 3), new nn.GlobalAvgPool({ keepdim: false }), new nn.Linear(64, 10))
  */
 export class GlobalAvgPool extends Module {
+  /** Whether the spatial dimensions stay, with size 1. */
   readonly keepdim: boolean
   constructor(options: F.GlobalPoolOptions = {}) {
     super()
@@ -394,10 +405,13 @@ export class GlobalAvgPool extends Module {
 }
 
 /**
- * The maximum of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C], so a linear layer can follow.
+ * The maximum of each plane: [N, C, spatial…] → [N, C, 1…]; without `keepdim` (default true) [N, C], so that a linear layer can follow.
+ * @throws ValueError if keepdim is not a boolean; `forward` ShapeError without a spatial dimension.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example new nn.GlobalMaxPool({ keepdim: false })
  */
 export class GlobalMaxPool extends Module {
+  /** Whether the spatial dimensions stay, with size 1. */
   readonly keepdim: boolean
   constructor(options: F.GlobalPoolOptions = {}) {
     super()
