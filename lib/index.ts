@@ -3,7 +3,7 @@
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 export { autocast, autocastType, type HalfType } from './autocast.js'
 export * as blocks from './blocks/index.js'
-export { type Compiled, type CompileOptions, compile, type ProgramInfo } from './compile.js'
+export { type Compiled, type CompiledMethods, type CompileOptions, compile, type ProgramInfo } from './compile.js'
 export * from './creation.js'
 export * as data from './data/index.js'
 export * from './devices.js'
@@ -16,6 +16,7 @@ export * as optim from './optim/index.js'
 export { type MeasuredPeak, Profile, type ProfiledStep } from './profile.js'
 export * from './safetensors.js'
 export {
+  type BackwardOptions,
   type Dim,
   enableGrad,
   grad,

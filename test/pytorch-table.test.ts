@@ -39,7 +39,7 @@ for (const each of ['Circular', 'Constant', 'Reflection', 'Replication', 'Zero']
 
 test('every example runs', async (t) => {
   const { functional: F, nn, optim, randn, tensor, zeros } = api
-  const Function = Object.getPrototypeOf(async () => {}).constructor
+  const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor
   for (const [space, names] of Object.entries(others)) {
     for (const [name, { is, by }] of Object.entries(names)) {
       if (name === 'cuda') continue // no such device may be here
@@ -63,7 +63,10 @@ test('every example runs', async (t) => {
       const known = { F, nn, optim, optimizer, ...numbers, ...lists, ...parts, ...tensors }
       const [last, ...before] = text.split('; ').reverse()
       const body = [...before.reverse(), `return ${last}`].join('; ')
-      await t.notThrowsAsync(new Function(...Object.keys(known), body)(...Object.values(known)), `${name}: ${text}`)
+      await t.notThrowsAsync(
+        new AsyncFunction(...Object.keys(known), body)(...Object.values(known)),
+        `${name}: ${text}`,
+      )
     }
   }
 })
