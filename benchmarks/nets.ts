@@ -29,7 +29,7 @@ function lenet(): nn.Sequential {
 
 /** GoogLeNet's module 3a. */
 function inception(): nn.Module {
-  const widths = { filters1x1: 64, reduce3x3: 96, filters3x3: 128, reduce5x5: 16, filters5x5: 32, filtersPool: 32 }
+  const widths = { channels1x1: 64, reduce3x3: 96, channels3x3: 128, reduce5x5: 16, channels5x5: 32, channelsPool: 32 }
   return new blocks.Inception(192, { ...widths, norm: false })
 }
 

@@ -22,7 +22,7 @@ interface Network {
  * sum or a concatenation without activation; so normalisation and ReLU stand before the last pooling of all.
  */
 function network({ stage }: BlockKind, [stem, first, second]: Widths): Network {
-  const head = blocks.stack(3, [{ type: 'conv', filters: stem }, { type: 'maxPool' }]) // [N, stem, 16, 16]
+  const head = blocks.stack(3, [{ type: 'conv', outChannels: stem }, { type: 'maxPool' }]) // [N, stem, 16, 16]
   const one = stage(stem, first)
   const two = stage(one.outChannels, second)
   const { outChannels } = two

@@ -19,7 +19,7 @@ type Design = (typeof designs)[number]
 
 interface Budget {
   /** Channels of the first stage; 16 in the paper. */
-  readonly filters: number
+  readonly baseChannels: number
   readonly pictures: number
   readonly testPictures: number
   readonly batchSize: number
@@ -28,8 +28,8 @@ interface Budget {
   readonly warmUp: number
 }
 
-const full: Budget = { filters: 8, pictures: 7_680, testPictures: 2_000, batchSize: 128, epochs: 5, warmUp: 60 }
-const short: Budget = { filters: 4, pictures: 640, testPictures: 100, batchSize: 32, epochs: 1, warmUp: 5 }
+const full: Budget = { baseChannels: 8, pictures: 7_680, testPictures: 2_000, batchSize: 128, epochs: 5, warmUp: 60 }
+const short: Budget = { baseChannels: 4, pictures: 640, testPictures: 100, batchSize: 32, epochs: 1, warmUp: 5 }
 
 interface Result {
   readonly design: Design
@@ -49,15 +49,15 @@ await experiment(
   },
   async (lab) => {
     const budget = lab.isShort ? short : full
-    const { filters, pictures, batchSize, epochs, warmUp } = budget
-    countParameters(lab, filters)
+    const { baseChannels, pictures, batchSize, epochs, warmUp } = budget
+    countParameters(lab, baseChannels)
     const sets = await loadCifar10(lab)
     const steps = epochs * Math.floor(pictures / batchSize)
     lab.print(
       `Trained on ${count(pictures)} of them and their mirror images: ${steps} steps of ${batchSize} pictures, SGD 0.1 after`,
     )
     lab.print(
-      `${warmUp} steps of warm-up, momentum 0.9, weight decay 0.0001; ${filters} channels in the first stage instead of 16.`,
+      `${warmUp} steps of warm-up, momentum 0.9, weight decay 0.0001; ${baseChannels} channels in the first stage instead of 16.`,
     )
     lab.print()
     const results: Result[] = []
@@ -69,15 +69,15 @@ await experiment(
 /** Without projections, a shortcut has no parameters: the two networks of a depth have equally many. */
 function countParameters(lab: Lab, own: number): void {
   for (const depth of [20, 56]) {
-    for (const filters of [16, own]) {
+    for (const baseChannels of [16, own]) {
       const [plain, residual] = [false, true].map((residual) => {
-        const net = models.cifarResNet({ depth, residual, filters })
+        const net = models.cifarResNet({ depth, residual, baseChannels })
         const params = net.parameters().reduce((sum, { size }) => sum + size, 0)
         net.dispose()
         return params
       }) as [number, number]
-      const byHand = parametersByHand(depth, filters)
-      const claim = `${depth} layers from ${filters} channels on: as many parameters as counted by hand, plain or residual`
+      const byHand = parametersByHand(depth, baseChannels)
+      const claim = `${depth} layers from ${baseChannels} channels on: as many parameters as counted by hand, plain or residual`
       lab.check(claim, plain === byHand && residual === byHand, `${count(plain)} and ${count(residual)}`)
     }
   }
@@ -85,19 +85,19 @@ function countParameters(lab: Lab, own: number): void {
 }
 
 /** 3×3 convolutions without bias, each with the factor and the summand of its normalisation; then a linear layer. */
-function parametersByHand(depth: number, filters: number): number {
+function parametersByHand(depth: number, baseChannels: number): number {
   const unit = (c: number, f: number) => 9 * c * f + 2 * f
   const convolutions = (depth - 2) / 3 // of a stage
   const stage = (c: number, f: number) => unit(c, f) + (convolutions - 1) * unit(f, f)
-  const [w1, w2, w3] = [filters, 2 * filters, 4 * filters]
+  const [w1, w2, w3] = [baseChannels, 2 * baseChannels, 4 * baseChannels]
   return unit(3, w1) + stage(w1, w1) + stage(w1, w2) + stage(w2, w3) + 10 * (w3 + 1)
 }
 
 async function learn(lab: Lab, design: Design, { trainSet, testSet }: Cifar10, budget: Budget): Promise<Result> {
-  const { filters, pictures, testPictures, batchSize, epochs, warmUp } = budget
+  const { baseChannels, pictures, testPictures, batchSize, epochs, warmUp } = budget
   manualSeed(1)
   const { name, depth, residual } = design
-  const net = models.cifarResNet({ depth, residual, filters })
+  const net = models.cifarResNet({ depth, residual, baseChannels })
   const transform = transforms.randomHorizontalFlip()
   const chosen = subset(trainSet, Array(pictures).keys())
   const loader = new DataLoader(chosen, { batchSize, shuffle: true, dropLast: true, transform })

@@ -283,7 +283,7 @@ function withHalf(dtype: DType, make: (dtype: DType) => number): number {
 
 /**
  * Uniform random numbers in [low, high), by default [0, 1).
- * @throws ValueError for infinite bounds, DTypeError for an integer type.
+ * @throws ValueError for infinite bounds, DTypeError for another type than float32 and float64.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.rand.html
  * @example rand([2, 3])
  */
@@ -302,7 +302,7 @@ export function rand<D extends DType = 'float32'>(
 }
 /**
  * Normal random numbers, by default of mean 0 and standard deviation 1.
- * @throws ValueError for an infinite mean or deviation, DTypeError for an integer type.
+ * @throws ValueError for an infinite mean or deviation, DTypeError for another type than float32 and float64.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.randn.html
  * @example randn([2, 3])
  */

@@ -47,7 +47,7 @@ export class Tensor<D extends DType = DType> {
   protected elementsAre?(dtype: D): void
 
   /** `tensor()`, `zeros()` and their like make tensors. */
-  protected constructor(handle: Handle) {
+  protected constructor(handle: number) {
     this.#handle = checkedHandle('Tensor', handle)
     tracing()?.make(this)
     if (!enterScope(this)) collected.register(this, handle, this)

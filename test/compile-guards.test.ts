@@ -217,7 +217,7 @@ for (const device of devices) {
   test(`${device}: a replaced layer is used at once`, (t) => {
     const linear = () => new nn.Linear(2, 2, { device })
     class Net extends nn.Module {
-      body = new nn.Sequential(linear(), new nn.ReLU())
+      body: nn.Sequential = new nn.Sequential(linear(), new nn.ReLU())
       heads = [linear(), linear()]
       scale = 2
       table: { factor: number } = { factor: 1 }

@@ -346,12 +346,12 @@ test.serial('a small program is done by one thread, a large one is shared', (t) 
 
 const zoo: Record<string, { make: () => nn.Module; size: number }> = {
   lenet5: { make: () => models.lenet5(), size: 32 },
-  resnet18: { make: () => models.resnet18({ numClasses: 10, filters: 8 }), size: 33 },
-  resnet50: { make: () => models.resnet50({ numClasses: 10, filters: 8 }), size: 33 },
+  resnet18: { make: () => models.resnet18({ numClasses: 10, baseChannels: 8 }), size: 33 },
+  resnet50: { make: () => models.resnet50({ numClasses: 10, baseChannels: 8 }), size: 33 },
   mobilenetV2: { make: () => models.mobilenetV2({ numClasses: 10, width: 0.25, dropout: 0 }), size: 64 },
   mobilenetV1: { make: () => models.mobilenetV1({ numClasses: 10, width: 0.25 }), size: 64 },
   densenet121: { make: () => models.densenet121({ numClasses: 10 }), size: 33 },
-  nasnet: { make: () => models.nasnetAMobile({ numClasses: 10, filters: 8, stemFilters: 6, cells: 1 }), size: 64 },
+  nasnet: { make: () => models.nasnetAMobile({ numClasses: 10, channels: 8, stemChannels: 6, cells: 1 }), size: 64 },
 }
 for (const [name, { make, size }] of Object.entries(zoo)) {
   test.serial(`${name}: compiled predictions, gradients and an update are the eager ones`, (t) => {

@@ -22,10 +22,10 @@ class TwoCells extends nn.Module {
   second: blocks.Cell
   readonly outChannels: number
 
-  constructor(table: blocks.CellTable, inChannels: number, filters: number) {
+  constructor(table: blocks.CellTable, inChannels: number, channels: number) {
     super()
-    this.first = new blocks.Cell(table, [inChannels, inChannels], 1, { filters })
-    this.second = new blocks.Cell(table, [inChannels, this.first.outChannels], 1, { filters })
+    this.first = new blocks.Cell(table, [inChannels, inChannels], 1, { channels })
+    this.second = new blocks.Cell(table, [inChannels, this.first.outChannels], 1, { channels })
     this.outChannels = this.second.outChannels
   }
 
@@ -65,29 +65,29 @@ function ofCells(c: number, f: number, parts: number, kernels: readonly number[]
 // ---- the blocks -----------------------------------------------------------------------------------------------------
 
 /** A quarter of 1×1, half of 3×3, a quarter of 5×5. */
-const naiveWidths = (width: number) => ({ filters1x1: width / 4, filters3x3: width / 2, filters5x5: width / 4 })
+const naiveWidths = (width: number) => ({ channels1x1: width / 4, channels3x3: width / 2, channels5x5: width / 4 })
 
 /** GoogLeNet's first module by its output's 256 channels. */
 const inceptionWidths = (width: number) => ({
-  filters1x1: width / 4,
+  channels1x1: width / 4,
   reduce3x3: (3 * width) / 8,
-  filters3x3: width / 2,
+  channels3x3: width / 2,
   reduce5x5: width / 16,
-  filters5x5: width / 8,
-  filtersPool: width / 8,
+  channels5x5: width / 8,
+  channelsPool: width / 8,
 })
 
 export const blockKinds: readonly BlockKind[] = [
   {
     name: 'plain convolution',
     paper: 'Simonyan, Zisserman 2014',
-    stage: twice((c, filters) => new blocks.ConvNormActivation(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.ConvNormActivation(c, { outChannels })),
     params: ofTwo((c, f) => unit(c, f, 3)),
   },
   {
     name: 'bottleneck',
     paper: 'He et al. 2015',
-    stage: twice((c, filters) => new blocks.Bottleneck(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.PlainBottleneck(c, { outChannels })),
     params: ofTwo((c, f) => bottleneck(c, f, f / 4)),
   },
   {
@@ -115,19 +115,19 @@ export const blockKinds: readonly BlockKind[] = [
   {
     name: 'residual bottleneck',
     paper: 'He et al. 2015',
-    stage: twice((c, filters) => new blocks.ResidualBlock(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.Bottleneck(c, { outChannels })),
     params: ofTwo((c, f) => bottleneck(c, f, f / 4) + projection(c, f)),
   },
   {
     name: 'basic residual',
     paper: 'He et al. 2015',
-    stage: twice((c, filters) => new blocks.BasicResidualBlock(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.BasicBlock(c, { outChannels })),
     params: ofTwo(basicResidual),
   },
   {
     name: 'ResNeXt',
     paper: 'Xie et al. 2016',
-    stage: twice((c, filters) => new blocks.ResNeXtBlock(c, { filters, cardinality: 8 })),
+    stage: twice((c, outChannels) => new blocks.ResNeXtBlock(c, { outChannels, cardinality: 8 })),
     params: ofTwo((c, f) => bottleneck(c, f, f / 2, 8) + projection(c, f)),
   },
   {
@@ -144,19 +144,19 @@ export const blockKinds: readonly BlockKind[] = [
   {
     name: 'basic residual, excited',
     paper: 'Hu et al. 2017',
-    stage: twice((c, filters) => new blocks.BasicResidualBlock(c, { filters, excite: true })),
+    stage: twice((c, outChannels) => new blocks.BasicBlock(c, { outChannels, excite: true })),
     params: ofTwo((c, f) => basicResidual(c, f) + excitation(f)),
   },
   {
     name: 'depthwise separable',
     paper: 'Howard et al. 2017',
-    stage: twice((c, filters) => new blocks.SeparableConv(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.SeparableConv(c, { outChannels })),
     params: ofTwo((c, f) => unit(c, c, 3, c) + unit(c, f, 1)),
   },
   {
     name: 'inverted residual',
     paper: 'Sandler et al. 2018',
-    stage: twice((c, filters) => new blocks.InvertedResidual(c, { filters })),
+    stage: twice((c, outChannels) => new blocks.InvertedResidual(c, { outChannels })),
     params: ofTwo((c, f) => unit(c, 6 * c, 1) + unit(6 * c, 6 * c, 3, 6 * c) + unit(6 * c, f, 1)),
   },
   {

@@ -10,7 +10,7 @@ const net = new nn.Sequential(
   new nn.BatchNorm2d(32),
   new nn.ReLU(),
   new nn.MaxPool2d(2),
-  new blocks.InvertedResidual(32, { filters: 32, rate: 2 }),
+  new blocks.InvertedResidual(32, { outChannels: 32, expandRatio: 2 }),
   new nn.Conv2d(32, 64, 3, { stride: 2, padding: 1, groups: 4 }),
   new nn.GELU(),
   new nn.AdaptiveAvgPool2d(1),

@@ -56,10 +56,10 @@ export const amoebanetAReduction: CellTable = {
 }
 
 /**
- * AmoebaNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 3·filters, H, W].
+ * AmoebaNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 3·channels, H, W].
  * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
  * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution, figure 5)
- * @example new blocks.AmoebaNetANormalCell([150, 150], { filters: 50 })
+ * @example new blocks.AmoebaNetANormalCell([150, 150], { channels: 50 })
  */
 export class AmoebaNetANormalCell extends Cell {
   constructor(inChannels: readonly [previous: number, x: number], options: CellOptions) {
@@ -68,10 +68,10 @@ export class AmoebaNetANormalCell extends Cell {
 }
 
 /**
- * AmoebaNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 3·filters, ⌈H / 2⌉, ⌈W / 2⌉].
+ * AmoebaNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 3·channels, ⌈H / 2⌉, ⌈W / 2⌉].
  * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
  * @see https://arxiv.org/abs/1802.01548 (figure 5)
- * @example new blocks.AmoebaNetAReductionCell([150, 150], { filters: 100 })
+ * @example new blocks.AmoebaNetAReductionCell([150, 150], { channels: 100 })
  */
 export class AmoebaNetAReductionCell extends Cell {
   constructor(inChannels: readonly [previous: number, x: number], options: CellOptions) {

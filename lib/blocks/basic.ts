@@ -1,37 +1,45 @@
-// Two 3×3 convolutions, alone (the plain network's unit) or added to their input.
+// Two 3×3 convolutions: alone, the plain network's unit, or added to their input, ResNet's basic block.
 import { type Checks, checkOptions, integerFrom } from '../check.js'
 import type { Conv2d } from '../nn/conv.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
 import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
+import {
+  addShortcut,
+  checkShortcut,
+  makeExcite,
+  makeShortcut,
+  type ShortcutOptions,
+  shortcutChecks,
+} from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
-export interface BasicOptions extends BlockOptions {
+export interface PlainBlockOptions extends BlockOptions {
   /** Output channels, of both convolutions. */
-  filters: number
+  outChannels: number
   /** Of the first convolution. Default 1. */
   stride?: number
   /** Of both convolutions. Default 1. */
   dilation?: number
 }
 
-const basicChecks: Checks<BasicOptions> = {
+const plainChecks: Checks<PlainBlockOptions> = {
   ...blockChecks,
-  filters: integerFrom(1),
+  outChannels: integerFrom(1),
   stride: integerFrom(1),
   dilation: integerFrom(1),
 }
 
 /**
- * Two 3×3 convolutions, each with normalisation and activation (ReLU): [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉].
- * The names of its tensors are those of torchvision's BasicBlock; the block that adds its input is `BasicResidualBlock`.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation.
+ * Two 3×3 convolutions without a shortcut, each with normalisation and activation (ReLU):
+ * [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. Defaults: stride 1, dilation 1. Its tensors have the names of
+ * `BasicBlock`, which adds its input.
+ * @throws ValueError if a size is not a positive integer, or the activation is unknown.
  * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, the plain networks of section 3.3)
- * @example new blocks.BasicBlock(16, { filters: 32, stride: 2 })
+ * @example new blocks.PlainBlock(16, { outChannels: 32, stride: 2 })
  */
-export class BasicBlock extends Module {
+export class PlainBlock extends Module {
   conv1: Conv2d
   bn1: Layer
   act1: Layer
@@ -40,22 +48,22 @@ export class BasicBlock extends Module {
   act2: Layer
   readonly outChannels: number
 
-  constructor(inChannels: number, options: BasicOptions) {
+  constructor(inChannels: number, options: PlainBlockOptions) {
     super()
-    if (new.target === BasicBlock) checkOptions('BasicBlock', options, basicChecks)
+    if (new.target === PlainBlock) checkOptions('PlainBlock', options, plainChecks)
     const { norm, activation, ...factory } = innerOptions(options)
-    const { filters, stride = 1, dilation = 1 } = options
-    const counts = { inChannels, filters, stride, dilation }
+    const { outChannels, stride = 1, dilation = 1 } = options
+    const counts = { inChannels, outChannels, stride, dilation }
     for (const [name, value] of Object.entries(counts)) checkCount(new.target.name, name, value)
-    this.outChannels = filters
+    this.outChannels = outChannels
     // First what has no memory: where it cannot be made, nothing is left behind.
     this.act1 = makeActivation(activation)
     this.act2 = makeActivation(activation)
     const bias = norm === false
-    this.conv1 = convolution(inChannels, { filters, stride, dilation, ...factory }, bias)
-    this.bn1 = makeNorm(norm, filters, factory)
-    this.conv2 = convolution(filters, { filters, dilation, ...factory }, bias)
-    this.bn2 = makeNorm(norm, filters, factory)
+    this.conv1 = convolution(inChannels, { outChannels, stride, dilation, ...factory }, bias)
+    this.bn1 = makeNorm(norm, outChannels, factory)
+    this.conv2 = convolution(outChannels, { outChannels, dilation, ...factory }, bias)
+    this.bn2 = makeNorm(norm, outChannels, factory)
   }
 
   /** Everything before the last activation. */
@@ -69,25 +77,29 @@ export class BasicBlock extends Module {
   }
 }
 
-export interface BasicResidualOptions extends BasicOptions, ShortcutOptions {}
+export interface BasicBlockOptions extends PlainBlockOptions, ShortcutOptions {}
 
-const basicResidualChecks: Checks<BasicResidualOptions> = { ...shortcutChecks, ...basicChecks }
+const basicBlockChecks: Checks<BasicBlockOptions> = { ...shortcutChecks, ...plainChecks }
 
 /**
- * Basic residual block: two 3×3 convolutions added to their input, then the last activation:
- * [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. Where stride or width change, a 1×1 convolution projects the input, or
- * with shortcut `'pad'` zeros fill the new channels. The names of its tensors are those of torchvision's BasicBlock; those of
- * `excite` are timm's.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
+ * ResNet's basic block, torchvision's BasicBlock: two 3×3 convolutions added to the input, then the last activation:
+ * [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. `inChannels` are torchvision's inplanes, `outChannels` its planes. The
+ * shortcut is `downsample` where it is given; else the input itself, or where stride or channels change a 1×1 convolution with
+ * normalisation (with shortcut `'pad'`: zeros for the new channels). Defaults: stride 1, dilation 1. Its tensors have torchvision's
+ * names, those of `excite` timm's.
+ * @throws ValueError if a size is not a positive integer, or the activation or shortcut is unknown.
  * @see https://arxiv.org/abs/1512.03385 (figures 2 and 5)
- * @example new blocks.BasicResidualBlock(64, { filters: 128, stride: 2 })
+ * @see https://docs.pytorch.org/vision/stable/models/resnet.html
+ * @example new blocks.BasicBlock(64, { outChannels: 128, stride: 2 })
  */
-export class BasicResidualBlock extends BasicBlock {
+export class BasicBlock extends PlainBlock {
+  /** Output channels by those of the 3×3 convolutions. */
+  static readonly expansion = 1
   seModule: SqueezeExcite | null
   downsample: Layer | null
 
-  constructor(inChannels: number, options: BasicResidualOptions) {
-    checkOptions(new.target.name, options, basicResidualChecks)
+  constructor(inChannels: number, options: BasicBlockOptions) {
+    checkOptions(new.target.name, options, basicBlockChecks)
     checkShortcut(new.target.name, inChannels, options)
     super(inChannels, options)
     this.seModule = makeExcite(options)
@@ -95,8 +107,6 @@ export class BasicResidualBlock extends BasicBlock {
   }
 
   override forward(x: Tensor): Tensor {
-    const y = this.branch(x)
-    const scaled = this.seModule ? this.seModule.forward(y) : y
-    return this.act2.forward(scaled.add(this.downsample ? this.downsample.forward(x) : x))
+    return this.act2.forward(addShortcut(this, this.branch(x), x))
   }
 }

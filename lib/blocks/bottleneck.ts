@@ -5,15 +5,22 @@ import { type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
 import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
+import {
+  addShortcut,
+  checkShortcut,
+  makeExcite,
+  makeShortcut,
+  type ShortcutOptions,
+  shortcutChecks,
+} from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
-export interface BottleneckOptions extends BlockOptions {
+export interface PlainBottleneckOptions extends BlockOptions {
   /** Output channels. */
-  filters: number
-  /** By how much the 3×3 convolution is narrower than the output: ⌊filters / rate⌋, at least 1. Default 4. */
-  rate?: number
-  /** Channels of the 3×3 convolution, instead of `rate`. */
+  outChannels: number
+  /** By how much the 3×3 convolution is narrower than the output: ⌊outChannels / reduction⌋, at least 1. Default 4. */
+  reduction?: number
+  /** Channels of the 3×3 convolution, instead of `reduction`. */
   width?: number
   /** Default 1. */
   stride?: number
@@ -25,10 +32,10 @@ export interface BottleneckOptions extends BlockOptions {
   groups?: number
 }
 
-const bottleneckChecks: Checks<BottleneckOptions> = {
+const plainChecks: Checks<PlainBottleneckOptions> = {
   ...blockChecks,
-  filters: integerFrom(1),
-  rate: integerFrom(1),
+  outChannels: integerFrom(1),
+  reduction: integerFrom(1),
   width: integerFrom(1),
   stride: integerFrom(1),
   strideIn: among('3x3', '1x1'),
@@ -37,14 +44,14 @@ const bottleneckChecks: Checks<BottleneckOptions> = {
 }
 
 /**
- * Bottleneck without a shortcut: a 1×1 convolution to filters / rate channels, a 3×3 one, a 1×1 one to `filters`, each with
- * normalisation and activation (ReLU): [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. The names of its tensors are those
- * of torchvision's Bottleneck; the block that adds its input is `ResidualBlock`.
- * @throws ValueError for sizes that are no whole numbers, groups that don't divide, an unknown activation.
+ * A bottleneck without a shortcut: a 1×1 convolution to outChannels / reduction channels, a 3×3 one, a 1×1 one to outChannels, each
+ * with normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. Defaults: reduction 4, stride 1,
+ * dilation 1, groups 1. Its tensors have the names of `Bottleneck`, which adds its input.
+ * @throws ValueError if a size is not a positive integer, groups do not divide the width, or the activation is unknown.
  * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, figure 5)
- * @example new blocks.Bottleneck(256, { filters: 256 })
+ * @example new blocks.PlainBottleneck(256, { outChannels: 256 })
  */
-export class Bottleneck extends Module {
+export class PlainBottleneck extends Module {
   conv1: Conv2d
   bn1: Layer
   act1: Layer
@@ -56,29 +63,29 @@ export class Bottleneck extends Module {
   act3: Layer
   readonly outChannels: number
 
-  constructor(inChannels: number, options: BottleneckOptions) {
+  constructor(inChannels: number, options: PlainBottleneckOptions) {
     super()
-    if (new.target === Bottleneck) checkOptions('Bottleneck', options, bottleneckChecks)
+    if (new.target === PlainBottleneck) checkOptions('PlainBottleneck', options, plainChecks)
     const { norm, activation, ...factory } = innerOptions(options)
-    const { filters, rate = 4, stride = 1, strideIn = '3x3', dilation = 1, groups = 1 } = options
+    const { outChannels, reduction = 4, stride = 1, strideIn = '3x3', dilation = 1, groups = 1 } = options
     const block = new.target.name
-    const counts = { inChannels, filters, rate, stride, dilation, groups }
+    const counts = { inChannels, outChannels, reduction, stride, dilation, groups }
     for (const [name, value] of Object.entries(counts)) checkCount(block, name, value)
-    const width = options.width ?? Math.max(1, Math.floor(filters / rate))
+    const width = options.width ?? Math.max(1, Math.floor(outChannels / reduction))
     checkCount(block, 'width', width)
     const [first, second] = strideIn === '1x1' ? [stride, 1] : [1, stride]
-    this.outChannels = filters
+    this.outChannels = outChannels
     // First what has no memory, then what groups may make impossible: nothing is left behind.
     this.act1 = makeActivation(activation)
     this.act2 = makeActivation(activation)
     this.act3 = makeActivation(activation)
     const bias = norm === false
-    this.conv2 = convolution(width, { filters: width, stride: second, dilation, groups, ...factory }, bias)
-    this.conv1 = convolution(inChannels, { filters: width, kernelSize: 1, stride: first, ...factory }, bias)
+    this.conv2 = convolution(width, { outChannels: width, stride: second, dilation, groups, ...factory }, bias)
+    this.conv1 = convolution(inChannels, { outChannels: width, kernelSize: 1, stride: first, ...factory }, bias)
     this.bn1 = makeNorm(norm, width, factory)
     this.bn2 = makeNorm(norm, width, factory)
-    this.conv3 = convolution(width, { filters, kernelSize: 1, ...factory }, bias)
-    this.bn3 = makeNorm(norm, filters, factory)
+    this.conv3 = convolution(width, { outChannels, kernelSize: 1, ...factory }, bias)
+    this.bn3 = makeNorm(norm, outChannels, factory)
   }
 
   /** Everything before the last activation. */
@@ -93,24 +100,29 @@ export class Bottleneck extends Module {
   }
 }
 
-export interface ResidualOptions extends BottleneckOptions, ShortcutOptions {}
+export interface BottleneckOptions extends PlainBottleneckOptions, ShortcutOptions {}
 
-const residualChecks: Checks<ResidualOptions> = { ...shortcutChecks, ...bottleneckChecks }
+const bottleneckChecks: Checks<BottleneckOptions> = { ...shortcutChecks, ...plainChecks }
 
 /**
- * Residual block: a bottleneck added to its input, then the last activation: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉].
- * Where stride or width change, a 1×1 convolution projects the input. The names of its tensors are those of torchvision's Bottleneck; those of
- * `excite` are timm's.
- * @throws ValueError for sizes that are no whole numbers, groups that don't divide, an unknown activation or shortcut.
+ * ResNet's bottleneck, torchvision's Bottleneck: 1×1, 3×3 and 1×1 convolutions added to the input, then the last activation:
+ * [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. `inChannels` are torchvision's inplanes; its planes are the channels of the
+ * 3×3 convolution, a quarter of `outChannels` unless `reduction` or `width` says otherwise. The shortcut is `downsample` where it is
+ * given; else the input itself, or where stride or channels change a 1×1 convolution with normalisation. Defaults: stride 1,
+ * dilation 1, groups 1. Its tensors have torchvision's names, those of `excite` timm's.
+ * @throws ValueError if a size is not a positive integer, groups do not divide the width, or the activation or shortcut is unknown.
  * @see https://arxiv.org/abs/1512.03385 (sections 3.2 and 4.1)
- * @example new blocks.ResidualBlock(256, { filters: 512, stride: 2 })
+ * @see https://docs.pytorch.org/vision/stable/models/resnet.html
+ * @example new blocks.Bottleneck(256, { outChannels: 512, stride: 2 })
  */
-export class ResidualBlock extends Bottleneck {
+export class Bottleneck extends PlainBottleneck {
+  /** Output channels by those of the 3×3 convolution, where neither `reduction` nor `width` says otherwise. */
+  static readonly expansion = 4
   seModule: SqueezeExcite | null
   downsample: Layer | null
 
-  constructor(inChannels: number, options: ResidualOptions) {
-    checkOptions(new.target.name, options, residualChecks)
+  constructor(inChannels: number, options: BottleneckOptions) {
+    checkOptions(new.target.name, options, bottleneckChecks)
     checkShortcut(new.target.name, inChannels, options)
     super(inChannels, options)
     this.seModule = makeExcite(options)
@@ -118,8 +130,6 @@ export class ResidualBlock extends Bottleneck {
   }
 
   override forward(x: Tensor): Tensor {
-    const y = this.branch(x)
-    const scaled = this.seModule ? this.seModule.forward(y) : y
-    return this.act3.forward(scaled.add(this.downsample ? this.downsample.forward(x) : x))
+    return this.act3.forward(addShortcut(this, this.branch(x), x))
   }
 }

@@ -41,9 +41,9 @@ export interface CellTable {
 
 export interface CellOptions extends BlockOptions {
   /** Channels of each combination. */
-  filters: number
+  channels: number
   /**
-   * How the output of the cell before the last is brought to `filters`: by a 1×1 convolution; by a factorised reduction, which
+   * How the output of the cell before the last is brought to `channels`: by a 1×1 convolution; by a factorised reduction, which
    * also halves it (where the last cell was a reduction); or not at all. Default `'conv'`.
    */
   previous?: 'conv' | 'reduce' | 'none'
@@ -78,12 +78,12 @@ class SeparableConv2d extends Module {
   readonly kernel: number
   readonly stride: number
 
-  constructor(inChannels: number, filters: number, kernel: number, stride: number, { norm, factory }: Parts) {
+  constructor(inChannels: number, channels: number, kernel: number, stride: number, { norm, factory }: Parts) {
     super()
     const padding = stride === 1 ? (kernel - 1) / 2 : 0
     const depthwise = { stride, padding, groups: inChannels, bias: false, ...factory }
     this.depthwiseConv2d = new Conv2d(inChannels, inChannels, kernel, depthwise)
-    this.pointwiseConv2d = new Conv2d(inChannels, filters, 1, { bias: norm === false, ...factory })
+    this.pointwiseConv2d = new Conv2d(inChannels, channels, 1, { bias: norm === false, ...factory })
     this.kernel = kernel
     this.stride = stride
   }
@@ -95,35 +95,35 @@ class SeparableConv2d extends Module {
 }
 
 /** Activation, separable convolution, normalisation: twice, the stride in the first. */
-function separableTwice(inChannels: number, filters: number, kernel: number, stride: number, parts: Parts): Layer {
+function separableTwice(inChannels: number, channels: number, kernel: number, stride: number, parts: Parts): Layer {
   return new Sequential({
     act_1: makeActivation(parts.activation),
-    separable_1: new SeparableConv2d(inChannels, filters, kernel, stride, parts),
-    bn_sep_1: normOf(parts, filters),
+    separable_1: new SeparableConv2d(inChannels, channels, kernel, stride, parts),
+    bn_sep_1: normOf(parts, channels),
     act_2: makeActivation(parts.activation),
-    separable_2: new SeparableConv2d(filters, filters, kernel, 1, parts),
-    bn_sep_2: normOf(parts, filters),
+    separable_2: new SeparableConv2d(channels, channels, kernel, 1, parts),
+    bn_sep_2: normOf(parts, channels),
   })
 }
 
 /** Activation, a 1×7 and a 7×1 convolution, normalisation; each has the stride in its own direction. */
-function oneBySeven(inChannels: number, filters: number, stride: number, parts: Parts): Layer {
+function oneBySeven(inChannels: number, channels: number, stride: number, parts: Parts): Layer {
   const { norm, factory } = parts
   return new Sequential({
     act: makeActivation(parts.activation),
-    conv_1x7: new Conv2d(inChannels, filters, [1, 7], {
+    conv_1x7: new Conv2d(inChannels, channels, [1, 7], {
       stride: [1, stride],
       padding: [0, 3],
       bias: false,
       ...factory,
     }),
-    conv_7x1: new Conv2d(filters, filters, [7, 1], {
+    conv_7x1: new Conv2d(channels, channels, [7, 1], {
       stride: [stride, 1],
       padding: [3, 0],
       bias: norm === false,
       ...factory,
     }),
-    bn: normOf(parts, filters),
+    bn: normOf(parts, channels),
   })
 }
 
@@ -152,11 +152,11 @@ function pool(kind: 'avg3' | 'max3', stride: number): Layer {
 }
 
 /** Activation, 1×1 convolution, normalisation. */
-function convolve1x1(inChannels: number, filters: number, parts: Parts): Layer {
+function convolve1x1(inChannels: number, channels: number, parts: Parts): Layer {
   return new Sequential({
     act: makeActivation(parts.activation),
-    conv: new Conv2d(inChannels, filters, 1, { bias: parts.norm === false, ...parts.factory }),
-    bn: normOf(parts, filters),
+    conv: new Conv2d(inChannels, channels, 1, { bias: parts.norm === false, ...parts.factory }),
+    bn: normOf(parts, channels),
   })
 }
 
@@ -183,7 +183,7 @@ class FactorizedReduction extends Module {
   path_2: Sequential
   final_path_bn: Layer
 
-  constructor(inChannels: number, filters: number, parts: Parts) {
+  constructor(inChannels: number, channels: number, parts: Parts) {
     super()
     const path = (start: 0 | 1, channels: number) =>
       new Sequential({
@@ -191,9 +191,9 @@ class FactorizedReduction extends Module {
         conv: new Conv2d(inChannels, channels, 1, { bias: parts.norm === false, ...parts.factory }),
       })
     this.act = makeActivation(parts.activation)
-    this.path_1 = path(0, Math.floor(filters / 2))
-    this.path_2 = path(1, Math.ceil(filters / 2))
-    this.final_path_bn = normOf(parts, filters)
+    this.path_1 = path(0, Math.floor(channels / 2))
+    this.path_2 = path(1, Math.ceil(channels / 2))
+    this.final_path_bn = normOf(parts, channels)
   }
 
   override forward(x: Tensor): Tensor {
@@ -204,34 +204,34 @@ class FactorizedReduction extends Module {
 
 const separableKernels: { [operation: string]: number } = { sep3: 3, sep5: 5, sep7: 7 }
 
-function operation(name: CellOperation, inChannels: number, filters: number, stride: number, parts: Parts): Layer {
+function operation(name: CellOperation, inChannels: number, channels: number, stride: number, parts: Parts): Layer {
   const kernel = typeof name === 'string' && Object.hasOwn(separableKernels, name) ? separableKernels[name] : undefined
-  if (kernel) return separableTwice(inChannels, filters, kernel, stride, parts)
-  if (name === 'conv1x7_7x1') return oneBySeven(inChannels, filters, stride, parts)
+  if (kernel) return separableTwice(inChannels, channels, kernel, stride, parts)
+  if (name === 'conv1x7_7x1') return oneBySeven(inChannels, channels, stride, parts)
   if (name !== 'identity' && name !== 'avg3' && name !== 'max3')
     throw new ValueError(`cell: operation ${typeof name === 'string' ? `'${name}'` : textOf(name)} is not known`)
-  if (inChannels !== filters) {
+  if (inChannels !== channels) {
     throw new ValueError(
-      `cell: ${name} keeps ${inChannels} channels, expected ${filters}; give its input a convolution`,
+      `cell: ${name} keeps ${inChannels} channels, expected ${channels}; give its input a convolution`,
     )
   }
   if (name !== 'identity') return pool(name, stride)
-  return stride === 1 ? new Identity() : new FactorizedReduction(inChannels, filters, parts)
+  return stride === 1 ? new Identity() : new FactorizedReduction(inChannels, channels, parts)
 }
 
 const cellChecks: Checks<CellOptions> = {
   ...blockChecks,
-  filters: integerFrom(1),
+  channels: integerFrom(1),
   previous: among('conv', 'reduce', 'none'),
 }
 
 /**
- * A cell from a table: forward(x, previous) takes the outputs of the last cell and of the one before, brings both to `filters`
+ * A cell from a table: forward(x, previous) takes the outputs of the last cell and of the one before, brings both to `channels`
  * channels, and puts out the concatenated combinations. In a reduction cell all operations on the two inputs have stride 2:
  * [N, C, H, W] → [N, outChannels, ⌈H / 2⌉, ⌈W / 2⌉]; otherwise the size of x stays. The names of its tensors are those of timm's NASNet.
  * @throws ValueError for a table that points outside itself; ShapeError when the two inputs don't fit each other.
  * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures, section 3)
- * @example new blocks.Cell(blocks.nasnetANormal, [44, 264], 1, { filters: 44 })
+ * @example new blocks.Cell(blocks.nasnetANormal, [44, 264], 1, { channels: 44 })
  */
 export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
   readonly outChannels: number
@@ -248,10 +248,10 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
     options: CellOptions,
   ) {
     super()
-    const { filters, previous = 'conv' } = checkOptions(new.target.name, options, cellChecks)
+    const { channels, previous = 'conv' } = checkOptions(new.target.name, options, cellChecks)
     const { norm, activation } = innerOptions(options)
     const parts: Parts = { norm, activation, factory: factoryOf(options) }
-    checkCount('cell', 'filters', filters)
+    checkCount('cell', 'channels', channels)
     checkList('cell', 'inChannels', inChannels)
     if (inChannels.length !== 2)
       refuse('cell', 'inChannels', inChannels, 'two numbers: of the cell before the last, and of the last')
@@ -262,15 +262,15 @@ export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
     this[ownTable] = table
     const [before, last] = inChannels
     const fields: { [name: string]: Layer } = {}
-    if (previous === 'conv') fields.conv_prev_1x1 = convolve1x1(before, filters, parts)
-    fields.conv_1x1 = convolve1x1(last, filters, parts)
-    const reduction = previous === 'reduce' ? new FactorizedReduction(before, filters, parts) : null
+    if (previous === 'conv') fields.conv_prev_1x1 = convolve1x1(before, channels, parts)
+    fields.conv_1x1 = convolve1x1(last, channels, parts)
+    const reduction = previous === 'reduce' ? new FactorizedReduction(before, channels, parts) : null
     if (reduction) for (const [name, layer] of reduction.namedChildren()) fields[name] = layer as Layer
     this[ownPrepare] = [fields.conv_prev_1x1 ?? reduction ?? new Identity(), fields.conv_1x1]
-    const channelsOf = (input: number) => (input === 0 && previous === 'none' ? before : filters)
+    const channelsOf = (input: number) => (input === 0 && previous === 'none' ? before : channels)
     for (const [i, pair] of table.combinations.entries()) {
       const [left, right] = pair.map(([name, input]) =>
-        operation(name, channelsOf(input), filters, input < 2 ? stride : 1, parts),
+        operation(name, channelsOf(input), channels, input < 2 ? stride : 1, parts),
       ) as [Layer, Layer]
       this[ownCombinations].push({ left, right })
       fields[`comb_iter_${i}_left`] = left

@@ -13,7 +13,7 @@ const ownPad = Symbol('pad')
 /** The sizes of a convolution. */
 export interface ConvolutionOptions extends FactoryOptions {
   /** Output channels. */
-  filters: number
+  outChannels: number
   /** Default 3. */
   kernelSize?: Size
   /** Default 1. */
@@ -33,7 +33,7 @@ const checkPadding: Check = (op, name, value) => {
 
 export const convolutionChecks: Checks<ConvolutionOptions> = {
   ...factoryChecks,
-  filters: integerFrom(1),
+  outChannels: integerFrom(1),
   kernelSize: checkSizeOrSizes,
   stride: checkSizeOrSizes,
   padding: checkPadding,
@@ -66,11 +66,11 @@ class UnevenConv2d extends Conv2d {
 
 /** The convolution of such sizes. */
 export function convolution(inChannels: number, spec: ConvolutionOptions, bias: boolean): Conv2d {
-  const { filters, kernelSize = 3, stride = 1, padding = 'same', dilation = 1, groups = 1 } = spec
+  const { outChannels, kernelSize = 3, stride = 1, padding = 'same', dilation = 1, groups = 1 } = spec
   const kernel = sizes('conv', 'kernelSize', kernelSize, 2)
   const options = { stride, dilation, groups, bias, ...factoryOf(spec) }
-  if (padding !== 'same') return new Conv2d(inChannels, filters, kernel, { ...options, padding })
+  if (padding !== 'same') return new Conv2d(inChannels, outChannels, kernel, { ...options, padding })
   const even = samePadding(kernel, sizes('conv', 'dilation', dilation, 2))
-  if (even) return new Conv2d(inChannels, filters, kernel, { ...options, padding: even })
-  return new UnevenConv2d(inChannels, filters, kernel, options)
+  if (even) return new Conv2d(inChannels, outChannels, kernel, { ...options, padding: even })
+  return new UnevenConv2d(inChannels, outChannels, kernel, options)
 }

@@ -113,13 +113,13 @@ export interface TransitionOptions extends BlockOptions {
   /** Output channels by the input's: ⌊compression·C⌋, at least 1; the paper's θ. Default 0.5. */
   compression?: number
   /** Output channels, instead of `compression`. */
-  filters?: number
+  outChannels?: number
 }
 
 const transitionChecks: Checks<TransitionOptions> = {
   ...blockChecks,
   compression: numberThat('a number in (0, 1]', (value) => value > 0 && value <= 1),
-  filters: integerFrom(1),
+  outChannels: integerFrom(1),
 }
 
 /**
@@ -141,8 +141,8 @@ export class Transition extends Module {
     const { compression = 0.5 } = checkOptions('Transition', options, transitionChecks)
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('Transition', 'inChannels', inChannels)
-    this.outChannels = options.filters ?? Math.max(1, Math.floor(compression * inChannels))
-    checkCount('Transition', 'filters', this.outChannels)
+    this.outChannels = options.outChannels ?? Math.max(1, Math.floor(compression * inChannels))
+    checkCount('Transition', 'outChannels', this.outChannels)
     this.relu = makeActivation(activation)
     this.norm = makeNorm(norm, inChannels, factory)
     this.conv = new Conv2d(inChannels, this.outChannels, 1, { bias: norm === false, ...factory })

@@ -12,9 +12,9 @@ import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivatio
 
 /** Output channels of the paths with convolutions. */
 interface PathWidths {
-  filters1x1: number
-  filters3x3: number
-  filters5x5: number
+  channels1x1: number
+  channels3x3: number
+  channels5x5: number
 }
 
 export interface NaiveInceptionOptions extends BlockOptions, PathWidths {}
@@ -25,52 +25,52 @@ export interface InceptionOptions extends BlockOptions, PathWidths {
   /** Channels between the 1×1 and the 5×5 convolution. */
   reduce5x5: number
   /** Output channels of the 1×1 convolution behind the pooling. */
-  filtersPool: number
+  channelsPool: number
   /** Of the second convolution of the 5×5 path. Default 5, as in the paper; torchvision's GoogLeNet has 3. */
   kernel5x5?: number
 }
 
 /**
- * A convolution that keeps the size (⌈n / stride⌉), normalisation and activation (ReLU): [N, C, H, W] → [N, filters, H', W'].
+ * A convolution that keeps the size (⌈n / stride⌉), normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, H', W'].
  * The batch normalisation adds 1e-3 to the variance, and the names of its tensors are those of torchvision's BasicConv2d.
  */
 export class BasicConv2d extends Sequential {
   readonly outChannels: number
 
-  constructor(inChannels: number, filters: number, kernelSize: Size, options: BlockOptions, stride: Size = 1) {
+  constructor(inChannels: number, outChannels: number, kernelSize: Size, options: BlockOptions, stride: Size = 1) {
     const { norm, activation, ...factory } = innerOptions(options)
     // First what has no memory: where it cannot be made, nothing is left behind.
     const act = makeActivation(activation)
-    const conv = convolution(inChannels, { filters, kernelSize, stride, ...factory }, norm === false)
+    const conv = convolution(inChannels, { outChannels, kernelSize, stride, ...factory }, norm === false)
     const eps = 1e-3
-    const bn = norm === true ? new BatchNorm2d(filters, { eps, ...factory }) : makeNorm(norm, filters, factory)
+    const bn = norm === true ? new BatchNorm2d(outChannels, { eps, ...factory }) : makeNorm(norm, outChannels, factory)
     super({ conv, bn, act })
-    this.outChannels = filters
+    this.outChannels = outChannels
   }
 }
 
 const naiveChecks: Checks<NaiveInceptionOptions> = {
   ...blockChecks,
-  filters1x1: integerFrom(1),
-  filters3x3: integerFrom(1),
-  filters5x5: integerFrom(1),
+  channels1x1: integerFrom(1),
+  channels3x3: integerFrom(1),
+  channels5x5: integerFrom(1),
 }
 
 const inceptionChecks: Checks<InceptionOptions> = {
   ...naiveChecks,
   reduce3x3: integerFrom(1),
   reduce5x5: integerFrom(1),
-  filtersPool: integerFrom(1),
+  channelsPool: integerFrom(1),
   kernel5x5: integerFrom(1),
 }
 
 /**
  * The naive inception module: 1×1, 3×3 and 5×5 convolutions and 3×3 max pooling of stride 1 side by side:
- * [N, C, H, W] → [N, filters1x1 + filters3x3 + filters5x5 + C, H, W]. The pooling adds all input channels to the output, so that
+ * [N, C, H, W] → [N, channels1x1 + channels3x3 + channels5x5 + C, H, W]. The pooling adds all input channels to the output, so that
  * modules one after another grow wider and wider, and the large convolutions with them.
  * @throws ValueError for counts that are no whole numbers, or an unknown activation.
  * @see https://arxiv.org/abs/1409.4842 (Szegedy et al.: Going Deeper with Convolutions, figure 2a)
- * @example new blocks.NaiveInception(192, { filters1x1: 64, filters3x3: 128, filters5x5: 32 })
+ * @example new blocks.NaiveInception(192, { channels1x1: 64, channels3x3: 128, channels5x5: 32 })
  */
 export class NaiveInception extends Module {
   branch1: BasicConv2d
@@ -81,14 +81,14 @@ export class NaiveInception extends Module {
 
   constructor(inChannels: number, options: NaiveInceptionOptions) {
     super()
-    const { filters1x1, filters3x3, filters5x5 } = checkOptions('NaiveInception', options, naiveChecks)
-    const counts = { inChannels, filters1x1, filters3x3, filters5x5 }
+    const { channels1x1, channels3x3, channels5x5 } = checkOptions('NaiveInception', options, naiveChecks)
+    const counts = { inChannels, channels1x1, channels3x3, channels5x5 }
     for (const [name, count] of Object.entries(counts)) checkCount('NaiveInception', name, count)
     const inner = innerOptions(options)
-    this.outChannels = filters1x1 + filters3x3 + filters5x5 + inChannels
-    this.branch1 = new BasicConv2d(inChannels, filters1x1, 1, inner)
-    this.branch2 = new BasicConv2d(inChannels, filters3x3, 3, inner)
-    this.branch3 = new BasicConv2d(inChannels, filters5x5, 5, inner)
+    this.outChannels = channels1x1 + channels3x3 + channels5x5 + inChannels
+    this.branch1 = new BasicConv2d(inChannels, channels1x1, 1, inner)
+    this.branch2 = new BasicConv2d(inChannels, channels3x3, 3, inner)
+    this.branch3 = new BasicConv2d(inChannels, channels5x5, 5, inner)
     this.branch4 = new MaxPool2d(3, { stride: 1, padding: 1 })
   }
 
@@ -103,13 +103,13 @@ export class NaiveInception extends Module {
 
 /**
  * The inception module: as the naive one, with 1×1 convolutions that make the input narrower before the 3×3 and the 5×5 convolution
- * and the output of the pooling: [N, C, H, W] → [N, filters1x1 + filters3x3 + filters5x5 + filtersPool, H, W]. The names of its
+ * and the output of the pooling: [N, C, H, W] → [N, channels1x1 + channels3x3 + channels5x5 + channelsPool, H, W]. The names of its
  * tensors are those of torchvision's Inception.
  * @throws ValueError for counts that are no whole numbers, or an unknown activation.
  * @see https://arxiv.org/abs/1409.4842 (figure 2b)
  * @example
  * new blocks.Inception(192, {
- *   filters1x1: 64, reduce3x3: 96, filters3x3: 128, reduce5x5: 16, filters5x5: 32, filtersPool: 32,
+ *   channels1x1: 64, reduce3x3: 96, channels3x3: 128, reduce5x5: 16, channels5x5: 32, channelsPool: 32,
  * })
  */
 export class Inception extends Module {
@@ -122,23 +122,23 @@ export class Inception extends Module {
   constructor(inChannels: number, options: InceptionOptions) {
     super()
     checkOptions('Inception', options, inceptionChecks)
-    const { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 = 5 } = options
-    const counts = { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool, kernel5x5 }
+    const { channels1x1, reduce3x3, channels3x3, reduce5x5, channels5x5, channelsPool, kernel5x5 = 5 } = options
+    const counts = { channels1x1, reduce3x3, channels3x3, reduce5x5, channels5x5, channelsPool, kernel5x5 }
     for (const [name, count] of Object.entries({ inChannels, ...counts })) checkCount('Inception', name, count)
     const inner = innerOptions(options)
-    this.outChannels = filters1x1 + filters3x3 + filters5x5 + filtersPool
-    this.branch1 = new BasicConv2d(inChannels, filters1x1, 1, inner)
+    this.outChannels = channels1x1 + channels3x3 + channels5x5 + channelsPool
+    this.branch1 = new BasicConv2d(inChannels, channels1x1, 1, inner)
     this.branch2 = new Sequential(
       new BasicConv2d(inChannels, reduce3x3, 1, inner),
-      new BasicConv2d(reduce3x3, filters3x3, 3, inner),
+      new BasicConv2d(reduce3x3, channels3x3, 3, inner),
     )
     this.branch3 = new Sequential(
       new BasicConv2d(inChannels, reduce5x5, 1, inner),
-      new BasicConv2d(reduce5x5, filters5x5, kernel5x5, inner),
+      new BasicConv2d(reduce5x5, channels5x5, kernel5x5, inner),
     )
     this.branch4 = new Sequential(
       new MaxPool2d(3, { stride: 1, padding: 1 }),
-      new BasicConv2d(inChannels, filtersPool, 1, inner),
+      new BasicConv2d(inChannels, channelsPool, 1, inner),
     )
   }
 

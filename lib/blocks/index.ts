@@ -1,7 +1,7 @@
 // The blocks that networks are built of, each a module.
 export { AmoebaNetANormalCell, AmoebaNetAReductionCell, amoebanetANormal, amoebanetAReduction } from './amoebanet.js'
-export { BasicBlock, type BasicOptions, BasicResidualBlock, type BasicResidualOptions } from './basic.js'
-export { Bottleneck, type BottleneckOptions, ResidualBlock, type ResidualOptions } from './bottleneck.js'
+export { BasicBlock, type BasicBlockOptions, PlainBlock, type PlainBlockOptions } from './basic.js'
+export { Bottleneck, type BottleneckOptions, PlainBottleneck, type PlainBottleneckOptions } from './bottleneck.js'
 export { Cell, type CellOperation, type CellOptions, type CellStep, type CellTable } from './cell.js'
 export {
   DenseBlock,
@@ -10,7 +10,13 @@ export {
   Transition,
   type TransitionOptions,
 } from './dense-block.js'
-export { Inception, type InceptionOptions, NaiveInception, type NaiveInceptionOptions } from './inception.js'
+export {
+  BasicConv2d,
+  Inception,
+  type InceptionOptions,
+  NaiveInception,
+  type NaiveInceptionOptions,
+} from './inception.js'
 export { InvertedResidual, type InvertedResidualOptions } from './inverted-residual.js'
 export {
   type Block,

@@ -9,9 +9,9 @@ import { type BlockOptions, blockChecks, checkCount, innerOptions, makeNorm } fr
 
 export interface InvertedResidualOptions extends BlockOptions {
   /** Output channels. */
-  filters: number
+  outChannels: number
   /** By how much the block is wider inside than its input; 1 leaves the first convolution out. Default 6. */
-  rate?: number
+  expandRatio?: number
   /** Of the depthwise convolution. Default 3. */
   kernelSize?: number
   /** Of the depthwise convolution. Default 1. */
@@ -20,19 +20,19 @@ export interface InvertedResidualOptions extends BlockOptions {
 
 const invertedChecks: Checks<InvertedResidualOptions> = {
   ...blockChecks,
-  filters: integerFrom(1),
-  rate: integerFrom(1),
+  outChannels: integerFrom(1),
+  expandRatio: integerFrom(1),
   kernelSize: integerFrom(1),
   stride: integerFrom(1),
 }
 
 /**
- * Inverted residual: a 1×1 convolution to rate · C channels, a depthwise one, both with normalisation and activation (ReLU6), and
- * a linear 1×1 convolution to `filters`: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. The input is added where it has
+ * Inverted residual: a 1×1 convolution to expandRatio · C channels, a depthwise one, both with normalisation and activation (ReLU6), and
+ * a linear 1×1 convolution to `outChannels`: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. The input is added where it has
  * the output's shape. The names of its tensors are those of torchvision's InvertedResidual.
  * @throws ValueError for sizes that are no whole numbers, an unknown activation.
  * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2, section 3.3)
- * @example new blocks.InvertedResidual(24, { filters: 32, stride: 2 })
+ * @example new blocks.InvertedResidual(24, { outChannels: 32, stride: 2 })
  */
 export class InvertedResidual extends Module {
   conv: Sequential
@@ -42,20 +42,20 @@ export class InvertedResidual extends Module {
   constructor(inChannels: number, options: InvertedResidualOptions) {
     super()
     checkOptions('InvertedResidual', options, invertedChecks)
-    const { filters, rate = 6, kernelSize = 3, stride = 1 } = options
+    const { outChannels, expandRatio = 6, kernelSize = 3, stride = 1 } = options
     const { norm, activation, ...factory } = innerOptions(options, 'relu6')
     const block = 'InvertedResidual'
-    const counts = { inChannels, filters, rate, kernelSize, stride }
+    const counts = { inChannels, outChannels, expandRatio, kernelSize, stride }
     for (const [name, value] of Object.entries(counts)) checkCount(block, name, value)
-    this.isResidual = stride === 1 && inChannels === filters
-    this.outChannels = filters
+    this.isResidual = stride === 1 && inChannels === outChannels
+    this.outChannels = outChannels
     const inner = { norm, activation, ...factory }
-    const wide = rate * inChannels
+    const wide = expandRatio * inChannels
     const layers: Layer[] = []
-    if (rate > 1) layers.push(new ConvNormActivation(inChannels, { filters: wide, kernelSize: 1, ...inner }))
-    layers.push(new ConvNormActivation(wide, { filters: wide, kernelSize, stride, groups: wide, ...inner }))
-    layers.push(convolution(wide, { filters, kernelSize: 1, ...factory }, norm === false))
-    if (norm !== false) layers.push(makeNorm(norm, filters, factory))
+    if (expandRatio > 1) layers.push(new ConvNormActivation(inChannels, { outChannels: wide, kernelSize: 1, ...inner }))
+    layers.push(new ConvNormActivation(wide, { outChannels: wide, kernelSize, stride, groups: wide, ...inner }))
+    layers.push(convolution(wide, { outChannels, kernelSize: 1, ...factory }, norm === false))
+    if (norm !== false) layers.push(makeNorm(norm, outChannels, factory))
     this.conv = new Sequential(...layers)
   }
 

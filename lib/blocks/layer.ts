@@ -81,23 +81,27 @@ const poolChecks: Checks<PoolSpec> = {
 }
 
 /**
- * A convolution, its normalisation and its activation: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. The
+ * A convolution, its normalisation and its activation: [N, C, H, W] → [N, outChannels, H', W'], by default H' = ⌈H / stride⌉. The
  * convolution is layer 0, as in torchvision's Conv2dNormActivation; what there is of the others follows. The activation is ReLU
  * by default.
  * @throws ValueError for sizes that are no whole numbers, groups that don't divide, an unknown activation or padding.
  * @see https://docs.pytorch.org/vision/stable/generated/torchvision.ops.Conv2dNormActivation.html
- * @example new blocks.ConvNormActivation(3, { filters: 32, stride: 2, activation: 'relu6' })
+ * @example new blocks.ConvNormActivation(3, { outChannels: 32, stride: 2, activation: 'relu6' })
  */
 export class ConvNormActivation extends Stack {
   constructor(inChannels: number, options: ConvSpec) {
     checkOptions('conv', options, convChecks)
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('conv', 'inChannels', inChannels)
-    checkCount('conv', 'filters', options.filters)
+    checkCount('conv', 'outChannels', options.outChannels)
     // First what has no memory: where it cannot be made, nothing is left behind.
     const last = activation === null ? [] : [makeActivation(activation)]
     const conv = convolution(inChannels, options, norm === false)
-    super(options.filters, [conv, ...(norm === false ? [] : [makeNorm(norm, options.filters, factory)]), ...last])
+    super(options.outChannels, [
+      conv,
+      ...(norm === false ? [] : [makeNorm(norm, options.outChannels, factory)]),
+      ...last,
+    ])
   }
 }
 
@@ -122,7 +126,7 @@ function dense(inChannels: number, spec: DenseSpec): Block {
 
 /**
  * The layer that one options object describes, for an input of `inChannels` channels (or features):
- * - `conv`: a convolution with `filters`, `kernelSize` (3), `stride` (1), `padding` (`'same'`), `dilation` (1), `groups` (1), then
+ * - `conv`: a convolution with `outChannels`, `kernelSize` (3), `stride` (1), `padding` (`'same'`), `dilation` (1), `groups` (1), then
  *   `norm` (batch normalisation) and `activation` (`'relu'`);
  * - `separable`: a depthwise convolution and a 1×1 one, with the options of `conv` but `groups`;
  * - `dense`: a fully connected layer of `units` with an `activation` (none): [N, inChannels] → [N, units];
@@ -131,7 +135,7 @@ function dense(inChannels: number, spec: DenseSpec): Block {
  * - `flatten`: [N, C, H, W] → [N, C·H·W] for planes of `size` [H, W];
  * - or a function that makes any block.
  * @throws ValueError for an unknown type and for options that make no layer.
- * @example blocks.layer(3, { type: 'conv', filters: 64, kernelSize: 7, stride: 2 })
+ * @example blocks.layer(3, { type: 'conv', outChannels: 64, kernelSize: 7, stride: 2 })
  */
 export function layer(inChannels: number, spec: LayerSpec): Block {
   checkCount('layer', 'inChannels', inChannels)
@@ -174,9 +178,9 @@ export function layer(inChannels: number, spec: LayerSpec): Block {
  * @throws ValueError that names the position of the layer that cannot be made.
  * @example
  * const net = blocks.stack(3, [
- *   { type: 'conv', filters: 32 },
+ *   { type: 'conv', outChannels: 32 },
  *   { type: 'maxPool' },
- *   { type: 'conv', filters: 64, dilation: 2 },
+ *   { type: 'conv', outChannels: 64, dilation: 2 },
  *   { type: 'globalAvgPool' },
  *   { type: 'dense', units: 10 },
  * ])

@@ -56,10 +56,10 @@ export const nasnetAReduction: CellTable = {
 }
 
 /**
- * NASNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 6·filters, H, W].
+ * NASNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 6·channels, H, W].
  * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
  * @see https://arxiv.org/abs/1707.07012 (figure 4)
- * @example new blocks.NASNetANormalCell([264, 264], { filters: 44 })
+ * @example new blocks.NASNetANormalCell([264, 264], { channels: 44 })
  */
 export class NASNetANormalCell extends Cell {
   constructor(inChannels: readonly [previous: number, x: number], options: CellOptions) {
@@ -68,10 +68,10 @@ export class NASNetANormalCell extends Cell {
 }
 
 /**
- * NASNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 4·filters, ⌈H / 2⌉, ⌈W / 2⌉].
+ * NASNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 4·channels, ⌈H / 2⌉, ⌈W / 2⌉].
  * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
  * @see https://arxiv.org/abs/1707.07012 (figure 4)
- * @example new blocks.NASNetAReductionCell([264, 264], { filters: 88 })
+ * @example new blocks.NASNetAReductionCell([264, 264], { channels: 88 })
  */
 export class NASNetAReductionCell extends Cell {
   constructor(inChannels: readonly [previous: number, x: number], options: CellOptions) {

@@ -7,18 +7,25 @@ import { ModuleList, Sequential } from '../nn/containers.js'
 import { type Layer, Module } from '../nn/module.js'
 import type { StateDict } from '../nn/state-dict.js'
 import { noGrad, type Tensor } from '../tensor.js'
-import { ResidualBlock } from './bottleneck.js'
+import { Bottleneck } from './bottleneck.js'
 import { convolution } from './conv.js'
 import { checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
-import { checkShortcut, makeExcite, makeShortcut, type ShortcutOptions, shortcutChecks } from './shortcut.js'
+import {
+  addShortcut,
+  checkShortcut,
+  makeExcite,
+  makeShortcut,
+  type ShortcutOptions,
+  shortcutChecks,
+} from './shortcut.js'
 import type { SqueezeExcite } from './squeeze-excite.js'
 
 export interface ResNeXtOptions extends ShortcutOptions {
   /** Output channels. */
-  filters: number
+  outChannels: number
   /** C of the paper: groups of the 3×3 convolution, or paths. Default 32. */
   cardinality?: number
-  /** d of the paper: channels of one group or path. Default ⌊filters / (2 · cardinality)⌋, at least 1: 4 for 256 filters. */
+  /** d of the paper: channels of one group or path. Default ⌊outChannels / (2 · cardinality)⌋, at least 1: 4 for 256 output channels. */
   width?: number
   /** Of the 3×3 convolutions. Default 1. */
   stride?: number
@@ -28,7 +35,7 @@ export interface ResNeXtOptions extends ShortcutOptions {
 
 const resnextChecks: Checks<ResNeXtOptions> = {
   ...shortcutChecks,
-  filters: integerFrom(1),
+  outChannels: integerFrom(1),
   cardinality: moduleCount,
   width: integerFrom(1),
   stride: integerFrom(1),
@@ -37,23 +44,23 @@ const resnextChecks: Checks<ResNeXtOptions> = {
 
 /** C and d, checked. */
 function pathsOf(block: string, options: ResNeXtOptions): [cardinality: number, width: number] {
-  const { filters, cardinality = 32, width } = checkOptions(block, options, resnextChecks)
-  checkCount(block, 'filters', filters)
+  const { outChannels, cardinality = 32, width } = checkOptions(block, options, resnextChecks)
+  checkCount(block, 'outChannels', outChannels)
   checkCount(block, 'cardinality', cardinality)
-  const own = width ?? Math.max(1, Math.floor(filters / (2 * cardinality)))
+  const own = width ?? Math.max(1, Math.floor(outChannels / (2 * cardinality)))
   checkCount(block, 'width', own)
   return [cardinality, own]
 }
 
 /**
  * ResNeXt block with a grouped convolution (figure 3c of the paper): a residual block whose 3×3 convolution sees `cardinality`
- * groups of `width` channels: [N, C, H, W] → [N, filters, ⌈H / stride⌉, ⌈W / stride⌉]. The names of its tensors are those of
- * torchvision's Bottleneck.
+ * groups of `width` channels: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. The names of its tensors are those of
+ * torchvision's PlainBottleneck.
  * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
  * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations)
- * @example new blocks.ResNeXtBlock(256, { filters: 256, cardinality: 32, width: 4 })
+ * @example new blocks.ResNeXtBlock(256, { outChannels: 256, cardinality: 32, width: 4 })
  */
-export class ResNeXtBlock extends ResidualBlock {
+export class ResNeXtBlock extends Bottleneck {
   readonly cardinality: number
 
   constructor(inChannels: number, options: ResNeXtOptions) {
@@ -65,12 +72,12 @@ export class ResNeXtBlock extends ResidualBlock {
 }
 
 /**
- * ResNeXt block as parallel paths (figure 3a of the paper): `cardinality` times 1×1 to `width` channels, 3×3, 1×1 to `filters`,
+ * ResNeXt block as parallel paths (figure 3a of the paper): `cardinality` times 1×1 to `width` channels, 3×3, 1×1 to `outChannels`,
  * added, then normalised once. It computes what `ResNeXtBlock` does, slower; `resnextPaths()` and `resnextGroups()` bring the
  * tensors of one form to the other.
  * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
  * @see https://arxiv.org/abs/1611.05431 (section 3.3)
- * @example new blocks.ResNeXtPaths(256, { filters: 256, cardinality: 32, width: 4 })
+ * @example new blocks.ResNeXtPaths(256, { outChannels: 256, cardinality: 32, width: 4 })
  */
 export class ResNeXtPaths extends Module {
   paths: ModuleList<Layer>
@@ -85,28 +92,28 @@ export class ResNeXtPaths extends Module {
     super()
     const block = new.target.name
     const [cardinality, width] = pathsOf(block, options)
-    const { filters, stride = 1, dilation = 1 } = options
+    const { outChannels, stride = 1, dilation = 1 } = options
     const { norm, activation, ...factory } = innerOptions(options)
     checkShortcut(block, inChannels, options)
     checkCount(block, 'stride', stride)
     checkCount(block, 'dilation', dilation)
     this.cardinality = cardinality
-    this.outChannels = filters
+    this.outChannels = outChannels
     this.act3 = makeActivation(activation)
     const bias = norm === false
     const path = (i: number) =>
       new Sequential({
-        conv1: convolution(inChannels, { filters: width, kernelSize: 1, ...factory }, bias),
+        conv1: convolution(inChannels, { outChannels: width, kernelSize: 1, ...factory }, bias),
         bn1: makeNorm(norm, width, factory),
         act1: makeActivation(activation),
-        conv2: convolution(width, { filters: width, stride, dilation, ...factory }, bias),
+        conv2: convolution(width, { outChannels: width, stride, dilation, ...factory }, bias),
         bn2: makeNorm(norm, width, factory),
         act2: makeActivation(activation),
         // The sum needs one bias, not one of each path.
-        conv3: convolution(width, { filters, kernelSize: 1, ...factory }, bias && i === 0),
+        conv3: convolution(width, { outChannels, kernelSize: 1, ...factory }, bias && i === 0),
       })
     this.paths = new ModuleList(Array.from({ length: cardinality }, (_, i) => path(i)))
-    this.bn3 = makeNorm(norm, filters, factory)
+    this.bn3 = makeNorm(norm, outChannels, factory)
     this.seModule = makeExcite(options)
     this.downsample = makeShortcut(inChannels, options)
   }
@@ -116,8 +123,7 @@ export class ResNeXtPaths extends Module {
     let sum = first.forward(x)
     for (const path of others) sum = sum.add(path.forward(x))
     const y = this.bn3.forward(sum)
-    const scaled = this.seModule ? this.seModule.forward(y) : y
-    return this.act3.forward(scaled.add(this.downsample ? this.downsample.forward(x) : x))
+    return this.act3.forward(addShortcut(this, y, x))
   }
 }
 

@@ -9,7 +9,7 @@ import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivatio
 
 export interface SeparableOptions extends BlockOptions {
   /** Output channels. */
-  filters: number
+  outChannels: number
   /** Of the depthwise convolution. Default 3. */
   kernelSize?: Size
   /** Of the depthwise convolution. Default 1. */
@@ -26,12 +26,12 @@ const { groups: _, ...sizeChecks } = convolutionChecks
 const separableChecks: Checks<SeparableOptions> = { ...blockChecks, ...sizeChecks, between: checkBoolean }
 
 /**
- * Depthwise separable convolution: [N, C, H, W] → [N, filters, H', W'], by default H' = ⌈H / stride⌉. A k×k convolution of each
- * channel by itself and a 1×1 convolution across channels, each with normalisation and activation (ReLU): k²·C + C·filters weights
- * instead of k²·C·filters. The names of its tensors are those of timm's DepthwiseSeparableConv.
+ * Depthwise separable convolution: [N, C, H, W] → [N, outChannels, H', W'], by default H' = ⌈H / stride⌉. A k×k convolution of each
+ * channel by itself and a 1×1 convolution across channels, each with normalisation and activation (ReLU): k²·C + C·outChannels weights
+ * instead of k²·C·outChannels. The names of its tensors are those of timm's DepthwiseSeparableConv.
  * @throws ValueError for sizes that are no whole numbers, an unknown activation or padding.
  * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets, section 3.1)
- * @example new blocks.SeparableConv(32, { filters: 64, stride: 2 })
+ * @example new blocks.SeparableConv(32, { outChannels: 64, stride: 2 })
  */
 export class SeparableConv extends Module {
   convDw: Conv2d
@@ -45,19 +45,19 @@ export class SeparableConv extends Module {
   constructor(inChannels: number, options: SeparableOptions) {
     super()
     checkOptions('SeparableConv', options, separableChecks)
-    const { filters, kernelSize, stride, padding, dilation, between = true } = options
+    const { outChannels, kernelSize, stride, padding, dilation, between = true } = options
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('SeparableConv', 'inChannels', inChannels)
-    checkCount('SeparableConv', 'filters', filters)
-    this.outChannels = filters
+    checkCount('SeparableConv', 'outChannels', outChannels)
+    this.outChannels = outChannels
     // First what has no memory: where it cannot be made, nothing is left behind.
     this.act1 = makeActivation(between ? activation : null)
     this.act2 = makeActivation(activation)
-    const depthwise = { filters: inChannels, kernelSize, stride, padding, dilation, groups: inChannels, ...factory }
+    const depthwise = { outChannels: inChannels, kernelSize, stride, padding, dilation, groups: inChannels, ...factory }
     this.convDw = convolution(inChannels, depthwise, between && norm === false)
     this.bn1 = makeNorm(between ? norm : false, inChannels, factory)
-    this.convPw = convolution(inChannels, { filters, kernelSize: 1, ...factory }, norm === false)
-    this.bn2 = makeNorm(norm, filters, factory)
+    this.convPw = convolution(inChannels, { outChannels, kernelSize: 1, ...factory }, norm === false)
+    this.bn2 = makeNorm(norm, outChannels, factory)
   }
 
   override forward(x: Tensor): Tensor {

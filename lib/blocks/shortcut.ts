@@ -1,9 +1,9 @@
 // The way around a residual block, and what scales its branch: shared by all blocks that add their input.
-import { among, type Checks, checkObject, optionsLike } from '../check.js'
+import { among, type Checks, checkObject, optionsLike, refuse } from '../check.js'
 import { ValueError } from '../errors.js'
 import * as F from '../functional/index.js'
 import { Sequential } from '../nn/containers.js'
-import { type Layer, Module } from '../nn/module.js'
+import { isLayer, type Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 import { convolution } from './conv.js'
 import { type BlockOptions, blockChecks, checkCount, factoryOf, makeNorm } from './options.js'
@@ -18,7 +18,9 @@ export type Shortcut = 'projection' | 'pad'
 export interface ShortcutOptions extends BlockOptions {
   /** Where stride or width change; elsewhere the input is added as it is. Default `'projection'`. */
   shortcut?: Shortcut
-  /** Squeeze and excitation of the branch before it is added: true for a rate of 16, or its options. Default false. */
+  /** The shortcut's own layer, as torchvision's downsample: [N, C, H, W] → the shape of the output. Instead of `shortcut`. */
+  downsample?: Layer
+  /** Squeeze and excitation of the branch before it is added: true for a reduction of 16, or its options. Default false. */
   excite?: boolean | SqueezeExciteOptions
 }
 
@@ -27,6 +29,9 @@ const asSqueezeOptions = optionsLike(squeezeChecks)
 export const shortcutChecks: Checks<ShortcutOptions> = {
   ...blockChecks,
   shortcut: among('projection', 'pad'),
+  downsample: (op, name, value) => {
+    if (!isLayer(value)) refuse(op, name, value, 'a layer')
+  },
   excite: (op, name, value) => {
     if (typeof value !== 'boolean') asSqueezeOptions(op, name, value)
   },
@@ -34,7 +39,7 @@ export const shortcutChecks: Checks<ShortcutOptions> = {
 
 /** What `ShortcutOptions` are applied to. */
 interface Change {
-  filters: number
+  outChannels: number
   stride?: number
 }
 
@@ -59,26 +64,41 @@ class PadShortcut extends Module {
 /** Refuses, before anything has memory, options that make no shortcut. */
 export function checkShortcut(block: string, inChannels: number, options: ShortcutOptions & Change): void {
   checkObject(block, 'options', options)
-  const { shortcut = 'projection', filters } = options
+  const { shortcut = 'projection', outChannels } = options
   checkCount(block, 'inChannels', inChannels)
-  checkCount(block, 'filters', filters)
-  if (shortcut === 'pad' && filters < inChannels) {
-    throw new ValueError(`${block}: shortcut 'pad' cannot make ${filters} filters of ${inChannels} channels`)
+  checkCount(block, 'outChannels', outChannels)
+  if (!options.downsample && shortcut === 'pad' && outChannels < inChannels) {
+    throw new ValueError(`${block}: shortcut 'pad' cannot make ${outChannels} channels of ${inChannels}`)
   }
 }
 
 /** The shortcut of such a block; null where the input is added as it is. */
 export function makeShortcut(inChannels: number, options: ShortcutOptions & Change): Layer | null {
-  const { shortcut = 'projection', norm = true, filters, stride = 1 } = options
-  if (stride === 1 && inChannels === filters) return null
-  if (shortcut === 'pad') return new PadShortcut(stride, filters - inChannels)
+  const { shortcut = 'projection', norm = true, outChannels, stride = 1 } = options
+  if (options.downsample) return options.downsample
+  if (stride === 1 && inChannels === outChannels) return null
+  if (shortcut === 'pad') return new PadShortcut(stride, outChannels - inChannels)
   const factory = factoryOf(options)
-  const projection = convolution(inChannels, { filters, kernelSize: 1, stride, ...factory }, norm === false)
-  return norm === false ? new Sequential(projection) : new Sequential(projection, makeNorm(norm, filters, factory))
+  const projection = convolution(inChannels, { outChannels, kernelSize: 1, stride, ...factory }, norm === false)
+  return norm === false ? new Sequential(projection) : new Sequential(projection, makeNorm(norm, outChannels, factory))
+}
+
+/** The output of a block's branch, scaled by its squeeze and excitation, plus its shortcut's. */
+export function addShortcut(
+  { seModule, downsample }: { seModule: SqueezeExcite | null; downsample: Layer | null },
+  branch: Tensor,
+  x: Tensor,
+): Tensor {
+  const scaled = seModule ? seModule.forward(branch) : branch
+  return scaled.add(downsample ? downsample.forward(x) : x)
 }
 
 /** The squeeze and excitation that `excite` asks for; null for none. */
-export function makeExcite({ excite = false, filters, ...options }: ShortcutOptions & Change): SqueezeExcite | null {
+export function makeExcite({
+  excite = false,
+  outChannels,
+  ...options
+}: ShortcutOptions & Change): SqueezeExcite | null {
   if (excite === false) return null
-  return new SqueezeExcite(filters, { ...factoryOf(options), ...(excite === true ? {} : excite) })
+  return new SqueezeExcite(outChannels, { ...factoryOf(options), ...(excite === true ? {} : excite) })
 }

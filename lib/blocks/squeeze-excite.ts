@@ -18,10 +18,10 @@ import {
 } from './options.js'
 
 export interface SqueezeExciteOptions extends FactoryOptions {
-  /** By how much the layer between is narrower than the channels: ⌊channels / rate⌋, at least 1. Default 16. */
-  rate?: number
-  /** Channels of the layer between, instead of `rate`. */
-  filters?: number
+  /** By how much the layer between is narrower than the channels: ⌊channels / reduction⌋, at least 1. Default 16. */
+  reduction?: number
+  /** Channels of the layer between, instead of `reduction`. */
+  squeezeChannels?: number
   /** Between the two layers; default false, as in the paper. */
   norm?: Norm
   /** Between the two layers. Default `'relu'`. */
@@ -32,8 +32,8 @@ export interface SqueezeExciteOptions extends FactoryOptions {
 
 export const squeezeChecks: Checks<SqueezeExciteOptions> = {
   ...factoryChecks,
-  rate: integerFrom(1),
-  filters: integerFrom(1),
+  reduction: integerFrom(1),
+  squeezeChannels: integerFrom(1),
   norm: checkNorm,
   activation: checkActivation,
   gate: checkActivation,
@@ -44,7 +44,7 @@ export const squeezeChecks: Checks<SqueezeExciteOptions> = {
  * [N, C, H, W] → [N, C, H, W]. The two layers are 1×1 convolutions, as in timm.
  * @throws ValueError for sizes that are no whole numbers of at least 1.
  * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks)
- * @example new blocks.SqueezeExcite(256, { rate: 16 })
+ * @example new blocks.SqueezeExcite(256, { reduction: 16 })
  */
 export class SqueezeExcite extends Module {
   fc1: Conv2d
@@ -57,21 +57,21 @@ export class SqueezeExcite extends Module {
   constructor(channels: number, options: SqueezeExciteOptions = {}) {
     super()
     const {
-      rate = 16,
+      reduction = 16,
       norm = false,
       activation = 'relu',
       gate = 'sigmoid',
     } = checkOptions('SqueezeExcite', options, squeezeChecks)
     checkCount('SqueezeExcite', 'channels', channels)
-    checkCount('SqueezeExcite', 'rate', rate)
-    const filters = options.filters ?? Math.max(1, Math.floor(channels / rate))
-    checkCount('SqueezeExcite', 'filters', filters)
+    checkCount('SqueezeExcite', 'reduction', reduction)
+    const squeezeChannels = options.squeezeChannels ?? Math.max(1, Math.floor(channels / reduction))
+    checkCount('SqueezeExcite', 'squeezeChannels', squeezeChannels)
     const factory = factoryOf(options)
     this.outChannels = channels
-    this.fc1 = new Conv2d(channels, filters, 1, { ...factory, bias: norm === false })
-    this.bn = makeNorm(norm, filters, factory)
+    this.fc1 = new Conv2d(channels, squeezeChannels, 1, { ...factory, bias: norm === false })
+    this.bn = makeNorm(norm, squeezeChannels, factory)
     this.act = makeActivation(activation)
-    this.fc2 = new Conv2d(filters, channels, 1, factory)
+    this.fc2 = new Conv2d(squeezeChannels, channels, 1, factory)
     this.gate = makeActivation(gate)
   }
 
@@ -95,7 +95,7 @@ const excitedChecks: Checks<ExcitedOptions> = { ...squeezeChecks, residual: chec
  * the addition, as in the paper; a block that adds its input by itself is scaled whole.
  * @throws ValueError for options that make no SqueezeExcite.
  * @see https://arxiv.org/abs/1709.01507 (sections 3.3 and 6.5)
- * @example new blocks.Excited(new blocks.ConvNormActivation(64, { filters: 64 }), { residual: true })
+ * @example new blocks.Excited(new blocks.ConvNormActivation(64, { outChannels: 64 }), { residual: true })
  */
 export class Excited<Inner extends Block = Block> extends Module {
   block: Inner

@@ -2,8 +2,9 @@
 import type { DType, PreciseType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { native } from '../native.js'
+import { namedArguments } from '../positional.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { axis, byName, handleOf } from './arguments.js'
+import { axis, handleOf } from './arguments.js'
 import { geluChecks, softplusChecks } from './checks.js'
 import { unary } from './math.js'
 
@@ -130,7 +131,7 @@ export function gelu<D extends DType>(x: Tensor<D>, options: GELUOptions = {}): 
  * @example const y = functional.softplus(x, 2)
  */
 export function softplus<D extends DType>(x: Tensor<D>, ...options: SoftplusArguments): Tensor<PreciseType<D>> {
-  const named = byName<SoftplusOptions>('softplus', options, ['beta', 'threshold'])
+  const named = namedArguments<SoftplusOptions>('softplus', options, ['beta', 'threshold'])
   const { beta = 1, threshold = 20 } = checkOptions('softplus', named, softplusChecks)
   return unary(x, 'softplus', beta, threshold)
 }

@@ -107,25 +107,3 @@ export function batched<T extends Tensor | [Tensor, Tensor]>(
 export function reshaped<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   return wrap(native.ops.reshape(x.handle, shape))
 }
-
-/**
- * Options by their names: an object holds them so already; those given one after another, as in PyTorch, get `names`.
- * @throws ValueError when something follows an object of options.
- */
-export function byName<Options extends object>(
-  op: string,
-  given: readonly unknown[],
-  names: readonly (keyof Options & string)[],
-): Options {
-  const [first] = given
-  if (first === undefined && given.length <= 1) return {} as Options
-  // Null and tensors are no options; the check of options says so.
-  if (typeof first !== 'object' || Array.isArray(first)) {
-    return Object.fromEntries(names.map((name, i) => [name, given[i]])) as Options
-  }
-  const extra = given.find((value, i) => i > 0 && value !== undefined)
-  if (extra !== undefined) {
-    throw new ValueError(`${op}: got ${textOf(extra)} after an object of options, expected all options in the object`)
-  }
-  return first as Options
-}

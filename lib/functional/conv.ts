@@ -4,9 +4,10 @@ import type { PadMode } from '../../types/native.js'
 import { among, type Check, type Checks, checkOptions, checkSizeOrSizes, integerFrom } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
+import { namedArguments } from '../positional.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { batched, byName, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
 import { add } from './math.js'
 
 /** What lies around the input: zeros, or elements of the input itself. */
@@ -106,7 +107,7 @@ function conv(
   bias: Tensor | null,
   given: ConvArguments,
 ): Tensor {
-  const options = byName<ConvOptions>(op, given, ['stride', 'padding', 'dilation', 'groups'])
+  const options = namedArguments<ConvOptions>(op, given, ['stride', 'padding', 'dilation', 'groups'])
   checkOptions(op, options, convChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const dilation = sizes(op, 'dilation', options.dilation === undefined ? 1 : options.dilation, spatial)
@@ -150,7 +151,7 @@ function conv(
 /**
  * 1-D convolution (cross-correlation): x [N, C, L] or [C, L], weight [O, C / groups, K], bias [O] → [N, O, L'], where
  * L' = ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1.
- * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError for `'same'` with a stride.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
  * @example const y = functional.conv1d(x, weight, bias, { padding: 1 })
  */
@@ -161,7 +162,7 @@ export function conv1d(x: Tensor, weight: Tensor, bias: Tensor | null = null, ..
 /**
  * 2-D convolution (cross-correlation): x [N, C, H, W] or [C, H, W], weight [O, C / groups, kH, kW], bias [O] →
  * [N, O, H', W'], where H' = ⌊(H + 2·padding − dilation·(kH − 1) − 1) / stride⌋ + 1.
- * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError for `'same'` with a stride.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  * @example const y = functional.conv2d(x, weight, bias, { stride: 2, padding: 1 })
  * @example const z = functional.conv2d(x, weight, bias, 2, 1)
@@ -173,7 +174,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, ..
 /**
  * 3-D convolution (cross-correlation): x [N, C, D, H, W] or [C, D, H, W], weight [O, C / groups, kD, kH, kW], bias [O] →
  * [N, O, D', H', W'].
- * @throws ShapeError when shapes don't fit, ValueError for `'same'` with a stride.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError for `'same'` with a stride.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
  * @example const y = functional.conv3d(x, weight, bias, { padding: [0, 1, 1] })
  */
@@ -190,7 +191,7 @@ function convTranspose(
   given: ConvTransposeArguments,
 ): Tensor {
   const names = ['stride', 'padding', 'outputPadding', 'groups', 'dilation'] as const
-  const options = byName<ConvTransposeOptions>(op, given, names)
+  const options = namedArguments<ConvTransposeOptions>(op, given, names)
   checkOptions(op, options, convTransposeChecks)
   const stride = sizes(op, 'stride', options.stride === undefined ? 1 : options.stride, spatial)
   const padding = sizes(op, 'padding', options.padding === undefined ? 0 : options.padding, spatial)
@@ -253,7 +254,7 @@ function convTranspose(
 /**
  * 1-D transposed convolution, the gradient of a convolution for its input: x [N, C, L] or [C, L], weight
  * [C, O / groups, K], bias [O] → [N, O, L'], where L' = (L − 1)·stride − 2·padding + dilation·(K − 1) + outputPadding + 1.
- * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError when outputPadding is too large.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
  * @example const y = functional.convTranspose1d(x, weight, bias, { stride: 2 })
  */
@@ -269,7 +270,7 @@ export function convTranspose1d(
 /**
  * 2-D transposed convolution: x [N, C, H, W] or [C, H, W], weight [C, O / groups, kH, kW], bias [O] → [N, O, H', W'], where
  * H' = (H − 1)·stride − 2·padding + dilation·(kH − 1) + outputPadding + 1.
- * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError when outputPadding is too large.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
  * @example const y = functional.convTranspose2d(x, weight, bias, { stride: 2, padding: 1, outputPadding: 1 })
  */
@@ -285,7 +286,7 @@ export function convTranspose2d(
 /**
  * 3-D transposed convolution: x [N, C, D, H, W] or [C, D, H, W], weight [C, O / groups, kD, kH, kW], bias [O] →
  * [N, O, D', H', W'].
- * @throws ShapeError when shapes don't fit, ValueError when outputPadding is too large.
+ * @throws ShapeError when shapes don't fit, DTypeError for integers, bool and two types, ValueError when outputPadding is too large.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html
  * @example const y = functional.convTranspose3d(x, weight, bias, { stride: 2 })
  */

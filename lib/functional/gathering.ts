@@ -6,7 +6,7 @@ import { axis, handleOf } from './arguments.js'
 
 /**
  * int32 [...] → int32 [..., numClasses], 1 at the class and 0 elsewhere.
- * @throws ValueError (when read) for a class outside [0, numClasses).
+ * @throws DTypeError when x is not int32; ValueError (when read) for a class outside [0, numClasses).
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  * @example const y = functional.oneHot(labels, 10)
  */

@@ -412,7 +412,7 @@ declare module '../tensor.js' {
     /**
      * The maximum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
      * `x` is this tensor.
-     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a maximum of nothing.
+     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension, or there is nothing to take a maximum of.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
      * @example const y = x.max(1)
      */
@@ -420,7 +420,7 @@ declare module '../tensor.js' {
     /**
      * The minimum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
      * `x` is this tensor.
-     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a minimum of nothing.
+     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension, or there is nothing to take a minimum of.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
      * @example const y = x.min(1)
      */
@@ -509,7 +509,7 @@ declare module '../tensor.js' {
     /**
      * The dimensions in another order: dimension i of the result is dimension dims[i] of x. A copy: what is written into it leaves x as it is.
      * `x` is this tensor.
-     * @throws ValueError when dims are not those of x, each once.
+     * @throws ShapeError when dims are not all dimensions of x, each once; ValueError for one that x has not.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
      * @example const channelsLast = x.permute([0, 2, 3, 1])
      */

@@ -3,8 +3,9 @@ import type { DType, PreciseType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
+import { namedArguments } from '../positional.js'
 import { type Tensor, wrap, wrapAll } from '../tensor.js'
-import { batched, byName, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
+import { batched, checkTensor, first, type Size, shapeText, sizes } from './arguments.js'
 import {
   avgPoolChecks,
   checkAdaptiveSize,
@@ -86,7 +87,7 @@ export type PooledWithIndices<D extends DType> = [y: Tensor<D>, indices: Tensor<
 
 function maxPool(op: string, spatial: number, x: Tensor, kernelSize: Size, given: readonly unknown[]): Pooled {
   const names = ['stride', 'padding', 'dilation', 'ceilMode'] as const
-  const options = byName<MaxPoolOptions & { returnIndices?: boolean }>(op, given, names)
+  const options = namedArguments<MaxPoolOptions & { returnIndices?: boolean }>(op, given, names)
   checkOptions(op, options, maxPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const returnIndices = options.returnIndices ?? false
@@ -179,7 +180,7 @@ function maxUnpool<D extends DType>(
   kernelSize: Size,
   given: MaxUnpoolArguments,
 ): Tensor<D> {
-  const options = byName<MaxUnpoolOptions>(op, given, ['stride', 'padding', 'outputSize'])
+  const options = namedArguments<MaxUnpoolOptions>(op, given, ['stride', 'padding', 'outputSize'])
   checkOptions(op, options, maxUnpoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial)
@@ -254,7 +255,7 @@ function avgPool<D extends DType>(
   given: AvgPoolArguments,
 ): Tensor<D> {
   const names = ['stride', 'padding', 'ceilMode', 'countIncludePad', 'divisorOverride'] as const
-  const options = byName<AvgPoolOptions>(op, given, names)
+  const options = namedArguments<AvgPoolOptions>(op, given, names)
   checkOptions(op, options, avgPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   // 0 means "none" to the op, so it is refused here.
@@ -500,7 +501,7 @@ export function globalAvgPool<D extends DType>(x: Tensor<D>, options: GlobalPool
 
 /**
  * The maximum of each plane: x [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C]. Ties share the gradient.
- * @throws ShapeError when x has no spatial dimension; DTypeError for integers and bool.
+ * @throws ShapeError when x has no spatial dimension; DTypeError for uint8 and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const strongest = functional.globalMaxPool(x)
  */

@@ -2,8 +2,9 @@
 import type { DType } from '../../types/dtype.js'
 import { type Checks, checkBoolean, checkOptions, probability } from '../check.js'
 import { native } from '../native.js'
+import { namedArguments } from '../positional.js'
 import { type Tensor, wrap } from '../tensor.js'
-import { byName, checkTensor } from './arguments.js'
+import { checkTensor } from './arguments.js'
 
 export interface DropoutOptions {
   /** The probability of an element to become 0, in [0, 1]. Default 0.5. */
@@ -18,7 +19,7 @@ export type DropoutArguments = [options?: DropoutOptions] | [p: number | undefin
 const dropoutChecks: Checks<DropoutOptions> = { p: probability, training: checkBoolean }
 
 function drop<D extends DType>(x: Tensor<D>, channelwise: boolean, given: DropoutArguments): Tensor<D> {
-  const options = byName<DropoutOptions>('dropout', given, ['p', 'training'])
+  const options = namedArguments<DropoutOptions>('dropout', given, ['p', 'training'])
   const { p = 0.5, training = true } = checkOptions('dropout', options, dropoutChecks)
   checkTensor('dropout', 'x', x)
   if (!training || p === 0) return x

@@ -57,7 +57,7 @@ export function mean<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceO
 
 /**
  * The maximum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
- * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a maximum of nothing.
+ * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension, or there is nothing to take a maximum of.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const y = functional.max(x, 1)
  */
@@ -67,7 +67,7 @@ export function max<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOp
 
 /**
  * The minimum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
- * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a minimum of nothing.
+ * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension, or there is nothing to take a minimum of.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
  * @example const y = functional.min(x, 1)
  */

@@ -117,7 +117,7 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D>
 
 /**
  * The dimensions in another order: dimension i of the result is dimension dims[i] of x. A copy: what is written into it leaves x as it is.
- * @throws ValueError when dims are not those of x, each once.
+ * @throws ShapeError when dims are not all dimensions of x, each once; ValueError for one that x has not.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
  * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
  */

@@ -23,7 +23,7 @@ export interface AlexNetOptions extends ModelOptions {
 const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
 
 interface ConvRow {
-  filters: number
+  outChannels: number
   kernel: number
   /** Default 1. */
   stride?: number
@@ -48,11 +48,11 @@ interface AlexNetDesign {
 /** Section 3.5 of the paper of 2012. The second, fourth and fifth convolution see the maps of their own GPU: two groups. */
 const original: AlexNetDesign = {
   rows: [
-    { filters: 96, kernel: 11, stride: 4, isNormalised: true, isPooled: true },
-    { filters: 256, kernel: 5, padding: 2, groups: 2, isNormalised: true, isPooled: true },
-    { filters: 384, kernel: 3, padding: 1 },
-    { filters: 384, kernel: 3, padding: 1, groups: 2 },
-    { filters: 256, kernel: 3, padding: 1, groups: 2, isPooled: true },
+    { outChannels: 96, kernel: 11, stride: 4, isNormalised: true, isPooled: true },
+    { outChannels: 256, kernel: 5, padding: 2, groups: 2, isNormalised: true, isPooled: true },
+    { outChannels: 384, kernel: 3, padding: 1 },
+    { outChannels: 384, kernel: 3, padding: 1, groups: 2 },
+    { outChannels: 256, kernel: 3, padding: 1, groups: 2, isPooled: true },
   ],
   isAdaptive: false,
   dropsInputs: false,
@@ -61,11 +61,11 @@ const original: AlexNetDesign = {
 /** The version of "One weird trick" (2014), as torchvision has it. */
 const single: AlexNetDesign = {
   rows: [
-    { filters: 64, kernel: 11, stride: 4, padding: 2, isPooled: true },
-    { filters: 192, kernel: 5, padding: 2, isPooled: true },
-    { filters: 384, kernel: 3, padding: 1 },
-    { filters: 256, kernel: 3, padding: 1 },
-    { filters: 256, kernel: 3, padding: 1, isPooled: true },
+    { outChannels: 64, kernel: 11, stride: 4, padding: 2, isPooled: true },
+    { outChannels: 192, kernel: 5, padding: 2, isPooled: true },
+    { outChannels: 384, kernel: 3, padding: 1 },
+    { outChannels: 256, kernel: 3, padding: 1 },
+    { outChannels: 256, kernel: 3, padding: 1, isPooled: true },
   ],
   isAdaptive: true,
   dropsInputs: true,
@@ -86,13 +86,16 @@ export class AlexNet extends Module {
     const { numClasses, inChannels } = modelCounts('AlexNet', options)
     const factory = factoryOf(options)
     let channels = inChannels
-    for (const { filters, kernel, isNormalised = false, isPooled = false, ...row } of design.rows) {
+    for (const { outChannels, kernel, isNormalised = false, isPooled = false, ...row } of design.rows) {
       const { stride = 1, padding = 0, groups = 1 } = row
-      this.features.append(new Conv2d(channels, filters, kernel, { stride, padding, groups, ...factory }), new ReLU())
+      this.features.append(
+        new Conv2d(channels, outChannels, kernel, { stride, padding, groups, ...factory }),
+        new ReLU(),
+      )
       // The paper sums α·x² over five channels with α = 1e-4; here, as in PyTorch, α is divided by their number.
       if (isNormalised) this.features.append(new LocalResponseNorm(5, { alpha: 5e-4, beta: 0.75, k: 2 }))
       if (isPooled) this.features.append(new MaxPool2d(3, { stride: 2 }))
-      channels = filters
+      channels = outChannels
     }
     this.avgpool = design.isAdaptive ? new AdaptiveAvgPool2d(6) : new Identity()
     const first = new Linear(6 * 6 * channels, hiddenUnits, factory)

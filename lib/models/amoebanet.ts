@@ -6,8 +6,8 @@ const mobile: CellNetworkDesign = {
   normal: amoebanetANormal,
   reduction: amoebanetAReduction,
   cells: 4,
-  filters: 50,
-  stemFilters: 32,
+  channels: 50,
+  stemChannels: 32,
   skipsReductionInput: false,
   stemPrevious: 'conv',
   firstCells: [0, 6, 12],
@@ -21,7 +21,7 @@ export class AmoebaNet extends CellNetwork {}
  * NASNet's stem and no auxiliary head.
  * @throws ValueError for counts or a dropout out of range.
  * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution for Image Classifier Architecture Search)
- * @example const net = models.amoebanetA({ numClasses: 10, filters: 24 })
+ * @example const net = models.amoebanetA({ numClasses: 10, channels: 24 })
  */
 export function amoebanetA(options: CellNetworkOptions = {}): AmoebaNet {
   return new AmoebaNet('AmoebaNet', mobile, options)

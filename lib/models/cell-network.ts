@@ -19,24 +19,24 @@ export interface CellNetworkOptions extends ModelOptions {
   /** Normal cells in each of the three stages: the paper's N. */
   cells?: number
   /** Channels of each combination in the first stage; they double from stage to stage. */
-  filters?: number
+  channels?: number
   /** Channels of the first convolution. */
-  stemFilters?: number
+  stemChannels?: number
   /** Probability with which a feature is left out before the last layer in training. Default 0. */
   dropout?: number
 }
 
-// The stem has a quarter of the filters, and each half of its reductions at least one channel.
+// The stem has a quarter of the channels, and each half of its reductions at least one channel.
 const cellNetworkChecks: Checks<CellNetworkOptions> = {
   ...modelChecks,
   cells: moduleCount,
-  filters: integerFrom(4),
-  stemFilters: integerFrom(1),
+  channels: integerFrom(4),
+  stemChannels: integerFrom(1),
   dropout: isDropout,
 }
 
 /** What tells one network of cells from another. */
-export interface CellNetworkDesign extends Required<Pick<CellNetworkOptions, 'cells' | 'filters' | 'stemFilters'>> {
+export interface CellNetworkDesign extends Required<Pick<CellNetworkOptions, 'cells' | 'channels' | 'stemChannels'>> {
   normal: CellTable
   reduction: CellTable
   /**
@@ -84,16 +84,21 @@ export class CellNetwork extends Module {
     checkList(name, 'design.firstCells', design.firstCells)
     checkOptions(name, options, cellNetworkChecks)
     const { numClasses, inChannels } = modelCounts(name, options)
-    const { cells = design.cells, filters = design.filters, stemFilters = design.stemFilters, dropout = 0 } = options
+    const {
+      cells = design.cells,
+      channels = design.channels,
+      stemChannels = design.stemChannels,
+      dropout = 0,
+    } = options
     moduleCount(name, 'cells', cells)
-    checkCount(name, 'filters', filters, 4)
-    checkCount(name, 'stemFilters', stemFilters)
+    checkCount(name, 'channels', channels, 4)
+    checkCount(name, 'stemChannels', stemChannels)
     const factory = factoryOf(options)
     this.conv0 = new Sequential({
-      conv: new Conv2d(inChannels, stemFilters, 3, { stride: 2, bias: false, ...factory }),
-      bn: new BatchNorm2d(stemFilters, { eps: 1e-3, ...factory }),
+      conv: new Conv2d(inChannels, stemChannels, 3, { stride: 2, bias: false, ...factory }),
+      bn: new BatchNorm2d(stemChannels, { eps: 1e-3, ...factory }),
     })
-    let previous: Source = { field: 'conv0', channels: stemFilters, level: 1 }
+    let previous: Source = { field: 'conv0', channels: stemChannels, level: 1 }
     let last = previous
     const fields: { [name: string]: Cell } = {}
     const add = (field: string, stride: 1 | 2, width: number, from: Source, given: Partial<CellOptions> = {}): void => {
@@ -102,7 +107,7 @@ export class CellNetwork extends Module {
       const cell = new Cell(table, [from.channels, last.channels], stride, {
         ...factory,
         previous: how,
-        filters: width,
+        channels: width,
         ...given,
       })
       fields[field] = cell
@@ -110,10 +115,10 @@ export class CellNetwork extends Module {
       previous = last
       last = { field, channels: cell.outChannels, level: last.level + stride - 1 }
     }
-    add('cell_stem_0', 2, Math.floor(filters / 4), previous, { previous: design.stemPrevious })
-    add('cell_stem_1', 2, Math.floor(filters / 2), previous)
+    add('cell_stem_0', 2, Math.floor(channels / 4), previous, { previous: design.stemPrevious })
+    add('cell_stem_1', 2, Math.floor(channels / 2), previous)
     for (const [stage, number] of design.firstCells.entries()) {
-      const width = filters * 2 ** stage
+      const width = channels * 2 ** stage
       let before = previous
       if (stage > 0) {
         add(`reduction_cell_${stage - 1}`, 2, width, previous)

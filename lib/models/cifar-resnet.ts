@@ -1,5 +1,5 @@
 // The plain and residual networks of 6n + 2 layers for pictures of 32×32.
-import { BasicBlock, BasicResidualBlock } from '../blocks/basic.js'
+import { BasicBlock, PlainBlock } from '../blocks/basic.js'
 import { factoryOf } from '../blocks/options.js'
 import type { Shortcut } from '../blocks/shortcut.js'
 import { among, type Checks, checkBoolean, checkOptions, integerFrom, numberThat } from '../check.js'
@@ -24,7 +24,7 @@ export interface CifarResNetOptions extends ModelOptions {
   /** Of the two pairs that change stride and width: zeros for new channels (the paper's option A), or a projection (B). Default `'pad'`. */
   shortcut?: Shortcut
   /** Channels of the first convolution and stage; the others have two and four times as many. Default 16. */
-  filters?: number
+  baseChannels?: number
 }
 
 const cifarResNetChecks: Checks<CifarResNetOptions> = {
@@ -32,7 +32,7 @@ const cifarResNetChecks: Checks<CifarResNetOptions> = {
   depth: numberThat('6n + 2: 8, 14, 20, … up to 6002', (depth) => depth >= 8 && depth <= 6002 && depth % 6 === 2),
   residual: checkBoolean,
   shortcut: among('projection', 'pad'),
-  filters: integerFrom(1),
+  baseChannels: integerFrom(1),
 }
 
 /** A residual or plain network for small pictures; `cifarResNet()` makes it. Its tensors are named as in torchvision's ResNet. */
@@ -49,22 +49,22 @@ export class CifarResNet extends Module {
   constructor(options: CifarResNetOptions = {}) {
     super()
     checkOptions('CifarResNet', options, cifarResNetChecks)
-    const { depth = 20, residual = true, shortcut = 'pad', filters = 16, numClasses = 10 } = options
+    const { depth = 20, residual = true, shortcut = 'pad', baseChannels = 16, numClasses = 10 } = options
     const { inChannels } = modelCounts('CifarResNet', { ...options, numClasses })
     const count = (depth - 2) / 6
     const factory = factoryOf(options)
-    const block = ({ inChannels: from, filters: width, stride }: ResidualRow) =>
+    const block = ({ inChannels: from, outChannels: width, stride }: ResidualRow) =>
       residual
-        ? new BasicResidualBlock(from, { filters: width, stride, shortcut, ...factory })
-        : new BasicBlock(from, { filters: width, stride, ...factory })
+        ? new BasicBlock(from, { outChannels: width, stride, shortcut, ...factory })
+        : new PlainBlock(from, { outChannels: width, stride, ...factory })
     const stage = (from: number, width: number, stride: number) =>
-      residualStage({ inChannels: from, filters: width, stride, stage: 0 }, count, block)
-    this.conv1 = new Conv2d(inChannels, filters, 3, { padding: 1, bias: false, ...factory })
-    this.bn1 = new BatchNorm2d(filters, factory)
-    this.layer1 = stage(filters, filters, 1)
-    this.layer2 = stage(filters, 2 * filters, 2)
-    this.layer3 = stage(2 * filters, 4 * filters, 2)
-    this.fc = new Linear(4 * filters, numClasses, factory)
+      residualStage({ inChannels: from, outChannels: width, stride, stage: 0 }, count, block)
+    this.conv1 = new Conv2d(inChannels, baseChannels, 3, { padding: 1, bias: false, ...factory })
+    this.bn1 = new BatchNorm2d(baseChannels, factory)
+    this.layer1 = stage(baseChannels, baseChannels, 1)
+    this.layer2 = stage(baseChannels, 2 * baseChannels, 2)
+    this.layer3 = stage(2 * baseChannels, 4 * baseChannels, 2)
+    this.fc = new Linear(4 * baseChannels, numClasses, factory)
     initConvolutions(this)
   }
 

@@ -24,10 +24,10 @@ export class CIFAR10Net extends Sequential {
     super()
     const factory = factoryOf(options)
     let channels = inChannels
-    for (const filters of table) {
-      this.append(new Conv2d(channels, filters, 5, { padding: 2, ...factory }))
+    for (const outChannels of table) {
+      this.append(new Conv2d(channels, outChannels, 5, { padding: 2, ...factory }))
       this.append(new MaxPool2d(2)) // half the height and width
-      channels = filters
+      channels = outChannels
     }
     this.append(new Flatten()) // [N, 64, 4, 4] → [N, 1024]
     this.append(new Linear(4 * 4 * channels, 64, factory))

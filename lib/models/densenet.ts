@@ -19,7 +19,7 @@ export interface DenseNetOptions extends ModelOptions {
   /** Channels that each layer adds: the paper's k. */
   growthRate?: number
   /** Channels of the first convolution. */
-  stemFilters?: number
+  stemChannels?: number
   /** Channels between the 1×1 and the 3×3 convolution of a layer, in growth rates; 0: no 1×1 convolution. Default 4. */
   bottleneck?: number
   /** Probability with which an output of a layer is left out in training. Default 0. */
@@ -30,15 +30,15 @@ const denseNetChecks: Checks<DenseNetOptions> = {
   ...modelChecks,
   layers: checkNumbers,
   growthRate: integerFrom(1),
-  stemFilters: integerFrom(1),
+  stemChannels: integerFrom(1),
   bottleneck: integerFrom(0),
   dropout: isDropout,
 }
 
-type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | 'stemFilters'>>
+type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | 'stemChannels'>>
 
 /** Table 1 of the paper, DenseNet-121. */
-const densenet121Design: DenseNetDesign = { layers: [6, 12, 24, 16], growthRate: 32, stemFilters: 64 }
+const densenet121Design: DenseNetDesign = { layers: [6, 12, 24, 16], growthRate: 32, stemChannels: 64 }
 
 /** DenseNet-BC; `densenet121()` makes it. The names of its tensors are torchvision's. */
 export class DenseNet extends Module {
@@ -51,21 +51,21 @@ export class DenseNet extends Module {
     super()
     checkObject('DenseNet', 'design', design)
     checkOptions('DenseNet', options, denseNetChecks)
-    const { layers = design.layers, growthRate = design.growthRate, stemFilters = design.stemFilters } = options
+    const { layers = design.layers, growthRate = design.growthRate, stemChannels = design.stemChannels } = options
     const { bottleneck = 4, dropout = 0 } = options
     const { numClasses, inChannels } = modelCounts('DenseNet', options)
     checkNumbers('DenseNet', 'layers', layers)
     for (const [i, count] of layers.entries()) moduleCount('DenseNet', `layers[${i}]`, count)
     checkCount('DenseNet', 'growthRate', growthRate)
-    checkCount('DenseNet', 'stemFilters', stemFilters)
+    checkCount('DenseNet', 'stemChannels', stemChannels)
     const factory = factoryOf(options)
     const features: { [name: string]: Layer } = {
-      conv0: new Conv2d(inChannels, stemFilters, 7, { stride: 2, padding: 3, bias: false, ...factory }),
-      norm0: new BatchNorm2d(stemFilters, factory),
+      conv0: new Conv2d(inChannels, stemChannels, 7, { stride: 2, padding: 3, bias: false, ...factory }),
+      norm0: new BatchNorm2d(stemChannels, factory),
       relu0: new ReLU(),
       pool0: new MaxPool2d(3, { stride: 2, padding: 1 }),
     }
-    let channels = stemFilters
+    let channels = stemChannels
     for (const [i, count] of layers.entries()) {
       if (i > 0) {
         const transition = new Transition(channels, factory)

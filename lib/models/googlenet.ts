@@ -80,20 +80,20 @@ class InceptionAux extends Module {
 
   constructor(
     inChannels: number,
-    [filters, units]: readonly [filters: number, units: number],
+    [outChannels, units]: readonly [outChannels: number, units: number],
     numClasses: number,
     dropout: number,
     factory: FactoryOptions,
   ) {
     super()
-    this.conv = new BasicConv2d(inChannels, filters, 1, factory)
-    this.fc1 = new Linear(4 * 4 * filters, units, factory)
+    this.conv = new BasicConv2d(inChannels, outChannels, 1, factory)
+    this.fc1 = new Linear(4 * 4 * outChannels, units, factory)
     this.fc2 = new Linear(units, numClasses, factory)
     this.dropout = new Dropout(dropout)
   }
 
   override forward(x: Tensor): Tensor {
-    const maps = this.conv.forward(this.pool.forward(x)) // [N, filters, 4, 4]
+    const maps = this.conv.forward(this.pool.forward(x)) // [N, outChannels, 4, 4]
     return this.fc2.forward(this.dropout.forward(this.fc1.forward(F.flatten(maps, 1)).relu()))
   }
 }
@@ -140,9 +140,9 @@ export class GoogLeNet<Aux extends boolean = true> extends Module<
       for (const [letter, row] of Object.entries(modules)) {
         const field = `inception${stage}${letter}`
         const paths = pathsOf(row, scaled)
-        const { filters1x1, filters3x3, filters5x5 } = paths
+        const { channels1x1, channels3x3, channels5x5 } = paths
         const module = isNaive
-          ? new NaiveInception(channels, { filters1x1, filters3x3, filters5x5, ...factory })
+          ? new NaiveInception(channels, { channels1x1, channels3x3, channels5x5, ...factory })
           : new Inception(channels, { ...paths, kernel5x5, ...factory })
         channels = module.outChannels
         widths[field] = channels
@@ -184,8 +184,8 @@ function pool(kernel: number): MaxPool2d {
 }
 
 function pathsOf(row: Widths, scaled: (count: number) => number): Omit<InceptionOptions, 'kernel5x5'> {
-  const [filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool] = row.map(scaled) as [...Widths]
-  return { filters1x1, reduce3x3, filters3x3, reduce5x5, filters5x5, filtersPool }
+  const [channels1x1, reduce3x3, channels3x3, reduce5x5, channels5x5, channelsPool] = row.map(scaled) as [...Widths]
+  return { channels1x1, reduce3x3, channels3x3, reduce5x5, channels5x5, channelsPool }
 }
 
 /**

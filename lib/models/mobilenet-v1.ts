@@ -66,12 +66,12 @@ export class MobileNetV1 extends Module {
     this.bn1 = new BatchNorm2d(channels, factory)
     this.act1 = makeActivation(activation)
     this.blocks = new Sequential()
-    for (const [filters, stride, count] of stages) {
+    for (const [outChannels, stride, count] of stages) {
       const stage = new Sequential()
       for (let i = 0; i < count; i++) {
-        const out = roundedWidth(filters * width)
+        const out = roundedWidth(outChannels * width)
         stage.append(
-          new SeparableConv(channels, { filters: out, stride: i === 0 ? stride : 1, activation, ...factory }),
+          new SeparableConv(channels, { outChannels: out, stride: i === 0 ? stride : 1, activation, ...factory }),
         )
         channels = out
       }

@@ -60,17 +60,22 @@ export class MobileNetV2 extends Module {
     const { numClasses, inChannels } = modelCounts('MobileNetV2', options)
     const inner = { activation, ...factoryOf(options) }
     let channels = roundedWidth(32 * width)
-    this.features = new Sequential(new ConvNormActivation(inChannels, { filters: channels, stride: 2, ...inner }))
-    for (const [rate, filters, count, stride] of stages) {
+    this.features = new Sequential(new ConvNormActivation(inChannels, { outChannels: channels, stride: 2, ...inner }))
+    for (const [expandRatio, outChannels, count, stride] of stages) {
       for (let i = 0; i < count; i++) {
-        const out = roundedWidth(filters * width)
-        const block = new InvertedResidual(channels, { filters: out, rate, stride: i === 0 ? stride : 1, ...inner })
+        const out = roundedWidth(outChannels * width)
+        const block = new InvertedResidual(channels, {
+          outChannels: out,
+          expandRatio,
+          stride: i === 0 ? stride : 1,
+          ...inner,
+        })
         this.features.append(block)
         channels = out
       }
     }
     const last = roundedWidth(1280 * Math.max(1, width))
-    this.features.append(new ConvNormActivation(channels, { filters: last, kernelSize: 1, ...inner }))
+    this.features.append(new ConvNormActivation(channels, { outChannels: last, kernelSize: 1, ...inner }))
     const linear = new Linear(last, numClasses, factoryOf(options))
     this.classifier = new Sequential(new Dropout(dropout), linear)
     initConvolutions(this)

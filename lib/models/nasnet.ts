@@ -10,10 +10,10 @@ const cells = {
 } as const satisfies Partial<CellNetworkDesign>
 
 /** NASNet-A (4 @ 1056): the last stage puts out 24·44 = 1056 channels. */
-const mobile: CellNetworkDesign = { ...cells, cells: 4, filters: 44, stemFilters: 32, skipsReductionInput: false }
+const mobile: CellNetworkDesign = { ...cells, cells: 4, channels: 44, stemChannels: 32, skipsReductionInput: false }
 
 /** NASNet-A (6 @ 4032). */
-const large: CellNetworkDesign = { ...cells, cells: 6, filters: 168, stemFilters: 96, skipsReductionInput: true }
+const large: CellNetworkDesign = { ...cells, cells: 6, channels: 168, stemChannels: 96, skipsReductionInput: true }
 
 /** NASNet-A; `nasnetAMobile()` and `nasnetALarge()` make it. */
 export class NASNet extends CellNetwork {}
@@ -22,7 +22,7 @@ export class NASNet extends CellNetwork {}
  * NASNet-A mobile (4 @ 1056): [N, 3, H, W] → [N, numClasses]; 224×224 in the paper, 5,289,978 parameters (no auxiliary head).
  * @throws ValueError for counts or a dropout out of range.
  * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures)
- * @example const net = models.nasnetAMobile({ numClasses: 10, filters: 24 })
+ * @example const net = models.nasnetAMobile({ numClasses: 10, channels: 24 })
  */
 export function nasnetAMobile(options: CellNetworkOptions = {}): NASNet {
   return new NASNet('NASNet', mobile, options)
@@ -33,7 +33,7 @@ export function nasnetAMobile(options: CellNetworkOptions = {}): NASNet {
  * names of its tensors are those of timm's `nasnetalarge`.
  * @throws ValueError for counts or a dropout out of range.
  * @see https://arxiv.org/abs/1707.07012
- * @example const net = models.nasnetALarge({ cells: 1, filters: 48 })
+ * @example const net = models.nasnetALarge({ cells: 1, channels: 48 })
  */
 export function nasnetALarge(options: CellNetworkOptions = {}): NASNet {
   return new NASNet('NASNet', large, options)

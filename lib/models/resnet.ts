@@ -1,6 +1,6 @@
 // ResNet with 18, 34, 50, 101 and 152 layers: how many blocks of which kind, as a table.
-import { BasicResidualBlock } from '../blocks/basic.js'
-import { ResidualBlock } from '../blocks/bottleneck.js'
+import { BasicBlock } from '../blocks/basic.js'
+import { Bottleneck } from '../blocks/bottleneck.js'
 import type { Block } from '../blocks/layer.js'
 import { factoryOf } from '../blocks/options.js'
 import {
@@ -29,7 +29,7 @@ import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCount
 
 export interface ResNetOptions extends ModelOptions {
   /** Channels of the first convolution, which those of all others are multiples of. Default 64. */
-  filters?: number
+  baseChannels?: number
   /** Probability with which a feature is left out before the last layer in training. Default 0. */
   dropout?: number
   /** Whether the last normalisation of each block starts with a weight of 0, so that the block starts as its shortcut. Default false. */
@@ -38,7 +38,7 @@ export interface ResNetOptions extends ModelOptions {
 
 export const resnetChecks: Checks<ResNetOptions> = {
   ...modelChecks,
-  filters: integerFrom(1),
+  baseChannels: integerFrom(1),
   dropout: isDropout,
   zeroInitResidual: checkBoolean,
 }
@@ -46,7 +46,7 @@ export const resnetChecks: Checks<ResNetOptions> = {
 /** A block of a stage: what it reads, what it puts out, and the stage, from 0 on. */
 export interface ResidualRow extends FactoryOptions {
   inChannels: number
-  filters: number
+  outChannels: number
   stride: number
   stage: number
 }
@@ -62,14 +62,14 @@ export interface ResNetDesign {
 
 const basic: Omit<ResNetDesign, 'counts'> = {
   expansion: 1,
-  block: ({ inChannels, filters, stride, ...factory }) =>
-    new BasicResidualBlock(inChannels, { filters, stride, ...factoryOf(factory) }),
+  block: ({ inChannels, outChannels, stride, ...factory }) =>
+    new BasicBlock(inChannels, { outChannels, stride, ...factoryOf(factory) }),
 }
 
 const bottleneck: Omit<ResNetDesign, 'counts'> = {
   expansion: 4,
-  block: ({ inChannels, filters, stride, ...factory }) =>
-    new ResidualBlock(inChannels, { filters, stride, ...factoryOf(factory) }),
+  block: ({ inChannels, outChannels, stride, ...factory }) =>
+    new Bottleneck(inChannels, { outChannels, stride, ...factoryOf(factory) }),
 }
 
 /** Table 1 of the paper. */
@@ -99,7 +99,7 @@ export function checkCounts(network: string, counts: unknown): void {
 /** Blocks one after another, the first with the stride. */
 export function residualStage(first: ResidualRow, count: number, make: (row: ResidualRow) => Block): Sequential {
   const stage = new Sequential(make(first))
-  for (let i = 1; i < count; i++) stage.append(make({ ...first, inChannels: first.filters, stride: 1 }))
+  for (let i = 1; i < count; i++) stage.append(make({ ...first, inChannels: first.outChannels, stride: 1 }))
   return stage
 }
 
@@ -111,9 +111,9 @@ export function residualStages(
 ): [Sequential, Sequential, Sequential, Sequential] {
   let inChannels = width
   const stages = counts.map((count, stage) => {
-    const filters = expansion * width * 2 ** stage
-    const row = { inChannels, filters, stride: stage === 0 ? 1 : 2, stage, ...factory }
-    inChannels = filters
+    const outChannels = expansion * width * 2 ** stage
+    const row = { inChannels, outChannels, stride: stage === 0 ? 1 : 2, stage, ...factory }
+    inChannels = outChannels
     return residualStage(row, count, block)
   })
   return stages as [Sequential, Sequential, Sequential, Sequential]
@@ -122,7 +122,7 @@ export function residualStages(
 /** Sets the weight of each block's last normalisation to 0. */
 export function zeroInit(network: AnyModule): void {
   for (const module of network.modules()) {
-    const last = module instanceof ResidualBlock ? module.bn3 : module instanceof BasicResidualBlock ? module.bn2 : null
+    const last = module instanceof Bottleneck ? module.bn3 : module instanceof BasicBlock ? module.bn2 : null
     if (last instanceof BatchNorm2d && last.weight) zeros_(last.weight)
   }
 }
@@ -133,8 +133,8 @@ export function residualOptions(
   options: ResNetOptions,
 ): Required<Omit<ResNetOptions, keyof FactoryOptions>> & { factory: FactoryOptions } {
   checkObject(network, 'options', options)
-  const { filters = 64, dropout = 0, zeroInitResidual = false } = options
-  return { ...modelCounts(network, options), filters, dropout, zeroInitResidual, factory: factoryOf(options) }
+  const { baseChannels = 64, dropout = 0, zeroInitResidual = false } = options
+  return { ...modelCounts(network, options), baseChannels, dropout, zeroInitResidual, factory: factoryOf(options) }
 }
 
 /**
@@ -158,16 +158,19 @@ export class ResNet extends Module {
     super()
     checkDesign('ResNet', design)
     if (new.target === ResNet) checkOptions('ResNet', options, resnetChecks)
-    const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('ResNet', options)
-    this.conv1 = new Conv2d(inChannels, filters, 7, { stride: 2, padding: 3, bias: false, ...factory })
-    this.bn1 = new BatchNorm2d(filters, factory)
-    const [layer1, layer2, layer3, layer4] = residualStages(design, filters, factory)
+    const { numClasses, inChannels, baseChannels, dropout, zeroInitResidual, factory } = residualOptions(
+      'ResNet',
+      options,
+    )
+    this.conv1 = new Conv2d(inChannels, baseChannels, 7, { stride: 2, padding: 3, bias: false, ...factory })
+    this.bn1 = new BatchNorm2d(baseChannels, factory)
+    const [layer1, layer2, layer3, layer4] = residualStages(design, baseChannels, factory)
     this.layer1 = layer1
     this.layer2 = layer2
     this.layer3 = layer3
     this.layer4 = layer4
     this.drop = new Dropout(dropout)
-    this.fc = new Linear(8 * design.expansion * filters, numClasses, factory)
+    this.fc = new Linear(8 * design.expansion * baseChannels, numClasses, factory)
     initConvolutions(this)
     if (zeroInitResidual) zeroInit(this)
   }

@@ -26,9 +26,9 @@ export class ResNeXt extends ResNet {
       {
         counts,
         expansion: 4,
-        block: ({ inChannels, filters, stride, stage, ...factory }) =>
+        block: ({ inChannels, outChannels, stride, stage, ...factory }) =>
           new ResNeXtBlock(inChannels, {
-            filters,
+            outChannels,
             stride,
             cardinality,
             width: width * 2 ** stage,

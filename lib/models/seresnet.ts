@@ -1,5 +1,5 @@
 // SE-ResNet-50: ResNet-50 with squeeze and excitation in every block.
-import { ResidualBlock } from '../blocks/bottleneck.js'
+import { Bottleneck } from '../blocks/bottleneck.js'
 import { factoryOf } from '../blocks/options.js'
 import { type Checks, checkOptions, integerFrom } from '../check.js'
 import { ReLU } from '../nn/activation.js'
@@ -24,10 +24,10 @@ import { initConvolutions } from './support.js'
 
 export interface SEResNetOptions extends ResNetOptions {
   /** By how much the layer between squeeze and excitation is narrower than the channels. Default 16. */
-  rate?: number
+  reduction?: number
 }
 
-const seresnetChecks: Checks<SEResNetOptions> = { ...resnetChecks, rate: integerFrom(1) }
+const seresnetChecks: Checks<SEResNetOptions> = { ...resnetChecks, reduction: integerFrom(1) }
 
 /**
  * SE-ResNet; `seresnet50()` makes it. The names of its tensors are those of timm's `legacy_seresnet50`. As in the authors' program
@@ -47,32 +47,35 @@ export class SEResNet extends Module {
   constructor(counts: ResNetDesign['counts'], options: SEResNetOptions = {}) {
     super()
     checkCounts('SEResNet', counts)
-    const { rate = 16 } = checkOptions('SEResNet', options, seresnetChecks)
-    const { numClasses, inChannels, filters, dropout, zeroInitResidual, factory } = residualOptions('SEResNet', options)
+    const { reduction = 16 } = checkOptions('SEResNet', options, seresnetChecks)
+    const { numClasses, inChannels, baseChannels, dropout, zeroInitResidual, factory } = residualOptions(
+      'SEResNet',
+      options,
+    )
     const design: ResNetDesign = {
       counts,
       expansion: 4,
       block: (row) =>
-        new ResidualBlock(row.inChannels, {
-          filters: row.filters,
+        new Bottleneck(row.inChannels, {
+          outChannels: row.outChannels,
           stride: row.stride,
           strideIn: '1x1',
-          excite: { rate },
+          excite: { reduction },
           ...factoryOf(row),
         }),
     }
     this.layer0 = new Sequential({
-      conv1: new Conv2d(inChannels, filters, 7, { stride: 2, padding: 3, bias: false, ...factory }),
-      bn1: new BatchNorm2d(filters, factory),
+      conv1: new Conv2d(inChannels, baseChannels, 7, { stride: 2, padding: 3, bias: false, ...factory }),
+      bn1: new BatchNorm2d(baseChannels, factory),
       relu1: new ReLU(),
     })
-    const [layer1, layer2, layer3, layer4] = residualStages(design, filters, factory)
+    const [layer1, layer2, layer3, layer4] = residualStages(design, baseChannels, factory)
     this.layer1 = layer1
     this.layer2 = layer2
     this.layer3 = layer3
     this.layer4 = layer4
     this.drop = new Dropout(dropout)
-    this.lastLinear = new Linear(32 * filters, numClasses, factory)
+    this.lastLinear = new Linear(32 * baseChannels, numClasses, factory)
     initConvolutions(this)
     if (zeroInitResidual) zeroInit(this)
   }

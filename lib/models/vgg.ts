@@ -50,11 +50,11 @@ export class VGG extends Module {
     let channels = inChannels
     for (const [stage, count] of tables[layers].entries()) {
       for (let i = 0; i < count; i++) {
-        const filters = widths[stage]!
-        this.features.append(new Conv2d(channels, filters, 3, { padding: 1, ...factory }))
-        if (hasBatchNorm) this.features.append(new BatchNorm2d(filters, factory))
+        const outChannels = widths[stage]!
+        this.features.append(new Conv2d(channels, outChannels, 3, { padding: 1, ...factory }))
+        if (hasBatchNorm) this.features.append(new BatchNorm2d(outChannels, factory))
         this.features.append(new ReLU())
-        channels = filters
+        channels = outChannels
       }
       this.features.append(new MaxPool2d(2))
     }

@@ -46,10 +46,10 @@ class SeparableConv2d extends Module {
   conv1: Conv2d
   pointwise: Conv2d
 
-  constructor(inChannels: number, filters: number, factory: FactoryOptions) {
+  constructor(inChannels: number, outChannels: number, factory: FactoryOptions) {
     super()
     this.conv1 = new Conv2d(inChannels, inChannels, 3, { padding: 1, groups: inChannels, bias: false, ...factory })
-    this.pointwise = new Conv2d(inChannels, filters, 1, { bias: false, ...factory })
+    this.pointwise = new Conv2d(inChannels, outChannels, 1, { bias: false, ...factory })
   }
 
   override forward(x: Tensor): Tensor {
@@ -72,10 +72,10 @@ class XceptionBlock extends Module {
     this.skipbn = isProjected ? new BatchNorm2d(last, factory) : null
     const layers: Layer[] = channels
       .slice(1)
-      .flatMap((filters, i) => [
+      .flatMap((outChannels, i) => [
         new ReLU(),
-        new SeparableConv2d(channels[i]!, filters, factory),
-        new BatchNorm2d(filters, factory),
+        new SeparableConv2d(channels[i]!, outChannels, factory),
+        new BatchNorm2d(outChannels, factory),
       ])
     this.rep = new Sequential(...layers.slice(opensWithRelu ? 0 : 1))
     if (stride !== 1) this.rep.append(new MaxPool2d(3, { stride, padding: 1 }))

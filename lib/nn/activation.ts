@@ -1,16 +1,33 @@
 // Activation functions as modules.
-import { checkInteger, checkNumber, checkOptions } from '../check.js'
+import { checkBoolean, checkInteger, checkNumber, checkOptions } from '../check.js'
 import * as F from '../functional/activation.js'
 import * as checks from '../functional/checks.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
+import { namedArguments } from './positional.js'
+
+/** The options of GELU by name, or in PyTorch's order. */
+export type GELUArguments = [options?: F.GELUOptions] | [approximate?: 'none' | 'tanh']
+
+/** The options of Softplus by name, or in PyTorch's order. */
+export type SoftplusArguments = [options?: F.SoftplusOptions] | [beta?: number, threshold?: number]
+
+/** An activation without options but PyTorch's `inplace`, which changes nothing here. */
+abstract class InplaceActivation extends Module {
+  constructor(inplace = false) {
+    super()
+    checkBoolean(new.target.name, 'inplace', inplace)
+  }
+}
 
 /**
  * max(x, 0). Any shape.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
  * @example new nn.ReLU()
  */
-export class ReLU extends Module {
+export class ReLU extends InplaceActivation {
   override forward(x: Tensor): Tensor {
     return F.relu(x)
   }
@@ -18,10 +35,12 @@ export class ReLU extends Module {
 
 /**
  * min(max(x, 0), 6). Any shape.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
  * @example new nn.ReLU6()
  */
-export class ReLU6 extends Module {
+export class ReLU6 extends InplaceActivation {
   override forward(x: Tensor): Tensor {
     return F.relu6(x)
   }
@@ -29,10 +48,12 @@ export class ReLU6 extends Module {
 
 /**
  * x · sigmoid(x). Any shape.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
  * @example new nn.SiLU()
  */
-export class SiLU extends Module {
+export class SiLU extends InplaceActivation {
   override forward(x: Tensor): Tensor {
     return F.silu(x)
   }
@@ -40,6 +61,7 @@ export class SiLU extends Module {
 
 /**
  * 1 / (1 + e^−x). Any shape.
+ * @throws DTypeError by `forward` for integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
  * @example new nn.Sigmoid()
  */
@@ -51,10 +73,12 @@ export class Sigmoid extends Module {
 
 /**
  * min(max(x + 3, 0), 6) / 6. Any shape.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
  * @example new nn.Hardsigmoid()
  */
-export class Hardsigmoid extends Module {
+export class Hardsigmoid extends InplaceActivation {
   override forward(x: Tensor): Tensor {
     return F.hardsigmoid(x)
   }
@@ -62,10 +86,12 @@ export class Hardsigmoid extends Module {
 
 /**
  * x · hardsigmoid(x). Any shape.
+ * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
  * @example new nn.Hardswish()
  */
-export class Hardswish extends Module {
+export class Hardswish extends InplaceActivation {
   override forward(x: Tensor): Tensor {
     return F.hardswish(x)
   }
@@ -73,6 +99,7 @@ export class Hardswish extends Module {
 
 /**
  * The hyperbolic tangent. Any shape.
+ * @throws DTypeError by `forward` for integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
  * @example new nn.Tanh()
  */
@@ -84,13 +111,16 @@ export class Tanh extends Module {
 
 /**
  * x where x > 0, else negativeSlope·x. Any shape.
+ * negativeSlope is 0.01 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if negativeSlope is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
  * @example new nn.LeakyReLU(0.1)
  */
-export class LeakyReLU extends Module {
+export class LeakyReLU extends InplaceActivation {
+  /** The slope below 0. */
   readonly negativeSlope: number
-  constructor(negativeSlope = 0.01) {
-    super()
+  constructor(negativeSlope = 0.01, inplace = false) {
+    super(inplace)
     checkNumber(new.target.name, 'negativeSlope', negativeSlope)
     this.negativeSlope = negativeSlope
   }
@@ -104,13 +134,16 @@ export class LeakyReLU extends Module {
 
 /**
  * x where x > 0, else alpha·(e^x − 1). Any shape.
+ * alpha is 1 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if alpha is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
  * @example new nn.ELU(0.1)
  */
-export class ELU extends Module {
+export class ELU extends InplaceActivation {
+  /** The factor below 0. */
   readonly alpha: number
-  constructor(alpha = 1) {
-    super()
+  constructor(alpha = 1, inplace = false) {
+    super(inplace)
     checkNumber(new.target.name, 'alpha', alpha)
     this.alpha = alpha
   }
@@ -123,14 +156,17 @@ export class ELU extends Module {
 }
 
 /**
- * x·Φ(x), where Φ is the normal distribution function. Any shape.
+ * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes a formula with tanh for it. Default 'none'. Any shape.
+ * @throws ValueError for another name of the formula.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
  * @example new nn.GELU({ approximate: 'tanh' })
  */
 export class GELU extends Module {
+  /** The formula: 'none' the exact one, 'tanh' the approximation. */
   readonly approximate: 'none' | 'tanh'
-  constructor(options: F.GELUOptions = {}) {
+  constructor(...rest: GELUArguments) {
     super()
+    const options = namedArguments<F.GELUOptions>(new.target.name, rest, ['approximate'])
     const { approximate = 'none' } = checkOptions(new.target.name, options, checks.geluChecks)
     this.approximate = approximate
   }
@@ -140,15 +176,19 @@ export class GELU extends Module {
 }
 
 /**
- * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Any shape.
+ * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Defaults: beta 1, threshold 20. Any shape.
+ * @throws ValueError if beta or threshold is not a number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
- * @example new nn.Softplus({ beta: 2 })
+ * @example new nn.Softplus({ beta: 2, threshold: 10 }) // as new nn.Softplus(2, 10)
  */
 export class Softplus extends Module {
+  /** The factor of x. */
   readonly beta: number
+  /** Above it, beta·x is its own result. */
   readonly threshold: number
-  constructor(options: F.SoftplusOptions = {}) {
+  constructor(...rest: SoftplusArguments) {
     super()
+    const options = namedArguments<F.SoftplusOptions>(new.target.name, rest, ['beta', 'threshold'])
     const { beta = 1, threshold = 20 } = checkOptions(new.target.name, options, checks.softplusChecks)
     this.beta = beta
     this.threshold = threshold
@@ -159,11 +199,13 @@ export class Softplus extends Module {
 }
 
 /**
- * e^x / Σ e^x along `dim`.
+ * e^x / Σ e^x along `dim`; a negative dim counts from the end. Any shape.
+ * @throws ValueError if dim is not a whole number; `forward` also if x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
  * @example new nn.Softmax(1)
  */
 export class Softmax extends Module {
+  /** The dimension along which the values sum to 1. */
   readonly dim: number
   constructor(dim: number) {
     super()
@@ -179,11 +221,13 @@ export class Softmax extends Module {
 }
 
 /**
- * The logarithm of softmax along `dim`.
+ * The logarithm of softmax along `dim`; a negative dim counts from the end. Any shape.
+ * @throws ValueError if dim is not a whole number; `forward` also if x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
  * @example new nn.LogSoftmax(1)
  */
 export class LogSoftmax extends Module {
+  /** The dimension along which the values sum to 1. */
   readonly dim: number
   constructor(dim: number) {
     super()

@@ -17,7 +17,11 @@ abstract class LayerList<
 > extends Module<Inputs, Output> {
   [index: number]: Element
 
-  /** Adds elements at the end. */
+  /**
+   * Adds elements at the end, and returns the list.
+   * @throws ValueError for what has no method forward.
+   * @example new nn.Sequential().append(new nn.Flatten(), new nn.Linear(784, 10))
+   */
   append(...elements: Element[]): this {
     for (const element of elements) {
       if (!isLayer(element)) {
@@ -28,7 +32,10 @@ abstract class LayerList<
     return this
   }
 
-  /** The elements, in order. */
+  /**
+   * The elements, in order.
+   * @example const [first] = new nn.Sequential(new nn.ReLU()).layers()
+   */
   layers(): Element[] {
     return this.children() as Element[]
   }
@@ -38,7 +45,11 @@ abstract class LayerList<
     return this.layers().length
   }
 
-  /** The element at a position; negative ones count from the end. */
+  /**
+   * The element at a position, undefined where there is none; negative positions count from the end.
+   * @throws ValueError if the position is not a whole number.
+   * @example const last = new nn.ModuleList([new nn.ReLU()]).at(-1)
+   */
   at(index: number): Element | undefined {
     checkInteger(this.constructor.name, 'index', index)
     return this.layers().at(index)
@@ -49,13 +60,23 @@ abstract class LayerList<
   }
 }
 
+/** The layer at a position: of its own type where the layers' types are known one by one; behind them, and from the end, any or none. */
+export type LayerAt<Layers extends readonly Layer[], Index extends number> = [
+  ...Layers,
+  ...(Layer | undefined)[],
+][`${Index}` extends `-${string}` ? number : Index]
+
 /**
- * Layers that are called one after another. It takes layers, or one record of named layers. `net[i]` reads and replaces a layer.
+ * Layers that are called one after another. It takes layers, or one record of named layers. `net[i]` reads and replaces a layer;
+ * `net.at(i)` reads one and has its type: in `new Sequential(new Conv2d(…), new ReLU())` `at(0)` is a Conv2d.
+ * @throws ValueError for what has no method forward, and a name that the module has already.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
- * @example const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10))
+ * @example const net = new nn.Sequential(new nn.Flatten(), new nn.Linear(784, 10)) // net.at(1).weight is a Parameter
  */
-export class Sequential extends LayerList<Layer> {
-  constructor(...layers: Layer[] | [Readonly<Record<string, Layer>>]) {
+export class Sequential<Layers extends readonly Layer[] = Layer[]> extends LayerList<Layer> {
+  constructor(...layers: Layers)
+  constructor(layers: Readonly<Record<string, Layer>>)
+  constructor(...layers: readonly Layer[] | [Readonly<Record<string, Layer>>]) {
     super()
     const [only] = layers
     if (layers.length !== 1 || isLayer(only) || typeof only !== 'object' || only === null) {
@@ -67,6 +88,16 @@ export class Sequential extends LayerList<Layer> {
       if (!isLayer(layer)) throw new ValueError(`Sequential: '${name}' has no method forward, expected a layer`)
       Object.assign(this, { [name]: layer })
     }
+  }
+
+  /**
+   * The layer at a position, with its own type where the constructor was given the layers; negative positions count from the end.
+   * @throws ValueError if the position is not a whole number.
+   * @example const first = new nn.Sequential(new nn.Conv2d(1, 8, 3), new nn.ReLU()).at(0) // a Conv2d
+   */
+  override at<Index extends number>(index: Index): LayerAt<Layers, Index>
+  override at(index: number): Layer | undefined {
+    return super.at(index)
   }
 
   override forward(x: Tensor): Tensor {
@@ -82,9 +113,10 @@ export class Sequential extends LayerList<Layer> {
 }
 
 /**
- * A list of layers that are called by hand, in whatever order.
+ * A list of layers that are called by hand, in whatever order. It has no forward of its own.
+ * @throws ValueError for what has no method forward.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
- * @example this.heads = new nn.ModuleList([new nn.Linear(64, 10), new nn.Linear(64, 2)])
+ * @example const heads = new nn.ModuleList([new nn.Linear(64, 10), new nn.Linear(64, 2)])
  */
 export class ModuleList<Element extends AnyLayer = Layer> extends LayerList<Element, never[], never> {
   constructor(elements: Iterable<Element> = []) {
@@ -98,9 +130,10 @@ export class ModuleList<Element extends AnyLayer = Layer> extends LayerList<Elem
 }
 
 /**
- * Returns its input.
+ * Returns its input. Any shape.
+ * @throws ValueError by `forward` for what is not a tensor.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html
- * @example net.fc = new nn.Identity()
+ * @example new nn.Identity().forward(x) // x itself
  */
 export class Identity extends Module {
   override forward(x: Tensor): Tensor {

@@ -1,5 +1,5 @@
 // Dropout as modules: active in training mode only.
-import { numberThat } from '../check.js'
+import { checkBoolean, numberThat } from '../check.js'
 import { dropout, dropout2d } from '../functional/random.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
@@ -7,12 +7,20 @@ import { Module } from './module.js'
 const isProbability = numberThat('a probability in [0, 1]', (value) => value >= 0 && value <= 1)
 
 abstract class DropoutBase extends Module {
+  /** The probability of an element, or a plane, to become 0. */
   readonly p: number
 
-  constructor(p: number) {
+  constructor(p = 0.5, inplace = false) {
     super()
     isProbability(new.target.name, 'p', p)
+    checkBoolean(new.target.name, 'inplace', inplace)
     this.p = p
+  }
+
+  protected abstract readonly drop: typeof dropout
+
+  override forward(x: Tensor): Tensor {
+    return this.drop(x, { p: this.p, training: this.training })
   }
 
   protected override describe(): string {
@@ -22,30 +30,26 @@ abstract class DropoutBase extends Module {
 
 /**
  * In training, sets elements to 0 with probability p and multiplies the others by 1 / (1 − p). Any shape.
- * @throws ValueError when p is not in [0, 1].
+ * p is 0.5 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if p is not in [0, 1], or inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
  * @example new nn.Dropout(0.2)
  */
 export class Dropout extends DropoutBase {
-  constructor(p = 0.5) {
-    super(p)
-  }
-  override forward(x: Tensor): Tensor {
-    return dropout(x, { p: this.p, training: this.training })
+  protected override get drop() {
+    return dropout
   }
 }
 
 /**
  * In training, sets whole planes of [N, C, spatial…] to 0 with probability p and multiplies the others by 1 / (1 − p).
- * @throws ValueError when p is not in [0, 1].
+ * p is 0.5 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * @throws ValueError if p is not in [0, 1], or inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
  * @example new nn.Dropout2d(0.2)
  */
 export class Dropout2d extends DropoutBase {
-  constructor(p = 0.5) {
-    super(p)
-  }
-  override forward(x: Tensor): Tensor {
-    return dropout2d(x, { p: this.p, training: this.training })
+  protected override get drop() {
+    return dropout2d
   }
 }

@@ -14,6 +14,7 @@ export interface AnyLayer {
   forward(...inputs: never[]): unknown
 }
 
+/** Whether a value has a method `forward`. */
 export function isLayer(value: unknown): value is AnyLayer {
   return typeof value === 'object' && value !== null && 'forward' in value && typeof value.forward === 'function'
 }

@@ -1,14 +1,16 @@
 // Layers, losses, containers and what goes with them: the names are those of torch.nn.
 export * from './activation.js'
-export { Identity, ModuleList, Sequential } from './containers.js'
+export { Identity, type LayerAt, ModuleList, Sequential } from './containers.js'
 export {
   Conv1d,
   Conv2d,
   Conv3d,
+  type ConvArguments,
   type ConvModuleOptions,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  type ConvTransposeArguments,
   type ConvTransposeModuleOptions,
 } from './conv.js'
 export * from './dropout.js'

@@ -83,7 +83,8 @@ function overwrite<T extends Tensor>(op: string, tensor: T, values: () => Tensor
 }
 
 /**
- * Numbers drawn evenly from [low, high).
+ * Fills a tensor of any shape with numbers drawn uniformly from [low, high) and returns it. Defaults: low 0, high 1.
+ * @throws ValueError if a bound is not a finite number, or the tensor is none.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_
  * @example nn.init.uniform_(layer.weight, -0.1, 0.1)
  */
@@ -92,7 +93,8 @@ export function uniform_<T extends Tensor>(tensor: T, low = 0, high = 1): T {
 }
 
 /**
- * Normal numbers.
+ * Fills a tensor of any shape with normal numbers and returns it. Defaults: mean 0, std 1.
+ * @throws ValueError if mean or std is not a number, or the tensor is none.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_
  * @example nn.init.normal_(layer.weight, 0, 0.02)
  */
@@ -101,21 +103,32 @@ export function normal_<T extends Tensor>(tensor: T, mean = 0, std = 1): T {
 }
 
 /**
- * One value everywhere.
+ * Fills a tensor of any shape with one value and returns it.
+ * @throws ValueError if the value is not a number, or the tensor is none.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.constant_
- * @example nn.init.constant_(layer.bias, 0.1)
+ * @example nn.init.constant_(layer.weight, 0.1)
  */
 export function constant_<T extends Tensor>(tensor: T, value: number): T {
   checkTensor('init', 'tensor', tensor)
   return noGrad(() => tensor.fill_(value))
 }
 
-/** 0 everywhere. @example nn.init.zeros_(layer.bias) */
+/**
+ * Fills a tensor of any shape with 0 and returns it.
+ * @throws ValueError if the tensor is none.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.zeros_
+ * @example nn.init.zeros_(layer.weight)
+ */
 export function zeros_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 0)
 }
 
-/** 1 everywhere. @example nn.init.ones_(norm.weight) */
+/**
+ * Fills a tensor of any shape with 1 and returns it.
+ * @throws ValueError if the tensor is none.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.ones_
+ * @example nn.init.ones_(layer.weight)
+ */
 export function ones_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 1)
 }
@@ -139,7 +152,12 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
   )
 }
 
-/** How many inputs an output of a weight has, and how many outputs an input. */
+/**
+ * How many inputs an output of a weight has, and how many outputs an input: of a shape [out, in, …kernel] in·kernel and out·kernel.
+ * @throws ValueError for fewer than two dimensions.
+ * @see https://docs.pytorch.org/docs/stable/nn.init.html
+ * @example nn.init.fanInAndFanOut([8, 3, 5, 5]) // { fanIn: 75, fanOut: 200 }
+ */
 export function fanInAndFanOut(shape: readonly number[]): { fanIn: number; fanOut: number } {
   checkNumbers('init', 'shape', shape)
   const [out, input, ...kernel] = shape
@@ -158,7 +176,8 @@ function xavierStd(op: string, tensor: Tensor, options: XavierOptions): number {
 }
 
 /**
- * Evenly from [−b, b), b = gain·√(6 / (fanIn + fanOut)).
+ * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(6 / (fanIn + fanOut)), and returns it. Default: gain 1.
+ * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_
  * @see Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010)
  * @example nn.init.xavierUniform_(layer.weight)
@@ -169,7 +188,8 @@ export function xavierUniform_<T extends Tensor>(tensor: T, options: XavierOptio
 }
 
 /**
- * Normal with standard deviation gain·√(2 / (fanIn + fanOut)).
+ * Fills a weight [out, in, …] with normal numbers of standard deviation gain·√(2 / (fanIn + fanOut)) and returns it. Default: gain 1.
+ * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_
  * @example nn.init.xavierNormal_(layer.weight)
  */
@@ -184,7 +204,9 @@ function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions): number
 }
 
 /**
- * Evenly from [−b, b), b = gain·√(3 / fan), where the gain is that of the non-linearity.
+ * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(3 / fan), where the gain is that of the non-linearity,
+ * and returns it. Defaults: a 0, mode 'fanIn', nonlinearity 'leakyRelu'.
+ * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_
  * @see https://arxiv.org/abs/1502.01852
  * @example nn.init.kaimingUniform_(layer.weight, { nonlinearity: 'relu' })
@@ -195,7 +217,9 @@ export function kaimingUniform_<T extends Tensor>(tensor: T, options: KaimingOpt
 }
 
 /**
- * Normal with standard deviation gain / √fan, where the gain is that of the non-linearity.
+ * Fills a weight [out, in, …] with normal numbers of standard deviation gain / √fan, where the gain is that of the non-linearity, and
+ * returns it. Defaults: a 0, mode 'fanIn', nonlinearity 'leakyRelu'.
+ * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_
  * @see https://arxiv.org/abs/1502.01852
  * @example nn.init.kaimingNormal_(layer.weight, { mode: 'fanOut', nonlinearity: 'relu' })
@@ -222,8 +246,9 @@ function inverseErf(y: Tensor): Tensor {
 }
 
 /**
- * Normal numbers of that part of the distribution that lies in [a, b], by the inverse of its cumulative distribution.
- * @throws ValueError when [a, b] lies more than five deviations from the mean, where hardly a draw falls.
+ * Fills a tensor with normal numbers cut to [a, b], drawn by the inverse of the cumulative distribution, and returns it. Defaults: mean 0,
+ * std 1, a −2, b 2.
+ * @throws ValueError if a is not below b, or if [a, b] lies more than five deviations from the mean.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
  * @example nn.init.truncNormal_(layer.weight, 0, 0.02)
  */

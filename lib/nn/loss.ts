@@ -14,12 +14,16 @@ function bufferOrNull(weight: Tensor | null | undefined): Buffer | null {
 }
 
 /**
- * The cross-entropy of softmax(x) along dimension 1: x [N, C, …], target int32 [N, …] or probabilities [N, C, …].
+ * The cross-entropy of softmax(x) along dimension 1: x [N, C, …], target int32 [N, …] or probabilities [N, C, …] → a scalar, or [N, …]
+ * with reduction 'none'. Defaults: reduction 'mean', ignoreIndex −100, labelSmoothing 0, no weight [C] of the classes.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
  * @example new nn.CrossEntropyLoss({ labelSmoothing: 0.1 })
  */
 export class CrossEntropyLoss extends Module<Pair> {
+  /** The weights of the classes, or of the elements; null without. */
   weight: Buffer | null
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<Omit<F.CrossEntropyOptions, 'weight'>>
   constructor(given: F.CrossEntropyOptions = {}) {
     super()
@@ -33,12 +37,16 @@ export class CrossEntropyLoss extends Module<Pair> {
 }
 
 /**
- * The negative log-likelihood of log-probabilities x [N, C, …] for target int32 [N, …].
+ * The negative log-likelihood of log-probabilities x [N, C, …] for target int32 [N, …] → a scalar, or [N, …] with reduction 'none'.
+ * Defaults: reduction 'mean', ignoreIndex −100, no weight [C] of the classes.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
  * @example new nn.NLLLoss()
  */
 export class NLLLoss extends Module<Pair> {
+  /** The weights of the classes, or of the elements; null without. */
   weight: Buffer | null
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<Omit<F.NllLossOptions, 'weight'>>
   constructor(given: F.NllLossOptions = {}) {
     super()
@@ -52,12 +60,16 @@ export class NLLLoss extends Module<Pair> {
 }
 
 /**
- * The binary cross-entropy of probabilities; x and target have one shape.
+ * The binary cross-entropy of probabilities x for a target of the same shape → a scalar, or that shape with reduction 'none'. Default:
+ * reduction 'mean'.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
  * @example new nn.BCELoss()
  */
 export class BCELoss extends Module<Pair> {
+  /** The weights of the classes, or of the elements; null without. */
   weight: Buffer | null
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.LossOptions>
   constructor(given: F.BCEOptions = {}) {
     super()
@@ -71,13 +83,18 @@ export class BCELoss extends Module<Pair> {
 }
 
 /**
- * The binary cross-entropy of sigmoid(x); x and target have one shape.
+ * The binary cross-entropy of sigmoid(x) for a target of the same shape → a scalar, or that shape with reduction 'none'. Default:
+ * reduction 'mean'.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
  * @example new nn.BCEWithLogitsLoss()
  */
 export class BCEWithLogitsLoss extends Module<Pair> {
+  /** The weights of the classes, or of the elements; null without. */
   weight: Buffer | null
+  /** The weights of positive targets; null without. */
   posWeight: Buffer | null
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.LossOptions>
   constructor(given: F.BCEWithLogitsOptions = {}) {
     super()
@@ -96,11 +113,13 @@ export class BCEWithLogitsLoss extends Module<Pair> {
 }
 
 /**
- * (x − target)².
+ * (x − target)² for two tensors of one shape → a scalar, or that shape with reduction 'none'. Default: reduction 'mean'.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
  * @example new nn.MSELoss()
  */
 export class MSELoss extends Module<Pair> {
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
@@ -112,11 +131,13 @@ export class MSELoss extends Module<Pair> {
 }
 
 /**
- * |x − target|.
+ * |x − target| for two tensors of one shape → a scalar, or that shape with reduction 'none'. Default: reduction 'mean'.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
  * @example new nn.L1Loss()
  */
 export class L1Loss extends Module<Pair> {
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.LossOptions>
   constructor(options: F.LossOptions = {}) {
     super()
@@ -128,11 +149,14 @@ export class L1Loss extends Module<Pair> {
 }
 
 /**
- * Quadratic below a distance of beta (default 1), linear above.
+ * Quadratic below a distance of beta, linear above, for two tensors of one shape → a scalar, or that shape with reduction 'none'.
+ * Defaults: reduction 'mean', beta 1.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
  * @example new nn.SmoothL1Loss({ beta: 0.1 })
  */
 export class SmoothL1Loss extends Module<Pair> {
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.SmoothL1Options>
   constructor(options: F.SmoothL1Options = {}) {
     super()
@@ -144,11 +168,14 @@ export class SmoothL1Loss extends Module<Pair> {
 }
 
 /**
- * The Kullback–Leibler divergence of target from log-probabilities x.
+ * The Kullback–Leibler divergence of target from log-probabilities x of the same shape → a scalar, or that shape with reduction 'none'.
+ * Defaults: reduction 'mean', logTarget false.
+ * @throws ValueError for an unknown option; `forward` ShapeError if x and target do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
  * @example new nn.KLDivLoss({ reduction: 'batchmean' })
  */
 export class KLDivLoss extends Module<Pair> {
+  /** What the constructor was given, without tensors. */
   readonly options: Readonly<F.KlDivOptions>
   constructor(options: F.KlDivOptions = {}) {
     super()

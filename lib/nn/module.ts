@@ -94,6 +94,7 @@ const mode = Symbol('training')
  * A call of `forward` frees the intermediate tensors that it made and says in an error which layer failed. `Inputs` and `Output`
  * are for modules that take or return something else than one tensor.
  *
+ * @throws whatever `forward` throws, with the path of the layer before the message.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
  * @example
  * class Net extends nn.Module {
@@ -107,7 +108,7 @@ const mode = Symbol('training')
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
   private [mode] = true
 
-  /** Whether layers such as dropout and batch normalisation behave as in training. Set by `train()` and `eval()`. */
+  /** Whether layers such as dropout and batch normalisation behave as in training. Set by `train()` and `eval()`. Default true. */
   get training(): boolean {
     tracing()?.observe(this, () => this[mode])
     return this[mode]
@@ -123,11 +124,16 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     addHolder(this)
   }
 
-  /** What the module computes. */
+  /**
+   * What the module computes: its class says of which shapes.
+   * @throws whatever a layer below throws, with the path of the layer before the message.
+   * @example const y = net.forward(x)
+   */
   abstract forward(...inputs: Inputs): Output
 
   /**
-   * The module as a compiled function for inference: no gradients; call `eval()` before, since the mode is taken as it is.
+   * The module as a compiled function for inference, without gradients. Call `eval()` before: the mode is taken as it is.
+   * @throws ValueError for an unknown option.
    * @see compile
    * @example const predict = net.eval().compile()
    */
@@ -136,37 +142,58 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return compile((...inputs: Inputs) => noGrad(() => this.forward(...inputs)), options)
   }
 
-  /** All trained tensors, each once, in the order of the fields. */
+  /**
+   * All trained tensors, each once, in the order of the fields.
+   * @example const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 })
+   */
   parameters(): Parameter[] {
     return this.namedParameters().map(([, parameter]) => parameter)
   }
 
-  /** All trained tensors with their dotted names, such as `features.0.weight`; each once, under its first name. */
+  /**
+   * All trained tensors with their dotted names, such as `features.0.weight`; each once, under its first name.
+   * @example for (const [name, parameter] of net.namedParameters()) console.log(name, parameter.shape)
+   */
   namedParameters(): [string, Parameter][] {
     return namedOf(this, Parameter)
   }
 
-  /** All tensors that are saved but not trained. */
+  /**
+   * All tensors that are saved but not trained, each once.
+   * @example const statistics = net.buffers()
+   */
   buffers(): Buffer[] {
     return this.namedBuffers().map(([, buffer]) => buffer)
   }
 
-  /** All tensors that are saved but not trained, with their dotted names, such as `bn.running_mean`. */
+  /**
+   * All tensors that are saved but not trained, with their dotted names, such as `bn.running_mean`.
+   * @example for (const [name, buffer] of net.namedBuffers()) console.log(name, buffer.shape)
+   */
   namedBuffers(): [string, Buffer][] {
     return namedOf(this, Buffer)
   }
 
-  /** This module (named '') and all below it, each once. */
+  /**
+   * This module (named '') and all below it with their dotted names, each once.
+   * @example const names = net.namedModules().map(([name]) => name)
+   */
   namedModules(): [string, AnyModule][] {
     return [...modulesOf(this, '', new Set())]
   }
 
-  /** This module and all below it, each once. */
+  /**
+   * This module and all below it, each once.
+   * @example const convolutions = net.modules().filter((module) => module instanceof nn.Conv2d)
+   */
   modules(): AnyModule[] {
     return this.namedModules().map(([, module]) => module)
   }
 
-  /** The layers that this module's own fields hold, by name. */
+  /**
+   * The layers that this module's own fields hold, by name.
+   * @example for (const [name, child] of net.namedChildren()) console.log(name, child)
+   */
   namedChildren(): [string, AnyLayer][] {
     const children: [string, AnyLayer][] = []
     for (const [name, member] of members(this)) {
@@ -175,12 +202,19 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return children
   }
 
-  /** The layers that this module's own fields hold. */
+  /**
+   * The layers that this module's own fields hold.
+   * @example const [first] = net.children()
+   */
   children(): AnyLayer[] {
     return this.namedChildren().map(([, child]) => child)
   }
 
-  /** Calls `fn` with every module below this one, then with this one. @example net.apply((m) => m.eval()) */
+  /**
+   * Calls `fn` with every module below this one, then with this one.
+   * @throws ValueError if fn is not a function.
+   * @example net.apply((module) => module.eval())
+   */
   apply(fn: (module: AnyModule) => void): this {
     checkFunction('apply', 'fn', fn)
     // Parents come before children in the walk, so backwards every child comes before its parent.
@@ -188,37 +222,55 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this
   }
 
-  /** Sets training mode (or evaluation mode, with false) here and below. */
+  /**
+   * Sets training mode (with false: evaluation mode) here and below, and returns the module.
+   * @throws ValueError if training is not a boolean.
+   * @example net.train()
+   */
   train(training = true): this {
     checkBoolean('train', 'training', training)
     for (const module of this.modules()) module.training = training
     return this
   }
 
-  /** Sets evaluation mode here and below. */
+  /**
+   * Sets evaluation mode here and below, and returns the module.
+   * @example net.eval()
+   */
   eval(): this {
     return this.train(false)
   }
 
-  /** Whether all parameters want gradients. */
+  /**
+   * Sets whether all parameters want gradients, and returns the module. Default true.
+   * @example net.requiresGrad_(false)
+   */
   requiresGrad_(requiresGrad = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad)
     return this
   }
 
-  /** Keeps all parameters as they are: they want no gradients. Batch statistics still move in training mode. */
+  /**
+   * Keeps all parameters as they are: they want no gradients. Running statistics still move in training mode.
+   * @example net.freeze()
+   */
   freeze(): this {
     return this.requiresGrad_(false)
   }
 
-  /** Lets all parameters be trained again. */
+  /**
+   * Lets all parameters be trained again.
+   * @example net.unfreeze()
+   */
   unfreeze(): this {
     return this.requiresGrad_(true)
   }
 
   /**
    * Moves all parameters, buffers and gradients to a device, or converts the floating ones to a floating type. The tensor objects
-   * stay the same, so optimizers made before go on working (their own state does not move).
+   * stay the same, so optimizers made before go on working (their own state does not move). Returns the module.
+   * @throws DeviceError for a device that is not there; ValueError for what is neither a device nor a type.
+   * @example net.to('cpu')
    */
   to(target: DeviceName | DType): this {
     checkString('to', 'target', target)
@@ -227,7 +279,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this
   }
 
-  /** Forgets the gradients of all parameters. */
+  /**
+   * Sets the gradients of all parameters to null.
+   * @example net.zeroGrad()
+   */
   zeroGrad(): void {
     for (const parameter of this.parameters()) parameter.grad = null
   }
@@ -245,6 +300,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * Whether `loadStateDict` would take the tensors, and which names it would leave; nothing is changed. A module that reads other names
    * overrides it together with `loadStateDict`.
    * @throws ValueError, ShapeError as {@link loadStateDict}.
+   * @example const { missingKeys } = net.checkStateDict(net.stateDict(), { strict: false })
    */
   checkStateDict(state: StateDict | ReadonlyMap<string, Tensor>, options: LoadOptions = {}): LoadResult {
     const { missingKeys, unexpectedKeys } = checkInto(this.constructor.name, new Map(tensorsOf(this)), state, options)
@@ -275,7 +331,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return cloned(this)
   }
 
-  /** Frees all parameters and buffers now. */
+  /**
+   * Frees all parameters and buffers now; the module cannot be used after it.
+   * @example net.dispose()
+   */
   dispose(): void {
     for (const [, tensor] of tensorsOf(this)) tensor.dispose()
   }
@@ -289,7 +348,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return ''
   }
 
-  /** The module and all below it, a line each. */
+  /**
+   * The module and all below it, a line each.
+   * @example console.log(net.toString())
+   */
   toString(): string {
     const head = `${this.constructor.name}(${this.describe()}`
     const children = this.namedChildren()

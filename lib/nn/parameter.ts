@@ -22,9 +22,9 @@ export const factoryChecks: Checks<FactoryOptions> = { device: checkString, dtyp
 /**
  * A tensor that is trained: a field of a module that holds one is found by `parameters()` and saved. It shares the memory of
  * `data`, has requiresGrad set, and outlives every `tidy` scope.
- * @throws DTypeError when data is not of a floating type.
+ * @throws DTypeError if data is not of a floating type; ValueError if it is not a tensor.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
- * @example class Scale extends nn.Module { weight = new nn.Parameter(ones([1])) … }
+ * @example const scale = new nn.Parameter(ones([1])) // a field of a module
  */
 export class Parameter extends Tensor {
   constructor(data: Tensor, requiresGrad = true) {
@@ -38,8 +38,9 @@ export class Parameter extends Tensor {
 /**
  * A tensor that belongs to a module's state but is not trained, such as running statistics. It shares the memory of `data`
  * and outlives every `tidy` scope.
+ * @throws ValueError if data is not a tensor.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
- * @example class Counter extends nn.Module { steps = new nn.Buffer(zeros([])) … }
+ * @example const steps = new nn.Buffer(zeros([])) // a field of a module
  */
 export class Buffer extends Tensor {
   constructor(data: Tensor) {
@@ -62,7 +63,7 @@ export function bufferOf(data: Tensor): Buffer {
   return buffer
 }
 
-/** A parameter drawn evenly from [−bound, bound). */
+/** A parameter drawn uniformly from [−bound, bound). */
 export function uniformParameter(shape: readonly number[], bound: number, options: FactoryOptions): Parameter {
   return parameterOf(rand(shape, { ...options, low: -bound, high: bound }))
 }

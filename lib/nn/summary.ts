@@ -11,6 +11,7 @@ import { type AnyModule, Module } from './module.js'
 export interface SummaryRow {
   /** The dotted name of the layer. */
   name: string
+  /** The name of its class. */
   type: string
   /** Of its (first) output. */
   outputShape: readonly number[]
@@ -20,13 +21,20 @@ export interface SummaryRow {
   multiplyAdds: number
 }
 
-/** A network's layers in the order of their calls, and the sums. */
+/**
+ * A network's layers in the order of their calls, and the sums; `nn.summary` makes it.
+ * @throws ValueError if rows is not an array.
+ * @see https://github.com/TylerYep/torchinfo (the tool for PyTorch)
+ * @example const { params } = nn.summary(net, [1, 3, 224, 224])
+ */
 export class Summary {
+  /** The layers in the order of their calls. */
   readonly rows: readonly SummaryRow[]
   /** Elements of all parameters. */
   readonly params: number
   /** Elements of those parameters that want gradients. */
   readonly trainableParams: number
+  /** Multiplications that are followed by an addition, of all layers. */
   readonly multiplyAdds: number
 
   constructor(rows: readonly SummaryRow[], params: number, trainableParams: number) {
@@ -37,7 +45,10 @@ export class Summary {
     this.multiplyAdds = rows.reduce((sum, row) => sum + row.multiplyAdds, 0)
   }
 
-  /** A table. */
+  /**
+   * The layers as a table, a line each, with the sums in the last.
+   * @example console.log(nn.summary(net, [1, 3, 224, 224]).toString())
+   */
   toString(): string {
     const count = (value: number) => value.toLocaleString('en-US')
     const table = [
@@ -88,8 +99,10 @@ function multiplyAdds(module: AnyModule, input: Tensor | undefined, output: Tens
 }
 
 /**
- * Runs the network once on zeros of `inputShape` (batch included), in evaluation mode and without gradients, and tells of each layer
- * what it put out, its parameters and its multiply-adds. Modes are left as they were.
+ * Runs the network once on zeros of `inputShape` (batch included), in evaluation mode and without gradients, and says of each layer
+ * the shape of its output, its parameters and its multiply-adds. Modes are left as they were.
+ * @throws ValueError if net is not a module; ShapeError if the network does not take that shape.
+ * @see https://github.com/TylerYep/torchinfo (the tool for PyTorch)
  * @example console.log(`${nn.summary(net, [1, 3, 224, 224])}`)
  */
 export function summary(net: Module<[x: Tensor], unknown>, inputShape: readonly number[]): Summary {

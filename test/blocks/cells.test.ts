@@ -12,7 +12,7 @@ const prepare = (inChannels: number, f: number) => inChannels * f + 2 * f
 test.serial('NASNet-A normal cell', async (t) => {
   const params = 2 * prepare(5, 4) + 2 * separable(5, 4) + 3 * separable(3, 4)
   await checkBlock(t, {
-    make: (factory) => new blocks.NASNetANormalCell([5, 5], { filters: 4, ...factory }),
+    make: (factory) => new blocks.NASNetANormalCell([5, 5], { channels: 4, ...factory }),
     input: [2, 5, 5, 4],
     output: [2, 24, 5, 4],
     params,
@@ -22,7 +22,7 @@ test.serial('NASNet-A normal cell', async (t) => {
 test.serial('NASNet-A reduction cell', async (t) => {
   const params = 2 * prepare(6, 4) + 2 * separable(5, 4) + 2 * separable(7, 4) + separable(3, 4)
   await checkBlock(t, {
-    make: (factory) => new blocks.NASNetAReductionCell([6, 6], { filters: 4, ...factory }),
+    make: (factory) => new blocks.NASNetAReductionCell([6, 6], { channels: 4, ...factory }),
     input: [2, 6, 7, 6],
     output: [2, 16, 4, 3],
     params,
@@ -32,7 +32,7 @@ test.serial('NASNet-A reduction cell', async (t) => {
 test.serial('AmoebaNet-A normal cell', async (t) => {
   const params = 2 * prepare(5, 4) + 3 * separable(3, 4) + separable(5, 4)
   await checkBlock(t, {
-    make: (factory) => new blocks.AmoebaNetANormalCell([5, 5], { filters: 4, ...factory }),
+    make: (factory) => new blocks.AmoebaNetANormalCell([5, 5], { channels: 4, ...factory }),
     input: [2, 5, 5, 4],
     output: [2, 12, 5, 4],
     params,
@@ -43,7 +43,7 @@ test.serial('AmoebaNet-A reduction cell', async (t) => {
   const oneBySeven = 2 * 7 * 4 * 4 + 2 * 4
   const params = 2 * prepare(6, 4) + 2 * separable(3, 4) + 2 * separable(7, 4) + oneBySeven
   await checkBlock(t, {
-    make: (factory) => new blocks.AmoebaNetAReductionCell([6, 6], { filters: 4, ...factory }),
+    make: (factory) => new blocks.AmoebaNetAReductionCell([6, 6], { channels: 4, ...factory }),
     input: [2, 6, 7, 6],
     output: [2, 12, 4, 3],
     params,
@@ -55,7 +55,7 @@ test.serial('cells without normalisation have biases instead, and take any activ
   const params = 2 * (5 * 4 + 4) + 2 * 2 * (25 * 4 + 16 + 4) + 3 * 2 * (9 * 4 + 16 + 4)
   await checkBlock(t, {
     make: (factory) =>
-      new blocks.NASNetANormalCell([5, 5], { filters: 4, norm: false, activation: 'silu', ...factory }),
+      new blocks.NASNetANormalCell([5, 5], { channels: 4, norm: false, activation: 'silu', ...factory }),
     input: [1, 5, 4, 4],
     output: [1, 24, 4, 4],
     params,
@@ -65,7 +65,7 @@ test.serial('cells without normalisation have biases instead, and take any activ
 test('a cell reads two inputs of its own sizes; a larger one before is reduced by a factorised reduction', (t) => {
   manualSeed(4)
   tidy(() => {
-    const cell = new blocks.NASNetANormalCell([6, 8], { filters: 5, previous: 'reduce' })
+    const cell = new blocks.NASNetANormalCell([6, 8], { channels: 5, previous: 'reduce' })
     for (const [size, half] of [
       [8, 4],
       [7, 4],
@@ -98,7 +98,7 @@ test('strided pools pad as TensorFlow does: at the end first', (t) => {
     concat: [2],
   }
   tidy(() => {
-    const cell = new blocks.Cell(table, [1, 1], 2, { filters: 1, previous: 'none', ...exact })
+    const cell = new blocks.Cell(table, [1, 1], 2, { channels: 1, previous: 'none', ...exact })
     const x = zeros([1, 1, 4, 4], exact).add(1)
     // Windows at 0 and 2: the second ones reach one row or column of zeros, which count in the mean but not in the maximum.
     t.true(relativeError(numbers(cell.forward(x)), [1 + 1, 1 + 6 / 9, 1 + 6 / 9, 1 + 4 / 9]) < 1e-12)
@@ -107,7 +107,7 @@ test('strided pools pad as TensorFlow does: at the end first', (t) => {
 
 test('tables and options that make no cell are refused', (t) => {
   const refuse = (message: RegExp, table: blocks.CellTable, options: Partial<blocks.CellOptions> = {}) =>
-    t.throws(() => new blocks.Cell(table, [3, 4], 1, { filters: 4, ...options }), { instanceOf: ValueError, message })
+    t.throws(() => new blocks.Cell(table, [3, 4], 1, { channels: 4, ...options }), { instanceOf: ValueError, message })
   const pair = [
     ['sep3', 0],
     ['identity', 1],
@@ -132,7 +132,7 @@ test('tables and options that make no cell are refused', (t) => {
     ],
     concat: [2],
   })
-  refuse(/filters is 0/, { combinations: [pair], concat: [2] }, { filters: 0 })
+  refuse(/channels is 0/, { combinations: [pair], concat: [2] }, { channels: 0 })
   refuse(
     /max3 keeps 3 channels/,
     {
@@ -146,8 +146,8 @@ test('tables and options that make no cell are refused', (t) => {
     },
     { previous: 'none' },
   )
-  t.throws(() => new blocks.Cell(blocks.nasnetANormal, [0, 4], 1, { filters: 4 }), { instanceOf: ValueError })
+  t.throws(() => new blocks.Cell(blocks.nasnetANormal, [0, 4], 1, { channels: 4 }), { instanceOf: ValueError })
   t.true(
-    new blocks.NASNetANormalCell([3, 3], { filters: 2, norm: (n) => new nn.GroupNorm(1, n) }) instanceof blocks.Cell,
+    new blocks.NASNetANormalCell([3, 3], { channels: 2, norm: (n) => new nn.GroupNorm(1, n) }) instanceof blocks.Cell,
   )
 })

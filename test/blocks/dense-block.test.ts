@@ -51,7 +51,7 @@ test.serial('a transition halves channels, height and width', async (t) => {
     params: 2 * 7 + 7 * 3,
   })
   await checkBlock(t, {
-    make: (factory) => new blocks.Transition(4, { filters: 6, ...factory }),
+    make: (factory) => new blocks.Transition(4, { outChannels: 6, ...factory }),
     input: [2, 4, 2, 2],
     output: [2, 6, 1, 1],
     params: 2 * 4 + 4 * 6,
@@ -109,7 +109,7 @@ test('what makes no dense block or transition is refused by name', (t) => {
     const message = new RegExp(`compression is ${compression}`)
     t.throws(() => new blocks.Transition(4, { compression }), { instanceOf: ValueError, message })
   }
-  t.throws(() => new blocks.Transition(4, { filters: 0 }), { instanceOf: ValueError, message: /filters is 0/ })
+  t.throws(() => new blocks.Transition(4, { outChannels: 0 }), { instanceOf: ValueError, message: /outChannels is 0/ })
   t.is(new blocks.Transition(1).outChannels, 1)
   tidy(() => {
     const block = new blocks.DenseBlock(4, { growthRate: 2 })

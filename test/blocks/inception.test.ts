@@ -4,8 +4,8 @@ import { blocks, functional, manualSeed, nn, randn, ShapeError, tidy, ValueError
 import { checkBlock } from '../support/block-check.js'
 import { numbers, relativeError } from '../support/golden-json.js'
 
-const naive = { filters1x1: 2, filters3x3: 3, filters5x5: 4 }
-const reduced = { filters1x1: 2, reduce3x3: 3, filters3x3: 4, reduce5x5: 2, filters5x5: 3, filtersPool: 2 }
+const naive = { channels1x1: 2, channels3x3: 3, channels5x5: 4 }
+const reduced = { channels1x1: 2, reduce3x3: 3, channels3x3: 4, reduce5x5: 2, channels5x5: 3, channelsPool: 2 }
 
 /** A k×k convolution without bias, and its normalisation. */
 const normed = (k: number, from: number, to: number) => k * k * from * to + 2 * to
@@ -84,7 +84,7 @@ test.serial("names and the normalisation's eps are torchvision's", (t) => {
 })
 
 test('what makes no inception module is refused by name', (t) => {
-  for (const [name, value] of Object.entries({ filters1x1: 0, filters3x3: 1.5, filters5x5: Number.NaN })) {
+  for (const [name, value] of Object.entries({ channels1x1: 0, channels3x3: 1.5, channels5x5: Number.NaN })) {
     const message = new RegExp(`NaiveInception: ${name} is ${value}`)
     t.throws(() => new blocks.NaiveInception(4, { ...naive, [name]: value }), { instanceOf: ValueError, message })
   }

@@ -42,9 +42,9 @@ test('what is neither is refused by name', (t) => {
   t.throws(() => blocks.makeActivation(bad<blocks.Activation>(() => null)), { instanceOf: ValueError })
   t.throws(() => blocks.makeActivation(bad<blocks.Activation>('toString')), { instanceOf: ValueError })
   for (const value of [0, 1.5, Number.NaN, '3' as unknown as number]) {
-    t.throws(() => checkCount('Block', 'filters', value), {
+    t.throws(() => checkCount('Block', 'outChannels', value), {
       instanceOf: ValueError,
-      message: /Block: filters is/,
+      message: /Block: outChannels is/,
     })
   }
 })

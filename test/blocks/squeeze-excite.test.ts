@@ -6,14 +6,14 @@ import { numbers, relativeError } from '../support/golden-json.js'
 
 test.serial('squeeze and excitation has exact gradients, with and without normalisation', async (t) => {
   await checkBlock(t, {
-    make: (factory) => new blocks.SqueezeExcite(8, { rate: 4, ...factory }),
+    make: (factory) => new blocks.SqueezeExcite(8, { reduction: 4, ...factory }),
     input: [2, 8, 3, 5],
     output: [2, 8, 3, 5],
     params: 8 * 2 + 2 + (2 * 8 + 8),
   })
   await checkBlock(t, {
     make: (factory) =>
-      new blocks.SqueezeExcite(6, { filters: 4, norm: true, activation: 'silu', gate: 'tanh', ...factory }),
+      new blocks.SqueezeExcite(6, { squeezeChannels: 4, norm: true, activation: 'silu', gate: 'tanh', ...factory }),
     input: [3, 6, 4, 4],
     output: [3, 6, 4, 4],
     params: 6 * 4 + 2 * 4 + (4 * 6 + 6),
@@ -24,8 +24,8 @@ test.serial('any block can be followed by it, with or without adding its input',
   for (const residual of [false, true]) {
     await checkBlock(t, {
       make: (factory) =>
-        new blocks.Excited(new blocks.ConvNormActivation(4, { filters: 4, ...factory }), {
-          rate: 2,
+        new blocks.Excited(new blocks.ConvNormActivation(4, { outChannels: 4, ...factory }), {
+          reduction: 2,
           residual,
           ...factory,
         }),
@@ -48,7 +48,7 @@ test.serial('each channel is scaled by the gate of the means', (t) => {
     const factors = functional.linear(inner, se.fc2.weight.reshape([32, 2]), se.fc2.bias).sigmoid()
     const expected = x.mul(factors.reshape([3, 32, 1, 1]))
     t.true(relativeError(numbers(se.forward(x)), numbers(expected)) < 1e-6)
-    const block = new blocks.ConvNormActivation(32, { filters: 32 })
+    const block = new blocks.ConvNormActivation(32, { outChannels: 32 })
     const excited = new blocks.Excited(block, { residual: true })
     const sum = excited.se.forward(block.forward(x)).add(x)
     t.true(relativeError(numbers(excited.forward(x)), numbers(sum)) < 1e-6)
@@ -59,6 +59,9 @@ test.serial('few channels keep one channel between, and bad sizes are refused', 
   t.is(new blocks.SqueezeExcite(8).fc1.outChannels, 1)
   t.true(new blocks.SqueezeExcite(8, { activation: () => new nn.ELU(0.5) }).act instanceof nn.ELU)
   t.throws(() => new blocks.SqueezeExcite(0), { instanceOf: ValueError, message: /channels is 0/ })
-  t.throws(() => new blocks.SqueezeExcite(8, { rate: 0 }), { instanceOf: ValueError, message: /rate is 0/ })
-  t.throws(() => new blocks.SqueezeExcite(8, { filters: 0.5 }), { instanceOf: ValueError, message: /filters is 0.5/ })
+  t.throws(() => new blocks.SqueezeExcite(8, { reduction: 0 }), { instanceOf: ValueError, message: /reduction is 0/ })
+  t.throws(() => new blocks.SqueezeExcite(8, { squeezeChannels: 0.5 }), {
+    instanceOf: ValueError,
+    message: /squeezeChannels is 0.5/,
+  })
 })

@@ -9,17 +9,17 @@ const rows: ModelRow[] = [
   { name: 'xception', make: () => models.xception({ numClasses: 10 }), isExact: true },
   {
     name: 'nasnet-a-large',
-    make: () => models.nasnetALarge({ numClasses: 10, filters: 8, stemFilters: 8 }),
+    make: () => models.nasnetALarge({ numClasses: 10, channels: 8, stemChannels: 8 }),
     isExact: true,
   },
   {
     name: 'nasnet-a-mobile',
-    make: () => models.nasnetAMobile({ numClasses: 10, filters: 8, stemFilters: 6, cells: 1 }),
+    make: () => models.nasnetAMobile({ numClasses: 10, channels: 8, stemChannels: 6, cells: 1 }),
     isExact: true,
   },
   {
     name: 'amoebanet-a',
-    make: () => models.amoebanetA({ numClasses: 10, filters: 10, stemFilters: 6, cells: 1 }),
+    make: () => models.amoebanetA({ numClasses: 10, channels: 10, stemChannels: 6, cells: 1 }),
     isExact: true,
   },
 ]

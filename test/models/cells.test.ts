@@ -93,7 +93,7 @@ test('names are those of the published weights', (t) => {
     'conv4.pointwise.weight',
     'fc.weight',
   ])
-  expectKeys(models.nasnetAMobile({ filters: 8 }), [
+  expectKeys(models.nasnetAMobile({ channels: 8 }), [
     'conv0.conv.weight',
     'cell_stem_0.comb_iter_2_right.separable_2.pointwise_conv2d.weight',
     'cell_stem_1.path_2.conv.weight',
@@ -110,13 +110,13 @@ const small: [string, (options?: object) => nn.Module, readonly number[], number
   ['Xception', (options) => models.xception({ numClasses: 4, ...options }), [4, 3, 71, 71], 0.02],
   [
     'NASNet-A',
-    (options) => models.nasnetAMobile({ filters: 8, cells: 1, numClasses: 4, ...options }),
+    (options) => models.nasnetAMobile({ channels: 8, cells: 1, numClasses: 4, ...options }),
     [4, 3, 64, 64],
     0.02,
   ],
   [
     'AmoebaNet-A',
-    (options) => models.amoebanetA({ filters: 8, cells: 1, numClasses: 4, ...options }),
+    (options) => models.amoebanetA({ channels: 8, cells: 1, numClasses: 4, ...options }),
     [4, 3, 64, 64],
     0.02,
   ],
@@ -166,6 +166,6 @@ test('a picture that is too small for Xception is refused by the layer that cann
 test('widths and counts out of range are refused', (t) => {
   t.throws(() => models.mobilenetV1({ width: 0 }), { instanceOf: ValueError, message: /width is 0/ })
   t.throws(() => models.nasnetAMobile({ cells: 0 }), { instanceOf: ValueError, message: /cells is 0/ })
-  t.throws(() => models.amoebanetA({ filters: 3 }), { instanceOf: ValueError, message: /filters is 3/ })
+  t.throws(() => models.amoebanetA({ channels: 3 }), { instanceOf: ValueError, message: /channels is 3/ })
   t.is(models.mobilenetV1({ width: 0.5 }).classifier.inFeatures, 512)
 })

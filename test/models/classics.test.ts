@@ -260,7 +260,7 @@ const trained: [string, Make, readonly number[], number][] = [
   [
     'DenseNet',
     (options) =>
-      models.densenet121({ numClasses: 4, layers: [2, 2, 2, 2], growthRate: 8, stemFilters: 16, ...options }),
+      models.densenet121({ numClasses: 4, layers: [2, 2, 2, 2], growthRate: 8, stemChannels: 16, ...options }),
     [4, 3, 64, 64],
     0.02,
   ],
@@ -368,7 +368,7 @@ const sized: [string, () => Network, (readonly [number, number])[], (readonly [n
   ],
   [
     'DenseNet',
-    () => models.densenet121({ numClasses: 3, layers: [1, 1, 1, 1], growthRate: 4, stemFilters: 8 }),
+    () => models.densenet121({ numClasses: 3, layers: [1, 1, 1, 1], growthRate: 4, stemChannels: 8 }),
     [
       [29, 29],
       [65, 48],

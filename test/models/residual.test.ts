@@ -113,7 +113,7 @@ test.serial('names are those of torchvision and timm', (t) => {
     net.dispose()
   }
   // Per convolution 1 tensor, per normalisation 5, and the last layer's 2. The others are compared as a whole beside PyTorch's values.
-  expectKeys(models.resnet101({ filters: 2 }), 6 * (100 + 4) + 2, [
+  expectKeys(models.resnet101({ baseChannels: 2 }), 6 * (100 + 4) + 2, [
     'conv1.weight',
     'bn1.num_batches_tracked',
     'layer1.0.downsample.0.weight',
@@ -121,7 +121,7 @@ test.serial('names are those of torchvision and timm', (t) => {
     'layer4.0.downsample.1.running_var',
     'fc.bias',
   ])
-  expectKeys(models.resnet152({ filters: 2 }), 6 * (151 + 4) + 2, ['layer2.7.bn3.bias', 'layer3.35.conv2.weight'])
+  expectKeys(models.resnet152({ baseChannels: 2 }), 6 * (151 + 4) + 2, ['layer2.7.bn3.bias', 'layer3.35.conv2.weight'])
   expectKeys(models.cifarResNet({ depth: 56 }), 6 * 55 + 2, ['conv1.weight', 'layer1.8.conv2.weight', 'fc.weight'])
   expectKeys(models.cifarResNet({ depth: 8, shortcut: 'projection' }), 6 * (7 + 2) + 2, [
     'layer2.0.downsample.0.weight',
@@ -133,19 +133,19 @@ type Make = (options?: object) => nn.Module
 
 /** Name, network with little width, the field that its first convolution is in. */
 const small: [string, Make, RegExp][] = [
-  ['ResNet-18', (options) => models.resnet18({ filters: 16, numClasses: 4, ...options }), /ResNet › conv1/],
-  ['ResNet-34', (options) => models.resnet34({ filters: 16, numClasses: 4, ...options }), /ResNet › conv1/],
-  ['ResNet-50', (options) => models.resnet50({ filters: 8, numClasses: 4, ...options }), /ResNet › conv1/],
-  ['ResNet-101', (options) => models.resnet101({ filters: 8, numClasses: 4, ...options }), /ResNet › conv1/],
-  ['ResNet-152', (options) => models.resnet152({ filters: 8, numClasses: 4, ...options }), /ResNet › conv1/],
+  ['ResNet-18', (options) => models.resnet18({ baseChannels: 16, numClasses: 4, ...options }), /ResNet › conv1/],
+  ['ResNet-34', (options) => models.resnet34({ baseChannels: 16, numClasses: 4, ...options }), /ResNet › conv1/],
+  ['ResNet-50', (options) => models.resnet50({ baseChannels: 8, numClasses: 4, ...options }), /ResNet › conv1/],
+  ['ResNet-101', (options) => models.resnet101({ baseChannels: 8, numClasses: 4, ...options }), /ResNet › conv1/],
+  ['ResNet-152', (options) => models.resnet152({ baseChannels: 8, numClasses: 4, ...options }), /ResNet › conv1/],
   [
     'ResNeXt-50',
-    (options) => models.resnext50({ filters: 8, cardinality: 4, width: 4, numClasses: 4, ...options }),
+    (options) => models.resnext50({ baseChannels: 8, cardinality: 4, width: 4, numClasses: 4, ...options }),
     /ResNeXt › conv1/,
   ],
   [
     'SE-ResNet-50',
-    (options) => models.seresnet50({ filters: 8, numClasses: 4, ...options }),
+    (options) => models.seresnet50({ baseChannels: 8, numClasses: 4, ...options }),
     /SEResNet › layer0.*conv1/,
   ],
   [
@@ -161,7 +161,7 @@ const small: [string, Make, RegExp][] = [
   ],
   [
     '56 residual layers with projections',
-    (options) => models.cifarResNet({ depth: 56, shortcut: 'projection', filters: 8, numClasses: 4, ...options }),
+    (options) => models.cifarResNet({ depth: 56, shortcut: 'projection', baseChannels: 8, numClasses: 4, ...options }),
     /CifarResNet › conv1/,
   ],
 ]
@@ -202,7 +202,7 @@ for (const [name, make, first] of small) {
 
 test.serial('a picture that is too small for SE-ResNet is refused by the layer that cannot take it', (t) => {
   tidy(() => {
-    const net = models.seresnet50({ filters: 4 }).eval()
+    const net = models.seresnet50({ baseChannels: 4 }).eval()
     t.throws(() => net.forward(zeros([1, 3, 2, 2])), {
       instanceOf: ShapeError,
       message: /SEResNet › pool0 \(MaxPool2d\)/,
@@ -213,10 +213,10 @@ test.serial('a picture that is too small for SE-ResNet is refused by the layer t
 
 test.serial('zeroInitResidual makes every block start as its shortcut', (t) => {
   const made: [nn.Module, number][] = [
-    [models.resnet18({ filters: 4, zeroInitResidual: true }), 8],
-    [models.resnet50({ filters: 4, zeroInitResidual: true }), 16],
-    [models.resnext50({ filters: 4, cardinality: 2, zeroInitResidual: true }), 16],
-    [models.seresnet50({ filters: 4, zeroInitResidual: true }), 16],
+    [models.resnet18({ baseChannels: 4, zeroInitResidual: true }), 8],
+    [models.resnet50({ baseChannels: 4, zeroInitResidual: true }), 16],
+    [models.resnext50({ baseChannels: 4, cardinality: 2, zeroInitResidual: true }), 16],
+    [models.seresnet50({ baseChannels: 4, zeroInitResidual: true }), 16],
   ]
   const norms = (net: nn.Module) => net.modules().filter((each) => each instanceof nn.BatchNorm2d)
   const sums = (net: nn.Module) => norms(net).map((norm) => norm.weight!.sum().itemSync())
@@ -224,14 +224,14 @@ test.serial('zeroInitResidual makes every block start as its shortcut', (t) => {
     for (const [net, count] of made) {
       t.is(sums(net).filter((value) => value === 0).length, count)
       const last = net.modules().flatMap((each) => {
-        if (each instanceof blocks.ResidualBlock) return [each.bn3]
-        return each instanceof blocks.BasicResidualBlock ? [each.bn2] : []
+        if (each instanceof blocks.Bottleneck) return [each.bn3]
+        return each instanceof blocks.BasicBlock ? [each.bn2] : []
       }) as nn.BatchNorm2d[]
       t.is(last.length, count)
       for (const norm of last) t.is(norm.weight!.abs().sum().itemSync(), 0)
       net.dispose()
     }
-    t.is(sums(models.resnet18({ filters: 4 })).filter((value) => value === 0).length, 0)
+    t.is(sums(models.resnet18({ baseChannels: 4 })).filter((value) => value === 0).length, 0)
   })
 })
 
@@ -247,7 +247,10 @@ test.serial('widths follow their options', (t) => {
   // torchvision's mobilenet_v2(width_mult=…).
   t.is(size(models.mobilenetV2({ width: 0.5 })), 1_968_680)
   t.is(size(models.mobilenetV2({ width: 1.4 })), 6_108_776)
-  t.is(models.resnext50({ cardinality: 8, width: 14, filters: 8 }).layer2.at(0) instanceof blocks.ResNeXtBlock, true)
+  t.is(
+    models.resnext50({ cardinality: 8, width: 14, baseChannels: 8 }).layer2.at(0) instanceof blocks.ResNeXtBlock,
+    true,
+  )
 })
 
 test.serial('depths and widths out of range are refused', (t) => {
@@ -255,11 +258,11 @@ test.serial('depths and widths out of range are refused', (t) => {
   for (const depth of [2, 21, 20.5, Number.NaN]) {
     refuse(() => models.cifarResNet({ depth }), /CifarResNet: depth is .*, expected 6n \+ 2/)
   }
-  refuse(() => models.cifarResNet({ filters: 0 }), /CifarResNet: filters is 0/)
+  refuse(() => models.cifarResNet({ baseChannels: 0 }), /CifarResNet: baseChannels is 0/)
   refuse(() => models.cifarResNet({ shortcut: 'none' as 'pad' }), /shortcut is 'none'/)
-  refuse(() => models.resnet18({ filters: 1.5 }), /ResNet: filters is 1.5/)
+  refuse(() => models.resnet18({ baseChannels: 1.5 }), /ResNet: baseChannels is 1.5/)
   refuse(() => models.resnext50({ cardinality: 0 }), /ResNeXt: cardinality is 0/)
   refuse(() => models.resnext50({ width: -4 }), /ResNeXt: width is -4/)
-  refuse(() => models.seresnet50({ rate: 0 }), /SEResNet: rate is 0/)
+  refuse(() => models.seresnet50({ reduction: 0 }), /SEResNet: reduction is 0/)
   refuse(() => models.mobilenetV2({ width: 0 }), /MobileNetV2: width is 0/)
 })

@@ -13,7 +13,7 @@ const net = () => new nn.Linear(3, 2)
 const sgd = () => new optim.SGD(net().parameters(), { lr: 0.1, momentum: 0.9 })
 const dataset = () => new data.TensorDataset(rand([4, 3]), ints([4]), {})
 const loader = () => new data.DataLoader(dataset(), { batchSize: 2 })
-const block = { filters: 4 }
+const block = { outChannels: 4 }
 const model = { numClasses: 2, inChannels: 3 }
 const table = () => cudnn.blocks.nasnetANormal
 const spatial = (name: string) => (/1d/.test(name) ? 1 : /3d/.test(name) ? 3 : 2)
@@ -196,36 +196,35 @@ const recipes: readonly [RegExp, (name: string) => unknown[]][] = [
   [/^GradScaler#(step|unscale)$/, () => [sgd()]],
   [/^Profile$/, () => [[], { multiplyAdds: 1, bytes: 1 }]],
   // blocks
-  [/^blocks\.layer$/, () => [4, { type: 'conv', filters: 4 }]],
-  [/^blocks\.stack$/, () => [4, [{ type: 'conv', filters: 4 }], { norm: true }]],
+  [/^blocks\.layer$/, () => [4, { type: 'conv', outChannels: 4 }]],
+  [/^blocks\.stack$/, () => [4, [{ type: 'conv', outChannels: 4 }], { norm: true }]],
   [/^blocks\.Stack$/, () => [4, [net()]]],
-  [/^blocks\.Cell$/, () => [table(), [4, 4], 1, block]],
-  [/^blocks\.\w+Cell$/, () => [[4, 4], block]],
-  [/^blocks\.Excited$/, () => [new cudnn.blocks.ConvNormActivation(4, block), { rate: 2 }]],
+  [/^blocks\.Cell$/, () => [table(), [4, 4], 1, { channels: 4 }]],
+  [/^blocks\.\w+Cell$/, () => [[4, 4], { channels: 4 }]],
+  [/^blocks\.Excited$/, () => [new cudnn.blocks.ConvNormActivation(4, block), { reduction: 2 }]],
   [/^blocks\.(SqueezeExcite|DenseBlock|Transition)$/, () => [4, {}]],
-  [/^blocks\.NaiveInception$/, () => [4, { filters1x1: 2, filters3x3: 2, filters5x5: 2 }]],
+  [/^blocks\.NaiveInception$/, () => [4, { channels1x1: 2, channels3x3: 2, channels5x5: 2 }]],
   [
     /^blocks\.Inception$/,
-    () => [4, { filters1x1: 2, reduce3x3: 2, filters3x3: 2, reduce5x5: 2, filters5x5: 2, filtersPool: 2 }],
+    () => [4, { channels1x1: 2, reduce3x3: 2, channels3x3: 2, reduce5x5: 2, channels5x5: 2, channelsPool: 2 }],
   ],
-  [/^blocks\.ResNeXt\w+$/, () => [4, { filters: 4, cardinality: 2, width: 2 }]],
+  [/^blocks\.ResNeXt\w+$/, () => [4, { outChannels: 4, cardinality: 2, width: 2 }]],
   [/^blocks\.makeActivation$/, () => ['relu']],
   [/^blocks\.makeNorm$/, () => [true, 4, {}]],
   [/^blocks\.resnext(Paths|Groups)$/, () => [net().stateDict(), 2]],
   [/^blocks\.[A-Z]\w*$/, () => [4, block]],
   // models
   [/^models\.(vgg\w*|alexnet\w*)$/, () => [{ ...model, hiddenUnits: 4 }]],
-  [
-    /^models\.(resne|seres|cifarRes|densenet|nasnet|amoeba)\w*$/,
-    () => [{ ...model, ...(cudnn.models ? { filters: 4 } : {}) }],
-  ],
+  [/^models\.(resne|seres|cifarRes)\w*$/, () => [{ ...model, baseChannels: 4 }]],
+  [/^models\.(nasnet|amoeba)\w*$/, () => [{ ...model, channels: 4 }]],
+  [/^models\.densenet\w*$/, () => [{ ...model, stemChannels: 4 }]],
   [/^models\.googlenetLoss$/, () => [x2(), ints([2]), 0.3]],
   [/^models\.googlenet\w*$/, () => [{ ...model, width: 0.1 }]],
   [/^models\.mobilenet\w*$/, () => [{ ...model, width: 0.1 }]],
   [/^models\.[a-z]\w*$/, () => [model]],
   [/^models\.(GoogLeNet)$/, () => [false, { ...model, width: 0.1 }]],
   [/^models\.VGG$/, () => [11, false, { ...model, hiddenUnits: 4 }]],
-  [/^models\.(ResNeXt|SEResNet)$/, () => [[1, 1, 1, 1], { ...model, filters: 16 }]],
+  [/^models\.(ResNeXt|SEResNet)$/, () => [[1, 1, 1, 1], { ...model, baseChannels: 16 }]],
   [/^models\.[A-Z]\w*$/, () => [model]],
 ]
 

@@ -23,7 +23,7 @@ const control = openControl()
 const traffic = () => JSON.parse(control.traffic()) as Traffic[]
 
 manualSeed(1)
-const net = models.resnet34({ numClasses: 10, filters }).to(device).train()
+const net = models.resnet34({ numClasses: 10, baseChannels: filters }).to(device).train()
 const optimizer = new optim.SGD(net.parameters(), { lr: 0.01, momentum: 0.9, weightDecay: 1e-4 })
 const step = compile((x: Tensor, target: Tensor) => {
   const loss = functional.crossEntropy(net.forward(x), target)
