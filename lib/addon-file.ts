@@ -1,4 +1,4 @@
-// Where the native addon lies: what the environment names, what was built here, or the package for this platform.
+// Finds the native addon: the file that the environment names, the local build, or the package for this platform.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -24,7 +24,7 @@ const version = ownVersion()
 const packaged = ['linux-x64', 'linux-arm64']
 const platform = `${process.platform}-${process.arch}`
 
-/** Where files of this build lie: the addon and the kernels of the cpu device, and plugins for cuda devices, the best first. */
+/** The addon, with the kernels of the cpu device beside it, and the plugins for cuda devices, best first. */
 export interface AddonFiles {
   readonly addon: string
   readonly cudaPlugins: readonly string[]
@@ -55,7 +55,7 @@ export function findAddon(): AddonFiles {
 const isCheckout = existsSync(path.join(root, 'tsconfig.json'))
 export const howToBuild = `build it with \`${isCheckout ? 'npm run setup' : 'npx node-cudnn build'}\``
 
-/** The folder of a package of ours that is installed. Its files must be of this very version: they have no interface of their own. */
+/** The folder of an installed `@node-cudnn` package. Its version must equal this one: its interface is not stable. */
 function packageFolder(name: string): string | undefined {
   let file: string
   try {

@@ -1,16 +1,16 @@
-// The checks at the door of every public function, for callers without types. Knows no tensors, so that worker threads can load it.
+// Checks of arguments, for callers without types. Imports no tensors, so worker threads can load it without the addon.
 
 import { types } from 'node:util'
 import { ValueError } from './errors.js'
 import { ownTensor, scoped } from './marks.js'
 
-/** Refuses a value: throws ValueError that reads `op: name is …, expected …`. */
+/** Throws ValueError, `op: name is …, expected …`, if the value is wrong. */
 export type Check = (op: string, name: string, value: unknown) => void
 
-/** One check for each option. An option that is absent or undefined has its default and is not checked. */
+/** One check per option. An option that is absent or undefined takes its default and is not checked. */
 export type Checks<Options> = { readonly [Name in keyof Options]-?: Check }
 
-/** What came, for messages: `null`, `a string ('x')`, `2.5`, `[1, 2]`. */
+/** A value as messages show it: `null`, `a string ('x')`, `2.5`, `[1, 2]`. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
     return `${value}`
@@ -24,7 +24,7 @@ export function textOf(value: unknown): string {
   return ownTensor in value ? 'a tensor' : 'a tensor of another copy of node-cudnn (`npm ls node-cudnn` lists them)'
 }
 
-/** Throws the error of all checks. */
+/** Throws the ValueError of all checks. */
 export function refuse(op: string, name: string, value: unknown, expected: string): never {
   throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected ${expected}`)
 }
@@ -37,7 +37,7 @@ export function checkFinite(op: string, name: string, value: unknown): asserts v
   if (!Number.isFinite(value)) refuse(op, name, value, 'a finite number')
 }
 
-/** A whole number of at least `least`. */
+/** Throws unless the value is an integer of at least `least`. */
 export function checkInteger(
   op: string,
   name: string,
@@ -65,7 +65,7 @@ export function checkObject(op: string, name: string, value: unknown): asserts v
   if (typeof value !== 'object' || value === null) refuse(op, name, value, 'an object')
 }
 
-/** An array, of what `of` says. */
+/** Throws unless the value is an array. `of` names its items in the message. */
 export function checkList(
   op: string,
   name: string,
@@ -82,11 +82,11 @@ export function checkNumbers(op: string, name: string, value: unknown): asserts 
   }
 }
 
-/** Whatever can be walked over, as an array whose items `check` has seen. */
+/** The items of any iterable as an array; `check` is applied to each. */
 export function listOf(op: string, name: string, value: unknown, of: string, check?: Check): unknown[] {
-  const isWalkable =
+  const isIterable =
     typeof value === 'object' && value !== null && typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function'
-  if (!isWalkable) refuse(op, name, value, `a list of ${of}`)
+  if (!isIterable) refuse(op, name, value, `a list of ${of}`)
   const list = [...(value as Iterable<unknown>)]
   if (check) for (const [i, item] of list.entries()) check(op, `${name}[${i}]`, item)
   return list
@@ -102,7 +102,7 @@ export function checkSizeOrSizes(
   checkNumbers(op, name, value)
 }
 
-/** Refuses what is none of the allowed names. */
+/** Throws unless the value is one of `allowed`. */
 export function oneOf<T extends string>(op: string, option: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) {
     throw new ValueError(
@@ -112,7 +112,7 @@ export function oneOf<T extends string>(op: string, option: string, value: T, al
   return value
 }
 
-// ---- checks made of parameters, for tables -----------------------------------------------------------------------
+// ---- checks for tables of options ---------------------------------------------------------------------------------
 
 export const anything: Check = () => {}
 
@@ -120,14 +120,14 @@ export function integerFrom(least: number): Check {
   return (op, name, value) => checkInteger(op, name, value, least)
 }
 
-/** How many modules a block or a network may be asked to make one after another: beyond lies a mistake that would take for ever. */
+/** A number of repeated modules in a block or a network. The upper bound turns a mistake into an error instead of a hang. */
 export const moduleCount: Check = (op, name, value) => {
   if (!(Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000)) {
     refuse(op, name, value, 'a whole number of at least 1, and at most 10000')
   }
 }
 
-/** A number for which `isRight` holds; `expected` says what it is. */
+/** A check for numbers for which `isRight` holds; `expected` describes them in the message. */
 export function numberThat(expected: string, isRight: (value: number) => boolean): Check {
   return (op, name, value) => {
     if (typeof value !== 'number' || !isRight(value)) refuse(op, name, value, expected)
@@ -147,21 +147,21 @@ export function orNull(check: Check): Check {
   }
 }
 
-/** A number, or whatever `check` takes. */
+/** A check that accepts any number, and what `check` accepts. */
 export function orNumber(check: Check): Check {
   return (op, name, value) => {
     if (typeof value !== 'number') check(op, name, value)
   }
 }
 
-/** An options object of its own, under the name of the option that holds it. */
+/** A check of a nested options object. */
 export function optionsLike<Options>(checks: Checks<Options>): Check {
   return (op, name, value) => void checkOptions(`${op}: ${name}`, value as Options, checks)
 }
 
 // ---- options ------------------------------------------------------------------------------------------------------
 
-/** How many letters must change to make one name of the other. */
+/** Levenshtein distance: the number of letters to change, add or remove. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
@@ -184,15 +184,15 @@ function refuseName(op: string, name: string, known: readonly string[]): never {
   throw new ValueError(`${op}: '${name}' is no option, expected ${hint}`)
 }
 
-/** Whether an object is nobody's instance: a literal, of this realm or another. */
+/** Whether an object is a literal (of any realm), not an instance of a class. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
- * Refuses options that are no object, names that are not known, and values that their checks refuse; returns the options. An instance
- * of a class may hold options; one that holds none was meant as something else.
+ * Returns the options. Throws for what is no object, for unknown names, and for values that a check rejects. An instance of a class may
+ * carry options; one without any was meant as another argument.
  */
 export function checkOptions<Options>(op: string, options: Options, checks: Checks<NoInfer<Options>>): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {

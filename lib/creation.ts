@@ -20,7 +20,7 @@ import { native } from './native.js'
 import { Tensor, wrap } from './tensor.js'
 import { tidy } from './tidy.js'
 
-/** What the functions that make tensors share. */
+/** Options of the functions that make tensors. */
 export interface TensorOptions<D extends DType = DType> {
   /** Default: float32, or what the data's own type says. */
   dtype?: D
@@ -75,7 +75,7 @@ const normalOptions = { ...tensorOptions, mean: checkFinite, std: checkFinite }
 const rangeOptions = { ...tensorOptions, step: checkFinite }
 const deviceOption: Checks<Pick<TensorOptions, 'device'>> = { device: checkString }
 
-/** The tensor of a new handle, which is freed where it cannot have a gradient. */
+/** Wraps a new handle and sets requiresGrad; frees it if that throws. */
 function finish<D extends DType>(handle: number, { requiresGrad = false }: TensorOptions<D>): Tensor<D> {
   const result = wrap<D>(handle)
   if (!requiresGrad) return result
@@ -259,7 +259,7 @@ export function eye<D extends DType = 'float32'>(n: number, options: TensorOptio
   return generated(options, (device, dtype) => native.eye(device, dtype, n))
 }
 
-/** What `make` makes in the type asked for; a half type is rounded from float32. */
+/** Calls `make` with the type asked for; half precision is rounded from float32. */
 function generated<D extends DType>(
   options: TensorOptions,
   make: (device: DeviceName, dtype: DType) => number,
@@ -360,7 +360,7 @@ export function randint(
   })
 }
 
-/** Beyond what float32 counts one by one: in float64, which the cpu computes, from two draws, since one has 24 bits. */
+/** For ranges beyond 2²⁴, where float32 skips integers: two draws of 24 bits in float64 on the cpu. */
 function wideDraw(low: number, high: number, shape: readonly number[]): Tensor {
   const options = { dtype: 'float64', device: 'cpu' } as const
   const coarse = rand(shape, { ...options, low, high })

@@ -1,25 +1,25 @@
-// Devices: which there are, which is used, how much memory they hold.
+// Devices: list, default device, memory.
 import type { DeviceName } from '../types/dtype.js'
 import { type Checks, checkBoolean, checkOptions, integerFrom } from './check.js'
 import { native } from './native.js'
 
 export interface DeviceInfo {
   name: DeviceName
-  /** Library and version that compute there; of `cpu` also the level of instructions, which NODE_CUDNN_CPU_LEVEL may lower (`v2`, `v3`, …). */
+  /** Library and version; for `cpu` also the instruction level, which NODE_CUDNN_CPU_LEVEL can lower (`v2`, `v3`, …). */
   description: string
-  /** What is known of an NVIDIA GPU; absent on other devices. */
+  /** Properties of an NVIDIA GPU; absent on other devices. */
   cuda?: CudaInfo
 }
 
 export interface CudaInfo {
-  /** As the driver calls it: `'NVIDIA H100 80GB HBM3'`. */
+  /** Product name from the driver: `'NVIDIA H100 80GB HBM3'`. */
   product: string
-  /** `'9.0'` */
+  /** Compute capability, such as `'9.0'`. */
   computeCapability: string
-  /** Bytes. */
+  /** Memory of the device in bytes. */
   memory: number
   multiprocessors: number
-  /** How it computes now. */
+  /** Current options of the cuda devices. */
   options: CudaOptions
   /** What is missing, where most things work without it, and, of the first GPU, which others are not used and why. */
   warning?: string
@@ -37,15 +37,15 @@ export interface CudaOptions {
   workspaceLimit: number
 }
 
-/** Bytes, but for the counts. */
+/** Memory of a device, in bytes, and counts of blocks and kernels. */
 export interface MemoryInfo {
-  /** Held by tensors. */
+  /** Bytes held by tensors. */
   live: number
   /** Taken from the system: live, cached and workspace. */
   reserved: number
   /** The highest `live` since the start or `resetPeakMemory`. */
   peak: number
-  /** 0: none. */
+  /** Limit in bytes; 0 for none. */
   limit: number
   /** Number of blocks that tensors hold. */
   tensors: number

@@ -1,4 +1,4 @@
-// Scaling of the loss, so that small gradients do not vanish in float16, and leaving out the steps whose gradients overflowed.
+// Loss scaling: keeps small gradients from vanishing in float16, and skips steps whose gradients overflowed.
 
 import { type Checks, checkBoolean, checkNumber, checkObject, checkOptions, refuse, textOf } from './check.js'
 import { full } from './creation.js'
@@ -11,19 +11,19 @@ import { keep, tidy } from './tidy.js'
 import { outsideTrace } from './tracing.js'
 
 export interface GradScalerOptions {
-  /** The first scale. Default 65536. */
+  /** Initial scale. Default 65536. */
   initScale?: number
-  /** What the scale is multiplied by after `growthInterval` steps in a row whose gradients were finite. Default 2. */
+  /** Factor of the scale after `growthInterval` consecutive steps with finite gradients. Default 2. */
   growthFactor?: number
-  /** What the scale is multiplied by after a step whose gradients were not. Default 0.5. */
+  /** Factor of the scale after a step with an infinite or NaN gradient. Default 0.5. */
   backoffFactor?: number
-  /** Default 2000. */
+  /** Finite steps before the scale grows. Default 2000. */
   growthInterval?: number
-  /** False makes all of it do nothing but step. Default true. */
+  /** If false, `step` only steps the optimizer and nothing is scaled. Default true. */
   enabled?: boolean
 }
 
-/** What a checkpoint keeps of a scaler. */
+/** State of a scaler, as `stateDict()` gives it. */
 export interface GradScalerState {
   scale: number
   growthFactor: number
@@ -91,7 +91,7 @@ function checkState(where: string, state: GradScalerState): void {
  * optimizer.zeroGrad()
  */
 export class GradScaler {
-  /** False: it does nothing but step. */
+  /** Whether losses are scaled; if false, `step` only steps the optimizer. */
   readonly enabled: boolean
   #state: GradScalerState
   /** The scale, a float32 scalar, on each device where there were losses: compiled functions read it at each run. */
@@ -215,7 +215,7 @@ export class GradScaler {
     } else if (growthTracker + 1 < growthInterval) {
       this.#state = { ...this.#state, growthTracker: growthTracker + 1 }
     } else {
-      // PyTorch grows no further where float32 ends.
+      // As in PyTorch, the scale stops growing at float32's maximum.
       const grown = Math.fround(scale * growthFactor)
       this.#set({ ...this.#state, scale: Number.isFinite(grown) ? grown : scale, growthTracker: 0 })
     }

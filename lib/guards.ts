@@ -1,8 +1,8 @@
-// What a recorded program takes for granted of JavaScript's objects: the values of their fields, and how to see which of them it has read.
+// Guards of recorded programs: the values of fields of JavaScript objects at recording time, and which of them the program read.
 
 type Keyed = Record<PropertyKey, unknown>
 
-/** A field that is not what it was when the function was recorded. */
+/** A field whose value differs from that at recording time. */
 export interface Change {
   readonly owner: object
   readonly field: string
@@ -10,7 +10,7 @@ export interface Change {
   readonly after: unknown
 }
 
-/** Longer arrays are known by their length alone: class names, tables. */
+/** Of longer arrays (class names, tables) only the length is compared. */
 const longest = 1000
 
 function isPlainObject(value: object): boolean {
@@ -18,27 +18,27 @@ function isPlainObject(value: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-/** In the place of a field that makes no difference. */
+/** Stands for the value of a field that is not compared. */
 const skipped = Symbol('skipped')
 
 const isSame = (a: unknown, b: unknown): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b))
 
-/** Fields of an object, or elements of an array, as they were; arrays and plain objects among them as well. */
+/** A snapshot of an object's fields or an array's elements, with the arrays and plain objects among them. */
 export class Fields {
   readonly owner: object
   readonly #keys: PropertyKey[] = []
   readonly #values: unknown[] = []
   readonly #below: (Fields | undefined)[] = []
-  /** Whether a field more or less counts. */
+  /** Whether an added or removed field is a change. */
   #isWhole = false
-  /** Of an array; −1 for objects. */
+  /** Length of an array; −1 for objects. */
   #length = -1
 
   constructor(owner: object) {
     this.owner = owner
   }
 
-  /** All fields but those that `leavesOut` says. */
+  /** A snapshot of all fields but those for which `leavesOut` is true. */
   static of(owner: object, leavesOut?: (field: string) => boolean, above: readonly object[] = []): Fields {
     const fields = new Fields(owner)
     if (Array.isArray(owner)) {
@@ -83,7 +83,7 @@ export class Fields {
     return undefined
   }
 
-  /** Every compiled call does this for every module. Of the ways to read all fields of objects of many kinds, lists of them are the fastest. */
+  /** Hot: every compiled call does this for every module. `Object.values` is the fastest way to read all fields of objects of many shapes. */
   #changedOfAll(owner: Keyed): PropertyKey | undefined {
     const keys = this.#keys
     const now = Object.values(owner)
@@ -110,7 +110,7 @@ export class Fields {
     return below !== undefined && below.changed !== undefined
   }
 
-  /** A field that has come for another. */
+  /** The first field whose name differs from the snapshot's. */
   #renamed(): PropertyKey | undefined {
     const keys = this.#keys
     const now = Object.keys(this.owner)
@@ -123,7 +123,7 @@ export class Fields {
     return added ?? this.#keys.find((key) => !(key in owner)) ?? this.#keys[0]!
   }
 
-  /** What has changed in a field that `changed` named. */
+  /** Old and new value of the field that `changed` returned. */
   change(key: PropertyKey): Change {
     const i = this.#keys.indexOf(key)
     const below = this.#below[i]
@@ -139,21 +139,23 @@ export class Fields {
 function below(value: unknown, above: readonly object[]): Fields | undefined {
   if (typeof value !== 'object' || value === null || above.includes(value)) return undefined
   if (!Array.isArray(value) && !isPlainObject(value)) return undefined
-  return isSettled(value) ? undefined : Fields.of(value, undefined, above)
+  return isDeeplyFrozen(value) ? undefined : Fields.of(value, undefined, above)
 }
 
-/** Frozen all through. */
-function isSettled(value: object): boolean {
+/** Whether an object is deeply frozen. */
+function isDeeplyFrozen(value: object): boolean {
   const isFixed = (field: unknown): boolean =>
-    typeof field !== 'object' || field === null || ((Array.isArray(field) || isPlainObject(field)) && isSettled(field))
+    typeof field !== 'object' ||
+    field === null ||
+    ((Array.isArray(field) || isPlainObject(field)) && isDeeplyFrozen(field))
   return Object.isFrozen(value) && Object.values(value).every(isFixed)
 }
 
-/** Sees whether a field is read before it is written, while a function is recorded. */
+/** Detects whether a field is read before it is written during a recording. */
 export class Watch {
   readonly owner: object
   readonly field: string
-  /** The field as it was. */
+  /** The field's value at recording time. */
   readonly fields: Fields
   #isRead = false
   #isWritten = false
@@ -179,13 +181,13 @@ export class Watch {
     })
   }
 
-  /** Nothing where the field can't be watched. */
+  /** Undefined if the field cannot be redefined. */
   static on(owner: object, field: string, isPaused: () => boolean): Watch | undefined {
     const found = Object.getOwnPropertyDescriptor(owner, field)
     return found?.configurable && found.writable ? new Watch(owner, field, found.value, isPaused) : undefined
   }
 
-  /** The field is as any other again; whether it was read. */
+  /** Restores the field and returns whether it was read. */
   end(): boolean {
     const { owner, field } = this
     Object.defineProperty(owner, field, { configurable: true, enumerable: true, writable: true, value: this.#value })

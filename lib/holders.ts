@@ -1,11 +1,11 @@
-// Which modules hold what a recorded function has used: a layer or parameter can be replaced there, although the module itself is not called.
+// Modules that hold layers or parameters of a recorded function. A replacement there must be noticed even if the module itself is not called.
 import type { Tracing } from './tracing.js'
 
 const holders = new Set<WeakRef<object>>()
 const known = new WeakSet<object>()
 const collected = new FinalizationRegistry<WeakRef<object>>((reference) => holders.delete(reference))
 
-/** Makes known an object whose fields may hold layers and parameters. */
+/** Registers an object whose fields may hold layers and parameters. */
 export function addHolder(holder: object): void {
   const reference = new WeakRef(holder)
   holders.add(reference)
@@ -17,7 +17,7 @@ export function isHolder(object: object): boolean {
   return known.has(object)
 }
 
-/** The program depends on the fields by which modules hold what it uses, directly or over others. */
+/** Makes the program depend on the fields through which modules hold what it uses, directly or through other modules. */
 export function observeHolders(tracing: Tracing): void {
   tracing.unwatched(() => findHolders(tracing))
 }

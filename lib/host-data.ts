@@ -1,4 +1,4 @@
-// What `tensor()` takes: numbers, nested arrays and typed arrays become flat typed arrays whose numbers fit their element type.
+// Converts the data that `tensor()` takes (numbers, nested and typed arrays) to flat typed arrays, with range checks.
 import { types } from 'node:util'
 import type { DType } from '../types/dtype.js'
 import { checkList, checkNumber, integerFrom, refuse, textOf } from './check.js'
@@ -17,7 +17,7 @@ const arrayOf = {
   bool: Uint8Array,
 } as const
 
-/** By the kind of a typed array: the dtype that it has by itself. 64-bit and unsigned integers have to fit int32. */
+/** The default dtype of each kind of typed array. Values of 64-bit and unsigned integers must fit int32. */
 const naturalTypes: Readonly<Record<string, DType>> = {
   Float32Array: 'float32',
   Float64Array: 'float64',
@@ -33,7 +33,7 @@ const naturalTypes: Readonly<Record<string, DType>> = {
   BigUint64Array: 'int32',
 }
 
-/** A tensor has no more dimensions; deeper nesting is a mistake, or an array that holds itself. */
+/** The largest rank of a tensor. Deeper nesting is a mistake, such as an array that contains itself. */
 const maxRank = 8
 
 type AnyArray = ArrayLike<number | bigint> & NodeJS.TypedArray
@@ -46,10 +46,10 @@ function kindOf(value: unknown): string | undefined {
   return types.isTypedArray(value) ? (tagOf.call(value) as string) : undefined
 }
 
-/** Refuses an array whose memory was transferred or has shrunk away: it reads as empty. */
+/** Throws if the array's buffer was detached or shrunk: it would read as empty. */
 function checkAttached(op: string, array: NodeJS.TypedArray): void {
   try {
-    // Throws where the memory is gone; the iterator is not used.
+    // Throws if the buffer is detached; the iterator is not used.
     Uint8Array.prototype.keys.call(array)
   } catch {
     throw new ValueError(
@@ -98,7 +98,7 @@ function emptyArray(op: string, dtype: DType, length: number): AnyArray {
   }
 }
 
-/** Writes numbers into an array of `dtype` one by one; each has to fit. */
+/** Writes numbers into an array of `dtype`, each with a range check. */
 class Writer {
   readonly array: AnyArray
   readonly #op: string
@@ -146,7 +146,7 @@ class Writer {
   }
 }
 
-/** What nested arrays are made of. */
+/** Shape and element type of nested arrays. */
 interface Nested {
   shape: readonly number[]
   dtype: DType
@@ -168,7 +168,7 @@ function measure(op: string, data: readonly unknown[]): Nested {
   }
   const ragged = () =>
     new ShapeError(`${op}: the nested arrays are ragged, expected shape [${shape.join(', ')}] throughout`)
-  // Checked before anything is walked over: a few rows that are shared can claim any number of elements.
+  // Checked before the elements are visited: a few shared rows can stand for any number of elements.
   const length = shape.reduce((product, size) => product * size, 1)
   if (length > 2 ** 33) throw new ShapeError(`${op}: ${length} elements are more than an array can hold`)
   const kinds = new Set<DType>()
@@ -229,7 +229,7 @@ export function hostElements(op: string, data: unknown, dtype: DType | undefined
     checkAttached(op, array)
     const type = dtype ?? naturalTypes[kind] ?? 'float32'
     const shape = [array.length]
-    // Bytes that are right already, whichever realm made them.
+    // No conversion needed; the array may come from another realm.
     if (type !== 'bool' && kind === arrayOf[type].name) return { dtype: type, shape, data: array }
     const writer = new Writer(op, type, array.length)
     writer.pushAll(array)

@@ -1,7 +1,7 @@
 // Symbols by which modules know a tensor without loading its class.
 
-/** What `tidy` scopes handle has it. */
+/** Marks objects that `tidy` scopes free. */
 export const scoped: unique symbol = Symbol('scoped')
 
-/** The class of this copy's tensors has it; that of another copy of the package in the process has not. */
+/** Marks the Tensor class of this copy of the package; another copy in the process has a symbol of its own. */
 export const ownTensor: unique symbol = Symbol('a tensor of this copy')

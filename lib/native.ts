@@ -16,7 +16,7 @@ function open(): Native {
     const addon = require(file) as Native
     addon.setErrorFactory(makeError)
     addon.setCudaPlugins(cudaPlugins)
-    // Tasks must not run when exit() takes down the libraries that they run in.
+    // Queued tasks must stop before exit() unloads the libraries that they run in.
     if (isMainThread) process.once('exit', () => addon.stopAtExit())
     addon.setSiteHooks(captureSite, describeSite)
     warnOfUnreadFailures(addon)

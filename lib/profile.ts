@@ -1,19 +1,19 @@
-// Profile: what each step of a compiled function took, beside what the machine can do.
+// Profile: time of each step of a compiled function, compared with the machine's measured peak.
 import { rand, zeros } from './creation.js'
 import { synchronize } from './devices.js'
 import * as F from './functional/index.js'
 import { noGrad } from './tensor.js'
 import { tidy } from './tidy.js'
 
-/** One kernel of a run. */
+/** One kernel launch of a run. */
 export interface ProfiledStep {
   /** The op, or `reorder` for a change of layout. */
   readonly name: string
   /** The op with shapes and fields. */
   readonly detail: string
-  /** That the device took. */
+  /** Time on the device. */
   readonly seconds: number
-  /** Of convolutions and matrix products; 0 for other ops. */
+  /** Multiply-adds of convolutions and matrix products; 0 for other ops. */
   readonly multiplyAdds: number
   /** That must at least be read and written. */
   readonly bytes: number

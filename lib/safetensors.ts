@@ -36,7 +36,7 @@ export async function readSafetensorsMetadata(file: string): Promise<Readonly<Re
 export interface LoadSafetensorsOptions {
   /** Default: the default device. */
   device?: DeviceName
-  /** Only tensors whose names start so, under the rest of their names. Default '': all. */
+  /** Loads only tensors whose names start with it, and drops it from their names. Default '': all. */
   prefix?: string
 }
 
@@ -98,7 +98,7 @@ export async function saveSafetensors(
   const arrays = await Promise.all(
     named.map(async ([name, tensor]) => {
       const { dtype, shape } = tensor
-      // The bytes as they are: `data()` would widen half precision.
+      // The raw bytes: `data()` would widen half precision.
       return { name, dtype, shape, data: new Uint8Array(await native.read(tensor.handle)) }
     }),
   )
@@ -126,7 +126,7 @@ async function writeSafetensors(
   arrays: NamedBytes[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // Large elements first, as the reference implementation does: every tensor is then aligned for its type.
+  // Larger element types first, as the reference implementation does, so every tensor is aligned for its type.
   arrays.sort((a, b) => bytesPerElement[b.dtype] - bytesPerElement[a.dtype] || (a.name < b.name ? -1 : 1))
   const header = formatHeader(
     arrays.map(({ data, ...entry }) => ({ ...entry, bytes: data.byteLength })),

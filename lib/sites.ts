@@ -2,10 +2,10 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Frames that are looked at: a call from deep within nested modules still shows the user's line. */
+/** Depth of the stack that is searched: enough for a call from deep within nested modules. */
 const frames = 16
 
-/** Remembers the line that is running. The stack becomes text only if it is asked for. */
+/** Captures the current stack; it is formatted only if it is read. */
 export function captureSite(): object {
   const site = {}
   const before = Error.stackTraceLimit
@@ -16,7 +16,7 @@ export function captureSite(): object {
 }
 
 const compiled = path.dirname(fileURLToPath(import.meta.url))
-/** Where this package's own code lies: as it runs, and as source maps show it. */
+/** Folders of this package's own code: compiled, and as source maps show it. */
 const own = [compiled, path.join(compiled, '..', '..', 'lib')].map((folder) => folder + path.sep)
 
 /** `train.ts:12:9`, the innermost line that is not this package's or Node's; empty where there is none. */

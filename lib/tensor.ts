@@ -10,16 +10,16 @@ import { native } from './native.js'
 import { disposedHow, enterScope, leaveScopes, onEscape } from './tidy.js'
 import { tracing } from './tracing.js'
 
-// The safety net for tensors that nobody disposed of.
+// Frees tensors that were collected as garbage before they were disposed of.
 const collected = new FinalizationRegistry<Handle>((handle) => {
   try {
     native.dispose(handle)
   } catch {
-    // A number that was no handle: whoever used it was told, and nobody could catch an error here.
+    // Not a valid handle: its first use has thrown, and an error thrown here could not be caught.
   }
 })
 
-/** What structuredClone and postMessage meet first in a tensor: they refuse symbols, and quote this one in their error. */
+/** Field that makes structuredClone and postMessage throw: they refuse symbols and quote this one in the error. */
 const belongsToThread = Symbol('a tensor belongs to its thread: send the values that `await tensor.data()` gives')
 
 /**
@@ -30,7 +30,7 @@ const belongsToThread = Symbol('a tensor belongs to its thread: send the values 
  */
 export class Tensor<D extends DType = DType> {
   #handle: Handle
-  /** How it was disposed of, if it was. */
+  /** How the tensor was disposed of, for the error of a later use. */
   #disposed: string | undefined
   #shape: readonly number[] | undefined
   #dtype: DType | undefined
@@ -230,11 +230,11 @@ export class Tensor<D extends DType = DType> {
     native.setRequiresGrad(this.handle, requiresGrad)
     return this
   }
-  /** Whether no recorded op made this tensor. */
+  /** Whether the tensor is a leaf: no recorded op made it. */
   get isLeaf(): boolean {
     return native.isLeaf(this.handle)
   }
-  /** The gradient that `backward()` added up, or null. Each access makes a tensor of the same memory. */
+  /** The gradient accumulated by `backward()`, or null. Each access makes a tensor of the same memory. */
   get grad(): Tensor<D> | null {
     const handle = native.grad(this.handle)
     return handle === 0 ? null : new Tensor<D>(handle)
@@ -352,7 +352,7 @@ export class Tensor<D extends DType = DType> {
   zero_(): this {
     return this.fill_(0)
   }
-  /** What a graph of gradients knows must not change behind its back. */
+  /** Throws for a tensor that requires a gradient: the tape must not see its values change. */
   #checkOverwritable(op: string): void {
     if (!native.gradEnabled() || !this.requiresGrad) return
     throw new GradientError(
@@ -364,9 +364,9 @@ export class Tensor<D extends DType = DType> {
 Object.defineProperty(Tensor.prototype, ownTensor, { value: true })
 
 export interface BackwardOptions {
-  /** Of the tensor itself; default 1, for scalars alone. */
+  /** Gradient of the tensor itself, of its shape. Default 1, for scalars only. */
   gradient?: Tensor
-  /** Keep what the graph saved. Default false. */
+  /** Keep the tensors that the graph saved. Default false. */
   retainGraph?: boolean
   /** Record the backward pass too. Default false. */
   createGraph?: boolean

@@ -1,11 +1,11 @@
-// Scopes that free tensors: what is made inside a scope goes when it ends, unless it is returned or kept.
+// Scopes that free tensors: tensors made in a scope are freed at its end, unless they are returned or kept.
 import { checkFunction, refuse } from './check.js'
 import { ValueError } from './errors.js'
 import { scoped } from './marks.js'
 import type { Tensor } from './tensor.js'
 import { tracing } from './tracing.js'
 
-/** How a scope sees a tensor: enough to free it, and to forget those that are gone. */
+/** What a scope needs of a tensor. */
 interface Scoped {
   readonly isDisposed: boolean
   dispose(): void
@@ -21,14 +21,14 @@ class Scope {
 
 let current: Scope | undefined
 
-/** Puts a tensor into the scope that is open; false if none is. */
+/** Adds a tensor to the open scope; false if there is none. */
 export function enterScope(tensor: Scoped): boolean {
   if (!current) return false
   current.tensors.add(tensor)
   return true
 }
 
-/** Takes a tensor out of every open scope (it was disposed, or is kept); false if it was in none. */
+/** Removes a tensor from the open scopes (it was disposed of or kept); false if it was in none. */
 export function leaveScopes(tensor: Scoped): boolean {
   for (let scope = current; scope; scope = scope.parent) {
     if (scope.tensors.delete(tensor)) return true
@@ -36,7 +36,7 @@ export function leaveScopes(tensor: Scoped): boolean {
   return false
 }
 
-/** Frees a tensor before its scope ends, if it belongs to the innermost one (if it was kept or comes from outside, nothing happens). */
+/** Frees a tensor early if it belongs to the innermost scope; does nothing if it was kept or comes from outside. */
 export function disposeScoped(tensor: Scoped): void {
   if (current?.tensors.has(tensor)) tensor.dispose()
 }
@@ -95,14 +95,14 @@ export function tidy<Result>(fn: () => Result): Result {
   return result
 }
 
-// What is freeing tensors now, for the error of whoever uses one afterwards.
+// What frees tensors at present, for the error of a later use.
 let disposer: string | undefined
-/** How a tensor that is disposed of now is freed, as the end of a sentence. */
+/** How a tensor that is disposed of now is freed, as the end of a message. */
 export function disposedHow(): string {
   return disposer ?? 'by dispose()'
 }
 
-// Set by tensor.ts: what leaves the last scope is watched by the garbage collector instead.
+// Set by tensor.ts: registers a tensor that left its last scope with the finalization registry.
 let watch: (tensor: Scoped) => void = () => {}
 export function onEscape(callback: (tensor: Scoped) => void): void {
   watch = callback

@@ -1,27 +1,27 @@
-// What TypeScript has to know while a function is recorded: values that change from run to run, and what was taken for granted.
+// State of a recording on the TypeScript side: values that change from run to run, and the guards of the recorded program.
 import type { Handle } from '../types/native.js'
 import { type Change, Fields, Watch } from './guards.js'
 import { native } from './native.js'
 import type { Tensor } from './tensor.js'
 
-/** Fields of an op that are asked for again before each run. */
+/** Provides the fields of an op that are read anew before each run, such as a learning rate. */
 export interface Provider {
   /** All dynamic fields of the op, in its order. Throws to refuse the run. */
   values(): readonly number[]
-  /** The run is queued with these values. */
+  /** Called when a run with these values is queued. */
   done?(): void
 }
 
 /** Fields that have changed between calls of a compiled function, by their owner. */
 export type Suspects = WeakMap<object, Set<string>>
 
-/** What a recorded program needs of TypeScript, and what it takes for granted. */
+/** Providers and guards of a recorded program. */
 export class Tracing {
   readonly providers: Provider[] = []
   readonly #counts = new Map<object, number>()
   readonly #observed = new Map<object, { read: () => unknown; value: unknown }>()
   readonly #made = new WeakSet<Tensor>()
-  /** Tensors from outside, and the handles that they had. They are held: whether a program is right must not hang on the garbage collector. */
+  /** Captured tensors and their handles. Strong references: a program's validity must not depend on garbage collection. */
   readonly #captured = new Map<Tensor, Handle>()
   readonly #fields = new Map<object, Fields>()
   readonly #reads = new Map<object, Fields>()
@@ -33,31 +33,31 @@ export class Tracing {
     this.#suspects = suspects
   }
 
-  /** Remembers that the program depends on a value of `owner`. */
+  /** Guards a value of `owner`. */
   observe(owner: object, read: () => unknown): void {
     if (!this.#observed.has(owner)) this.#observed.set(owner, { read, value: read() })
   }
 
-  /** How often it was asked about `thing` before. */
+  /** How often `count` was called with `thing` before. */
   count(thing: object): number {
     const count = this.#counts.get(thing) ?? 0
     this.#counts.set(thing, count + 1)
     return count
   }
 
-  /** The function made a tensor: it ends with the recording. */
+  /** Notes a tensor that the function made; it ends with the recording. */
   make(tensor: Tensor): void {
     this.#made.add(tensor)
   }
-  /** Whether the function made it. */
+  /** Whether the function made the tensor. */
   hasMade(tensor: Tensor): boolean {
     return this.#made.has(tensor)
   }
-  /** The function uses a tensor, its own or one from outside. */
+  /** Notes the use of a tensor; one that the function did not make is captured. */
   use(tensor: Tensor, handle: Handle): void {
     if (!this.#made.has(tensor) && !this.#captured.has(tensor)) this.#captured.set(tensor, handle)
   }
-  /** The tensors from outside that are still there. */
+  /** The captured tensors that are not disposed of. */
   get captured(): Tensor[] {
     return [...this.#captured.keys()].filter((tensor) => !tensor.isDisposed)
   }
@@ -78,7 +78,7 @@ export class Tracing {
     )
   }
 
-  /** The program depends on this field of `owner`, as it is now. */
+  /** Guards one field of `owner` with its present value. */
   read(owner: object, field: string): void {
     let fields = this.#reads.get(owner)
     if (!fields) {
@@ -91,12 +91,12 @@ export class Tracing {
   hasReadAll(owner: object): boolean {
     return this.#fields.has(owner)
   }
-  /** The objects whose fields the program depends on. */
+  /** The objects whose fields are guarded. */
   get owners(): object[] {
     return [...this.#fields.keys()]
   }
 
-  /** Runs `fn`, whose reading of watched fields makes no difference. */
+  /** Runs `fn`; its reads of watched fields are not counted. */
   unwatched<Result>(fn: () => Result): Result {
     const before = this.#isPaused
     this.#isPaused = true
@@ -107,7 +107,7 @@ export class Tracing {
     }
   }
 
-  /** The recording has ended. */
+  /** Called at the end of the recording. */
   end(): void {
     for (const watch of this.#watches.splice(0)) {
       if (watch.end()) this.#reads.set(watch, watch.fields)
@@ -116,12 +116,12 @@ export class Tracing {
     this.#tensors.push(...this.#captured)
     this.#values.push(...this.#observed.values())
   }
-  // The same as lists, which are read faster: every compiled call does.
+  // The guards as arrays: every compiled call reads them, and arrays iterate faster than maps.
   readonly #values: { read: () => unknown; value: unknown }[] = []
   readonly #guards: Fields[] = []
   readonly #tensors: [Tensor, Handle][] = []
 
-  /** Whether a tensor that it uses was disposed of or moved: it never holds again. */
+  /** Whether a captured tensor was disposed of or moved: the program can never be valid again. */
   get isLost(): boolean {
     for (const [tensor, handle] of this.#tensors) {
       if (!tensor.has(handle)) return true
@@ -129,7 +129,7 @@ export class Tracing {
     return false
   }
 
-  /** Whether all observed values and fields are what they were. */
+  /** Whether all guarded values and fields are unchanged. */
   get holds(): boolean {
     for (const { read, value } of this.#values) {
       if (read() !== value) return false
@@ -140,7 +140,7 @@ export class Tracing {
     return true
   }
 
-  /** A field that has changed. */
+  /** The first guarded field that has changed. */
   get change(): Change | undefined {
     for (const fields of this.#guards) {
       const field = fields.changed
@@ -152,12 +152,12 @@ export class Tracing {
 
 let current: Tracing | undefined
 
-/** What is recorded now, if anything. */
+/** The current recording, if any. */
 export function tracing(): Tracing | undefined {
   return current
 }
 
-/** Runs `fn` while its ops are recorded for `into`. */
+/** Runs `fn` with `into` as the current recording. */
 export function whileTracing<Result>(into: Tracing, fn: () => Result): Result {
   current = into
   try {
@@ -168,14 +168,14 @@ export function whileTracing<Result>(into: Tracing, fn: () => Result): Result {
   }
 }
 
-/** The last op's dynamic fields come from `provider` at each run. Only while a function is recorded. */
+/** Makes `provider` give the last op's dynamic fields at each run. Does nothing outside a recording. */
 export function provideDynamic(provider: Provider): void {
   if (!current) return
   native.provideDynamic()
   current.providers.push(provider)
 }
 
-/** Runs `fn` for real while a function is recorded: for state that is made once, such as an optimizer's. */
+/** Runs `fn` unrecorded during a recording: for state that is made once, such as an optimizer's. */
 export function outsideTrace<Result>(fn: () => Result): Result {
   const paused = current
   if (!paused) return fn()

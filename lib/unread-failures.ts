@@ -1,22 +1,22 @@
-// A failed op shows where its result is read, or in `synchronize()`. Where nobody looks, the process warns.
+// An op's failure is reported where its result is read, or by `synchronize()`. If neither happens, the process emits a warning.
 import type { Native } from '../types/addon.js'
 
-/** Milliseconds that a program has to look at what failed. */
-const patience = 1000
+/** Milliseconds after a failure before the warning. */
+const graceMs = 1000
 
-/** So often it is left in peace while it waits for reads, one of which may tell it. */
-const postponements = 10
+/** How often the warning is put off while a read is under way, which may report the failure. */
+const maxPostponements = 10
 
-/** Failures beyond this many are counted only. */
+/** At most this many failures are described; the others are counted. */
 const most = 3
 
-/** Warns of failures that nobody has read a second later, or when the event loop ends. */
+/** Warns of failures that were not read within a second, or when the event loop ends. */
 export function warnOfUnreadFailures(native: Native): void {
   let timer: NodeJS.Timeout | undefined
   let postponed = 0
   const warn = (): void => {
     timer = undefined
-    const failures = native.unreadFailures(postponed < postponements)
+    const failures = native.unreadFailures(postponed < maxPostponements)
     if (failures === null) {
       postponed++
       wait()
@@ -30,7 +30,7 @@ export function warnOfUnreadFailures(native: Native): void {
     if (others > 0) process.emitWarning(`${others} more ops failed since, and were not read`, 'UnreadErrors')
   }
   const wait = (): void => {
-    timer ??= setTimeout(warn, patience).unref()
+    timer ??= setTimeout(warn, graceMs).unref()
   }
   native.setFailureListener(wait)
   process.on('beforeExit', () => {

@@ -1,14 +1,14 @@
-// What a compiled function says, once, about being recorded again and again.
+// Warnings of a compiled function that is recorded again and again; each is given once.
 import type { Change } from './guards.js'
 import type { Suspects } from './tracing.js'
 
-/** How often a field of a module may change before it is mentioned: layers are replaced now and then. */
-const often = 5
+/** Changes of one field before the warning: replacing a layer now and then is normal. */
+const warnAfter = 5
 
 type Advice = (change: Change) => string | undefined
 const advices = new WeakMap<object, Advice>()
 
-/** `message` says what a change of a field of `owner` means, where it means anything: that is told at the first one. */
+/** Registers a warning for changes of fields of `owner`, given at the first change for which `message` returns a text. */
 export function advise(owner: object, message: Advice): void {
   advices.set(owner, message)
 }
@@ -25,13 +25,13 @@ function warn(message: string): void {
 
 /** The warnings of one compiled function. */
 export class Warnings {
-  /** Fields that have changed: they are watched when the function is recorded again. */
+  /** Fields that have changed; they are watched during the next recording. */
   readonly suspects: Suspects = new WeakMap()
   readonly #counts = new Map<string, number>()
   readonly #keys = new Map<string, string>()
   #hasWarnedOfNumbers = false
 
-  /** It is recorded anew since a field has changed. */
+  /** The function is recorded again because a field has changed. */
   onChange(change: Change): void {
     const { owner, field, before, after } = change
     const fields = this.suspects.get(owner) ?? new Set()
@@ -41,14 +41,14 @@ export class Warnings {
     const count = (this.#counts.get(name) ?? 0) + 1
     this.#counts.set(name, count)
     if (advice && count === 1) warn(advice)
-    if (advice || count !== often) return
+    if (advice || count !== warnAfter) return
     warn(
-      `${name} has changed ${often} times (${text(before)}, then ${text(after)}), and each time the function was recorded anew, which is slow; ` +
+      `${name} has changed ${warnAfter} times (${text(before)}, then ${text(after)}), and each time the function was recorded anew, which is slow; ` +
         'keep what changes from call to call in a tensor, or outside of the module',
     )
   }
 
-  /** It is recorded for arguments of a new kind. `masked`: the same with all numbers left out. */
+  /** The function is recorded for a new key. `masked` is the key without its numbers. */
   onKey(masked: string, key: string): void {
     const before = this.#keys.get(masked)
     this.#keys.set(masked, key)

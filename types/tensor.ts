@@ -1,16 +1,16 @@
 // Types that tensors and the functions of them share.
 import type { Tensor } from '../lib/tensor.js'
 
-/** What binary functions take beside a tensor: another tensor, or a number for all elements. */
+/** Operand of a binary function: a tensor, or a number for all elements. */
 export type Operand = Tensor | number
 
-/** One or several dimensions; negative ones count from the end. Left out: all. */
+/** One dimension or several; negative ones count from the end. */
 export type Dim = number | readonly number[]
 
 /** One number for every spatial dimension, or one number each. */
 export type Size = number | readonly number[]
 
-/** What becomes of the losses of all elements. */
+/** Reduction of element-wise losses. */
 export type ReductionName = 'none' | 'mean' | 'sum'
 
 /** A tensor as nested arrays; a scalar is a plain number. */

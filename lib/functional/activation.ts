@@ -9,14 +9,14 @@ import { geluChecks, softplusChecks } from './checks.js'
 import { unary } from './math.js'
 
 export interface GELUOptions {
-  /** Default 'none'. */
+  /** `'tanh'` takes the approximation by tanh. Default `'none'`. */
   approximate?: 'none' | 'tanh'
 }
 
 export interface SoftplusOptions {
-  /** Default 1. */
+  /** Steepness: factor of x. Default 1. */
   beta?: number
-  /** Default 20. */
+  /** Above beta·x = threshold the result is x. Default 20. */
   threshold?: number
 }
 

@@ -1,4 +1,4 @@
-// What every family needs to turn a caller's arguments into an op's: lists of sizes, axes, handles of optional tensors.
+// Converts callers' arguments to those of ops: sizes, axes, handles of optional tensors.
 
 import type { DType } from '../../types/dtype.js'
 import type { Dim, Size } from '../../types/tensor.js'
@@ -16,12 +16,12 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`
 }
 
-/** Refuses what is no tensor (a caller without types). */
+/** Throws unless the value is a tensor: callers may have no types. */
 export function checkTensor(op: string, name: string, value: unknown): asserts value is Tensor {
   if (!(value instanceof Tensor)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a tensor`)
 }
 
-/** A tensor, or null for none. */
+/** Throws unless the value is a tensor or null. */
 export function tensorOrNull(op: string, name: string, value: unknown): void {
   if (value !== null) checkTensor(op, name, value)
 }
@@ -32,7 +32,7 @@ export function handleOf(op: string, name: string, value: Tensor): number {
   return value.handle
 }
 
-/** The handle of a tensor that may be absent. */
+/** The handle of a tensor, or 0 for none. */
 export function optional(op: string, name: string, value: Tensor | null | undefined): number {
   return value === null || value === undefined ? 0 : handleOf(op, name, value)
 }
@@ -70,14 +70,14 @@ export function axesOf(op: string, dim: Dim | undefined, x: Tensor): number[] {
   return x.rank === 0 ? [] : axes
 }
 
-/** Wraps an op's first output and lets go of the others, which only its gradient reads. */
+/** Wraps an op's first output and frees the others, which only its gradient reads. */
 export function first<D extends DType>(handles: readonly number[]): Tensor<D> {
   const [y, ...rest] = wrapAll(handles.filter((handle) => handle !== 0))
   for (const tensor of rest) tensor.dispose()
   return y! as Tensor<D>
 }
 
-/** A constant of no dimensions that matches `like` in device, and in type unless another is given. */
+/** A scalar on the device of `like`, by default of its type. */
 export function scalarLike(like: Tensor, value: number, dtype: DType = like.dtype): Tensor {
   return wrap(native.ops.fill(like.device, [], dtype, value))
 }

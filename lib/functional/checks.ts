@@ -1,4 +1,4 @@
-// The tables of checks for the options that functions and modules share. They are no part of the public names.
+// Tables of checks for options that functions and modules share. Not public.
 import {
   among,
   atLeastZero,

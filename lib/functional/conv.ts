@@ -10,7 +10,7 @@ import { tidy } from '../tidy.js'
 import { batched, checkTensor, oneOf, optional, reshaped, type Size, shapeText, sizes } from './arguments.js'
 import { add } from './math.js'
 
-/** What lies around the input: zeros, or elements of the input itself. */
+/** Values of the padding: zeros, or elements of the input. */
 export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular'
 
 export interface ConvOptions {
@@ -23,22 +23,22 @@ export interface ConvOptions {
   padding?: Size | 'same' | 'valid'
   /** Distance between the elements of the kernel. Default 1. */
   dilation?: Size
-  /** Groups of channels that don't see each other; `groups` = input channels is a depthwise convolution. Default 1. */
+  /** Number of channel groups that are convolved separately; as many as input channels: depthwise. Default 1. */
   groups?: number
-  /** Default `'zeros'`. */
+  /** Values of the padding. Default `'zeros'`. */
   paddingMode?: PaddingMode
 }
 
 export interface ConvTransposeOptions {
-  /** Default 1. */
+  /** Step of the kernel in the output. Default 1. */
   stride?: Size
-  /** The padding of the convolution whose gradient this is: it makes the output smaller. Default 0. */
+  /** Padding of the convolution whose gradient this is; it shrinks the output. Default 0. */
   padding?: Size
   /** Elements added at the end of each output dimension; smaller than `stride` or `dilation`. Default 0. */
   outputPadding?: Size
-  /** Default 1. */
+  /** Number of channel groups. Default 1. */
   groups?: number
-  /** Default 1. */
+  /** Distance between the elements of the kernel. Default 1. */
   dilation?: Size
 }
 
@@ -223,8 +223,8 @@ function convTranspose(
         (size, i) =>
           (size - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (weight.shape[i + 2]! - 1) + outputPadding[i]! + 1,
       )
-    // A convolution of the output gives x; its last `outputPadding` elements are reached by no window, unless that padding
-    // is as long as a step: then less is cut off instead, and what lies beyond the last window holds the bias alone.
+    // No window of the forward convolution reaches the last `outputPadding` elements. If outputPadding is at least the stride, less is
+    // cut off at the end instead, and what lies beyond the last window holds the bias alone.
     const isLong = outputPadding.map((extra, i) => extra >= stride[i]!)
     const paddingEnd = padding.map((size, i) => (isLong[i] ? Math.max(0, size - outputPadding[i]!) : size))
     const beyond = padding.map((size, i) => (isLong[i] ? Math.max(0, outputPadding[i]! - size) : 0))

@@ -1,4 +1,4 @@
-// Reading at positions that are data themselves (int32 tensors).
+// Indexing with int32 tensors.
 import type { DType } from '../../types/dtype.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'

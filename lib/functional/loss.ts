@@ -1,4 +1,4 @@
-// Losses, with PyTorch's reductions; all but the negative log-likelihood are written with other functions.
+// Losses with PyTorch's reductions.
 import { autocastType } from '../autocast.js'
 import { checkOptions } from '../check.js'
 import { DTypeError, ShapeError, ValueError } from '../errors.js'
@@ -27,7 +27,7 @@ export interface LossOptions {
 export interface NllLossOptions extends LossOptions {
   /** Weight of each class, [C]. Default: 1 each. */
   weight?: Tensor | null
-  /** A target that counts nothing. Default −100. */
+  /** Targets of this class are ignored. Default −100. */
   ignoreIndex?: number
 }
 
@@ -39,7 +39,7 @@ export interface CrossEntropyOptions extends NllLossOptions {
 export interface KlDivOptions {
   /** 'batchmean' is the sum divided by the size of the first dimension. Default 'mean', over all elements. */
   reduction?: ReductionName | 'batchmean'
-  /** Whether target is logarithms too. Default false. */
+  /** Whether target holds log-probabilities. Default false. */
   logTarget?: boolean
 }
 
@@ -87,7 +87,7 @@ function described({ dtype, shape }: Tensor): string {
   return `${dtype}${shapeText(shape)}`
 }
 
-/** What a loss computes with: under autocast, float32 instead of a half type. */
+/** x in the type that losses compute in: under autocast float32 instead of half precision. */
 function precise(x: Tensor): Tensor {
   const isHalf = x.dtype === 'bfloat16' || x.dtype === 'float16'
   return isHalf && autocastType() ? cast(x, 'float32') : x
@@ -173,7 +173,7 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options:
   const op = 'binaryCrossEntropyWithLogits'
   const { weight = null, posWeight = null, reduction } = checkOptions(op, options, bceWithLogitsChecks)
   return elementwise(op, x, target, reduction, (x, target) => {
-    // Above 40, log(1 + e^v) is v in every type, and e^40 overflows in none.
+    // Above 40, log(1 + e^v) equals v in every type, and e^40 overflows in none.
     const softplus = unary(neg(x), 'softplus', 1, 40)
     const positive = posWeight ? mul(add(mul(sub(posWeight, 1), target), 1), softplus) : softplus
     const loss = add(mul(sub(1, target), x), positive)
@@ -228,12 +228,12 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
   )
 }
 
-/** The weights of the classes, shaped to meet [N, C, …]. */
+/** Class weights reshaped to broadcast with [N, C, …]. */
 function alongClasses(weight: Tensor, rank: number): Tensor {
   return reshaped(weight, [weight.size, ...new Array<number>(rank - 2).fill(1)])
 }
 
-/** The loss of targets that are class positions, spread over all classes by `smoothing`. */
+/** The loss for class indices, with label smoothing. */
 function smoothed(
   logp: Tensor,
   target: Tensor,
@@ -247,13 +247,13 @@ function smoothed(
   ) as [Tensor, Tensor]
   if (smoothing === 0) return nll
   const weighted = weight ? mul(logp, alongClasses(weight, logp.rank)) : logp
-  // Where a target is ignored, so is what it would spread.
+  // An ignored target adds nothing to the smoothed part either.
   const each = where(eq(target, ignoreIndex), 0, neg(sum(weighted, 1)))
   const spread = reduction === 'none' ? each : reduction === 'sum' ? sum(each) : div(sum(each), totalWeight.detach())
   return add(mul(nll, 1 - smoothing), mul(spread, smoothing / (logp.shape[1] ?? 1)))
 }
 
-/** The loss of targets that are probabilities of classes, [N, C, …]; 'mean' divides by the number of samples and places. */
+/** The loss for class probabilities, [N, C, …]; 'mean' divides by the number of samples and positions. */
 function ofProbabilities(
   logp: Tensor,
   target: Tensor,

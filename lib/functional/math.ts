@@ -1,4 +1,4 @@
-// Arithmetic, comparison and selection, element by element; numbers take part without becoming tensors where an op allows it.
+// Arithmetic, comparison and selection, element by element; a number operand becomes no tensor where an op allows it.
 import type { ArithmeticType, DType, PreciseType } from '../../types/dtype.js'
 import type { BinaryFunction, UnaryFunction } from '../../types/native.js'
 import type { Operand } from '../../types/tensor.js'
@@ -9,7 +9,7 @@ import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { checkNumber, checkTensor, handleOf, scalarLike } from './arguments.js'
 
-/** At least one of both. */
+/** Lower and upper bound; at least one is given. */
 export interface ClampBounds {
   min?: number
   max?: number
@@ -212,14 +212,14 @@ export function logicalNot(x: Tensor): Tensor<'bool'> {
   return unary(x, 'logicalNot')
 }
 
-/** The type in which x meets a number: integers stay integers unless the number has a fraction; bool becomes int32. */
+/** The result type of x with a number: integers and bool give int32, or float32 if the number has a fraction. */
 function typeWith(x: Tensor, value: number): DType {
   if (x.dtype === 'int32' || x.dtype === 'uint8' || x.dtype === 'bool')
     return Number.isInteger(value) ? 'int32' : 'float32'
   return x.dtype
 }
 
-/** Runs `fn` on x in another type; nothing is converted where it has that type already. */
+/** Runs `fn` on x cast to `dtype`; no cast if it has that type. */
 function as<D extends DType>(x: Tensor, dtype: DType, fn: (x: Tensor) => Tensor<D>): Tensor<D> {
   if (x.dtype === dtype) return fn(x)
   return tidy(() => fn(wrap(native.ops.cast(x.handle, dtype))))
@@ -230,7 +230,7 @@ function scale<D extends DType>(x: Tensor, alpha: number, beta: number): Tensor<
   return as(x, typeWith(x, whole ? 0 : 0.5), (each) => unary(each, 'affine', alpha, beta))
 }
 
-/** Refuses operands that are neither tensors nor numbers, and two numbers. */
+/** Throws unless the operands are tensors or numbers, at least one of them a tensor. */
 function checkOperands(op: string, a: unknown, b: unknown): void {
   if (typeof a !== 'number') checkTensor(op, 'a', a)
   if (typeof b !== 'number') checkTensor(op, 'b', b)

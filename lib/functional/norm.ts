@@ -25,9 +25,9 @@ export interface BatchNormOptions extends AffineOptions {
 }
 
 export interface InstanceNormOptions extends AffineOptions {
-  /** [C] */
+  /** Running mean of each channel, [C]. Default: none. */
   runningMean?: Tensor | null
-  /** [C] */
+  /** Running variance of each channel, [C]. Default: none. */
   runningVar?: Tensor | null
   /** Normalise with each plane's own statistics (and update the running ones), not with the running ones. Default true. */
   useInputStats?: boolean
@@ -37,11 +37,11 @@ export interface InstanceNormOptions extends AffineOptions {
 
 /** Of localResponseNorm. */
 export interface LocalResponseNormOptions {
-  /** Default 1e-4. */
+  /** Factor of the sum of squares. Default 1e-4. */
   alpha?: number
-  /** Default 0.75. */
+  /** Exponent. Default 0.75. */
   beta?: number
-  /** Default 1. */
+  /** Added to the scaled sum. Default 1. */
   k?: number
 }
 
@@ -55,7 +55,7 @@ const instanceNormChecks: Checks<InstanceNormOptions> = {
   momentum: checkNumber,
 }
 
-/** Calls `fn` with a weight and a bias or with neither, which is what the ops take. */
+/** Calls `fn` with both weight and bias or with neither, as the ops require; a missing one is filled with 1 or 0. */
 function withAffine<D extends DType>(
   op: string,
   { weight, bias }: AffineOptions,
@@ -165,7 +165,7 @@ export function instanceNorm<D extends DType>(x: Tensor<D>, options: InstanceNor
   }
   if (!useInputStats) return batchNorm<DType>(x, runningMean, runningVar, { weight, bias, eps })
   if (runningMean && runningVar) {
-    // Every plane as a channel of one sample: batch normalisation then updates one copy of the statistics for each sample.
+    // Every plane becomes a channel of one sample, so batch norm updates one copy of the statistics per sample.
     noGrad(() =>
       tidy(() => {
         const planes = reshaped(x, [1, batch * channels, ...x.shape.slice(2)])

@@ -26,7 +26,7 @@ export interface MaxPoolOptions {
   ceilMode?: boolean
 }
 
-/** Also return where the maxima are: int32 positions within each plane. */
+/** Returns the positions of the maxima too: int32, within each plane. */
 export interface WithIndices {
   returnIndices: true
 }
@@ -53,7 +53,7 @@ export interface AvgPoolOptions {
   ceilMode?: boolean
   /** Whether padding counts in the size that a window's sum is divided by. Default true. */
   countIncludePad?: boolean
-  /** What to divide by instead of the window's size. */
+  /** Divisor instead of the window's size. Default: none. */
   divisorOverride?: number
 }
 
@@ -258,7 +258,7 @@ function avgPool<D extends DType>(
   const options = namedArguments<AvgPoolOptions>(op, given, names)
   checkOptions(op, options, avgPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
-  // 0 means "none" to the op, so it is refused here.
+  // The op takes 0 for none, so it is rejected here.
   if (options.divisorOverride === 0) throw new ValueError(`${op}: divisorOverride is 0, expected another number`)
   return batched(op, x, spatial, (input) =>
     wrap(
@@ -305,7 +305,7 @@ export function avgPool3d<D extends DType>(x: Tensor<D>, kernelSize: Size, ...op
   return avgPool('avgPool3d', 3, x, kernelSize, options)
 }
 
-/** The sizes asked for, and the kernel (and stride) of the ordinary pool that gives them, if there is one. */
+/** Output sizes, and kernel (= stride) of the equivalent plain pooling, if there is one. */
 function adaptive(op: string, input: readonly number[], outputSize: AdaptiveSize) {
   checkAdaptiveSize(op, 'outputSize', outputSize)
   const asked = typeof outputSize === 'number' ? [outputSize] : outputSize

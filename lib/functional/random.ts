@@ -7,9 +7,9 @@ import { type Tensor, wrap } from '../tensor.js'
 import { checkTensor } from './arguments.js'
 
 export interface DropoutOptions {
-  /** The probability of an element to become 0, in [0, 1]. Default 0.5. */
+  /** Probability of zeroing an element, in [0, 1]. Default 0.5. */
   p?: number
-  /** Default true. */
+  /** Whether to drop at all. Default true. */
   training?: boolean
 }
 

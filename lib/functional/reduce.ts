@@ -13,7 +13,7 @@ import { cast } from './math.js'
 export type { ReduceOptions } from '../../types/tensor.js'
 
 export interface VarianceOptions extends ReduceOptions {
-  /** What is taken from the number of elements before dividing: 1 for an unbiased estimate. Default 1. */
+  /** Subtracted from the number of elements in the divisor: 1 for the unbiased estimate. Default 1. */
   correction?: number
 }
 
@@ -118,7 +118,7 @@ export function argmin(x: Tensor, dim?: number, options?: ReduceOptions): Tensor
   return argReduce('argmin', false, x, dim, options)
 }
 
-/** The variance or its root; the mean, which the op gives too, is for its gradient. */
+/** Variance or standard deviation. The op's second output, the mean, is for its gradient only. */
 function spread<D extends DType>(
   op: string,
   root: boolean,
@@ -128,7 +128,7 @@ function spread<D extends DType>(
 ): Tensor<D> {
   const { correction = 1, keepdim = false } = checkOptions(op, options, varianceChecks)
   if (x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')) {
-    // Deviations from a mean of so few digits would be those of its rounding, in the gradient too.
+    // A mean in half precision is too coarse: deviations from it would be dominated by its rounding error, in the gradient too.
     return tidy(() => {
       const y = spread(op, root, cast(x, 'float32'), dim, { correction, keepdim })
       return (autocastType() ? y : cast(y, x.dtype)) as Tensor<D>
