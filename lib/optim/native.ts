@@ -5,10 +5,16 @@ export abstract class NativeOptimizer<
   Options extends GroupOptions,
   Fields extends readonly number[],
 > extends Optimizer<Options> {
-  /** Calls the op. */
+  /**
+   * Calls the op.
+   * @internal
+   */
   protected abstract call(options: Options, bucket: Bucket, fields: Fields): void
 
-  /** The op's dynamic fields at step `step`: what may change from step to step. */
+  /**
+   * The op's dynamic fields at step `step`: what may change from step to step.
+   * @internal
+   */
   protected abstract fields(options: Options, step: number): Fields
 
   protected override update(_: Options, bucket: Bucket): void {

@@ -178,13 +178,19 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     return scalar
   }
 
-  /** For the package itself: `values` gives the dynamic fields of the op that was called last, at each run of a compiled step. */
+  /**
+   * `values` gives the dynamic fields of the op that was called last, at each run of a compiled step.
+   * @internal
+   */
   protected provide(bucket: Bucket, values: (options: Options, step: number) => readonly number[]): void {
     const { options, step } = this.#sourceOf(bucket)
     provideDynamic({ values: () => values(options, step()) })
   }
 
-  /** For the package itself: the options of a bucket, and its step, which may be read without being told of a change. */
+  /**
+   * The options of a bucket, and its step; reading them is not observed.
+   * @internal
+   */
   protected unobserved(bucket: Bucket): { options: Options; step: number } {
     const { options, step } = this.#sourceOf(bucket)
     return { options, step: step() }
