@@ -55,8 +55,9 @@ function made(option: string, layer: unknown): Layer {
 
 /**
  * Makes the normalisation of `channels` channels; `Identity` where there is none.
- * @throws ValueError when `norm` is neither a boolean nor a function that returns a layer.
- * @example makeNorm((channels) => new nn.GroupNorm(8, channels), 64)
+ * @throws ValueError if `norm` is neither a boolean nor a function that returns a layer.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ * @example blocks.makeNorm((channels) => new nn.GroupNorm(8, channels), 64)
  */
 export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions = {}): Layer {
   checkNorm('blocks', 'norm', norm)
@@ -67,8 +68,9 @@ export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions =
 
 /**
  * Makes an activation; `Identity` where there is none.
- * @throws ValueError for a name that is not known, or a function that returns no layer.
- * @example makeActivation('silu')
+ * @throws ValueError for an unknown name, or a function that returns no layer.
+ * @see https://docs.pytorch.org/docs/stable/nn.html (non-linear activations)
+ * @example blocks.makeActivation('silu')
  */
 export function makeActivation(activation: Activation): Layer {
   if (activation === null) return new Identity()

@@ -43,7 +43,10 @@ interface Change {
   stride?: number
 }
 
-/** Every stride-th element of every row and column, then channels of zeros: [N, C, H, W] → [N, C + extra, ⌈H / stride⌉, ⌈W / stride⌉]. */
+/**
+ * Every stride-th element of every row and column, then channels of zeros: [N, C, H, W] → [N, C + extra, ⌈H / stride⌉, ⌈W /
+ * stride⌉].
+ */
 class PadShortcut extends Module {
   readonly stride: number
   readonly extra: number

@@ -30,7 +30,12 @@ const catsChecks: Checks<CatsAndDogsNetOptions> = {
   dropout: isDropout,
 }
 
-/** The network for cats and dogs; `catsAndDogsNet()` makes it. */
+/**
+ * The network for cats and dogs; `catsAndDogsNet()` makes it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count, a size or the dropout is out of range.
+ * @see https://arxiv.org/abs/1502.03167 (Ioffe, Szegedy: Batch Normalization)
+ * @example const net = new models.CatsAndDogsNet({ size: 128 })
+ */
 export class CatsAndDogsNet extends Sequential {
   constructor(options: CatsAndDogsNetOptions = {}) {
     checkOptions('CatsAndDogsNet', options, catsChecks)
@@ -62,7 +67,7 @@ export class CatsAndDogsNet extends Sequential {
 /**
  * Convolution, batch normalisation, ReLU and maximum pooling, four times, then one fully connected layer: [N, 3, 64, 64] → [N,
  * numClasses]. `nn.summary`: 19 layers, 101,778 parameters, 15,929,344 multiply-adds at 3×64×64.
- * @throws ValueError for counts, sizes or a dropout out of range; ShapeError that names the layer for pictures of another size.
+ * @throws ValueError if a count, a size or the dropout is out of range; ShapeError that names the layer for pictures of another size.
  * @see https://arxiv.org/abs/1502.03167 (Ioffe, Szegedy: Batch Normalization)
  * @example const net = models.catsAndDogsNet({ size: 128 })
  */

@@ -45,14 +45,27 @@ const mobilenetChecks: Checks<MobileNetV1Options> = {
   activation: checkActivation,
 }
 
-/** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
+/**
+ * MobileNet V1; `mobilenetV1()` makes it. Its tensors have the names of timm's `mobilenetv1_100`. Shapes: [N, inChannels, H,
+ * W] → [N, numClasses].
+ * @throws ValueError if a count, the width or the dropout is out of range.
+ * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets)
+ * @example const net = new models.MobileNetV1({ width: 0.5 })
+ */
 export class MobileNetV1 extends Module {
+  /** The 3×3 convolution of stride 2 before the stages. */
   convStem: Conv2d
+  /** Normalisation after it. */
   bn1: BatchNorm2d
+  /** Activation after bn1. */
   act1: Layer
+  /** The stages of separable convolutions. */
   blocks: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   globalPool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   drop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   classifier: Linear
 
   constructor(options: MobileNetV1Options = {}) {
@@ -90,7 +103,7 @@ export class MobileNetV1 extends Module {
 
 /**
  * MobileNet V1: [N, 3, H, W] of any size → [N, numClasses]; 224×224 in the paper, 4,231,976 parameters at width 1.
- * @throws ValueError for counts, a width or a dropout out of range.
+ * @throws ValueError if a count, the width or a dropout is out of range.
  * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets)
  * @example const net = models.mobilenetV1({ numClasses: 10, width: 0.5 })
  */

@@ -47,10 +47,19 @@ const mobilenetChecks: Checks<MobileNetV2Options> = {
   activation: checkActivation,
 }
 
-/** MobileNet V2; `mobilenetV2()` makes it. The names of its tensors are those of torchvision's `mobilenet_v2`. */
+/**
+ * MobileNet V2; `mobilenetV2()` makes it. Its tensors have the names of torchvision's `mobilenet_v2`. Shapes: [N, inChannels,
+ * H, W] → [N, numClasses].
+ * @throws ValueError if a count, the width or the dropout is out of range.
+ * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2)
+ * @example const net = new models.MobileNetV2({ width: 0.5 })
+ */
 export class MobileNetV2 extends Module {
+  /** The convolutions: [N, C, H, W] → maps of 1/32 of the height and width. */
   features: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   pool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout and the last layer: [N, C] → [N, numClasses]. */
   classifier: Sequential
 
   constructor(options: MobileNetV2Options = {}) {
@@ -90,8 +99,8 @@ export class MobileNetV2 extends Module {
 
 /**
  * MobileNet V2: [N, 3, H, W] of any size → [N, numClasses]; 53 layers, 3,504,872 parameters at width 1, 301 million multiply-adds at
- * 224×224. The names of its tensors are those of torchvision's `mobilenet_v2`.
- * @throws ValueError for counts, a width or a dropout out of range.
+ * 224×224. Its tensors have the names of torchvision's `mobilenet_v2`.
+ * @throws ValueError if a count, the width or a dropout is out of range.
  * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2)
  * @example const net = models.mobilenetV2({ numClasses: 10, width: 0.5 })
  */

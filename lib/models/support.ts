@@ -34,7 +34,7 @@ interface ModelCounts {
 /** ImageNet's, in colour. */
 const imageNet: ModelCounts = { numClasses: 1000, inChannels: 3 }
 
-/** The two counts with their defaults. @throws ValueError for what is no whole number of at least 1. */
+/** The two counts with their defaults. @throws ValueError if one is not a positive integer. */
 export function modelCounts(network: string, options: ModelOptions, byDefault = imageNet): ModelCounts {
   checkObject(network, 'options', options)
   const { numClasses = byDefault.numClasses, inChannels = byDefault.inChannels } = options
