@@ -1,7 +1,7 @@
 // MobileNet V1: depthwise separable convolutions all the way.
-import { type Activation, checkActivation, factoryOf, makeActivation } from '../blocks/options.js'
+import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
 import { SeparableConv } from '../blocks/separable.js'
-import { type Checks, checkOptions } from '../check.js'
+import { checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -10,15 +10,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import {
-  initConvolutions,
-  isDropout,
-  isWidth,
-  type ModelOptions,
-  modelChecks,
-  modelCounts,
-  roundedWidth,
-} from './support.js'
+import { initConvolutions, type ModelOptions, mobilenetChecks, modelCounts, roundedWidth } from './support.js'
 
 export interface MobileNetV1Options extends ModelOptions {
   /** α of the paper: the factor on all widths, which are then rounded to multiples of 8. Default 1. */
@@ -37,13 +29,6 @@ const stages = [
   [512, 2, 6],
   [1024, 2, 2],
 ] as const
-
-const mobilenetChecks: Checks<MobileNetV1Options> = {
-  ...modelChecks,
-  width: isWidth,
-  dropout: isDropout,
-  activation: checkActivation,
-}
 
 /**
  * MobileNet V1; `mobilenetV1()` makes it. Its tensors have the names of timm's `mobilenetv1_100`. Shapes: [N, inChannels, H,

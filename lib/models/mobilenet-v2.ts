@@ -1,8 +1,8 @@
 // MobileNet V2: inverted residuals, as a table of stages.
 import { InvertedResidual } from '../blocks/inverted-residual.js'
 import { ConvNormActivation } from '../blocks/layer.js'
-import { type Activation, checkActivation, factoryOf } from '../blocks/options.js'
-import { type Checks, checkOptions } from '../check.js'
+import { type Activation, factoryOf } from '../blocks/options.js'
+import { checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Dropout } from '../nn/dropout.js'
 import { normal_, zeros_ } from '../nn/init.js'
@@ -10,15 +10,7 @@ import { Linear } from '../nn/linear.js'
 import { Module } from '../nn/module.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import {
-  initConvolutions,
-  isDropout,
-  isWidth,
-  type ModelOptions,
-  modelChecks,
-  modelCounts,
-  roundedWidth,
-} from './support.js'
+import { initConvolutions, type ModelOptions, mobilenetChecks, modelCounts, roundedWidth } from './support.js'
 
 export interface MobileNetV2Options extends ModelOptions {
   /** The factor on all widths, which are then rounded to multiples of 8; below 1 the last convolution keeps its 1280. Default 1. */
@@ -39,13 +31,6 @@ const stages = [
   [6, 160, 3, 2],
   [6, 320, 1, 1],
 ] as const
-
-const mobilenetChecks: Checks<MobileNetV2Options> = {
-  ...modelChecks,
-  width: isWidth,
-  dropout: isDropout,
-  activation: checkActivation,
-}
 
 /**
  * MobileNet V2; `mobilenetV2()` makes it. Its tensors have the names of torchvision's `mobilenet_v2`. Shapes: [N, inChannels,

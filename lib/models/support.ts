@@ -1,5 +1,5 @@
 // What all networks share: their options, and how their weights are first drawn.
-import { checkCount } from '../blocks/options.js'
+import { type Activation, checkActivation, checkCount } from '../blocks/options.js'
 import { type Checks, checkObject, integerFrom, numberThat } from '../check.js'
 import { Conv2d } from '../nn/conv.js'
 import { kaimingNormal_, normal_, zeros_ } from '../nn/init.js'
@@ -25,6 +25,14 @@ export const modelChecks: Checks<ModelOptions> = {
 export const isDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
 /** A factor on the widths of layers. */
 export const isWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
+
+/** The options that both MobileNets take. */
+export const mobilenetChecks: Checks<ModelOptions & { width?: number; dropout?: number; activation?: Activation }> = {
+  ...modelChecks,
+  width: isWidth,
+  dropout: isDropout,
+  activation: checkActivation,
+}
 
 interface ModelCounts {
   numClasses: number
