@@ -115,9 +115,9 @@ function pool(inChannels: number, type: 'maxPool' | 'avgPool', spec: PoolSpec): 
   checkOptions(type, spec, poolChecks)
   const { kernelSize = 2, stride = kernelSize, padding = 0 } = spec
   const kernel = sizes(type, 'kernelSize', kernelSize, 2)
-  const around = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
-  if (!around) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
-  const options = { stride, padding: around }
+  const sides = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
+  if (!sides) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
+  const options = { stride, padding: sides }
   const layer =
     type === 'maxPool' ? new MaxPool2d(kernel, options) : new AvgPool2d(kernel, { ...options, countIncludePad: false })
   return new Stack(inChannels, [layer])

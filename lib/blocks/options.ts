@@ -48,7 +48,7 @@ export const checkNorm: Check = (op, name, value) => {
 export const blockChecks: Checks<BlockOptions> = { ...factoryChecks, norm: checkNorm, activation: checkActivation }
 
 /** A layer that a caller's function made, or an error where it made none. */
-function made(option: string, layer: unknown): Layer {
+function layerMadeBy(option: string, layer: unknown): Layer {
   if (isLayer(layer)) return layer as Layer
   throw new ValueError(`blocks: the function ${option} returned ${textOf(layer)}, expected a layer`)
 }
@@ -62,7 +62,7 @@ function made(option: string, layer: unknown): Layer {
 export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions = {}): Layer {
   checkNorm('blocks', 'norm', norm)
   checkOptions('makeNorm', factory, factoryChecks)
-  if (typeof norm === 'function') return made('norm', norm(channels))
+  if (typeof norm === 'function') return layerMadeBy('norm', norm(channels))
   return norm ? new BatchNorm2d(channels, factoryOf(factory)) : new Identity()
 }
 
@@ -74,7 +74,7 @@ export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions =
  */
 export function makeActivation(activation: Activation): Layer {
   if (activation === null) return new Identity()
-  if (typeof activation === 'function') return made('activation', activation())
+  if (typeof activation === 'function') return layerMadeBy('activation', activation())
   const names = Object.keys(activations) as ActivationName[]
   return new activations[oneOf('blocks', 'activation', activation, names)]()
 }

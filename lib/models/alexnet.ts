@@ -11,7 +11,7 @@ import { LocalResponseNorm } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface AlexNetOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -20,7 +20,7 @@ export interface AlexNetOptions extends ModelOptions {
   dropout?: number
 }
 
-const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
+const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: checkDropout }
 
 interface ConvRow {
   outChannels: number

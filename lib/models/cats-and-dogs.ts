@@ -10,7 +10,7 @@ import { Linear } from '../nn/linear.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CatsAndDogsNetOptions extends ModelOptions {
   /** Default 2. */
@@ -27,7 +27,7 @@ const catsChecks: Checks<CatsAndDogsNetOptions> = {
   ...modelChecks,
   widths: checkNumbers,
   size: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
 /**

@@ -10,7 +10,7 @@ import { Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 // Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownRows = Symbol('rows')
@@ -32,7 +32,7 @@ const cellNetworkChecks: Checks<CellNetworkOptions> = {
   cells: moduleCount,
   channels: integerFrom(4),
   stemChannels: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
 /** What tells one network of cells from another. */

@@ -11,7 +11,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface DenseNetOptions extends ModelOptions {
   /** Layers of each dense block; any number of blocks, with a transition between two. */
@@ -32,7 +32,7 @@ const denseNetChecks: Checks<DenseNetOptions> = {
   growthRate: integerFrom(1),
   stemChannels: integerFrom(1),
   bottleneck: integerFrom(0),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
 type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | 'stemChannels'>>

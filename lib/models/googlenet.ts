@@ -13,7 +13,7 @@ import { Module } from '../nn/module.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { AdaptiveAvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Tensor } from '../tensor.js'
-import { isDropout, isWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, checkWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 // Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownRows = Symbol('rows')
@@ -34,9 +34,9 @@ export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptio
 const googlenetChecks: Checks<GoogLeNetOptions<boolean>> = {
   ...modelChecks,
   auxLogits: checkBoolean,
-  dropout: isDropout,
-  dropoutAux: isDropout,
-  width: isWidth,
+  dropout: checkDropout,
+  dropoutAux: checkDropout,
+  width: checkWidth,
   kernel5x5: integerFrom(1),
 }
 

@@ -25,7 +25,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface ResNetOptions extends ModelOptions {
   /** Channels of the first convolution, which those of all others are multiples of. Default 64. */
@@ -42,7 +42,7 @@ export interface ResNetOptions extends ModelOptions {
 export const resnetChecks: Checks<ResNetOptions> = {
   ...modelChecks,
   baseChannels: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
   zeroInitResidual: checkBoolean,
 }
 

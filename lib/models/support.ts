@@ -22,15 +22,15 @@ export const modelChecks: Checks<ModelOptions> = {
 }
 
 /** A probability below 1. */
-export const isDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
+export const checkDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
 /** A factor on the widths of layers. */
-export const isWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
+export const checkWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
 
 /** The options that both MobileNets take. */
 export const mobilenetChecks: Checks<ModelOptions & { width?: number; dropout?: number; activation?: Activation }> = {
   ...modelChecks,
-  width: isWidth,
-  dropout: isDropout,
+  width: checkWidth,
+  dropout: checkDropout,
   activation: checkActivation,
 }
 

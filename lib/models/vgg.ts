@@ -11,7 +11,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, initLinears, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, initLinears, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface VGGOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -20,7 +20,7 @@ export interface VGGOptions extends ModelOptions {
   dropout?: number
 }
 
-const vggChecks: Checks<VGGOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
+const vggChecks: Checks<VGGOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: checkDropout }
 
 /** Output channels of the five stages, a pooling behind each. */
 const widths = [64, 128, 256, 512, 512] as const

@@ -11,7 +11,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 // Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownBlocks = Symbol('blocks')
@@ -21,7 +21,7 @@ export interface XceptionOptions extends ModelOptions {
   dropout?: number
 }
 
-const xceptionChecks: Checks<XceptionOptions> = { ...modelChecks, dropout: isDropout }
+const xceptionChecks: Checks<XceptionOptions> = { ...modelChecks, dropout: checkDropout }
 
 interface BlockRow {
   /** Input channels of the block, and the output channels of each separable convolution. */

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.js'
 import { fanInAndFanOut } from './init.js'
 import { Module } from './module.js'
 import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
-import { namedArguments } from './positional.js'
+import { namedArguments, optionsText } from './positional.js'
 
 // Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownGiven = Symbol('given')
@@ -69,14 +69,6 @@ function checkGroups(type: string, inChannels: number, outChannels: number, grou
   }
 }
 
-/** `, stride: [2, 2], padding: [1, 1]`: the options that were given. */
-function described(options: object): string {
-  return Object.entries(options)
-    .filter(([name, value]) => value !== undefined && name !== 'device' && name !== 'dtype')
-    .map(([name, value]) => `, ${name}: ${JSON.stringify(value)}`)
-    .join('')
-}
-
 /** What the two kinds share. `isTransposed` says which of the weight's first two dimensions the groups divide. */
 abstract class ConvBase<Options extends F.ConvOptions | F.ConvTransposeOptions> extends Module {
   /** The kernels: [outChannels, inChannels / groups, …kernelSize], transposed [inChannels, outChannels / groups, …kernelSize]. */
@@ -109,7 +101,7 @@ abstract class ConvBase<Options extends F.ConvOptions | F.ConvTransposeOptions> 
     this.outChannels = outChannels
     this.kernelSize = Object.freeze(sizes(op, 'kernelSize', kernelSize, this.spatialDims()))
     this.options = Object.freeze(conv) as Readonly<Options>
-    this[ownGiven] = described(options)
+    this[ownGiven] = optionsText(options)
     const channels = isTransposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
     const { weight, bias } = draw([...channels, ...this.kernelSize], outChannels, hasBias, { device, dtype })
     this.weight = weight

@@ -4,7 +4,7 @@ import { dropout, dropout2d } from '../functional/random.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 
-const isProbability = numberThat('a probability in [0, 1]', (value) => value >= 0 && value <= 1)
+const checkProbability = numberThat('a probability in [0, 1]', (value) => value >= 0 && value <= 1)
 
 abstract class DropoutBase extends Module {
   /** The probability of an element, or a plane, to become 0. */
@@ -12,7 +12,7 @@ abstract class DropoutBase extends Module {
 
   constructor(p = 0.5, inplace = false) {
     super()
-    isProbability(new.target.name, 'p', p)
+    checkProbability(new.target.name, 'p', p)
     checkBoolean(new.target.name, 'inplace', inplace)
     this.p = p
   }

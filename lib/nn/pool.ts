@@ -5,7 +5,7 @@ import * as checks from '../functional/checks.js'
 import * as F from '../functional/pool.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
-import { namedArguments } from './positional.js'
+import { namedArguments, optionsText } from './positional.js'
 
 /** What a pool returns: with `returnIndices` also where the maxima are. */
 export type PoolOutput<Indices extends boolean> = Indices extends true ? [Tensor, Tensor] : Tensor
@@ -42,11 +42,6 @@ export type MaxUnpoolModuleOptions = Omit<F.MaxUnpoolOptions, 'outputSize'>
 
 const unpoolChecks = { stride: checks.maxUnpoolChecks.stride, padding: checks.maxUnpoolChecks.padding }
 
-function text(value: unknown, options: object = {}): string {
-  const given = Object.entries(options).map(([name, each]) => `, ${name}: ${JSON.stringify(each)}`)
-  return JSON.stringify(value) + given.join('')
-}
-
 abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], PoolOutput<Indices>> {
   /** Size of the window: one number, or one for each spatial dimension. */
   readonly kernelSize: Size
@@ -74,7 +69,7 @@ abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], Po
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -100,7 +95,7 @@ abstract class MaxUnpoolNd extends Module<[x: Tensor, indices: Tensor, outputSiz
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -127,7 +122,7 @@ abstract class AvgPoolNd extends Module {
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -148,7 +143,7 @@ abstract class AdaptiveAvgPoolNd extends Module {
   }
 
   protected override describe(): string {
-    return text(this.outputSize)
+    return JSON.stringify(this.outputSize)
   }
 }
 
@@ -178,7 +173,7 @@ abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[x: Ten
   }
 
   protected override describe(): string {
-    return text(this.outputSize)
+    return JSON.stringify(this.outputSize)
   }
 }
 

@@ -1,4 +1,4 @@
-// Arguments by position, in PyTorch's order, for constructors that take options by name as well.
+// Arguments by position, in PyTorch's order, for constructors that take options by name as well; and how options are printed.
 import { ValueError } from '../errors.js'
 
 function isOptions(first: unknown): boolean {
@@ -29,4 +29,12 @@ export function namedArguments<Options extends object>(
   }
   const values = given.map((value, i) => [names[i]!, value] as const)
   return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as Options
+}
+
+/** `, stride: 2, padding: [1, 1]`: the options that were given, but device and type, for the text of a module. */
+export function optionsText(options: object): string {
+  return Object.entries(options)
+    .filter(([name, value]) => value !== undefined && name !== 'device' && name !== 'dtype')
+    .map(([name, value]) => `, ${name}: ${JSON.stringify(value)}`)
+    .join('')
 }
