@@ -2,7 +2,7 @@
 
 import { types } from 'node:util'
 import { ValueError } from './errors.js'
-import { scoped } from './tidy.js'
+import { ownTensor, scoped } from './marks.js'
 
 /** Refuses a value: throws ValueError that reads `op: name is …, expected …`. */
 export type Check = (op: string, name: string, value: unknown) => void
@@ -11,9 +11,6 @@ export type Check = (op: string, name: string, value: unknown) => void
 export type Checks<Options> = { readonly [Name in keyof Options]-?: Check }
 
 /** What came, for messages: `null`, `a string ('x')`, `2.5`, `[1, 2]`. */
-/** What the class of this copy's tensors has, and that of another copy of the package in the process has not. */
-export const ownTensor: unique symbol = Symbol('a tensor of this copy')
-
 export function textOf(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
     return `${value}`

@@ -1,5 +1,6 @@
 // Tensors made from JavaScript data, from constants and from random numbers.
 import type { DeviceName, DType } from '../types/dtype.js'
+import type { NestedArray } from '../types/tensor.js'
 import {
   type Checks,
   checkBoolean,
@@ -14,13 +15,15 @@ import {
 import { defaultDevice } from './devices.js'
 import { ValueError } from './errors.js'
 import { checkDType, checkFits, checkShape, hostElements } from './host-data.js'
+import './functional/methods.js'
 import { native } from './native.js'
-import { type NestedArray, Tensor, wrap } from './tensor.js'
+import { Tensor, wrap } from './tensor.js'
 import { tidy } from './tidy.js'
 
-export interface TensorOptions {
+/** What the functions that make tensors share. */
+export interface TensorOptions<D extends DType = DType> {
   /** Default: float32, or what the data's own type says. */
-  dtype?: DType
+  dtype?: D
   /** Default: the device set with `setDefaultDevice`, at first the best one. */
   device?: DeviceName
   /** Default false. */
@@ -44,6 +47,27 @@ type TypedArray =
 /** Nested arrays whose rows may be typed arrays. */
 type Data = NestedArray | TypedArray | readonly Data[]
 
+/** The element type that data has by itself. */
+type DTypeOfData<T> = Data extends T
+  ? DType
+  : T extends Float32Array | number
+    ? 'float32'
+    : T extends boolean
+      ? 'bool'
+      : T extends Float64Array
+        ? 'float64'
+        : T extends Uint8Array | Uint8ClampedArray
+          ? 'uint8'
+          : T extends TypedArray
+            ? 'int32'
+            : T extends readonly (infer Row)[]
+              ? NestedArray extends Row
+                ? DType
+                : [Row] extends [never]
+                  ? 'float32'
+                  : DTypeOfData<Row>
+              : DType
+
 const tensorOptions: Checks<TensorOptions> = { dtype: checkDType, device: checkString, requiresGrad: checkBoolean }
 const dataOptions = { ...tensorOptions, shape: (op: string, _: string, shape: unknown) => checkShape(op, shape) }
 const uniformOptions = { ...tensorOptions, low: checkFinite, high: checkFinite }
@@ -52,8 +76,8 @@ const rangeOptions = { ...tensorOptions, step: checkFinite }
 const deviceOption: Checks<Pick<TensorOptions, 'device'>> = { device: checkString }
 
 /** The tensor of a new handle, which is freed where it cannot have a gradient. */
-function finish(handle: number, { requiresGrad = false }: TensorOptions): Tensor {
-  const result = wrap(handle)
+function finish<D extends DType>(handle: number, { requiresGrad = false }: TensorOptions<D>): Tensor<D> {
+  const result = wrap<D>(handle)
   if (!requiresGrad) return result
   try {
     return result.requiresGrad_()
@@ -78,6 +102,15 @@ function finish(handle: number, { requiresGrad = false }: TensorOptions): Tensor
  * @example tensor([[1, 2], [3, 4]])
  * @example tensor(pixels, { shape: [1, 28, 28] })
  */
+export function tensor<D extends DType>(
+  data: Data,
+  options: TensorOptions & { dtype: D; shape?: readonly number[] },
+): Tensor<D>
+export function tensor<T extends Data>(
+  data: T,
+  options?: TensorOptions & { dtype?: undefined; shape?: readonly number[] },
+): Tensor<DTypeOfData<T>>
+export function tensor(data: Data, options?: TensorOptions & { shape?: readonly number[] }): Tensor
 export function tensor(data: Data, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
   checkOptions('tensor', options, dataOptions)
   const host = hostElements('tensor', data, options.dtype)
@@ -97,7 +130,12 @@ function fromHost(dtype: DType, shape: readonly number[], data: NodeJS.TypedArra
   }
 }
 
-function filled(op: string, shape: readonly number[], value: number, options: TensorOptions): Tensor {
+function filled<D extends DType>(
+  op: string,
+  shape: readonly number[],
+  value: number,
+  options: TensorOptions,
+): Tensor<D> {
   const { dtype = 'float32', device = defaultDevice() } = checkOptions(op, options, tensorOptions)
   checkShape(op, shape)
   checkNumber(op, 'value', value)
@@ -109,29 +147,42 @@ function filled(op: string, shape: readonly number[], value: number, options: Te
  * @throws ValueError for a value that the type cannot hold: a fraction or a number out of range for integers, other than 0 and 1 for bool.
  * @example full([2, 3], 0.5)
  */
-export function full(shape: readonly number[], value: number, options: TensorOptions = {}): Tensor {
+export function full<D extends DType = 'float32'>(
+  shape: readonly number[],
+  value: number,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return filled('full', shape, value, options)
 }
 /** A tensor of zeros. @example zeros([2, 3]) */
-export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+export function zeros<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return filled('zeros', shape, 0, options)
 }
 /** A tensor of ones. @example ones([2, 3]) */
-export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+export function ones<D extends DType = 'float32'>(shape: readonly number[], options: TensorOptions<D> = {}): Tensor<D> {
   return filled('ones', shape, 1, options)
 }
-function filledLike(op: string, like: Tensor, value: number, options: TensorOptions): Tensor {
+function filledLike<D extends DType>(op: string, like: Tensor, value: number, options: TensorOptions): Tensor<D> {
   if (!(like instanceof Tensor)) refuse(op, 'like', like, 'a tensor')
   checkOptions(op, options, tensorOptions)
   const { dtype = like.dtype, device = like.device, requiresGrad = false } = options
   return filled(op, like.shape, value, { dtype, device, requiresGrad })
 }
 /** Zeros with the shape, type and device of `like`. @example zerosLike(x) */
-export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
+export function zerosLike<Like extends DType, D extends DType = Like>(
+  like: Tensor<Like>,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return filledLike('zerosLike', like, 0, options)
 }
 /** Ones with the shape, type and device of `like`. @example onesLike(x) */
-export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
+export function onesLike<Like extends DType, D extends DType = Like>(
+  like: Tensor<Like>,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   return filledLike('onesLike', like, 1, options)
 }
 
@@ -141,7 +192,11 @@ export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.arange.html
  * @example arange(0, 16).reshape([4, 4])
  */
-export function arange(start: number, end?: number, options: TensorOptions & { step?: number } = {}): Tensor {
+export function arange<D extends DType = 'float32'>(
+  start: number,
+  end?: number,
+  options: TensorOptions<D> & { step?: number } = {},
+): Tensor<D> {
   checkFinite('arange', end === undefined ? 'end' : 'start', start)
   if (end !== undefined) checkFinite('arange', 'end', end)
   const [first, last] = end === undefined ? [0, start] : [start, end]
@@ -153,7 +208,12 @@ export function arange(start: number, end?: number, options: TensorOptions & { s
 }
 
 /** `steps` numbers from start to end, both included. @example linspace(0, 1, 5) */
-export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+export function linspace<D extends DType = 'float32'>(
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions<D> = {},
+): Tensor<D> {
   checkFinite('linspace', 'start', start)
   checkFinite('linspace', 'end', end)
   checkInteger('linspace', 'steps', steps, 0)
@@ -163,14 +223,17 @@ export function linspace(start: number, end: number, steps: number, options: Ten
 }
 
 /** The identity matrix of n rows. @example eye(3) */
-export function eye(n: number, options: TensorOptions = {}): Tensor {
+export function eye<D extends DType = 'float32'>(n: number, options: TensorOptions<D> = {}): Tensor<D> {
   checkInteger('eye', 'n', n, 0)
   checkOptions('eye', options, tensorOptions)
   return generated(options, (device, dtype) => native.eye(device, dtype, n))
 }
 
 /** What `make` makes in the type asked for; a half type is rounded from float32. */
-function generated(options: TensorOptions, make: (device: DeviceName, dtype: DType) => number): Tensor {
+function generated<D extends DType>(
+  options: TensorOptions,
+  make: (device: DeviceName, dtype: DType) => number,
+): Tensor<D> {
   const { dtype = 'float32', device = defaultDevice() } = options
   return finish(
     withHalf(dtype, (type) => make(device, type)),
@@ -189,7 +252,10 @@ function withHalf(dtype: DType, make: (dtype: DType) => number): number {
 }
 
 /** Uniform random numbers in [low, high), by default [0, 1). @example rand([2, 3]) */
-export function rand(shape: readonly number[], options: TensorOptions & { low?: number; high?: number } = {}): Tensor {
+export function rand<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: TensorOptions<D> & { low?: number; high?: number } = {},
+): Tensor<D> {
   const {
     dtype = 'float32',
     device = defaultDevice(),
@@ -200,7 +266,10 @@ export function rand(shape: readonly number[], options: TensorOptions & { low?: 
   return finish(native.ops.uniform(device, shape, dtype, low, high, native.seed(), native.nextOffset()), options)
 }
 /** Normal random numbers, by default of mean 0 and standard deviation 1. @example randn([2, 3]) */
-export function randn(shape: readonly number[], options: TensorOptions & { mean?: number; std?: number } = {}): Tensor {
+export function randn<D extends DType = 'float32'>(
+  shape: readonly number[],
+  options: TensorOptions<D> & { mean?: number; std?: number } = {},
+): Tensor<D> {
   const {
     dtype = 'float32',
     device = defaultDevice(),
@@ -211,7 +280,7 @@ export function randn(shape: readonly number[], options: TensorOptions & { mean?
   return finish(native.ops.normal(device, shape, dtype, mean, std, native.seed(), native.nextOffset()), options)
 }
 /** A random order of 0 … n−1, int32. @example randperm(10) */
-export function randperm(n: number, options: Pick<TensorOptions, 'device'> = {}): Tensor {
+export function randperm(n: number, options: Pick<TensorOptions, 'device'> = {}): Tensor<'int32'> {
   checkInteger('randperm', 'n', n, 0)
   const { device = defaultDevice() } = checkOptions('randperm', options, deviceOption)
   return wrap(native.ops.permutation(device, n, native.seed(), native.nextOffset()))
@@ -227,7 +296,7 @@ export function randint(
   high: number,
   shape: readonly number[],
   options: Pick<TensorOptions, 'device'> = {},
-): Tensor {
+): Tensor<'int32'> {
   checkInteger('randint', 'low', low)
   checkInteger('randint', 'high', high)
   if (!(high > low)) throw new ValueError(`randint: [${low}, ${high}) is empty, expected low < high`)

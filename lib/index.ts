@@ -1,9 +1,10 @@
 // What the package exports.
 /// <reference types="node" preserve="true" />
 export type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
+export type { Dim, NestedArray, Operand, ReduceOptions } from '../types/tensor.js'
 export { autocast, autocastType, type HalfType } from './autocast.js'
 export * as blocks from './blocks/index.js'
-export { type Compiled, type CompileOptions, compile, type ProgramInfo } from './compile.js'
+export { type Compiled, type CompiledMethods, type CompileOptions, compile, type ProgramInfo } from './compile.js'
 export * from './creation.js'
 export * as data from './data/index.js'
 export * from './devices.js'
@@ -16,14 +17,11 @@ export * as optim from './optim/index.js'
 export { type MeasuredPeak, Profile, type ProfiledStep } from './profile.js'
 export * from './safetensors.js'
 export {
-  type Dim,
+  type BackwardOptions,
   enableGrad,
   grad,
   isGradEnabled,
-  type NestedArray,
   noGrad,
-  type Operand,
-  type ReduceOptions,
   Tensor,
 } from './tensor.js'
 export { keep, tidy } from './tidy.js'

@@ -1,29 +1,14 @@
-// Tensor: a handle of a native tensor with its methods; every op is a call of `functional`.
+// Tensor: a handle of a native tensor. `functional/methods.ts` adds the functions of tensors as its methods.
 import { inspect } from 'node:util'
 import type { DataOf, DeviceName, DType, TensorData } from '../types/dtype.js'
 import type { Handle } from '../types/native.js'
-import {
-  type Checks,
-  checkBoolean,
-  checkFunction,
-  checkOptions,
-  checkString,
-  ownTensor,
-  refuse,
-  textOf,
-} from './check.js'
+import type { NestedArray } from '../types/tensor.js'
+import { type Checks, checkBoolean, checkFunction, checkOptions, checkString, refuse, textOf } from './check.js'
 import { DeviceError, DisposedError, GradientError, ValueError } from './errors.js'
-import * as F from './functional/index.js'
+import { ownTensor, scoped } from './marks.js'
 import { native } from './native.js'
-import { TensorOps } from './tensor-ops.js'
-
-export type { Dim, Operand, ReduceOptions } from './tensor-ops.js'
-
-import { disposedHow, enterScope, leaveScopes, onEscape, scoped } from './tidy.js'
+import { disposedHow, enterScope, leaveScopes, onEscape } from './tidy.js'
 import { tracing } from './tracing.js'
-
-/** A tensor as nested arrays; a scalar is a plain number. */
-export type NestedArray = number | boolean | readonly NestedArray[]
 
 // The safety net for tensors that nobody disposed of.
 const collected = new FinalizationRegistry<Handle>((handle) => {
@@ -43,7 +28,7 @@ const belongsToThread = Symbol('a tensor belongs to its thread: send the values 
  *
  * @example const y = tensor([[1, 2], [3, 4]]).relu().sum()
  */
-export class Tensor extends TensorOps {
+export class Tensor<D extends DType = DType> {
   #handle: Handle
   /** How it was disposed of, if it was. */
   #disposed: string | undefined
@@ -53,9 +38,14 @@ export class Tensor extends TensorOps {
   readonly [scoped] = true
   protected readonly thread: symbol = belongsToThread
 
+  /**
+   * Never there. It makes `Tensor<'int32'>` and `Tensor<'float32'>` two types, both of which fit `Tensor`, as that fits them: what is not
+   * known of a tensor is no error.
+   */
+  protected elementsAre?(dtype: D): void
+
   /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
   constructor(handle: Handle) {
-    super()
     this.#handle = checkedHandle('Tensor', handle)
     tracing()?.make(this)
     if (!enterScope(this)) collected.register(this, handle, this)
@@ -84,10 +74,12 @@ export class Tensor extends TensorOps {
     this.#shape ??= Object.freeze(native.shape(this.handle))
     return this.#shape
   }
+  /** Type of the elements. */
   get dtype(): DType {
     this.#dtype ??= native.dtype(this.handle)
     return this.#dtype
   }
+  /** The device that holds the elements, such as `cpu` or `cuda:0`. */
   get device(): DeviceName {
     this.#device ??= native.device(this.handle) as DeviceName
     return this.#device
@@ -122,7 +114,7 @@ export class Tensor extends TensorOps {
    * The elements, row by row, when they are computed. Rejects, each time, with the error of the op that failed where this tensor depends on one; the
    * message ends with the op, its shapes and, for an error in the values (a class number, an index), the line that called it.
    */
-  async data(): Promise<TensorData> {
+  async data<E extends DType = D>(this: Tensor<E>): Promise<DataOf[E]> {
     const wide = widened(this)
     const { dtype } = wide
     let reading: Promise<ArrayBuffer>
@@ -131,13 +123,13 @@ export class Tensor extends TensorOps {
     } finally {
       if (wide !== this) wide.dispose()
     }
-    return viewOf(dtype, await reading)
+    return viewOf(dtype, await reading) as DataOf[E]
   }
   /** As `data()`, but blocks the event loop until the values are there. */
-  dataSync(): TensorData {
+  dataSync<E extends DType = D>(this: Tensor<E>): DataOf[E] {
     const wide = widened(this)
     try {
-      return viewOf(wide.dtype, native.readSync(wide.handle))
+      return viewOf(wide.dtype, native.readSync(wide.handle)) as DataOf[E]
     } finally {
       if (wide !== this) wide.dispose()
     }
@@ -166,7 +158,7 @@ export class Tensor extends TensorOps {
   }
 
   /** `Tensor(float32[2, 3] on cpu)` */
-  override toString(): string {
+  toString(): string {
     if (this.isDisposed) return 'Tensor(disposed)'
     return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
   }
@@ -191,9 +183,9 @@ export class Tensor extends TensorOps {
     return native.isLeaf(this.handle)
   }
   /** The gradient that `backward()` added up, or null. Each access makes a tensor of the same memory. */
-  get grad(): Tensor | null {
+  get grad(): Tensor<D> | null {
     const handle = native.grad(this.handle)
-    return handle === 0 ? null : new Tensor(handle)
+    return handle === 0 ? null : new Tensor<D>(handle)
   }
   set grad(gradient: Tensor | null) {
     if (gradient !== null && !(gradient instanceof Tensor)) {
@@ -216,21 +208,22 @@ export class Tensor extends TensorOps {
   }
 
   /** The same memory outside the gradient graph. */
-  detach(): Tensor {
+  detach(): Tensor<D> {
     return wrap(native.detach(this.handle))
-  }
-  /** A copy in memory of its own; gradients flow through it. */
-  clone(): Tensor {
-    return F.clone(this)
   }
 
   // ---- moving and overwriting --------------------------------------------------------------------------------------
 
   /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
+  to<To extends DType>(dtype: To): Tensor<To>
+  to(device: DeviceName): Tensor<D>
+  to(target: DType | DeviceName): Tensor
   to(target: DType | DeviceName): Tensor {
     checkString('to', 'target', target)
-    if (dtypes.has(target))
-      return target === this.dtype ? wrap(native.alias(this.handle)) : F.cast(this, target as DType)
+    if (dtypes.has(target)) {
+      const isSame = target === this.dtype
+      return wrap(isSame ? native.alias(this.handle) : native.ops.cast(this.handle, target as DType))
+    }
     if (!/^(auto|cpu|reference|cuda(:.*)?)$/.test(target)) {
       const expected = `an element type (${[...dtypes].join(', ')}) or a device (cpu, cuda:0, …)`
       throw new DeviceError(`to: the target is ${inspect(target)}, expected ${expected}`)
@@ -334,9 +327,10 @@ function checkedHandle(of: string, handle: Handle): Handle {
 }
 
 /** The tensor of a handle that native code returned. */
-export function wrap(handle: Handle): Tensor {
-  return new Tensor(handle)
+export function wrap<D extends DType = DType>(handle: Handle): Tensor<D> {
+  return new Tensor<D>(handle)
 }
+/** The tensors of handles that native code returned. */
 export function wrapAll(handles: readonly Handle[]): Tensor[] {
   return handles.map(wrap)
 }

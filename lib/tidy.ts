@@ -1,6 +1,7 @@
 // Scopes that free tensors: what is made inside a scope goes when it ends, unless it is returned or kept.
 import { checkFunction, refuse } from './check.js'
 import { ValueError } from './errors.js'
+import { scoped } from './marks.js'
 import type { Tensor } from './tensor.js'
 import { tracing } from './tracing.js'
 
@@ -55,9 +56,6 @@ function eachTensor(value: unknown, visit: (tensor: Scoped) => void, seen = new 
     for (const item of Object.values(value)) eachTensor(item, visit, seen)
   }
 }
-
-/** Marks what scopes handle; a symbol, so that this module need not load the Tensor class. */
-export const scoped: unique symbol = Symbol('scoped')
 
 function isScoped(value: object): value is Scoped {
   return scoped in value

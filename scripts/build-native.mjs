@@ -1,12 +1,14 @@
 // Builds the native addon with cmake-js: build/Release/node_cudnn.node, or build/sanitize/Release/ with --sanitize.
 // Arguments of the form NAME=VALUE go to CMake, e.g. `npm run build:native -- WITH_ONEDNN=OFF CPU_LEVELS=v2,v3`; ONEDNN_ROOT,
-// CUDNN_ROOT, WITH_CUDA, CUDA_ARCHITECTURES and WERROR may come from the environment as well, for whoever cannot give arguments.
+// CUDNN_ROOT, WITH_CUDA, CUDA_ARCHITECTURES and WERROR may come from the environment as well, for whoever cannot give arguments. Such options
+// are kept and hold for later builds (support/build-options.mjs); --automatic, which set-up gives, keeps none.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { asDefinitions, keepOptions, keptOptions, lasting, sayKept, stillHolds } from './support/build-options.mjs'
 
 /**
  * Definitions that may come from the environment. A newer compiler than ours may warn about more: that stops a build only
@@ -22,7 +24,7 @@ export const compilerVariables = ['CUDACXX', 'CUDAHOSTCXX', 'NVCC_CCBIN', 'CUDA_
 
 /**
  * The commands of a build in build/ or a folder in it, each an argument list: configure always (it is quick, and options
- * may have changed), then compile. `kept` are definitions of an earlier build, which all others override.
+ * may have changed), then compile. `kept` are definitions of an earlier build, which all that are given override.
  */
 export function nativeBuild(
   root,
@@ -34,7 +36,7 @@ export function nativeBuild(
   const folders = ['--directory', root, '--out', out]
   const levels = sanitize ? 'CPU_LEVELS=own' : 'CPU_LEVELS=all'
   const sanitizers = `SANITIZE=${sanitize ? 'ON' : 'OFF'}`
-  const defines = [...kept, sanitizers, levels, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
+  const defines = [sanitizers, levels, ...kept, ...givenDefinitions(env), ...definitions].map((each) => `--CD${each}`)
   return {
     out,
     commands: [
@@ -51,15 +53,6 @@ export function cached(out, name) {
   return new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1]
 }
 
-const lasting = [
-  'WITH_ONEDNN',
-  'ONEDNN_ROOT',
-  'WITH_CUDA',
-  'CUDNN_ROOT',
-  'CUDA_ARCHITECTURES',
-  'CMAKE_CUDA_HOST_COMPILER',
-]
-
 /**
  * CMake refuses a cache made in another folder or with a build tool that is gone; such a build starts afresh. Returns the definitions that it
  * had been given and that still hold, none where the cache stays and keeps them itself.
@@ -70,20 +63,24 @@ export function dropForeignCache(root, out) {
   if (!(home && home !== root) && !(tool && !existsSync(tool))) return []
   const values = lasting.map((name) => ({ name, value: cached(out, name) }))
   rmSync(out, { recursive: true, force: true })
-  return values
-    .filter(({ value }) => value && (!path.isAbsolute(value) || existsSync(value)))
-    .map(({ name, value }) => `${name}=${value}`)
+  return values.filter(({ value }) => value && stillHolds(value)).map(({ name, value }) => `${name}=${value}`)
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
   const args = process.argv.slice(2)
   const sanitize = args.includes('--sanitize')
-  const { commands } = nativeBuild(root, {
-    sanitize,
-    definitions: args.filter((arg) => arg.includes('=')),
-    kept: dropForeignCache(root, path.join(root, 'build', sanitize ? 'sanitize' : '')),
-  })
+  const definitions = args.filter((arg) => arg.includes('='))
+  const kept = dropForeignCache(root, path.join(root, 'build', sanitize ? 'sanitize' : ''))
+  if (!sanitize) {
+    const given = [...givenDefinitions(process.env), ...definitions]
+    if (!args.includes('--automatic')) keepOptions(root, given)
+    const told = keptOptions(root)
+    kept.push(...asDefinitions(told))
+    const sentence = sayKept(told, given)
+    if (sentence) console.log(`build-native: ${sentence}`)
+  }
+  const { commands } = nativeBuild(root, { sanitize, definitions, kept })
   for (const [command, ...rest] of commands) {
     const { status } = spawnSync(command, rest, { stdio: 'inherit' })
     if (status !== 0) process.exit(status ?? 1)

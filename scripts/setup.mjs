@@ -6,6 +6,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cached, compilerVariables, givenDefinitions } from './build-native.mjs'
 import { cudaLibraries } from './cuda-libraries.mjs'
+import { asDefinitions, keepOptions, keptOptions, sayKept } from './support/build-options.mjs'
 import { fingerprint } from './support/fingerprint.mjs'
 import { findGpus, knownToNvcc } from './support/gpu.mjs'
 import { run, tenths } from './support/run.mjs'
@@ -113,8 +114,8 @@ async function systemPackages(w, declined) {
   return absent.length > 0 ? { at: w.now(), packages: absent.map((want) => want.apt) } : undefined
 }
 
-/** What the build in build/ was told, by whomever. */
-const toldBuild = (w, name) => cached(path.join(w.root, 'build'), name)
+/** What the build in build/ was told, by whomever; where build/ is gone, what a person told it. */
+const toldBuild = (w, name) => cached(path.join(w.root, 'build'), name) ?? keptOptions(w.root)[name]
 
 const isWithoutCuda = (w) => (w.env.WITH_CUDA ?? toldBuild(w, 'WITH_CUDA')) === 'OFF' || !findNvcc(w.env)
 
@@ -142,7 +143,8 @@ async function cudnnRoot(w) {
  */
 async function cudaArchitectures(w, cudnn, before) {
   const told = toldBuild(w, 'CUDA_ARCHITECTURES')
-  if (isWithoutCuda(w) || w.env.CUDA_ARCHITECTURES || (told && told !== before)) return undefined
+  const isTold = w.env.CUDA_ARCHITECTURES || keptOptions(w.root).CUDA_ARCHITECTURES || (told && told !== before)
+  if (isWithoutCuda(w) || isTold) return undefined
   const { isHere, architectures } = await findGpus(w)
   if (isHere) {
     const known = await knownToNvcc(findNvcc(w.env), architectures, w)
@@ -199,6 +201,8 @@ export async function setup(w = world) {
     save({ modules: fingerprint(w.root, ['package.json', 'package-lock.json', 'node_modules/.package-lock.json']) })
   }
 
+  keepOptions(w.root, givenDefinitions(w.env))
+  const told = keptOptions(w.root)
   const cudnn = await cudnnRoot(w)
   const env = cudnn.root ? { ...w.env, CUDNN_ROOT: cudnn.root } : w.env
   const architectures = await cudaArchitectures(w, cudnn, stamp.architectures)
@@ -214,19 +218,29 @@ export async function setup(w = world) {
     `${findNvcc(env)} ${findCudnn(env)}`,
     ...compilerVariables.map((name) => env[name] ?? ''),
     ...givenDefinitions(env),
+    ...asDefinitions(told),
     ...options,
   ]
   const native = fingerprint(
     w.root,
-    ['CMakeLists.txt', 'cmake', 'cpp', 'scripts/build-native.mjs', 'package-lock.json'],
+    [
+      'CMakeLists.txt',
+      'cmake',
+      'cpp',
+      'scripts/build-native.mjs',
+      'scripts/support/build-options.mjs',
+      'package-lock.json',
+    ],
     machine,
   )
   // Each level of the cpu device takes minutes of a core to compile: whoever runs it here needs this machine's, and one that runs anywhere.
-  const levels = w.isForTests ? 'all' : 'own'
+  const levels = told.CPU_LEVELS ?? (w.isForTests ? 'all' : 'own')
   const isCurrent = stamp.native === native && (stamp.levels === 'all' || stamp.levels === levels)
   if (!isCurrent || !has('build/Release/node_cudnn.node')) {
     const title = `building the native addon on ${os.availableParallelism()} cores`
-    const args = ['scripts/build-native.mjs', `CPU_LEVELS=${levels}`, ...options]
+    const args = ['scripts/build-native.mjs', '--automatic', `CPU_LEVELS=${levels}`, ...options]
+    const sentence = sayKept(told, givenDefinitions(w.env))
+    if (sentence) w.print(`setup: ${sentence}\n`)
     const output = await mustStep({ ...w, env }, title, process.execPath, args, { onOutput: tenths(w.print) })
     // One that is there and does not serve; one that is absent was named already.
     const unused = dnnl && /^-- (oneDNN: not used, .*)$/m.exec(output)?.[1]

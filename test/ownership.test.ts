@@ -78,7 +78,7 @@ test('the error of a disposed tensor says what it was, and what freed it', (t) =
     [
       /int32\[4\], .* at the end of the tidy\(\) scope or module call that made it; return it from there, or keep\(\) it$/,
       () => {
-        let inner = tensor([0])
+        let inner: Tensor = tensor([0])
         tidy(() => {
           inner = ones([4], { dtype: 'int32' })
         })

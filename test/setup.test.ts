@@ -34,6 +34,12 @@ const { dropForeignCache, givenDefinitions } = (await import(
   dropForeignCache(root: string, out: string): string[]
   givenDefinitions(env: Record<string, string>): string[]
 }
+const { keepOptions, keptOptions } = (await import(
+  new URL('../../scripts/support/build-options.mjs', import.meta.url).href
+)) as {
+  keepOptions(root: string, definitions: string[]): void
+  keptOptions(root: string): Record<string, string>
+}
 
 const { tenths } = (await import(new URL('../../scripts/support/run.mjs', import.meta.url).href)) as {
   tenths(print: (text: string) => void): (output: string) => void
@@ -99,8 +105,8 @@ function make(
 }
 
 const NPM = 'npm ci --include=dev --no-audit --no-fund'
-const NATIVE = 'scripts/build-native.mjs CPU_LEVELS=own'
-const NATIVE_FOR_TESTS = 'scripts/build-native.mjs CPU_LEVELS=all'
+const NATIVE = 'scripts/build-native.mjs --automatic CPU_LEVELS=own'
+const NATIVE_FOR_TESTS = 'scripts/build-native.mjs --automatic CPU_LEVELS=all'
 const TS = 'scripts/build-ts.mjs'
 
 test('the first start does every step, the second none', async (t) => {
@@ -263,6 +269,38 @@ test('a build folder that is made anew is told again what it was told', (t) => {
   write('build/CMakeCache.txt', `CMAKE_HOME_DIRECTORY:INTERNAL=/elsewhere\nONEDNN_ROOT:PATH=/gone\n${options}`)
   t.deepEqual(dropForeignCache(root, out), ['WITH_CUDA=ON', `CUDNN_ROOT=${root}`, 'CUDA_ARCHITECTURES=89;90'])
   t.false(existsSync(out))
+})
+
+test('options that a person gave once hold when build/ is deleted, and set-up says so', async (t) => {
+  const { start, built, state, root, world } = makeWithGpus(t, '9.0\n')
+  keepOptions(root, ['WERROR=ON', 'CPU_LEVELS=v3', 'CUDA_ARCHITECTURES=80;90', `CUDNN_ROOT=${root}`])
+  await start({ isForTests: true })
+  t.deepEqual(built(), ['scripts/build-native.mjs --automatic CPU_LEVELS=v3'])
+  t.true(
+    state.printed.includes(`setup: CUDNN_ROOT=${root} CUDA_ARCHITECTURES=80;90 CPU_LEVELS=v3, as told before`),
+    state.printed,
+  )
+  t.deepEqual(keptOptions(root), { CUDNN_ROOT: root, CUDA_ARCHITECTURES: '80;90', CPU_LEVELS: 'v3' })
+  await start({ isForTests: true })
+  t.deepEqual(built(), [])
+  rmSync(path.join(root, 'build'), { recursive: true })
+  await start({ isForTests: true })
+  t.deepEqual(built(), ['scripts/build-native.mjs --automatic CPU_LEVELS=v3'])
+
+  // What the environment says now goes before, and is kept in its turn.
+  await start({ env: { ...world.env, WITH_CUDA: 'OFF' } })
+  t.deepEqual(keptOptions(root), {
+    WITH_CUDA: 'OFF',
+    CUDNN_ROOT: root,
+    CUDA_ARCHITECTURES: '80;90',
+    CPU_LEVELS: 'v3',
+  })
+})
+
+test('a kept path that is gone is left out', (t) => {
+  const { root } = make(t)
+  keepOptions(root, ['CUDNN_ROOT=/gone', 'WITH_CUDA=ON', 'ONEDNN_ROOT=relative'])
+  t.deepEqual(keptOptions(root), { ONEDNN_ROOT: 'relative', WITH_CUDA: 'ON' })
 })
 
 test('packages that npm itself installed are not installed again', async (t) => {

@@ -19,5 +19,25 @@ export interface DataOf {
 
 export type TensorData = DataOf[DType]
 
+/**
+ * The type of a result that autocast computes in float32 (exp, log, sums, losses, …): of half precision it may be float32, every other type
+ * stays.
+ */
+export type PreciseType<D extends DType> = DType extends D
+  ? DType
+  : D extends 'bfloat16' | 'float16'
+    ? D | 'float32'
+    : D
+
+/**
+ * The type of sums, products and quotients with a number or a tensor of the same type: that of floats stays (autocast may make float32 of
+ * half precision), integers and bool become int32 or float32.
+ */
+export type ArithmeticType<D extends DType> = DType extends D
+  ? DType
+  : D extends 'int32' | 'uint8' | 'bool'
+    ? 'int32' | 'float32'
+    : PreciseType<D>
+
 /** `'auto'` is the best device of the machine, `'cuda'` the first NVIDIA GPU that can be used (`'cuda:0'`, as a rule). */
 export type DeviceName = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`

@@ -10,7 +10,13 @@ export {
   Transition,
   type TransitionOptions,
 } from './dense-block.js'
-export { Inception, type InceptionOptions, NaiveInception, type NaiveInceptionOptions } from './inception.js'
+export {
+  BasicConv2d,
+  Inception,
+  type InceptionOptions,
+  NaiveInception,
+  type NaiveInceptionOptions,
+} from './inception.js'
 export { InvertedResidual, type InvertedResidualOptions } from './inverted-residual.js'
 export {
   type Block,

@@ -1,4 +1,5 @@
 // Activation functions and softmax.
+import type { DType, PreciseType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
@@ -23,7 +24,7 @@ export interface SoftplusOptions {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  * @example const y = functional.relu(x)
  */
-export function relu(x: Tensor): Tensor {
+export function relu<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'relu')
 }
 
@@ -32,7 +33,7 @@ export function relu(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
  * @example const y = functional.relu6(x)
  */
-export function relu6(x: Tensor): Tensor {
+export function relu6<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'relu6')
 }
 
@@ -41,7 +42,7 @@ export function relu6(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
  * @example const y = functional.sigmoid(x)
  */
-export function sigmoid(x: Tensor): Tensor {
+export function sigmoid<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'sigmoid')
 }
 
@@ -50,7 +51,7 @@ export function sigmoid(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
  * @example const y = functional.tanh(x)
  */
-export function tanh(x: Tensor): Tensor {
+export function tanh<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'tanh')
 }
 
@@ -59,7 +60,7 @@ export function tanh(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
  * @example const y = functional.silu(x)
  */
-export function silu(x: Tensor): Tensor {
+export function silu<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'silu')
 }
 
@@ -68,7 +69,7 @@ export function silu(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
  * @example const y = functional.hardsigmoid(x)
  */
-export function hardsigmoid(x: Tensor): Tensor {
+export function hardsigmoid<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'hardsigmoid')
 }
 
@@ -77,7 +78,7 @@ export function hardsigmoid(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
  * @example const y = functional.hardswish(x)
  */
-export function hardswish(x: Tensor): Tensor {
+export function hardswish<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'hardswish')
 }
 
@@ -86,7 +87,7 @@ export function hardswish(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
  * @example const y = functional.leakyRelu(x, 0.1)
  */
-export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
+export function leakyRelu<D extends DType>(x: Tensor<D>, negativeSlope = 0.01): Tensor<D> {
   return unary(x, 'leakyRelu', negativeSlope)
 }
 
@@ -95,7 +96,7 @@ export function leakyRelu(x: Tensor, negativeSlope = 0.01): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
  * @example const y = functional.elu(x)
  */
-export function elu(x: Tensor, alpha = 1): Tensor {
+export function elu<D extends DType>(x: Tensor<D>, alpha = 1): Tensor<D> {
   return unary(x, 'elu', alpha)
 }
 
@@ -104,7 +105,7 @@ export function elu(x: Tensor, alpha = 1): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  * @example const y = functional.gelu(x)
  */
-export function gelu(x: Tensor, options: GELUOptions = {}): Tensor {
+export function gelu<D extends DType>(x: Tensor<D>, options: GELUOptions = {}): Tensor<D> {
   const { approximate = 'none' } = checkOptions('gelu', options, geluChecks)
   return unary(x, approximate === 'tanh' ? 'geluTanh' : 'gelu')
 }
@@ -114,7 +115,7 @@ export function gelu(x: Tensor, options: GELUOptions = {}): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  * @example const y = functional.softplus(x, { beta: 2 })
  */
-export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
+export function softplus<D extends DType>(x: Tensor<D>, options: SoftplusOptions = {}): Tensor<PreciseType<D>> {
   const { beta = 1, threshold = 20 } = checkOptions('softplus', options, softplusChecks)
   return unary(x, 'softplus', beta, threshold)
 }
@@ -124,7 +125,7 @@ export function softplus(x: Tensor, options: SoftplusOptions = {}): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
  * @example const probabilities = functional.softmax(logits, 1)
  */
-export function softmax(x: Tensor, dim: number): Tensor {
+export function softmax<D extends DType>(x: Tensor<D>, dim: number): Tensor<PreciseType<D>> {
   return wrap(native.ops.softmax(handleOf('softmax', 'x', x), axis('softmax', dim, x), false))
 }
 
@@ -133,6 +134,6 @@ export function softmax(x: Tensor, dim: number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
  * @example const logp = functional.logSoftmax(logits, 1)
  */
-export function logSoftmax(x: Tensor, dim: number): Tensor {
+export function logSoftmax<D extends DType>(x: Tensor<D>, dim: number): Tensor<PreciseType<D>> {
   return wrap(native.ops.softmax(handleOf('logSoftmax', 'x', x), axis('logSoftmax', dim, x), true))
 }

@@ -1,22 +1,15 @@
 // What every family needs to turn a caller's arguments into an op's: lists of sizes, axes, handles of optional tensors.
 
 import type { DType } from '../../types/dtype.js'
+import type { Dim, Size } from '../../types/tensor.js'
 import { checkNumbers, textOf } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
 import { Tensor, wrap, wrapAll } from '../tensor.js'
 import { tidy } from '../tidy.js'
 
+export type { Dim, ReductionName, Size } from '../../types/tensor.js'
 export { checkList, checkNumber, oneOf, textOf } from '../check.js'
-
-/** One number for every spatial dimension, or one number each. */
-export type Size = number | readonly number[]
-
-/** Where a reduction or a softmax works: one dimension or several; negative ones count from the end. */
-export type Dim = number | readonly number[]
-
-/** What becomes of the losses of all elements. */
-export type ReductionName = 'none' | 'mean' | 'sum'
 
 /** `[N, C, …]` or `[]`, for messages. */
 export function shapeText(shape: readonly number[]): string {
@@ -28,7 +21,7 @@ export function checkTensor(op: string, name: string, value: unknown): asserts v
   if (!(value instanceof Tensor)) throw new ValueError(`${op}: ${name} is ${textOf(value)}, expected a tensor`)
 }
 
-/** A function, and so there before any module that makes a table of it: tensors and functions load each other. */
+/** A tensor, or null for none. */
 export function tensorOrNull(op: string, name: string, value: unknown): void {
   if (value !== null) checkTensor(op, name, value)
 }
@@ -78,10 +71,10 @@ export function axesOf(op: string, dim: Dim | undefined, x: Tensor): number[] {
 }
 
 /** Wraps an op's first output and lets go of the others, which only its gradient reads. */
-export function first(handles: readonly number[]): Tensor {
+export function first<D extends DType>(handles: readonly number[]): Tensor<D> {
   const [y, ...rest] = wrapAll(handles.filter((handle) => handle !== 0))
   for (const tensor of rest) tensor.dispose()
-  return y!
+  return y! as Tensor<D>
 }
 
 /** A constant of no dimensions that matches `like` in device, and in type unless another is given. */
@@ -111,6 +104,6 @@ export function batched<T extends Tensor | [Tensor, Tensor]>(
 }
 
 /** The same elements in another shape, whose sizes are all known. */
-export function reshaped(x: Tensor, shape: readonly number[]): Tensor {
+export function reshaped<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   return wrap(native.ops.reshape(x.handle, shape))
 }

@@ -1,4 +1,5 @@
 // Reading at positions that are data themselves (int32 tensors).
+import type { DType } from '../../types/dtype.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import { axis, handleOf } from './arguments.js'
@@ -9,7 +10,7 @@ import { axis, handleOf } from './arguments.js'
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.one_hot.html
  * @example const y = functional.oneHot(labels, 10)
  */
-export function oneHot(x: Tensor, numClasses: number): Tensor {
+export function oneHot(x: Tensor, numClasses: number): Tensor<'int32'> {
   return wrap(native.ops.oneHot(handleOf('oneHot', 'x', x), numClasses))
 }
 
@@ -18,7 +19,7 @@ export function oneHot(x: Tensor, numClasses: number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
  * @example const picked = functional.gather(logp, 1, labels)
  */
-export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+export function gather<D extends DType>(x: Tensor<D>, dim: number, index: Tensor): Tensor<D> {
   return wrap(native.ops.gather(handleOf('gather', 'x', x), handleOf('gather', 'index', index), axis('gather', dim, x)))
 }
 
@@ -27,7 +28,7 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
  * @example const batch = functional.indexSelect(images, 0, chosen)
  */
-export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
+export function indexSelect<D extends DType>(x: Tensor<D>, dim: number, index: Tensor): Tensor<D> {
   return wrap(
     native.ops.indexSelect(
       handleOf('indexSelect', 'x', x),

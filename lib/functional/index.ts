@@ -1,4 +1,7 @@
 // Everything that is computed from tensors, as functions: the names, defaults and argument order are those of torch.nn.functional.
+import './methods.js'
+
+export type { PadMode } from '../../types/native.js'
 export * from './activation.js'
 export type { Dim, ReductionName, Size } from './arguments.js'
 export {
@@ -18,6 +21,7 @@ export * from './loss.js'
 export {
   abs,
   add,
+  type ClampBounds,
   cast,
   ceil,
   clamp,

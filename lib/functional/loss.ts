@@ -25,7 +25,7 @@ export interface LossOptions {
 }
 
 export interface NllLossOptions extends LossOptions {
-  /** [C]: weight of each class. Default: 1 each. */
+  /** Weight of each class, [C]. Default: 1 each. */
   weight?: Tensor | null
   /** A target that counts nothing. Default −100. */
   ignoreIndex?: number

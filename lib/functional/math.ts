@@ -1,6 +1,7 @@
 // Arithmetic, comparison and selection, element by element; numbers take part without becoming tensors where an op allows it.
-import type { DType } from '../../types/dtype.js'
+import type { ArithmeticType, DType, PreciseType } from '../../types/dtype.js'
 import type { BinaryFunction, UnaryFunction } from '../../types/native.js'
+import type { Operand } from '../../types/tensor.js'
 import { type Checks, checkOptions } from '../check.js'
 import { ValueError } from '../errors.js'
 import { native } from '../native.js'
@@ -17,7 +18,7 @@ export interface ClampBounds {
 const clampChecks: Checks<ClampBounds> = { min: checkNumber, max: checkNumber }
 
 /** One function of the unary op; `alpha` and `beta` are its parameters. */
-export function unary(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tensor {
+export function unary<D extends DType>(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tensor<D> {
   return wrap(native.ops.unary(handleOf(name, 'x', x), name, alpha, beta))
 }
 
@@ -26,7 +27,7 @@ export function unary(x: Tensor, name: UnaryFunction, alpha = 0, beta = 0): Tens
  * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
  * @example const y = functional.exp(x)
  */
-export function exp(x: Tensor): Tensor {
+export function exp<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'exp')
 }
 
@@ -35,7 +36,7 @@ export function exp(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.log.html
  * @example const y = functional.log(x)
  */
-export function log(x: Tensor): Tensor {
+export function log<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'log')
 }
 
@@ -44,7 +45,7 @@ export function log(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html
  * @example const y = functional.sqrt(x)
  */
-export function sqrt(x: Tensor): Tensor {
+export function sqrt<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'sqrt')
 }
 
@@ -53,7 +54,7 @@ export function sqrt(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html
  * @example const y = functional.rsqrt(x)
  */
-export function rsqrt(x: Tensor): Tensor {
+export function rsqrt<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'rsqrt')
 }
 
@@ -62,7 +63,7 @@ export function rsqrt(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.abs.html
  * @example const y = functional.abs(x)
  */
-export function abs(x: Tensor): Tensor {
+export function abs<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'abs')
 }
 
@@ -71,7 +72,7 @@ export function abs(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.neg.html
  * @example const y = functional.neg(x)
  */
-export function neg(x: Tensor): Tensor {
+export function neg<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'neg')
 }
 
@@ -80,7 +81,7 @@ export function neg(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sign.html
  * @example const y = functional.sign(x)
  */
-export function sign(x: Tensor): Tensor {
+export function sign<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'sign')
 }
 
@@ -89,7 +90,7 @@ export function sign(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.square.html
  * @example const y = functional.square(x)
  */
-export function square(x: Tensor): Tensor {
+export function square<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'square')
 }
 
@@ -98,7 +99,7 @@ export function square(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html
  * @example const y = functional.reciprocal(x)
  */
-export function reciprocal(x: Tensor): Tensor {
+export function reciprocal<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'reciprocal')
 }
 
@@ -107,7 +108,7 @@ export function reciprocal(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sin.html
  * @example const y = functional.sin(x)
  */
-export function sin(x: Tensor): Tensor {
+export function sin<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'sin')
 }
 
@@ -116,7 +117,7 @@ export function sin(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cos.html
  * @example const y = functional.cos(x)
  */
-export function cos(x: Tensor): Tensor {
+export function cos<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'cos')
 }
 
@@ -125,7 +126,7 @@ export function cos(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
  * @example const y = functional.log1p(x)
  */
-export function log1p(x: Tensor): Tensor {
+export function log1p<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'log1p')
 }
 
@@ -134,7 +135,7 @@ export function log1p(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
  * @example const y = functional.expm1(x)
  */
-export function expm1(x: Tensor): Tensor {
+export function expm1<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
   return unary(x, 'expm1')
 }
 
@@ -143,7 +144,7 @@ export function expm1(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.erf.html
  * @example const y = functional.erf(x)
  */
-export function erf(x: Tensor): Tensor {
+export function erf<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'erf')
 }
 
@@ -152,7 +153,7 @@ export function erf(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
  * @example const y = functional.floor(x)
  */
-export function floor(x: Tensor): Tensor {
+export function floor<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'floor')
 }
 
@@ -161,7 +162,7 @@ export function floor(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
  * @example const y = functional.ceil(x)
  */
-export function ceil(x: Tensor): Tensor {
+export function ceil<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'ceil')
 }
 
@@ -170,7 +171,7 @@ export function ceil(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
  * @example const y = functional.round(x)
  */
-export function round(x: Tensor): Tensor {
+export function round<D extends DType>(x: Tensor<D>): Tensor<D> {
   return unary(x, 'round')
 }
 
@@ -179,7 +180,7 @@ export function round(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.isnan.html
  * @example const y = functional.isnan(x)
  */
-export function isnan(x: Tensor): Tensor {
+export function isnan(x: Tensor): Tensor<'bool'> {
   return unary(x, 'isnan')
 }
 
@@ -188,7 +189,7 @@ export function isnan(x: Tensor): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
  * @example const y = functional.logicalNot(x)
  */
-export function logicalNot(x: Tensor): Tensor {
+export function logicalNot(x: Tensor): Tensor<'bool'> {
   return unary(x, 'logicalNot')
 }
 
@@ -200,12 +201,12 @@ function typeWith(x: Tensor, value: number): DType {
 }
 
 /** Runs `fn` on x in another type; nothing is converted where it has that type already. */
-function as(x: Tensor, dtype: DType, fn: (x: Tensor) => Tensor): Tensor {
+function as<D extends DType>(x: Tensor, dtype: DType, fn: (x: Tensor) => Tensor<D>): Tensor<D> {
   if (x.dtype === dtype) return fn(x)
   return tidy(() => fn(wrap(native.ops.cast(x.handle, dtype))))
 }
 
-function scale(x: Tensor, alpha: number, beta: number): Tensor {
+function scale<D extends DType>(x: Tensor, alpha: number, beta: number): Tensor<D> {
   const whole = Number.isInteger(alpha) && Number.isInteger(beta)
   return as(x, typeWith(x, whole ? 0 : 0.5), (each) => unary(each, 'affine', alpha, beta))
 }
@@ -220,9 +221,9 @@ function checkOperands(op: string, a: unknown, b: unknown): void {
 }
 
 /** Both operands as tensors of one type. */
-function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): Tensor {
+function binary<D extends DType>(name: BinaryFunction, a: Operand, b: Operand): Tensor<D> {
   checkOperands(name, a, b)
-  const run = (x: Tensor, y: Tensor) => wrap(native.ops.binary(x.handle, y.handle, name))
+  const run = (x: Tensor, y: Tensor) => wrap<D>(native.ops.binary(x.handle, y.handle, name))
   if (typeof a === 'number') {
     return tidy(() => as(b as Tensor, typeWith(b as Tensor, a), (x) => run(scalarLike(x, a), x)))
   }
@@ -235,7 +236,7 @@ function binary(name: BinaryFunction, a: Tensor | number, b: Tensor | number): T
  * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
  * @example const y = functional.add(x, 1)
  */
-export function add(a: Tensor | number, b: Tensor | number): Tensor {
+export function add<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   checkOperands('add', a, b)
   if (typeof b === 'number') return scale(a as Tensor, 1, b)
   if (typeof a === 'number') return scale(b, 1, a)
@@ -245,9 +246,9 @@ export function add(a: Tensor | number, b: Tensor | number): Tensor {
 /**
  * a − b, broadcasting; tensors have one type, one of both may be a number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
- * @example const y = functional.sub(1, x)
+ * @example const y = functional.sub(x, 1)
  */
-export function sub(a: Tensor | number, b: Tensor | number): Tensor {
+export function sub<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   checkOperands('sub', a, b)
   if (typeof b === 'number') return scale(a as Tensor, 1, -b)
   if (typeof a === 'number') return scale(b, -1, a)
@@ -259,7 +260,7 @@ export function sub(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
  * @example const y = functional.mul(x, 0.5)
  */
-export function mul(a: Tensor | number, b: Tensor | number): Tensor {
+export function mul<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   checkOperands('mul', a, b)
   if (typeof b === 'number') return scale(a as Tensor, b, 0)
   if (typeof a === 'number') return scale(b, a, 0)
@@ -271,7 +272,7 @@ export function mul(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
  * @example const y = functional.div(x, 255)
  */
-export function div(a: Tensor | number, b: Tensor | number): Tensor {
+export function div<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   checkOperands('div', a, b)
   if (typeof b === 'number') {
     const x = a as Tensor
@@ -279,7 +280,7 @@ export function div(a: Tensor | number, b: Tensor | number): Tensor {
   }
   if (typeof a === 'number') {
     return tidy(() => {
-      const y = as(b, typeWith(b, 0.5), (each) => unary(each, 'reciprocal'))
+      const y = as<ArithmeticType<D>>(b, typeWith(b, 0.5), (each) => unary(each, 'reciprocal'))
       return a === 1 ? y : unary(y, 'affine', a, 0)
     })
   }
@@ -292,7 +293,7 @@ export function div(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
  * @example const y = functional.pow(x, 3)
  */
-export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
+export function pow<D extends DType>(x: Tensor<D> | number, exponent: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   checkOperands('pow', x, exponent)
   if (typeof x !== 'number' && typeof exponent === 'number') {
     if (exponent === 2) return unary(x, 'square')
@@ -307,7 +308,7 @@ export function pow(x: Tensor | number, exponent: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
  * @example const y = functional.clamp(x, { min: 0, max: 1 })
  */
-export function clamp(x: Tensor, bounds: ClampBounds): Tensor {
+export function clamp<D extends DType>(x: Tensor<D>, bounds: ClampBounds): Tensor<D> {
   const { min, max } = checkOptions('clamp', bounds, clampChecks)
   if (min === undefined && max === undefined) throw new ValueError('clamp: got neither min nor max, expected a bound')
   return unary(x, 'clamp', min ?? -Infinity, max ?? Infinity)
@@ -318,7 +319,7 @@ export function clamp(x: Tensor, bounds: ClampBounds): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
  * @example const y = functional.maximum(a, b)
  */
-export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
+export function maximum<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   return binary('maximum', a, b)
 }
 
@@ -327,7 +328,7 @@ export function maximum(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
  * @example const y = functional.minimum(a, b)
  */
-export function minimum(a: Tensor | number, b: Tensor | number): Tensor {
+export function minimum<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | number): Tensor<ArithmeticType<D>> {
   return binary('minimum', a, b)
 }
 
@@ -336,7 +337,7 @@ export function minimum(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
  * @example const y = functional.eq(a, b)
  */
-export function eq(a: Tensor | number, b: Tensor | number): Tensor {
+export function eq(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('eq', a, b)
 }
 
@@ -345,7 +346,7 @@ export function eq(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ne.html
  * @example const y = functional.ne(a, b)
  */
-export function ne(a: Tensor | number, b: Tensor | number): Tensor {
+export function ne(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('ne', a, b)
 }
 
@@ -354,7 +355,7 @@ export function ne(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.lt.html
  * @example const y = functional.lt(a, b)
  */
-export function lt(a: Tensor | number, b: Tensor | number): Tensor {
+export function lt(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('lt', a, b)
 }
 
@@ -363,7 +364,7 @@ export function lt(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.le.html
  * @example const y = functional.le(a, b)
  */
-export function le(a: Tensor | number, b: Tensor | number): Tensor {
+export function le(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('le', a, b)
 }
 
@@ -372,7 +373,7 @@ export function le(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gt.html
  * @example const y = functional.gt(a, b)
  */
-export function gt(a: Tensor | number, b: Tensor | number): Tensor {
+export function gt(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('gt', a, b)
 }
 
@@ -381,7 +382,7 @@ export function gt(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ge.html
  * @example const y = functional.ge(a, b)
  */
-export function ge(a: Tensor | number, b: Tensor | number): Tensor {
+export function ge(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('ge', a, b)
 }
 
@@ -390,7 +391,7 @@ export function ge(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
  * @example const y = functional.logicalAnd(a, b)
  */
-export function logicalAnd(a: Tensor | number, b: Tensor | number): Tensor {
+export function logicalAnd(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('logicalAnd', a, b)
 }
 
@@ -399,7 +400,7 @@ export function logicalAnd(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
  * @example const y = functional.logicalOr(a, b)
  */
-export function logicalOr(a: Tensor | number, b: Tensor | number): Tensor {
+export function logicalOr(a: Operand, b: Operand): Tensor<'bool'> {
   return binary('logicalOr', a, b)
 }
 
@@ -408,7 +409,7 @@ export function logicalOr(a: Tensor | number, b: Tensor | number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
  * @example const y = functional.where(functional.gt(x, 0), x, 0)
  */
-export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+export function where<D extends DType>(condition: Tensor, a: Tensor<D> | number, b: Tensor<D> | number): Tensor<D> {
   checkTensor('where', 'condition', condition)
   if (typeof a !== 'number') checkTensor('where', 'a', a)
   if (typeof b !== 'number') checkTensor('where', 'b', b)
@@ -428,6 +429,6 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
  * @example const y = functional.cast(x, 'int32')
  */
-export function cast(x: Tensor, dtype: DType): Tensor {
+export function cast<D extends DType>(x: Tensor, dtype: D): Tensor<D> {
   return wrap(native.ops.cast(handleOf('cast', 'x', x), dtype))
 }

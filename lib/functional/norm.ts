@@ -1,4 +1,5 @@
 // Normalisation: over the batch, over groups of channels, over the last dimensions, over neighbouring channels.
+import type { DType, PreciseType } from '../../types/dtype.js'
 import { type Checks, checkBoolean, checkNumber, checkNumbers, checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
@@ -55,11 +56,11 @@ const instanceNormChecks: Checks<InstanceNormOptions> = {
 }
 
 /** Calls `fn` with a weight and a bias or with neither, which is what the ops take. */
-function withAffine(
+function withAffine<D extends DType>(
   op: string,
   { weight, bias }: AffineOptions,
   fn: (weight: number, bias: number) => readonly number[],
-): Tensor {
+): Tensor<D> {
   if (Boolean(weight) === Boolean(bias)) return first(fn(optional(op, 'weight', weight), optional(op, 'bias', bias)))
   return tidy(() => {
     const given = (weight ?? bias)!
@@ -78,12 +79,12 @@ function withAffine(
  * @see https://arxiv.org/abs/1502.03167
  * @example const y = functional.batchNorm(x, runningMean, runningVar, { weight, bias, training: true })
  */
-export function batchNorm(
-  x: Tensor,
+export function batchNorm<D extends DType>(
+  x: Tensor<D>,
   runningMean: Tensor | null,
   runningVar: Tensor | null,
   options: BatchNormOptions = {},
-): Tensor {
+): Tensor<D> {
   const { training = false, momentum = 0.1, eps = 1e-5 } = checkOptions('batchNorm', options, batchNormChecks)
   return withAffine('batchNorm', options, (weight, bias) =>
     native.ops.batchNorm(
@@ -106,7 +107,11 @@ export function batchNorm(
  * @see https://arxiv.org/abs/1607.06450
  * @example const y = functional.layerNorm(x, [64], { weight, bias })
  */
-export function layerNorm(x: Tensor, normalizedShape: number | readonly number[], options: AffineOptions = {}): Tensor {
+export function layerNorm<D extends DType>(
+  x: Tensor<D>,
+  normalizedShape: number | readonly number[],
+  options: AffineOptions = {},
+): Tensor<PreciseType<D>> {
   const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
   checkTensor('layerNorm', 'x', x)
   checkNumbers('layerNorm', 'normalizedShape', shape)
@@ -127,7 +132,11 @@ export function layerNorm(x: Tensor, normalizedShape: number | readonly number[]
  * @see https://arxiv.org/abs/1803.08494
  * @example const y = functional.groupNorm(x, 8, { weight, bias })
  */
-export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
+export function groupNorm<D extends DType>(
+  x: Tensor<D>,
+  numGroups: number,
+  options: AffineOptions = {},
+): Tensor<PreciseType<D>> {
   checkOptions('groupNorm', options, affineChecks)
   return withAffine('groupNorm', options, (weight, bias) =>
     native.ops.groupNorm(handleOf('groupNorm', 'x', x), weight, bias, numGroups, options.eps ?? 1e-5),
@@ -142,7 +151,7 @@ export function groupNorm(x: Tensor, numGroups: number, options: AffineOptions =
  * @see https://arxiv.org/abs/1607.08022
  * @example const y = functional.instanceNorm(x, { weight, bias })
  */
-export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tensor {
+export function instanceNorm<D extends DType>(x: Tensor<D>, options: InstanceNormOptions = {}): Tensor<PreciseType<D>> {
   checkOptions('instanceNorm', options, instanceNormChecks)
   const { weight, bias } = options
   const { runningMean = null, runningVar = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options
@@ -154,7 +163,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
   if (useInputStats && x.shape.slice(2).every((size) => size === 1)) {
     throw new ValueError(`instanceNorm: x is ${shapeText(x.shape)}, expected more than one value in each plane`)
   }
-  if (!useInputStats) return batchNorm(x, runningMean, runningVar, { weight, bias, eps })
+  if (!useInputStats) return batchNorm<DType>(x, runningMean, runningVar, { weight, bias, eps })
   if (runningMean && runningVar) {
     // Every plane as a channel of one sample: batch normalisation then updates one copy of the statistics for each sample.
     noGrad(() =>
@@ -181,7 +190,11 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Tens
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
  * @example const y = functional.localResponseNorm(x, 5, { k: 2 })
  */
-export function localResponseNorm(x: Tensor, size: number, options: LocalResponseNormOptions = {}): Tensor {
+export function localResponseNorm<D extends DType>(
+  x: Tensor<D>,
+  size: number,
+  options: LocalResponseNormOptions = {},
+): Tensor<PreciseType<D>> {
   const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions('localResponseNorm', options, localResponseNormChecks)
   return wrap(native.ops.localResponseNorm(handleOf('localResponseNorm', 'x', x), size, alpha, beta, k))
 }

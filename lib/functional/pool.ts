@@ -1,4 +1,5 @@
 // Max, average and adaptive pooling, unpooling, and the pools over whole planes.
+import type { DType, PreciseType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
@@ -63,7 +64,10 @@ export interface GlobalPoolOptions {
   keepdim?: boolean
 }
 
-type Pooled = Tensor | [Tensor, Tensor]
+type Pooled = Tensor | PooledWithIndices<DType>
+
+/** The maxima, and where they are. */
+export type PooledWithIndices<D extends DType> = [y: Tensor<D>, indices: Tensor<'int32'>]
 
 function maxPool(
   op: string,
@@ -85,7 +89,7 @@ function maxPool(
       options.ceilMode ?? false,
       returnIndices,
     )
-    return returnIndices ? (wrapAll(handles) as [Tensor, Tensor]) : first(handles)
+    return returnIndices ? (wrapAll(handles) as PooledWithIndices<DType>) : first(handles)
   })
 }
 
@@ -94,8 +98,16 @@ function maxPool(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  * @example const y = functional.maxPool1d(x, 2)
  */
-export function maxPool1d(x: Tensor, kernelSize: Size, options: MaxPoolOptions & WithIndices): [Tensor, Tensor]
-export function maxPool1d(x: Tensor, kernelSize: Size, options?: MaxPoolOptions & WithoutIndices): Tensor
+export function maxPool1d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options: MaxPoolOptions & WithIndices,
+): PooledWithIndices<D>
+export function maxPool1d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options?: MaxPoolOptions & WithoutIndices,
+): Tensor<D>
 export function maxPool1d(
   x: Tensor,
   kernelSize: Size,
@@ -110,8 +122,16 @@ export function maxPool1d(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  * @example const y = functional.maxPool2d(x, 3, { stride: 2, padding: 1 })
  */
-export function maxPool2d(x: Tensor, kernelSize: Size, options: MaxPoolOptions & WithIndices): [Tensor, Tensor]
-export function maxPool2d(x: Tensor, kernelSize: Size, options?: MaxPoolOptions & WithoutIndices): Tensor
+export function maxPool2d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options: MaxPoolOptions & WithIndices,
+): PooledWithIndices<D>
+export function maxPool2d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options?: MaxPoolOptions & WithoutIndices,
+): Tensor<D>
 export function maxPool2d(
   x: Tensor,
   kernelSize: Size,
@@ -125,8 +145,16 @@ export function maxPool2d(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
  * @example const y = functional.maxPool3d(x, 2)
  */
-export function maxPool3d(x: Tensor, kernelSize: Size, options: MaxPoolOptions & WithIndices): [Tensor, Tensor]
-export function maxPool3d(x: Tensor, kernelSize: Size, options?: MaxPoolOptions & WithoutIndices): Tensor
+export function maxPool3d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options: MaxPoolOptions & WithIndices,
+): PooledWithIndices<D>
+export function maxPool3d<D extends DType>(
+  x: Tensor<D>,
+  kernelSize: Size,
+  options?: MaxPoolOptions & WithoutIndices,
+): Tensor<D>
 export function maxPool3d(
   x: Tensor,
   kernelSize: Size,
@@ -135,14 +163,14 @@ export function maxPool3d(
   return maxPool('maxPool3d', 3, x, kernelSize, options)
 }
 
-function maxUnpool(
+function maxUnpool<D extends DType>(
   op: string,
   spatial: number,
-  x: Tensor,
+  x: Tensor<D>,
   indices: Tensor,
   kernelSize: Size,
   options: MaxUnpoolOptions,
-): Tensor {
+): Tensor<D> {
   checkOptions(op, options, maxUnpoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   const stride = options.stride === undefined ? kernel : sizes(op, 'stride', options.stride, spatial)
@@ -169,7 +197,12 @@ function maxUnpool(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html
  * @example const [y, indices] = functional.maxPool1d(x, 2, { returnIndices: true }); functional.maxUnpool1d(y, indices, 2)
  */
-export function maxUnpool1d(x: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolOptions = {}): Tensor {
+export function maxUnpool1d<D extends DType>(
+  x: Tensor<D>,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolOptions = {},
+): Tensor<D> {
   return maxUnpool('maxUnpool1d', 1, x, indices, kernelSize, options)
 }
 
@@ -178,7 +211,12 @@ export function maxUnpool1d(x: Tensor, indices: Tensor, kernelSize: Size, option
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
  * @example const [y, indices] = functional.maxPool2d(x, 2, { returnIndices: true }); functional.maxUnpool2d(y, indices, 2)
  */
-export function maxUnpool2d(x: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolOptions = {}): Tensor {
+export function maxUnpool2d<D extends DType>(
+  x: Tensor<D>,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolOptions = {},
+): Tensor<D> {
   return maxUnpool('maxUnpool2d', 2, x, indices, kernelSize, options)
 }
 
@@ -187,11 +225,22 @@ export function maxUnpool2d(x: Tensor, indices: Tensor, kernelSize: Size, option
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
  * @example const [y, indices] = functional.maxPool3d(x, 2, { returnIndices: true }); functional.maxUnpool3d(y, indices, 2)
  */
-export function maxUnpool3d(x: Tensor, indices: Tensor, kernelSize: Size, options: MaxUnpoolOptions = {}): Tensor {
+export function maxUnpool3d<D extends DType>(
+  x: Tensor<D>,
+  indices: Tensor,
+  kernelSize: Size,
+  options: MaxUnpoolOptions = {},
+): Tensor<D> {
   return maxUnpool('maxUnpool3d', 3, x, indices, kernelSize, options)
 }
 
-function avgPool(op: string, spatial: number, x: Tensor, kernelSize: Size, options: AvgPoolOptions): Tensor {
+function avgPool<D extends DType>(
+  op: string,
+  spatial: number,
+  x: Tensor<D>,
+  kernelSize: Size,
+  options: AvgPoolOptions,
+): Tensor<D> {
   checkOptions(op, options, avgPoolChecks)
   const kernel = sizes(op, 'kernelSize', kernelSize, spatial)
   // 0 means "none" to the op, so it is refused here.
@@ -216,7 +265,7 @@ function avgPool(op: string, spatial: number, x: Tensor, kernelSize: Size, optio
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
  * @example const y = functional.avgPool1d(x, 2)
  */
-export function avgPool1d(x: Tensor, kernelSize: Size, options: AvgPoolOptions = {}): Tensor {
+export function avgPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
   return avgPool('avgPool1d', 1, x, kernelSize, options)
 }
 
@@ -225,7 +274,7 @@ export function avgPool1d(x: Tensor, kernelSize: Size, options: AvgPoolOptions =
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  * @example const y = functional.avgPool2d(x, 3, { stride: 2, padding: 1, countIncludePad: false })
  */
-export function avgPool2d(x: Tensor, kernelSize: Size, options: AvgPoolOptions = {}): Tensor {
+export function avgPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
   return avgPool('avgPool2d', 2, x, kernelSize, options)
 }
 
@@ -234,7 +283,7 @@ export function avgPool2d(x: Tensor, kernelSize: Size, options: AvgPoolOptions =
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
  * @example const y = functional.avgPool3d(x, 2)
  */
-export function avgPool3d(x: Tensor, kernelSize: Size, options: AvgPoolOptions = {}): Tensor {
+export function avgPool3d<D extends DType>(x: Tensor<D>, kernelSize: Size, options: AvgPoolOptions = {}): Tensor<D> {
   return avgPool('avgPool3d', 3, x, kernelSize, options)
 }
 
@@ -250,7 +299,7 @@ function adaptive(op: string, input: readonly number[], outputSize: AdaptiveSize
   return { output, kernel: divides ? output.map((size, i) => input[i]! / size) : undefined }
 }
 
-function adaptiveAvgPool(op: string, spatial: number, x: Tensor, outputSize: AdaptiveSize): Tensor {
+function adaptiveAvgPool<D extends DType>(op: string, spatial: number, x: Tensor, outputSize: AdaptiveSize): Tensor<D> {
   return batched(op, x, spatial, (input) => {
     const { output, kernel } = adaptive(op, input.shape.slice(2), outputSize)
     if (!kernel) return wrap(native.ops.adaptiveAvgPool(input.handle, output))
@@ -266,7 +315,7 @@ function adaptiveAvgPool(op: string, spatial: number, x: Tensor, outputSize: Ada
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
  * @example const y = functional.adaptiveAvgPool1d(x, 4)
  */
-export function adaptiveAvgPool1d(x: Tensor, outputSize: AdaptiveSize): Tensor {
+export function adaptiveAvgPool1d<D extends DType>(x: Tensor<D>, outputSize: AdaptiveSize): Tensor<PreciseType<D>> {
   return adaptiveAvgPool('adaptiveAvgPool1d', 1, x, outputSize)
 }
 
@@ -276,7 +325,7 @@ export function adaptiveAvgPool1d(x: Tensor, outputSize: AdaptiveSize): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  * @example const y = functional.adaptiveAvgPool2d(x, [6, null])
  */
-export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
+export function adaptiveAvgPool2d<D extends DType>(x: Tensor<D>, outputSize: AdaptiveSize): Tensor<PreciseType<D>> {
   return adaptiveAvgPool('adaptiveAvgPool2d', 2, x, outputSize)
 }
 
@@ -285,7 +334,7 @@ export function adaptiveAvgPool2d(x: Tensor, outputSize: AdaptiveSize): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html
  * @example const y = functional.adaptiveAvgPool3d(x, 1)
  */
-export function adaptiveAvgPool3d(x: Tensor, outputSize: AdaptiveSize): Tensor {
+export function adaptiveAvgPool3d<D extends DType>(x: Tensor<D>, outputSize: AdaptiveSize): Tensor<PreciseType<D>> {
   return adaptiveAvgPool('adaptiveAvgPool3d', 3, x, outputSize)
 }
 
@@ -310,7 +359,7 @@ function adaptiveMaxPool(
           returnIndices,
         )
       : native.ops.adaptiveMaxPool(input.handle, output)
-    return returnIndices ? (wrapAll(handles) as [Tensor, Tensor]) : first(handles)
+    return returnIndices ? (wrapAll(handles) as PooledWithIndices<DType>) : first(handles)
   })
 }
 
@@ -319,8 +368,16 @@ function adaptiveMaxPool(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  * @example const y = functional.adaptiveMaxPool1d(x, 4)
  */
-export function adaptiveMaxPool1d(x: Tensor, outputSize: AdaptiveSize, options: WithIndices): [Tensor, Tensor]
-export function adaptiveMaxPool1d(x: Tensor, outputSize: AdaptiveSize, options?: WithoutIndices): Tensor
+export function adaptiveMaxPool1d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options: WithIndices,
+): PooledWithIndices<D>
+export function adaptiveMaxPool1d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options?: WithoutIndices,
+): Tensor<D>
 export function adaptiveMaxPool1d(
   x: Tensor,
   outputSize: AdaptiveSize,
@@ -335,8 +392,16 @@ export function adaptiveMaxPool1d(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
  * @example const y = functional.adaptiveMaxPool2d(x, 7)
  */
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, options: WithIndices): [Tensor, Tensor]
-export function adaptiveMaxPool2d(x: Tensor, outputSize: AdaptiveSize, options?: WithoutIndices): Tensor
+export function adaptiveMaxPool2d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options: WithIndices,
+): PooledWithIndices<D>
+export function adaptiveMaxPool2d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options?: WithoutIndices,
+): Tensor<D>
 export function adaptiveMaxPool2d(
   x: Tensor,
   outputSize: AdaptiveSize,
@@ -350,8 +415,16 @@ export function adaptiveMaxPool2d(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
  * @example const y = functional.adaptiveMaxPool3d(x, 2)
  */
-export function adaptiveMaxPool3d(x: Tensor, outputSize: AdaptiveSize, options: WithIndices): [Tensor, Tensor]
-export function adaptiveMaxPool3d(x: Tensor, outputSize: AdaptiveSize, options?: WithoutIndices): Tensor
+export function adaptiveMaxPool3d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options: WithIndices,
+): PooledWithIndices<D>
+export function adaptiveMaxPool3d<D extends DType>(
+  x: Tensor<D>,
+  outputSize: AdaptiveSize,
+  options?: WithoutIndices,
+): Tensor<D>
 export function adaptiveMaxPool3d(
   x: Tensor,
   outputSize: AdaptiveSize,
@@ -368,7 +441,7 @@ function spatialAxes(x: Tensor): number[] {
   return x.shape.slice(2).map((_, i) => i + 2)
 }
 
-function globalPool(op: string, x: Tensor, by: 'mean' | 'max', keepdim: boolean): Tensor {
+function globalPool<D extends DType>(op: string, x: Tensor, by: 'mean' | 'max', keepdim: boolean): Tensor<D> {
   checkTensor(op, 'x', x)
   if (x.rank < 3) throw new ShapeError(`${op}: x is ${shapeText(x.shape)}, expected [N, C, …] with a spatial dimension`)
   return wrap(native.ops.reduce(x.handle, by, spatialAxes(x), keepdim))
@@ -379,7 +452,7 @@ function globalPool(op: string, x: Tensor, by: 'mean' | 'max', keepdim: boolean)
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
  * @example const logits = functional.linear(functional.globalAvgPool(x, { keepdim: false }), weight, bias)
  */
-export function globalAvgPool(x: Tensor, options: GlobalPoolOptions = {}): Tensor {
+export function globalAvgPool<D extends DType>(x: Tensor<D>, options: GlobalPoolOptions = {}): Tensor<PreciseType<D>> {
   const { keepdim = true } = checkOptions('globalAvgPool', options, globalPoolChecks)
   return globalPool('globalAvgPool', x, 'mean', keepdim)
 }
@@ -389,7 +462,7 @@ export function globalAvgPool(x: Tensor, options: GlobalPoolOptions = {}): Tenso
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const strongest = functional.globalMaxPool(x)
  */
-export function globalMaxPool(x: Tensor, options: GlobalPoolOptions = {}): Tensor {
+export function globalMaxPool<D extends DType>(x: Tensor<D>, options: GlobalPoolOptions = {}): Tensor<D> {
   const { keepdim = true } = checkOptions('globalMaxPool', options, globalPoolChecks)
   return globalPool('globalMaxPool', x, 'max', keepdim)
 }

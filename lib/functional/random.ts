@@ -1,4 +1,5 @@
 // Dropout: each call takes the next number of the session's counter, so a seed gives the same masks on every device.
+import type { DType } from '../../types/dtype.js'
 import { type Checks, checkBoolean, checkOptions, probability } from '../check.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
@@ -13,7 +14,7 @@ export interface DropoutOptions {
 
 const dropoutChecks: Checks<DropoutOptions> = { p: probability, training: checkBoolean }
 
-function drop(x: Tensor, channelwise: boolean, options: DropoutOptions): Tensor {
+function drop<D extends DType>(x: Tensor<D>, channelwise: boolean, options: DropoutOptions): Tensor<D> {
   const { p = 0.5, training = true } = checkOptions('dropout', options, dropoutChecks)
   checkTensor('dropout', 'x', x)
   if (!training || p === 0) return x
@@ -26,7 +27,7 @@ function drop(x: Tensor, channelwise: boolean, options: DropoutOptions): Tensor 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  * @example const y = functional.dropout(x, { p: 0.2 })
  */
-export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
+export function dropout<D extends DType>(x: Tensor<D>, options: DropoutOptions = {}): Tensor<D> {
   return drop(x, false, options)
 }
 
@@ -36,6 +37,6 @@ export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html
  * @example const y = functional.dropout2d(x, { p: 0.2 })
  */
-export function dropout2d(x: Tensor, options: DropoutOptions = {}): Tensor {
+export function dropout2d<D extends DType>(x: Tensor<D>, options: DropoutOptions = {}): Tensor<D> {
   return drop(x, true, options)
 }

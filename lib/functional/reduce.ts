@@ -1,17 +1,16 @@
 // Reductions over dimensions.
+import type { DType, PreciseType } from '../../types/dtype.js'
 import type { ReduceFunction } from '../../types/native.js'
+import type { Dim, ReduceOptions } from '../../types/tensor.js'
 import { autocastType } from '../autocast.js'
 import { type Checks, checkBoolean, checkNumber, checkOptions } from '../check.js'
 import { native } from '../native.js'
 import { Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
-import { axesOf, axis, type Dim, first, handleOf } from './arguments.js'
+import { axesOf, axis, first, handleOf } from './arguments.js'
 import { cast } from './math.js'
 
-export interface ReduceOptions {
-  /** Keep the reduced dimensions with size 1. Default false. */
-  keepdim?: boolean
-}
+export type { ReduceOptions } from '../../types/tensor.js'
 
 export interface VarianceOptions extends ReduceOptions {
   /** What is taken from the number of elements before dividing: 1 for an unbiased estimate. Default 1. */
@@ -25,7 +24,12 @@ function keeps(op: string, options: ReduceOptions | undefined): boolean {
   return options !== undefined && (checkOptions(op, options, reduceChecks).keepdim ?? false)
 }
 
-function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, options: ReduceOptions | undefined): Tensor {
+function reduce<D extends DType>(
+  name: ReduceFunction,
+  x: Tensor,
+  dim: Dim | undefined,
+  options: ReduceOptions | undefined,
+): Tensor<D> {
   const keepdim = keeps(name, options)
   // An empty list of dimensions means all of them, as in PyTorch.
   return wrap(native.ops.reduce(handleOf(name, 'x', x), name, axesOf(name, dim, x), keepdim))
@@ -37,7 +41,7 @@ function reduce(name: ReduceFunction, x: Tensor, dim: Dim | undefined, options: 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
  * @example const y = functional.sum(x, [2, 3])
  */
-export function sum(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+export function sum<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOptions): Tensor<PreciseType<D>> {
   return reduce('sum', x, dim, options)
 }
 
@@ -46,7 +50,7 @@ export function sum(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
  * @example const y = functional.mean(x, 0, { keepdim: true })
  */
-export function mean(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+export function mean<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOptions): Tensor<PreciseType<D>> {
   return reduce('mean', x, dim, options)
 }
 
@@ -55,7 +59,7 @@ export function mean(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const y = functional.max(x, 1)
  */
-export function max(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+export function max<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOptions): Tensor<D> {
   return reduce('max', x, dim, options)
 }
 
@@ -64,7 +68,7 @@ export function max(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
  * @example const y = functional.min(x, 1)
  */
-export function min(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+export function min<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOptions): Tensor<D> {
   return reduce('min', x, dim, options)
 }
 
@@ -74,7 +78,7 @@ export function min(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
  * @example const y = functional.prod(x, 1)
  */
-export function prod(x: Tensor, dim?: Dim, options?: ReduceOptions): Tensor {
+export function prod<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOptions): Tensor<PreciseType<D>> {
   return reduce('prod', x, dim, options)
 }
 
@@ -84,7 +88,7 @@ function argReduce(
   x: Tensor,
   dim: number | undefined,
   options: ReduceOptions | undefined,
-): Tensor {
+): Tensor<'int32'> {
   const keepdim = keeps(op, options)
   const handle = handleOf(op, 'x', x)
   const along = dim === undefined ? -1 : axis(op, dim, x)
@@ -96,7 +100,7 @@ function argReduce(
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
  * @example const predicted = functional.argmax(logits, 1)
  */
-export function argmax(x: Tensor, dim?: number, options?: ReduceOptions): Tensor {
+export function argmax(x: Tensor, dim?: number, options?: ReduceOptions): Tensor<'int32'> {
   return argReduce('argmax', true, x, dim, options)
 }
 
@@ -105,18 +109,24 @@ export function argmax(x: Tensor, dim?: number, options?: ReduceOptions): Tensor
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
  * @example const nearest = functional.argmin(distances, 1)
  */
-export function argmin(x: Tensor, dim?: number, options?: ReduceOptions): Tensor {
+export function argmin(x: Tensor, dim?: number, options?: ReduceOptions): Tensor<'int32'> {
   return argReduce('argmin', false, x, dim, options)
 }
 
 /** The variance or its root; the mean, which the op gives too, is for its gradient. */
-function spread(op: string, root: boolean, x: Tensor, dim: Dim | undefined, options: VarianceOptions): Tensor {
+function spread<D extends DType>(
+  op: string,
+  root: boolean,
+  x: Tensor,
+  dim: Dim | undefined,
+  options: VarianceOptions,
+): Tensor<D> {
   const { correction = 1, keepdim = false } = checkOptions(op, options, varianceChecks)
   if (x instanceof Tensor && (x.dtype === 'bfloat16' || x.dtype === 'float16')) {
     // Deviations from a mean of so few digits would be those of its rounding, in the gradient too.
     return tidy(() => {
       const y = spread(op, root, cast(x, 'float32'), dim, { correction, keepdim })
-      return autocastType() ? y : cast(y, x.dtype)
+      return (autocastType() ? y : cast(y, x.dtype)) as Tensor<D>
     })
   }
   return first(native.ops.variance(handleOf(op, 'x', x), axesOf(op, dim, x), correction, keepdim, root))
@@ -127,7 +137,11 @@ function spread(op: string, root: boolean, x: Tensor, dim: Dim | undefined, opti
  * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
  * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
  */
-export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+export function variance<D extends DType>(
+  x: Tensor<D>,
+  dim?: Dim,
+  options: VarianceOptions = {},
+): Tensor<PreciseType<D>> {
   return spread('variance', false, x, dim, options)
 }
 
@@ -137,6 +151,6 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
  * @see https://docs.pytorch.org/docs/stable/generated/torch.std.html
  * @example const y = functional.std(x, 0)
  */
-export function std(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+export function std<D extends DType>(x: Tensor<D>, dim?: Dim, options: VarianceOptions = {}): Tensor<PreciseType<D>> {
   return spread('std', true, x, dim, options)
 }

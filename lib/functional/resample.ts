@@ -1,4 +1,5 @@
 // Resizing by interpolation.
+import type { DType } from '../../types/dtype.js'
 import { checkOptions } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { native } from '../native.js'
@@ -28,7 +29,7 @@ const spatialOf = { nearest: undefined, linear: 1, bilinear: 2, trilinear: 3 } a
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  * @example const y = functional.interpolate(x, { scaleFactor: 2, mode: 'bilinear' })
  */
-export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
+export function interpolate<D extends DType>(x: Tensor<D>, options: InterpolateOptions): Tensor<D> {
   checkTensor('interpolate', 'x', x)
   checkOptions('interpolate', options, interpolateChecks)
   const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options

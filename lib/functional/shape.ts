@@ -1,5 +1,6 @@
 // Functions that only move elements: other shapes, parts, joins, padding.
 
+import type { DType } from '../../types/dtype.js'
 import type { PadMode } from '../../types/native.js'
 import {
   among,
@@ -22,7 +23,7 @@ import { axis, checkList, checkTensor, reshaped, shapeText } from './arguments.j
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
  * @example const y = functional.reshape(x, [2, -1])
  */
-export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+export function reshape<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkTensor('reshape', 'x', x)
   checkNumbers('reshape', 'shape', shape)
   const unknown = shape.indexOf(-1)
@@ -39,15 +40,22 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   )
 }
 
-/** reshape, under the name that PyTorch has for a result that shares memory. */
-export const view = reshape
+/**
+ * `reshape`, under the name that PyTorch has for a result that shares memory.
+ * @throws ShapeError when the number of elements differs.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html
+ * @example const y = functional.view(x, [2, -1])
+ */
+export function view<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
+  return reshape(x, shape)
+}
 
 /**
  * Joins the dimensions from startDim to endDim (both included) into one.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
  * @example const y = functional.flatten(x, 1)
  */
-export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
+export function flatten<D extends DType>(x: Tensor<D>, startDim = 0, endDim = -1): Tensor<D> {
   checkTensor('flatten', 'x', x)
   if (x.rank === 0) return reshaped(x, [1])
   const start = axis('flatten', startDim, x)
@@ -63,7 +71,7 @@ export function flatten(x: Tensor, startDim = 0, endDim = -1): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html
  * @example const y = functional.unflatten(x, 1, [16, 5, 5])
  */
-export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Tensor {
+export function unflatten<D extends DType>(x: Tensor<D>, dim: number, sizes: readonly number[]): Tensor<D> {
   checkTensor('unflatten', 'x', x)
   checkNumbers('unflatten', 'sizes', sizes)
   const at = axis('unflatten', dim, x)
@@ -81,7 +89,7 @@ export function unflatten(x: Tensor, dim: number, sizes: readonly number[]): Ten
  * @see https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
  * @example const y = functional.squeeze(x, 1)
  */
-export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
+export function squeeze<D extends DType>(x: Tensor<D>, dim?: number | readonly number[]): Tensor<D> {
   checkTensor('squeeze', 'x', x)
   if (dim !== undefined) checkSizeOrSizes('squeeze', 'dim', dim)
   const dims = dim === undefined ? x.shape.map((_, i) => i) : typeof dim === 'number' ? [dim] : dim
@@ -97,7 +105,7 @@ export function squeeze(x: Tensor, dim?: number | readonly number[]): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
  * @example const batch = functional.unsqueeze(image, 0)
  */
-export function unsqueeze(x: Tensor, dim: number): Tensor {
+export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D> {
   checkTensor('unsqueeze', 'x', x)
   const at = axis('unsqueeze', dim, x, 1)
   return reshaped(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
@@ -108,7 +116,7 @@ export function unsqueeze(x: Tensor, dim: number): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
  * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
  */
-export function permute(x: Tensor, dims: readonly number[]): Tensor {
+export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]): Tensor<D> {
   checkTensor('permute', 'x', x)
   checkNumbers('permute', 'dims', dims)
   const axes = dims.map((dim) => axis('permute', dim, x))
@@ -120,7 +128,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
  * @example const y = functional.transpose(x, 0, 1)
  */
-export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
+export function transpose<D extends DType>(x: Tensor<D>, dim0: number, dim1: number): Tensor<D> {
   checkTensor('transpose', 'x', x)
   const axes = x.shape.map((_, i) => i)
   const [a, b] = [axis('transpose', dim0, x), axis('transpose', dim1, x)]
@@ -138,7 +146,7 @@ function checkTensors(op: string, xs: readonly Tensor[]): void {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cat.html
  * @example const y = functional.cat([a, b], 1)
  */
-export function cat(xs: readonly Tensor[], dim = 0): Tensor {
+export function cat<D extends DType>(xs: readonly Tensor<D>[], dim = 0): Tensor<D> {
   checkTensors('cat', xs)
   const [x] = xs
   if (!x) throw new ValueError('cat: got no tensors, expected at least one')
@@ -155,7 +163,7 @@ export function cat(xs: readonly Tensor[], dim = 0): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html
  * @example const batch = functional.stack(images)
  */
-export function stack(xs: readonly Tensor[], dim = 0): Tensor {
+export function stack<D extends DType>(xs: readonly Tensor<D>[], dim = 0): Tensor<D> {
   checkTensors('stack', xs)
   const [x] = xs
   if (!x) throw new ValueError('stack: got no tensors, expected at least one')
@@ -173,7 +181,7 @@ export function stack(xs: readonly Tensor[], dim = 0): Tensor {
 }
 
 /** The part [starts, stops) of dimension `at`, every `step`th element. */
-function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: number): Tensor {
+function sliceAxis<D extends DType>(x: Tensor<D>, at: number, start: number, stop: number, step: number): Tensor<D> {
   const part = (value: number, rest: readonly number[]) => rest.map((other, i) => (i === at ? value : other))
   return wrap(
     native.ops.slice(
@@ -197,7 +205,7 @@ function sliceAxis(x: Tensor, at: number, start: number, stop: number, step: num
  * @see https://docs.pytorch.org/docs/stable/generated/torch.narrow.html
  * @example const firstTen = functional.narrow(x, 0, 0, 10)
  */
-export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+export function narrow<D extends DType>(x: Tensor<D>, dim: number, start: number, length: number): Tensor<D> {
   checkTensor('narrow', 'x', x)
   const at = axis('narrow', dim, x)
   checkInteger('narrow', 'start', start)
@@ -215,7 +223,13 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
  * from the end, positions outside are cut off; `step` is at least 1. A copy: what is written into it leaves x as it is.
  * @example const everySecond = functional.slice(x, 0, 0, undefined, 2)
  */
-export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_INFINITY, step = 1): Tensor {
+export function slice<D extends DType>(
+  x: Tensor<D>,
+  dim: number,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+  step = 1,
+): Tensor<D> {
   checkTensor('slice', 'x', x)
   const at = axis('slice', dim, x)
   for (const [name, value] of [
@@ -236,7 +250,7 @@ export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_I
  * @see https://docs.pytorch.org/docs/stable/generated/torch.split.html
  * @example const [a, b] = functional.split(x, [3, 5], 1)
  */
-export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 0): Tensor[] {
+export function split<D extends DType>(x: Tensor<D>, sizeOrSizes: number | readonly number[], dim = 0): Tensor<D>[] {
   checkTensor('split', 'x', x)
   const at = axis('split', dim, x)
   const total = x.shape[at] ?? 0
@@ -268,7 +282,7 @@ export function split(x: Tensor, sizeOrSizes: number | readonly number[], dim = 
  * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
  * @example const [left, right] = functional.chunk(x, 2, 3)
  */
-export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
+export function chunk<D extends DType>(x: Tensor<D>, chunks: number, dim = 0): Tensor<D>[] {
   checkTensor('chunk', 'x', x)
   checkInteger('chunk', 'chunks', chunks, 1)
   const total = x.shape[axis('chunk', dim, x)] ?? 0
@@ -280,7 +294,7 @@ export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
  * @example const y = functional.expand(x, [8, -1, 4])
  */
-export function expand(x: Tensor, shape: readonly number[]): Tensor {
+export function expand<D extends DType>(x: Tensor<D>, shape: readonly number[]): Tensor<D> {
   checkTensor('expand', 'x', x)
   checkNumbers('expand', 'shape', shape)
   const fresh = shape.length - x.rank
@@ -311,7 +325,7 @@ const padChecks: Checks<PadOptions> = {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
  * @example const y = functional.pad(x, [1, 1, 2, 2], { mode: 'reflect' })
  */
-export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}): Tensor {
+export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], options: PadOptions = {}): Tensor<D> {
   const { mode = 'constant', value = 0 } = checkOptions('pad', options, padChecks)
   checkTensor('pad', 'x', x)
   checkNumbers('pad', 'pads', pads)
@@ -328,7 +342,7 @@ export function pad(x: Tensor, pads: readonly number[], options: PadOptions = {}
  * @see https://docs.pytorch.org/docs/stable/generated/torch.flip.html
  * @example const mirrored = functional.flip(images, [3])
  */
-export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
+export function flip<D extends DType>(x: Tensor<D>, dims: number | readonly number[]): Tensor<D> {
   checkTensor('flip', 'x', x)
   checkSizeOrSizes('flip', 'dims', dims)
   const axes = (typeof dims === 'number' ? [dims] : dims).map((dim) => axis('flip', dim, x))
@@ -340,7 +354,7 @@ export function flip(x: Tensor, dims: number | readonly number[]): Tensor {
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
  * @example const y = functional.clone(x)
  */
-export function clone(x: Tensor): Tensor {
+export function clone<D extends DType>(x: Tensor<D>): Tensor<D> {
   checkTensor('clone', 'x', x)
   const zeros = x.shape.map(() => 0)
   const ones = x.shape.map(() => 1)

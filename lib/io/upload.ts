@@ -1,6 +1,7 @@
 // From an array in host memory to a tensor on a device.
 import type { DeviceName } from '../../types/dtype.js'
 import { defaultDevice } from '../devices.js'
+import '../functional/methods.js'
 import { native } from '../native.js'
 import { type Tensor, wrap } from '../tensor.js'
 import type { HostArray } from './host-array.js'

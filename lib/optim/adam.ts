@@ -48,6 +48,7 @@ abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
     return amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq']
   }
 
+  /** @internal */
   protected override call(options: AdamOptions, bucket: Bucket, fields: AdamFields): void {
     const { params, grads } = bucket
     native.ops.adam(
@@ -62,6 +63,7 @@ abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
     )
   }
 
+  /** @internal */
   protected override fields({ lr, betas, eps, weightDecay }: AdamOptions, step: number): AdamFields {
     return [lr, betas[0], betas[1], eps, weightDecay, step]
   }

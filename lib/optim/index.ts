@@ -1,6 +1,6 @@
 // Optimizers, schedules of the learning rate and gradient clipping: the names are those of torch.optim.
 export { Adam, type AdamOptions, AdamW } from './adam.js'
-export { clipGradNorm, clipGradValue } from './clip.js'
+export { type ClipGradNormOptions, clipGradNorm, clipGradValue } from './clip.js'
 export { OneCycleLR, type OneCycleLROptions, type PerGroup } from './one-cycle.js'
 export {
   type Bucket,
@@ -17,6 +17,7 @@ export { type AnyOptimizer, LRScheduler, type SchedulerState } from './scheduler
 export {
   CosineAnnealingLR,
   ExponentialLR,
+  type GammaOptions,
   LambdaLR,
   LinearLR,
   type LinearLROptions,

@@ -50,6 +50,7 @@ export class RMSprop extends NativeOptimizer<RMSpropOptions, RMSpropFields> {
     return ['squareAvg', ...(momentum > 0 ? ['momentumBuffer'] : []), ...(centered ? ['gradAvg'] : [])]
   }
 
+  /** @internal */
   protected override call(options: RMSpropOptions, bucket: Bucket, fields: RMSpropFields): void {
     const { params, grads } = bucket
     native.ops.rmsProp(
@@ -64,6 +65,7 @@ export class RMSprop extends NativeOptimizer<RMSpropOptions, RMSpropFields> {
     )
   }
 
+  /** @internal */
   protected override fields({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): RMSpropFields {
     return [lr, alpha, eps, weightDecay, momentum]
   }

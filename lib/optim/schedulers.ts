@@ -53,7 +53,7 @@ export class LambdaLR extends LRScheduler {
   }
 }
 
-interface GammaOptions {
+export interface GammaOptions {
   /** Default 0.1. */
   gamma?: number
 }

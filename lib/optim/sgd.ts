@@ -51,6 +51,7 @@ export class SGD extends NativeOptimizer<SGDOptions, SGDFields> {
     return momentum > 0 ? ['momentumBuffer'] : []
   }
 
+  /** @internal */
   protected override call(options: SGDOptions, bucket: Bucket, fields: SGDFields): void {
     const { params, grads } = bucket
     native.ops.sgd(
@@ -63,6 +64,7 @@ export class SGD extends NativeOptimizer<SGDOptions, SGDFields> {
     )
   }
 
+  /** @internal */
   protected override fields({ lr, momentum, dampening, weightDecay }: SGDOptions, step: number): SGDFields {
     // Only the first step differs from all others: what stays the same can be recorded.
     return [lr, momentum, dampening, weightDecay, Math.min(step, 2)]
