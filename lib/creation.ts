@@ -97,7 +97,7 @@ function finish<D extends DType>(handle: number, { requiresGrad = false }: Tenso
  * With an integer type, fractions are cut off and what does not fit is refused: numbers outside of [−2³¹, 2³¹ − 1] (int32) or [0, 255]
  * (uint8), NaN, infinities. With bool, all but 0 is true. Numbers for float32 and the half types are rounded to them.
  *
- * Throws ShapeError for ragged arrays or a shape of another size, ValueError for elements that are no numbers or do not fit.
+ * @throws ShapeError for ragged arrays or a shape of another size, ValueError for elements that are no numbers or do not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
  * @example tensor([[1, 2], [3, 4]])
  * @example tensor(pixels, { shape: [1, 28, 28] })
@@ -143,8 +143,9 @@ function filled<D extends DType>(
 }
 
 /**
- * A tensor of `shape` with every element `value`.
+ * A tensor of `shape` with every element `value`. Defaults: float32, on the default device.
  * @throws ValueError for a value that the type cannot hold: a fraction or a number out of range for integers, other than 0 and 1 for bool.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.full.html
  * @example full([2, 3], 0.5)
  */
 export function full<D extends DType = 'float32'>(
@@ -154,14 +155,24 @@ export function full<D extends DType = 'float32'>(
 ): Tensor<D> {
   return filled('full', shape, value, options)
 }
-/** A tensor of zeros. @example zeros([2, 3]) */
+/**
+ * A tensor of zeros. Defaults: float32, on the default device.
+ * @throws ShapeError for a negative size, ValueError for a shape or options of another kind, DTypeError for an unknown type.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.zeros.html
+ * @example zeros([2, 3])
+ */
 export function zeros<D extends DType = 'float32'>(
   shape: readonly number[],
   options: TensorOptions<D> = {},
 ): Tensor<D> {
   return filled('zeros', shape, 0, options)
 }
-/** A tensor of ones. @example ones([2, 3]) */
+/**
+ * A tensor of ones. Defaults: float32, on the default device.
+ * @throws ShapeError for a negative size, ValueError for a shape or options of another kind, DTypeError for an unknown type.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ones.html
+ * @example ones([2, 3])
+ */
 export function ones<D extends DType = 'float32'>(shape: readonly number[], options: TensorOptions<D> = {}): Tensor<D> {
   return filled('ones', shape, 1, options)
 }
@@ -171,14 +182,24 @@ function filledLike<D extends DType>(op: string, like: Tensor, value: number, op
   const { dtype = like.dtype, device = like.device, requiresGrad = false } = options
   return filled(op, like.shape, value, { dtype, device, requiresGrad })
 }
-/** Zeros with the shape, type and device of `like`. @example zerosLike(x) */
+/**
+ * Zeros with the shape, type and device of `like`.
+ * @throws ValueError when like is no tensor.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html
+ * @example zerosLike(x)
+ */
 export function zerosLike<Like extends DType, D extends DType = Like>(
   like: Tensor<Like>,
   options: TensorOptions<D> = {},
 ): Tensor<D> {
   return filledLike('zerosLike', like, 0, options)
 }
-/** Ones with the shape, type and device of `like`. @example onesLike(x) */
+/**
+ * Ones with the shape, type and device of `like`.
+ * @throws ValueError when like is no tensor.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.ones_like.html
+ * @example onesLike(x)
+ */
 export function onesLike<Like extends DType, D extends DType = Like>(
   like: Tensor<Like>,
   options: TensorOptions<D> = {},
@@ -207,7 +228,12 @@ export function arange<D extends DType = 'float32'>(
   return generated(options, (device, dtype) => native.range('arange', device, dtype, length, first, step))
 }
 
-/** `steps` numbers from start to end, both included. @example linspace(0, 1, 5) */
+/**
+ * `steps` numbers from start to end, both included: shape [steps].
+ * @throws ValueError for infinite bounds, a negative number of steps, and numbers that an integer type cannot hold.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.linspace.html
+ * @example linspace(0, 1, 5)
+ */
 export function linspace<D extends DType = 'float32'>(
   start: number,
   end: number,
@@ -222,7 +248,12 @@ export function linspace<D extends DType = 'float32'>(
   return generated(options, (device, dtype) => native.range('linspace', device, dtype, steps, start, step))
 }
 
-/** The identity matrix of n rows. @example eye(3) */
+/**
+ * The identity matrix of n rows: shape [n, n].
+ * @throws ValueError when n is no whole number of at least 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.eye.html
+ * @example eye(3)
+ */
 export function eye<D extends DType = 'float32'>(n: number, options: TensorOptions<D> = {}): Tensor<D> {
   checkInteger('eye', 'n', n, 0)
   checkOptions('eye', options, tensorOptions)
@@ -251,7 +282,12 @@ function withHalf(dtype: DType, make: (dtype: DType) => number): number {
   }
 }
 
-/** Uniform random numbers in [low, high), by default [0, 1). @example rand([2, 3]) */
+/**
+ * Uniform random numbers in [low, high), by default [0, 1).
+ * @throws ValueError for infinite bounds, DTypeError for an integer type.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.rand.html
+ * @example rand([2, 3])
+ */
 export function rand<D extends DType = 'float32'>(
   shape: readonly number[],
   options: TensorOptions<D> & { low?: number; high?: number } = {},
@@ -265,7 +301,12 @@ export function rand<D extends DType = 'float32'>(
   checkShape('rand', shape)
   return finish(native.ops.uniform(device, shape, dtype, low, high, native.seed(), native.nextOffset()), options)
 }
-/** Normal random numbers, by default of mean 0 and standard deviation 1. @example randn([2, 3]) */
+/**
+ * Normal random numbers, by default of mean 0 and standard deviation 1.
+ * @throws ValueError for an infinite mean or deviation, DTypeError for an integer type.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.randn.html
+ * @example randn([2, 3])
+ */
 export function randn<D extends DType = 'float32'>(
   shape: readonly number[],
   options: TensorOptions<D> & { mean?: number; std?: number } = {},
@@ -279,7 +320,12 @@ export function randn<D extends DType = 'float32'>(
   checkShape('randn', shape)
   return finish(native.ops.normal(device, shape, dtype, mean, std, native.seed(), native.nextOffset()), options)
 }
-/** A random order of 0 … n−1, int32. @example randperm(10) */
+/**
+ * A random order of 0 … n−1: int32 [n].
+ * @throws ValueError when n is no whole number of at least 0.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
+ * @example randperm(10)
+ */
 export function randperm(n: number, options: Pick<TensorOptions, 'device'> = {}): Tensor<'int32'> {
   checkInteger('randperm', 'n', n, 0)
   const { device = defaultDevice() } = checkOptions('randperm', options, deviceOption)
@@ -327,6 +373,7 @@ function wideDraw(low: number, high: number, shape: readonly number[]): Tensor {
  * the same program then gives the same numbers on every device.
  *
  * @throws ValueError for a seed that is no whole number.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
  * @example manualSeed(42)
  */
 export function manualSeed(seed: number): void {
@@ -334,13 +381,25 @@ export function manualSeed(seed: number): void {
 }
 /** Seed and counter of the random numbers: what a checkpoint keeps. */
 export interface RandomState {
+  /** What `manualSeed` was given. */
   seed: number
+  /** How many draws there were since. */
   offset: number
 }
+/**
+ * Seed and counter of this thread's random numbers, as they are now.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.get_rng_state.html
+ * @example const state = getRandomState()
+ */
 export function getRandomState(): RandomState {
   return { seed: native.seed(), offset: native.offset() }
 }
-/** @throws ValueError for what is no state. */
+/**
+ * Goes on with random numbers where `getRandomState()` was called.
+ * @throws ValueError for what is no state.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.set_rng_state.html
+ * @example setRandomState({ seed: 42, offset: 0 })
+ */
 export function setRandomState(state: RandomState): void {
   checkObject('setRandomState', 'state', state)
   native.manualSeed(state.seed)

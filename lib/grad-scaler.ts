@@ -91,6 +91,7 @@ function checkState(where: string, state: GradScalerState): void {
  * optimizer.zeroGrad()
  */
 export class GradScaler {
+  /** False: it does nothing but step. */
   readonly enabled: boolean
   #state: GradScalerState
   /** The scale, a float32 scalar, on each device where there were losses: compiled functions read it at each run. */
@@ -112,7 +113,10 @@ export class GradScaler {
     this.enabled = enabled
   }
 
-  /** The scale now; 1 where the scaler is not enabled. */
+  /**
+   * The scale now; 1 where the scaler is not enabled.
+   * @example console.log(scaler.getScale())
+   */
   getScale(): number {
     return this.enabled ? this.#state.scale : 1
   }
@@ -213,7 +217,10 @@ export class GradScaler {
     this.#progress.clear()
   }
 
-  /** Scale, factors and progress, as plain data; empty where the scaler is not enabled. */
+  /**
+   * Scale, factors and progress, as plain data; empty where the scaler is not enabled.
+   * @example const state = scaler.stateDict()
+   */
   stateDict(): GradScalerState | Record<string, never> {
     return this.enabled ? { ...this.#state } : {}
   }
@@ -221,6 +228,7 @@ export class GradScaler {
   /**
    * Whether `loadStateDict` would take the state; nothing is changed.
    * @throws ValueError where a number is missing or makes no sense.
+   * @example scaler.checkStateDict(scaler.stateDict())
    */
   checkStateDict(state: GradScalerState | Record<string, never>): void {
     if (this.enabled) checkState('GradScaler', state as GradScalerState)
@@ -229,6 +237,7 @@ export class GradScaler {
   /**
    * Takes over what `stateDict()` gave. Nothing is changed where it throws.
    * @throws ValueError where a number is missing or makes no sense.
+   * @example scaler.loadStateDict(scaler.stateDict())
    */
   loadStateDict(state: GradScalerState | Record<string, never>): void {
     if (!this.enabled) return
@@ -238,7 +247,10 @@ export class GradScaler {
     this.#set({ scale, growthFactor, backoffFactor, growthInterval, growthTracker })
   }
 
-  /** Frees the scale on the devices. */
+  /**
+   * Frees the scale on the devices.
+   * @example scaler.dispose()
+   */
   dispose(): void {
     for (const { largest } of this.#progress.values()) largest?.dispose()
     for (const scale of this.#scales.values()) scale.dispose()

@@ -11,6 +11,7 @@ export interface ProfiledStep {
   readonly name: string
   /** The op with shapes and fields. */
   readonly detail: string
+  /** That the device took. */
   readonly seconds: number
   /** Of convolutions and matrix products; 0 for other ops. */
   readonly multiplyAdds: number
@@ -55,24 +56,35 @@ async function measurePeak(): Promise<MeasuredPeak> {
 
 const figure = (value: number, digits = 1): string => value.toFixed(digits)
 
-/** Times, multiply-adds and bytes of every step; prints as a table by op. */
+/**
+ * Times, multiply-adds and bytes of every step of a compiled function; prints as a table by op. `compiled.profile(…)` makes one.
+ * @example console.log(profile.toString())
+ */
 export class Profile {
+  /** The kernels of the run, in their order. */
   readonly steps: readonly ProfiledStep[]
+  /** What this machine reached in a product and in a sum. */
   readonly peak: MeasuredPeak
 
+  /** @internal */
   constructor(steps: readonly ProfiledStep[], peak: MeasuredPeak) {
     this.steps = steps
     this.peak = peak
   }
 
+  /** Of all steps together. */
   get seconds(): number {
     return this.steps.reduce((sum, step) => sum + step.seconds, 0)
   }
+  /** Of all steps together. */
   get multiplyAdds(): number {
     return this.steps.reduce((sum, step) => sum + step.multiplyAdds, 0)
   }
 
-  /** The steps of each op together, the slowest first. */
+  /**
+   * The steps of each op together, the slowest first.
+   * @example const [slowest] = profile.byOp()
+   */
   byOp(): { name: string; count: number; seconds: number; multiplyAdds: number; bytes: number }[] {
     const groups = new Map<
       string,
@@ -89,7 +101,10 @@ export class Profile {
     return [...groups.values()].sort((a, b) => b.seconds - a.seconds)
   }
 
-  /** A table: time, share of it, and the shares of the machine's measured peaks that were reached. */
+  /**
+   * A table: time, share of it, and the shares of the machine's measured peaks that were reached.
+   * @example console.log(profile.toString())
+   */
   toString(): string {
     const { seconds: total, peak } = this
     const rows = this.byOp().map(({ name, count, seconds, multiplyAdds, bytes }) => [
@@ -110,7 +125,10 @@ export class Profile {
     return [line(head), ...rows.map(line), sum].join('\n')
   }
 
-  /** The run in the format of Chrome's trace viewer (chrome://tracing, https://ui.perfetto.dev): write it to a .json file. */
+  /**
+   * The run in the format of Chrome's trace viewer (chrome://tracing, https://ui.perfetto.dev): write it to a .json file.
+   * @example const json = profile.toChromeTrace()
+   */
   toChromeTrace(): string {
     let at = 0
     const traceEvents = this.steps.map(({ name, detail, seconds, multiplyAdds, bytes }) => {

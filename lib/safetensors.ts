@@ -26,6 +26,8 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
 /**
  * Reads the metadata of a .safetensors file alone.
  * @throws FormatError as {@link readSafetensors}.
+ * @see https://huggingface.co/docs/safetensors
+ * @example const { epoch } = await readSafetensorsMetadata('net.safetensors')
  */
 export async function readSafetensorsMetadata(file: string): Promise<Readonly<Record<string, string>>> {
   return withHeader(file, async (_handle, { metadata }) => metadata)
@@ -74,6 +76,9 @@ const saveChecks: Checks<SaveOptions> = { metadata: checkObject, checksum: check
  * Writes tensors to a .safetensors file that this library, Python and every other reader of the format opens.
  * The values are those of the moment of the call. The file appears whole or not at all: on an error or a crash the
  * one that was there before stays. Tensors are ordered by element size and name, so equal content gives equal bytes.
+ * @throws FormatError where the file cannot be written, or a name or metadata is none; ValueError for what is no tensor; and what an op threw on
+ * which a tensor depends.
+ * @see https://huggingface.co/docs/safetensors
  * @example await saveSafetensors('net.safetensors', net.stateDict(), { metadata: { epoch: '3' }, checksum: true })
  */
 export async function saveSafetensors(

@@ -35,7 +35,9 @@ export class Tensor<D extends DType = DType> {
   #shape: readonly number[] | undefined
   #dtype: DType | undefined
   #device: DeviceName | undefined
+  /** @internal */
   readonly [scoped] = true
+  /** @internal */
   protected readonly thread: symbol = belongsToThread
 
   /**
@@ -44,14 +46,26 @@ export class Tensor<D extends DType = DType> {
    */
   protected elementsAre?(dtype: D): void
 
-  /** For the package itself: make tensors with `tensor()`, `zeros()` and their like. */
-  constructor(handle: Handle) {
+  /** `tensor()`, `zeros()` and their like make tensors. */
+  protected constructor(handle: Handle) {
     this.#handle = checkedHandle('Tensor', handle)
     tracing()?.make(this)
     if (!enterScope(this)) collected.register(this, handle, this)
   }
 
-  /** The number by which native code knows the tensor. Throws DisposedError after `dispose()`. */
+  /**
+   * The tensor of a handle that native code returned.
+   * @internal
+   */
+  static of<D extends DType>(handle: Handle): Tensor<D> {
+    return new Tensor<D>(handle)
+  }
+
+  /**
+   * The number by which native code knows the tensor.
+   * @throws DisposedError after `dispose()`.
+   * @internal
+   */
   get handle(): Handle {
     if (this.#disposed !== undefined) {
       const text = native.disposedText(this.#handle)
@@ -60,11 +74,15 @@ export class Tensor<D extends DType = DType> {
     tracing()?.use(this, this.#handle)
     return this.#handle
   }
-  /** For the package itself: whether that is its handle still. */
+  /**
+   * Whether that is its handle still.
+   * @internal
+   */
   has(handle: Handle): boolean {
     return this.#disposed === undefined && this.#handle === handle
   }
 
+  /** Whether its memory was freed: using it throws DisposedError then. */
   get isDisposed(): boolean {
     return this.#disposed !== undefined
   }
@@ -93,7 +111,10 @@ export class Tensor<D extends DType = DType> {
     return this.shape.reduce((product, size) => product * size, 1)
   }
 
-  /** Frees the memory now. Disposing of a tensor twice does nothing; using it afterwards throws DisposedError. */
+  /**
+   * Frees the memory now. Disposing of a tensor twice does nothing; using it afterwards throws DisposedError.
+   * @example x.dispose()
+   */
   dispose(): void {
     this.#free(disposedHow())
   }
@@ -111,8 +132,10 @@ export class Tensor<D extends DType = DType> {
   // ---- values ----------------------------------------------------------------------------------------------------
 
   /**
-   * The elements, row by row, when they are computed. Rejects, each time, with the error of the op that failed where this tensor depends on one; the
-   * message ends with the op, its shapes and, for an error in the values (a class number, an index), the line that called it.
+   * The elements, row by row, when they are computed: a Float32Array of a `Tensor<'float32'>`, and of half precision. Gives bool as 0 and 1.
+   * @throws (as a rejection, each time) the error of the op that failed where this tensor depends on one. The message ends with the op, its
+   * shapes and, for an error in the values (a class number, an index), the line that called it.
+   * @example const elements = await x.data()
    */
   async data<E extends DType = D>(this: Tensor<E>): Promise<DataOf[E]> {
     const wide = widened(this)
@@ -125,7 +148,11 @@ export class Tensor<D extends DType = DType> {
     }
     return viewOf(dtype, await reading) as DataOf[E]
   }
-  /** As `data()`, but blocks the event loop until the values are there. */
+  /**
+   * As `data()`, but blocks the event loop until the values are there.
+   * @throws as `data()` rejects.
+   * @example const elements = x.dataSync()
+   */
   dataSync<E extends DType = D>(this: Tensor<E>): DataOf[E] {
     const wide = widened(this)
     try {
@@ -134,22 +161,39 @@ export class Tensor<D extends DType = DType> {
       if (wide !== this) wide.dispose()
     }
   }
-  /** The value of a tensor with one element. Throws ValueError for any other. */
+  /**
+   * The value of a tensor with one element.
+   * @throws ValueError (as a rejection) for any other, and as `data()`.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
+   * @example const value = await loss.item()
+   */
   async item(): Promise<number> {
     this.#requireOne()
     return (await this.data())[0] as number
   }
-  /** As `item()`, but blocks the event loop. */
+  /**
+   * As `item()`, but blocks the event loop.
+   * @throws ValueError for a tensor of more or less than one element.
+   * @example const value = loss.itemSync()
+   */
   itemSync(): number {
     this.#requireOne()
     return this.dataSync()[0] as number
   }
-  /** The values as nested arrays (bool: booleans). */
+  /**
+   * The values as nested arrays; those of bool are booleans, a scalar is a number.
+   * @throws (as a rejection) as `data()`.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tolist.html
+   * @example const rows = await x.toArray()
+   */
   async toArray(): Promise<NestedArray> {
     const { shape, dtype } = this
     return nest(await this.data(), shape, dtype)
   }
-  /** As `toArray()`, but blocks the event loop. */
+  /**
+   * As `toArray()`, but blocks the event loop.
+   * @example const rows = x.toArraySync()
+   */
   toArraySync(): NestedArray {
     return nest(this.dataSync(), this.shape, this.dtype)
   }
@@ -157,7 +201,10 @@ export class Tensor<D extends DType = DType> {
     if (this.size !== 1) throw new ValueError(`item: the tensor is ${this.toString()}, expected one element`)
   }
 
-  /** `Tensor(float32[2, 3] on cpu)` */
+  /**
+   * Type, shape and device: `Tensor(float32[2, 3] on cpu)`.
+   * @example console.log(x.toString())
+   */
   toString(): string {
     if (this.isDisposed) return 'Tensor(disposed)'
     return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
@@ -173,7 +220,12 @@ export class Tensor<D extends DType = DType> {
     if (tracing()?.hasMade(this) === false) tracing()?.observe(this, () => native.requiresGrad(this.handle))
     return native.requiresGrad(this.handle)
   }
-  /** Marks a leaf as one whose gradient is wanted (or not). Throws GradientError on a result, DTypeError on integers. */
+  /**
+   * Marks a leaf as one whose gradient is wanted (or not).
+   * @throws GradientError on a result of an op, DTypeError on integers.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
+   * @example const w = randn([3]).requiresGrad_()
+   */
   requiresGrad_(requiresGrad = true): this {
     native.setRequiresGrad(this.handle, requiresGrad)
     return this
@@ -197,9 +249,9 @@ export class Tensor<D extends DType = DType> {
   /**
    * Adds the gradient of this tensor to `.grad` of every leaf that it depends on.
    * `gradient` is needed unless this is a scalar. What the graph saved is freed, unless `retainGraph`; `createGraph` records
-   * the backward pass too, for second derivatives. Throws GradientError where there is nothing to differentiate.
-   * Source: https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
-   *
+   * the backward pass too, for second derivatives.
+   * @throws GradientError where there is nothing to differentiate, or the graph was freed.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    * @example loss.backward()
    */
   backward(options: BackwardOptions = {}): void {
@@ -207,14 +259,25 @@ export class Tensor<D extends DType = DType> {
     native.backward(this.handle, gradient?.handle, retainGraph, createGraph)
   }
 
-  /** The same memory outside the gradient graph. */
+  /**
+   * The same memory outside the gradient graph.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
+   * @example const value = loss.detach()
+   */
   detach(): Tensor<D> {
     return wrap(native.detach(this.handle))
   }
 
   // ---- moving and overwriting --------------------------------------------------------------------------------------
 
-  /** The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). */
+  /**
+   * The tensor with another element type, or on another device (there a new leaf, outside the gradient graph). Where it has them already, the same
+   * memory.
+   * @throws DeviceError for what is neither a type nor a device, or a device that does not exist.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
+   * @example const y = x.to('int32')
+   * @example const y = x.to('cuda:0')
+   */
   to<To extends DType>(dtype: To): Tensor<To>
   to(device: DeviceName): Tensor<D>
   to(target: DType | DeviceName): Tensor
@@ -230,7 +293,10 @@ export class Tensor<D extends DType = DType> {
     }
     return wrap(native.toDevice(this.handle, target))
   }
-  /** For the package itself: takes over another handle (freeing its own), so that all who hold this object see that tensor. */
+  /**
+   * Takes over another handle (freeing its own), so that all who hold this object see that tensor.
+   * @internal
+   */
   become_(handle: Handle): this {
     const before = this.handle
     this.#handle = checkedHandle('become_', handle)
@@ -245,7 +311,9 @@ export class Tensor<D extends DType = DType> {
    * Overwrites the values with those of `source` (same shape; converted to this type and device). No gradient flows to source. Where `source` depends
    * on an op that failed, this tensor keeps its values. Until the program has got the error, what reads this tensor gets it, too; from then on the
    * tensor is as it was before: as if the failed op had thrown where it was called.
-   * Throws GradientError on a tensor that requires a gradient, unless within `noGrad()`.
+   * @throws ShapeError for another shape, GradientError on a tensor that requires a gradient, unless within `noGrad()`.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+   * @example x.copy_(y)
    */
   copy_(source: Tensor): this {
     if (!(source instanceof Tensor)) refuse('copy_', 'source', source, 'a tensor')
@@ -262,7 +330,12 @@ export class Tensor<D extends DType = DType> {
     }
     return this
   }
-  /** Overwrites all values with `value`. Throws as `copy_`. */
+  /**
+   * Overwrites all values with `value`.
+   * @throws GradientError as `copy_`; ValueError for a number that the type cannot hold.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+   * @example x.fill_(0.5)
+   */
   fill_(value: number): this {
     this.#checkOverwritable('fill_')
     const filled = new Tensor(native.ops.fill(this.device, this.shape, this.dtype, value))
@@ -273,7 +346,12 @@ export class Tensor<D extends DType = DType> {
     }
     return this
   }
-  /** Overwrites all values with 0. Throws as `copy_`. */
+  /**
+   * Overwrites all values with 0.
+   * @throws GradientError as `copy_`.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.zero_.html
+   * @example x.zero_()
+   */
   zero_(): this {
     return this.fill_(0)
   }
@@ -326,11 +404,17 @@ function checkedHandle(of: string, handle: Handle): Handle {
   )
 }
 
-/** The tensor of a handle that native code returned. */
+/**
+ * The tensor of a handle that native code returned.
+ * @internal
+ */
 export function wrap<D extends DType = DType>(handle: Handle): Tensor<D> {
-  return new Tensor<D>(handle)
+  return Tensor.of<D>(handle)
 }
-/** The tensors of handles that native code returned. */
+/**
+ * The tensors of handles that native code returned.
+ * @internal
+ */
 export function wrapAll(handles: readonly Handle[]): Tensor[] {
   return handles.map(wrap)
 }
@@ -338,7 +422,7 @@ export function wrapAll(handles: readonly Handle[]): Tensor[] {
 /** Half precision has no JavaScript array: it is read as float32. */
 function widened(tensor: Tensor): Tensor {
   const isHalf = tensor.dtype === 'bfloat16' || tensor.dtype === 'float16'
-  return isHalf ? new Tensor(native.ops.cast(tensor.handle, 'float32')) : tensor
+  return isHalf ? wrap(native.ops.cast(tensor.handle, 'float32')) : tensor
 }
 
 function viewOf<D extends DType>(dtype: D, buffer: ArrayBuffer): DataOf[D]
@@ -361,17 +445,27 @@ function nest(data: TensorData, shape: readonly number[], dtype: DType): NestedA
 
 /**
  * Runs `fn` without recording gradients.
- *
+ * @throws ValueError when fn returns a promise: what it awaits would run outside.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
  * @example const logits = noGrad(() => net.forward(x))
  */
 export function noGrad<Result>(fn: () => Result): Result {
   return withGrad('noGrad', false, fn)
 }
-/** Runs `fn` with gradients recorded, also inside `noGrad`. */
+/**
+ * Runs `fn` with gradients recorded, also inside `noGrad`.
+ * @throws ValueError when fn returns a promise: what it awaits would run outside.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.enable_grad.html
+ * @example const y = noGrad(() => enableGrad(() => net.forward(x)))
+ */
 export function enableGrad<Result>(fn: () => Result): Result {
   return withGrad('enableGrad', true, fn)
 }
-/** Whether ops are recorded for gradients now. */
+/**
+ * Whether ops are recorded for gradients now.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.is_grad_enabled.html
+ * @example const isTraining = isGradEnabled()
+ */
 export function isGradEnabled(): boolean {
   return native.gradEnabled()
 }
@@ -396,8 +490,9 @@ function withGrad<Result>(op: string, enabled: boolean, fn: () => Result): Resul
 
 /**
  * The gradients of a scalar function: `grad(f)(x, y)` is [df/dx, df/dy], zeros where f does not depend on an input.
- * With `createGraph` they can be differentiated again.
- *
+ * With `createGraph` (default false) they can be differentiated again.
+ * @throws GradientError when fn returns no scalar, ValueError for an input that is no tensor.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.func.grad.html
  * @example const [dx] = grad((x: Tensor) => x.square().sum())(tensor([1, 2, 3]))
  */
 export function grad(

@@ -65,8 +65,8 @@ function isScoped(value: object): value is Scoped {
  * Runs `fn` and frees every tensor made in it, except those in its result (a tensor, or arrays, maps and plain objects of
  * tensors) and those that were `keep`ed. Scopes nest: a result belongs to the scope around. Where `fn` throws, all are freed.
  *
- * `fn` must be synchronous (await reads outside). Throws ValueError if it returns a promise.
- *
+ * `fn` must be synchronous (await reads outside).
+ * @throws ValueError if it returns a promise.
  * @example const loss = tidy(() => functional.mseLoss(net.forward(x), y))
  */
 export function tidy<Result>(fn: () => Result): Result {
@@ -114,7 +114,7 @@ function adopt(tensor: Scoped): void {
 
 /**
  * Takes a tensor out of all `tidy` scopes: it lives until it is disposed of (or collected as garbage).
- *
+ * @throws ValueError for what is no tensor, and for one of a function that is compiled.
  * @example const mean = tidy(() => keep(x.mean()))
  */
 export function keep<T extends Tensor>(tensor: T): T {

@@ -21,6 +21,7 @@ export interface SoftplusOptions {
 
 /**
  * max(x, 0). Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
  * @example const y = functional.relu(x)
  */
@@ -30,6 +31,7 @@ export function relu<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * min(max(x, 0), 6). Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu6.html
  * @example const y = functional.relu6(x)
  */
@@ -39,6 +41,7 @@ export function relu6<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * 1 / (1 + e^−x). Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
  * @example const y = functional.sigmoid(x)
  */
@@ -48,6 +51,7 @@ export function sigmoid<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * The hyperbolic tangent. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
  * @example const y = functional.tanh(x)
  */
@@ -57,6 +61,7 @@ export function tanh<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * x · sigmoid(x), also called swish. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
  * @example const y = functional.silu(x)
  */
@@ -66,6 +71,7 @@ export function silu<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * min(max(x + 3, 0), 6) / 6. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardsigmoid.html
  * @example const y = functional.hardsigmoid(x)
  */
@@ -75,6 +81,7 @@ export function hardsigmoid<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * x · hardsigmoid(x). Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
  * @example const y = functional.hardswish(x)
  */
@@ -84,6 +91,7 @@ export function hardswish<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * x where x > 0, else negativeSlope·x. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
  * @example const y = functional.leakyRelu(x, 0.1)
  */
@@ -93,6 +101,7 @@ export function leakyRelu<D extends DType>(x: Tensor<D>, negativeSlope = 0.01): 
 
 /**
  * x where x > 0, else alpha·(e^x − 1). Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.elu.html
  * @example const y = functional.elu(x)
  */
@@ -102,6 +111,7 @@ export function elu<D extends DType>(x: Tensor<D>, alpha = 1): Tensor<D> {
 
 /**
  * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes the usual approximation. Any shape.
+ * @throws DTypeError for integers and bool; ValueError for an option of another kind.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
  * @example const y = functional.gelu(x)
  */
@@ -112,6 +122,7 @@ export function gelu<D extends DType>(x: Tensor<D>, options: GELUOptions = {}): 
 
 /**
  * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Any shape, element by element.
+ * @throws DTypeError for integers and bool; ValueError for an option of another kind.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
  * @example const y = functional.softplus(x, { beta: 2 })
  */
@@ -122,6 +133,7 @@ export function softplus<D extends DType>(x: Tensor<D>, options: SoftplusOptions
 
 /**
  * e^x / Σ e^x along `dim`: positive numbers whose sum is 1.
+ * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
  * @example const probabilities = functional.softmax(logits, 1)
  */
@@ -131,6 +143,7 @@ export function softmax<D extends DType>(x: Tensor<D>, dim: number): Tensor<Prec
 
 /**
  * The logarithm of softmax along `dim`, computed without overflow.
+ * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
  * @example const logp = functional.logSoftmax(logits, 1)
  */

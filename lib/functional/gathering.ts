@@ -16,6 +16,7 @@ export function oneHot(x: Tensor, numClasses: number): Tensor<'int32'> {
 
 /**
  * The elements of x whose position along `dim` is given by `index` (int32); the result has the shape of index.
+ * @throws DTypeError when index is not int32; ShapeError when it does not fit x; ValueError when x has no such dimension, and (when read) for a position outside of it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
  * @example const picked = functional.gather(logp, 1, labels)
  */
@@ -25,6 +26,7 @@ export function gather<D extends DType>(x: Tensor<D>, dim: number, index: Tensor
 
 /**
  * The slices of x at the positions `index` (int32 [K]) of `dim`.
+ * @throws DTypeError when index is not int32; ShapeError when it is no list; ValueError when x has no such dimension, and (when read) for a position outside of it.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
  * @example const batch = functional.indexSelect(images, 0, chosen)
  */

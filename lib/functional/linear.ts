@@ -7,6 +7,7 @@ import { checkTensor, handleOf, optional, reshaped, shapeText } from './argument
 
 /**
  * y = x · weightᵀ + bias: x [..., I], weight [O, I], bias [O] → [..., O].
+ * @throws ShapeError when the shapes do not fit; DTypeError for integers, bool and two types.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
  * @example const y = functional.linear(x, weight, bias)
  */
@@ -23,6 +24,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
 /**
  * The matrix product a [..., M, K] · b [..., K, N] → [..., M, N]; leading dimensions broadcast. A vector counts as one row
  * (a) or one column (b), and its dimension is missing in the result.
+ * @throws ShapeError when the inner sizes differ or the leading ones do not broadcast; DTypeError for integers, bool and two types.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
  * @example const y = functional.matmul(a, b)
  */

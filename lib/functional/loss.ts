@@ -111,7 +111,8 @@ function elementwise(
 }
 
 /**
- * (x − target)². Both have one shape (nothing is broadcast).
+ * (x − target)², by default its mean. Both have one shape (nothing is broadcast).
+ * @throws ShapeError when the shapes differ; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  * @example const loss = functional.mseLoss(prediction, target)
  */
@@ -121,7 +122,8 @@ export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): T
 }
 
 /**
- * |x − target|. Both have one shape (nothing is broadcast).
+ * |x − target|, by default its mean. Both have one shape (nothing is broadcast).
+ * @throws ShapeError when the shapes differ; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.l1_loss.html
  * @example const loss = functional.l1Loss(prediction, target)
  */
@@ -148,6 +150,7 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1Options
  * −weight·(target·log x + (1 − target)·log(1 − x)) of probabilities x; logarithms are at least −100, and the gradient
  * (x − target) / (x·(1 − x)) divides by at least 1e-12. Outside [0, 1] the loss is NaN. Prefer binaryCrossEntropyWithLogits, which loses
  * no precision. Both have one shape; weight broadcasts.
+ * @throws ShapeError when the shapes differ, or a weight does not broadcast; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
  * @example const loss = functional.binaryCrossEntropy(functional.sigmoid(x), target)
  */
@@ -162,6 +165,7 @@ export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BCEOption
 /**
  * The binary cross-entropy of sigmoid(x): weight·((1 − target)·x + (1 + (posWeight − 1)·target)·log(1 + e^−x)), without
  * overflow. Both have one shape; weight and posWeight (weight of the positive class) broadcast.
+ * @throws ShapeError when the shapes differ, or a weight does not broadcast; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  * @example const loss = functional.binaryCrossEntropyWithLogits(logits, target)
  */
@@ -180,6 +184,7 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, options:
 /**
  * target·(log target − x) for log-probabilities x; with `logTarget` target is logarithms too. 'mean' divides by the number of
  * elements, 'batchmean' by the size of the first dimension (the divergence as it is defined). Both have one shape.
+ * @throws ShapeError when the shapes differ; DTypeError for integers and bool; ValueError for another reduction.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
  * @example const loss = functional.klDiv(functional.logSoftmax(x, 1), target, { reduction: 'batchmean' })
  */

@@ -24,6 +24,7 @@ export function unary<D extends DType>(x: Tensor, name: UnaryFunction, alpha = 0
 
 /**
  * e^x. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
  * @example const y = functional.exp(x)
  */
@@ -33,6 +34,7 @@ export function exp<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * The natural logarithm. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.log.html
  * @example const y = functional.log(x)
  */
@@ -42,6 +44,7 @@ export function log<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * The square root. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html
  * @example const y = functional.sqrt(x)
  */
@@ -51,6 +54,7 @@ export function sqrt<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * 1 / √x. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html
  * @example const y = functional.rsqrt(x)
  */
@@ -60,6 +64,7 @@ export function rsqrt<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * |x|. Any shape, element by element.
+ * @throws DTypeError for uint8 and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.abs.html
  * @example const y = functional.abs(x)
  */
@@ -69,6 +74,7 @@ export function abs<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * −x. Any shape, element by element.
+ * @throws DTypeError for uint8 and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.neg.html
  * @example const y = functional.neg(x)
  */
@@ -78,6 +84,7 @@ export function neg<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * −1, 0 or 1; its gradient is 0. Any shape, element by element.
+ * @throws DTypeError for uint8 and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sign.html
  * @example const y = functional.sign(x)
  */
@@ -87,6 +94,7 @@ export function sign<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * x². Any shape, element by element.
+ * @throws DTypeError for uint8 and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.square.html
  * @example const y = functional.square(x)
  */
@@ -96,6 +104,7 @@ export function square<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * 1 / x. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html
  * @example const y = functional.reciprocal(x)
  */
@@ -105,6 +114,7 @@ export function reciprocal<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>
 
 /**
  * The sine of x in radians. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sin.html
  * @example const y = functional.sin(x)
  */
@@ -114,6 +124,7 @@ export function sin<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * The cosine of x in radians. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cos.html
  * @example const y = functional.cos(x)
  */
@@ -123,6 +134,7 @@ export function cos<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * log(1 + x), exact near 0. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
  * @example const y = functional.log1p(x)
  */
@@ -132,6 +144,7 @@ export function log1p<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * e^x − 1, exact near 0. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
  * @example const y = functional.expm1(x)
  */
@@ -141,6 +154,7 @@ export function expm1<D extends DType>(x: Tensor<D>): Tensor<PreciseType<D>> {
 
 /**
  * The error function. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.erf.html
  * @example const y = functional.erf(x)
  */
@@ -150,6 +164,7 @@ export function erf<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * The largest integer ≤ x; its gradient is 0. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
  * @example const y = functional.floor(x)
  */
@@ -159,6 +174,7 @@ export function floor<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * The smallest integer ≥ x; its gradient is 0. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
  * @example const y = functional.ceil(x)
  */
@@ -168,6 +184,7 @@ export function ceil<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * The nearest integer, halves to even; its gradient is 0. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
  * @example const y = functional.round(x)
  */
@@ -177,6 +194,7 @@ export function round<D extends DType>(x: Tensor<D>): Tensor<D> {
 
 /**
  * Whether x is not a number, as bool. Any shape, element by element.
+ * @throws DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.isnan.html
  * @example const y = functional.isnan(x)
  */
@@ -186,6 +204,7 @@ export function isnan(x: Tensor): Tensor<'bool'> {
 
 /**
  * Whether x is 0, as bool. Any shape, element by element.
+ * @throws ValueError when x is no tensor.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
  * @example const y = functional.logicalNot(x)
  */
@@ -233,6 +252,7 @@ function binary<D extends DType>(name: BinaryFunction, a: Operand, b: Operand): 
 
 /**
  * a + b, broadcasting; tensors have one type, one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
  * @example const y = functional.add(x, 1)
  */
@@ -245,6 +265,7 @@ export function add<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | numbe
 
 /**
  * a − b, broadcasting; tensors have one type, one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
  * @example const y = functional.sub(x, 1)
  */
@@ -257,6 +278,7 @@ export function sub<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | numbe
 
 /**
  * a · b, element by element, broadcasting; tensors have one type, one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
  * @example const y = functional.mul(x, 0.5)
  */
@@ -269,6 +291,7 @@ export function mul<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | numbe
 
 /**
  * a / b, broadcasting; one of both may be a number. Integers divide as float32.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
  * @example const y = functional.div(x, 255)
  */
@@ -290,6 +313,7 @@ export function div<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | numbe
 
 /**
  * x^exponent: a number, or a tensor that broadcasts with x; x may be a number then.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, and for a tensor of integers as exponent; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
  * @example const y = functional.pow(x, 3)
  */
@@ -316,6 +340,7 @@ export function clamp<D extends DType>(x: Tensor<D>, bounds: ClampBounds): Tenso
 
 /**
  * The larger of a and b, broadcasting; one of both may be a number. Ties share the gradient.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
  * @example const y = functional.maximum(a, b)
  */
@@ -325,6 +350,7 @@ export function maximum<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | n
 
 /**
  * The smaller of a and b, broadcasting; one of both may be a number. Ties share the gradient.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
  * @example const y = functional.minimum(a, b)
  */
@@ -334,6 +360,7 @@ export function minimum<D extends DType>(a: Tensor<D> | number, b: Tensor<D> | n
 
 /**
  * Whether a = b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
  * @example const y = functional.eq(a, b)
  */
@@ -343,6 +370,7 @@ export function eq(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a ≠ b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ne.html
  * @example const y = functional.ne(a, b)
  */
@@ -352,6 +380,7 @@ export function ne(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a < b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.lt.html
  * @example const y = functional.lt(a, b)
  */
@@ -361,6 +390,7 @@ export function lt(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a ≤ b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.le.html
  * @example const y = functional.le(a, b)
  */
@@ -370,6 +400,7 @@ export function le(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a > b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.gt.html
  * @example const y = functional.gt(a, b)
  */
@@ -379,6 +410,7 @@ export function gt(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a ≥ b, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.ge.html
  * @example const y = functional.ge(a, b)
  */
@@ -388,6 +420,7 @@ export function ge(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a and b are both non-zero, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
  * @example const y = functional.logicalAnd(a, b)
  */
@@ -397,6 +430,7 @@ export function logicalAnd(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * Whether a or b is non-zero, as bool, broadcasting; one of both may be a number.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
  * @example const y = functional.logicalOr(a, b)
  */
@@ -406,6 +440,7 @@ export function logicalOr(a: Operand, b: Operand): Tensor<'bool'> {
 
 /**
  * a where condition (bool) is true, else b; all three broadcast; a and b may be numbers.
+ * @throws ShapeError when the shapes do not broadcast; DTypeError when condition is not bool, or a and b have two types.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.where.html
  * @example const y = functional.where(functional.gt(x, 0), x, 0)
  */
@@ -426,6 +461,7 @@ export function where<D extends DType>(condition: Tensor, a: Tensor<D> | number,
 
 /**
  * x in another element type: numbers to int32 and uint8 truncate and saturate; to bool they are compared with 0.
+ * @throws DTypeError for what is no element type.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
  * @example const y = functional.cast(x, 'int32')
  */

@@ -67,6 +67,7 @@ declare module '../tensor.js' {
     /**
      * a + b, broadcasting; tensors have one type, one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.add.html
      * @example const y = x.add(1)
      */
@@ -74,6 +75,7 @@ declare module '../tensor.js' {
     /**
      * a − b, broadcasting; tensors have one type, one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.sub.html
      * @example const y = x.sub(1)
      */
@@ -81,6 +83,7 @@ declare module '../tensor.js' {
     /**
      * a · b, element by element, broadcasting; tensors have one type, one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.mul.html
      * @example const y = x.mul(0.5)
      */
@@ -88,6 +91,7 @@ declare module '../tensor.js' {
     /**
      * a / b, broadcasting; one of both may be a number. Integers divide as float32.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.div.html
      * @example const y = x.div(255)
      */
@@ -95,6 +99,7 @@ declare module '../tensor.js' {
     /**
      * x^exponent: a number, or a tensor that broadcasts with x; x may be a number then.
      * `x` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, and for a tensor of integers as exponent; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.pow.html
      * @example const y = x.pow(3)
      */
@@ -102,6 +107,7 @@ declare module '../tensor.js' {
     /**
      * The larger of a and b, broadcasting; one of both may be a number. Ties share the gradient.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.maximum.html
      * @example const y = a.maximum(b)
      */
@@ -109,6 +115,7 @@ declare module '../tensor.js' {
     /**
      * The smaller of a and b, broadcasting; one of both may be a number. Ties share the gradient.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types, or of uint8 or bool; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.minimum.html
      * @example const y = a.minimum(b)
      */
@@ -116,6 +123,7 @@ declare module '../tensor.js' {
     /**
      * Whether a = b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.eq.html
      * @example const y = a.eq(b)
      */
@@ -123,6 +131,7 @@ declare module '../tensor.js' {
     /**
      * Whether a ≠ b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.ne.html
      * @example const y = a.ne(b)
      */
@@ -130,6 +139,7 @@ declare module '../tensor.js' {
     /**
      * Whether a < b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.lt.html
      * @example const y = a.lt(b)
      */
@@ -137,6 +147,7 @@ declare module '../tensor.js' {
     /**
      * Whether a ≤ b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.le.html
      * @example const y = a.le(b)
      */
@@ -144,6 +155,7 @@ declare module '../tensor.js' {
     /**
      * Whether a > b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.gt.html
      * @example const y = a.gt(b)
      */
@@ -151,6 +163,7 @@ declare module '../tensor.js' {
     /**
      * Whether a ≥ b, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.ge.html
      * @example const y = a.ge(b)
      */
@@ -158,6 +171,7 @@ declare module '../tensor.js' {
     /**
      * Whether a and b are both non-zero, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
      * @example const y = a.logicalAnd(b)
      */
@@ -165,6 +179,7 @@ declare module '../tensor.js' {
     /**
      * Whether a or b is non-zero, as bool, broadcasting; one of both may be a number.
      * `a` is this tensor.
+     * @throws ShapeError when the shapes do not broadcast; DTypeError for tensors of two types; ValueError for two numbers.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_or.html
      * @example const y = a.logicalOr(b)
      */
@@ -172,6 +187,7 @@ declare module '../tensor.js' {
     /**
      * Whether x is 0, as bool. Any shape, element by element.
      * `x` is this tensor.
+     * @throws ValueError when x is no tensor.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
      * @example const y = x.logicalNot()
      */
@@ -179,6 +195,7 @@ declare module '../tensor.js' {
     /**
      * Whether x is not a number, as bool. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.isnan.html
      * @example const y = x.isnan()
      */
@@ -186,6 +203,7 @@ declare module '../tensor.js' {
     /**
      * −x. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.neg.html
      * @example const y = x.neg()
      */
@@ -193,6 +211,7 @@ declare module '../tensor.js' {
     /**
      * |x|. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.abs.html
      * @example const y = x.abs()
      */
@@ -200,6 +219,7 @@ declare module '../tensor.js' {
     /**
      * −1, 0 or 1; its gradient is 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.sign.html
      * @example const y = x.sign()
      */
@@ -207,6 +227,7 @@ declare module '../tensor.js' {
     /**
      * e^x. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.exp.html
      * @example const y = x.exp()
      */
@@ -214,6 +235,7 @@ declare module '../tensor.js' {
     /**
      * e^x − 1, exact near 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.expm1.html
      * @example const y = x.expm1()
      */
@@ -221,6 +243,7 @@ declare module '../tensor.js' {
     /**
      * The natural logarithm. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.log.html
      * @example const y = x.log()
      */
@@ -228,6 +251,7 @@ declare module '../tensor.js' {
     /**
      * log(1 + x), exact near 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.log1p.html
      * @example const y = x.log1p()
      */
@@ -235,6 +259,7 @@ declare module '../tensor.js' {
     /**
      * The square root. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html
      * @example const y = x.sqrt()
      */
@@ -242,6 +267,7 @@ declare module '../tensor.js' {
     /**
      * 1 / √x. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.rsqrt.html
      * @example const y = x.rsqrt()
      */
@@ -249,6 +275,7 @@ declare module '../tensor.js' {
     /**
      * x². Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.square.html
      * @example const y = x.square()
      */
@@ -256,6 +283,7 @@ declare module '../tensor.js' {
     /**
      * 1 / x. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html
      * @example const y = x.reciprocal()
      */
@@ -263,6 +291,7 @@ declare module '../tensor.js' {
     /**
      * The sine of x in radians. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.sin.html
      * @example const y = x.sin()
      */
@@ -270,6 +299,7 @@ declare module '../tensor.js' {
     /**
      * The cosine of x in radians. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.cos.html
      * @example const y = x.cos()
      */
@@ -277,6 +307,7 @@ declare module '../tensor.js' {
     /**
      * The error function. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.erf.html
      * @example const y = x.erf()
      */
@@ -284,6 +315,7 @@ declare module '../tensor.js' {
     /**
      * The largest integer ≤ x; its gradient is 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.floor.html
      * @example const y = x.floor()
      */
@@ -291,6 +323,7 @@ declare module '../tensor.js' {
     /**
      * The smallest integer ≥ x; its gradient is 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.ceil.html
      * @example const y = x.ceil()
      */
@@ -298,6 +331,7 @@ declare module '../tensor.js' {
     /**
      * The nearest integer, halves to even; its gradient is 0. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.round.html
      * @example const y = x.round()
      */
@@ -313,6 +347,7 @@ declare module '../tensor.js' {
     /**
      * max(x, 0). Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
      * @example const y = x.relu()
      */
@@ -320,6 +355,7 @@ declare module '../tensor.js' {
     /**
      * 1 / (1 + e^−x). Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
      * @example const y = x.sigmoid()
      */
@@ -327,6 +363,7 @@ declare module '../tensor.js' {
     /**
      * The hyperbolic tangent. Any shape, element by element.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
      * @example const y = x.tanh()
      */
@@ -334,6 +371,7 @@ declare module '../tensor.js' {
     /**
      * e^x / Σ e^x along `dim`: positive numbers whose sum is 1.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
      * @example const probabilities = logits.softmax(1)
      */
@@ -341,6 +379,7 @@ declare module '../tensor.js' {
     /**
      * The logarithm of softmax along `dim`, computed without overflow.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
      * @example const logp = logits.logSoftmax(1)
      */
@@ -349,12 +388,13 @@ declare module '../tensor.js' {
      * The matrix product a [..., M, K] · b [..., K, N] → [..., M, N]; leading dimensions broadcast. A vector counts as one row
      * (a) or one column (b), and its dimension is missing in the result.
      * `a` is this tensor.
+     * @throws ShapeError when the inner sizes differ or the leading ones do not broadcast; DTypeError for integers, bool and two types.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
      * @example const y = a.matmul(b)
      */
     matmul(b: Tensor): Tensor
     /**
-     * The sum over `dim` (a dimension or several; all by default). Of int32 it is int32.
+     * The sum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Of int32 it is int32.
      * `x` is this tensor.
      * @throws ValueError (when read) for a sum that int32 does not hold: cast to float64 first.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
@@ -362,28 +402,31 @@ declare module '../tensor.js' {
      */
     sum(dim?: Dim, options?: ReduceOptions): Tensor<PreciseType<D>>
     /**
-     * The mean over `dim` (a dimension or several; all by default).
+     * The mean over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
      * @example const y = x.mean(0, { keepdim: true })
      */
     mean(dim?: Dim, options?: ReduceOptions): Tensor<PreciseType<D>>
     /**
-     * The maximum over `dim` (a dimension or several; all by default). Ties share the gradient.
+     * The maximum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a maximum of nothing.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
      * @example const y = x.max(1)
      */
     max(dim?: Dim, options?: ReduceOptions): Tensor<D>
     /**
-     * The minimum over `dim` (a dimension or several; all by default). Ties share the gradient.
+     * The minimum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
      * `x` is this tensor.
+     * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a minimum of nothing.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
      * @example const y = x.min(1)
      */
     min(dim?: Dim, options?: ReduceOptions): Tensor<D>
     /**
-     * The product over `dim` (a dimension or several; all by default). Of int32 it is int32.
+     * The product over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Of int32 it is int32.
      * `x` is this tensor.
      * @throws ValueError (when read) for a product that int32 does not hold: cast to float64 first.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
@@ -393,6 +436,7 @@ declare module '../tensor.js' {
     /**
      * Where the first maximum along `dim` is (int32); without `dim` its position in the flattened tensor.
      * `x` is this tensor.
+     * @throws DTypeError for bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
      * @example const predicted = logits.argmax(1)
      */
@@ -400,21 +444,24 @@ declare module '../tensor.js' {
     /**
      * Where the first minimum along `dim` is (int32); without `dim` its position in the flattened tensor.
      * `x` is this tensor.
+     * @throws DTypeError for bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
      * @example const nearest = distances.argmin(1)
      */
     argmin(dim?: number, options?: ReduceOptions): Tensor<'int32'>
     /**
-     * The variance over `dim` (all by default): Σ (x − mean)² / max(0, n − correction), NaN where that is 0 / 0.
+     * The variance over `dim` (default all), which is gone in the result unless `keepdim`: Σ (x − mean)² / max(0, n − correction), NaN where that is 0 / 0.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
      * @example const y = x.var([0, 2, 3], { correction: 0 })
      */
     var(dim?: Dim, options?: VarianceOptions): Tensor<PreciseType<D>>
     /**
-     * The standard deviation over `dim` (all by default): the square root of `variance`, which does not overflow where only the square would.
+     * The standard deviation over `dim` (default all), which is gone in the result unless `keepdim`: the square root of `variance`, which does not overflow where only the square would.
      * The gradient of a deviation of 0 is 0.
      * `x` is this tensor.
+     * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.std.html
      * @example const y = x.std(0)
      */
@@ -438,6 +485,7 @@ declare module '../tensor.js' {
     /**
      * Joins the dimensions from startDim to endDim (both included) into one.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimensions, or startDim comes after endDim.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
      * @example const y = x.flatten(1)
      */
@@ -445,6 +493,7 @@ declare module '../tensor.js' {
     /**
      * Without dimension `dim` (or several) if its size is 1; by default without all dimensions of size 1.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
      * @example const y = x.squeeze(1)
      */
@@ -452,6 +501,7 @@ declare module '../tensor.js' {
     /**
      * With a new dimension of size 1 at `dim`, in [−rank − 1, rank].
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
      * @example const batch = image.unsqueeze(0)
      */
@@ -459,6 +509,7 @@ declare module '../tensor.js' {
     /**
      * The dimensions in another order: dimension i of the result is dimension dims[i] of x. A copy: what is written into it leaves x as it is.
      * `x` is this tensor.
+     * @throws ValueError when dims are not those of x, each once.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
      * @example const channelsLast = x.permute([0, 2, 3, 1])
      */
@@ -466,6 +517,7 @@ declare module '../tensor.js' {
     /**
      * With two dimensions exchanged. A copy: what is written into it leaves x as it is.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
      * @example const y = x.transpose(0, 1)
      */
@@ -473,6 +525,7 @@ declare module '../tensor.js' {
     /**
      * x repeated along its dimensions of size 1 until it has `shape`; −1 keeps a size; new dimensions come first. A copy: what is written into it leaves x as it is.
      * `x` is this tensor.
+     * @throws ShapeError when x does not broadcast to shape.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
      * @example const y = x.expand([8, -1, 4])
      */
@@ -489,6 +542,8 @@ declare module '../tensor.js' {
      * The elements start, start + step, … before `end` of dimension `dim`, as x[start:end:step] in Python: negative positions count
      * from the end, positions outside are cut off; `step` is at least 1. A copy: what is written into it leaves x as it is.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension, or step is less than 1.
+     * @see https://docs.pytorch.org/docs/stable/tensor_view.html (basic slicing)
      * @example const everySecond = x.slice(0, 0, undefined, 2)
      */
     slice(dim: number, start?: number, end?: number, step?: number): Tensor<D>
@@ -503,6 +558,7 @@ declare module '../tensor.js' {
     /**
      * At most `chunks` parts of dimension `dim`, all of one size but the last. They are copies.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension, or chunks is no positive integer.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
      * @example const [left, right] = x.chunk(2, 3)
      */
@@ -510,6 +566,7 @@ declare module '../tensor.js' {
     /**
      * With the order of elements reversed in `dims`.
      * `x` is this tensor.
+     * @throws ValueError when x has no such dimension.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.flip.html
      * @example const mirrored = images.flip([3])
      */
@@ -517,6 +574,7 @@ declare module '../tensor.js' {
     /**
      * A copy in memory of its own; gradients flow through it.
      * `x` is this tensor.
+     * @throws ValueError when x is no tensor.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
      * @example const y = x.clone()
      */
@@ -524,6 +582,7 @@ declare module '../tensor.js' {
     /**
      * The elements of x whose position along `dim` is given by `index` (int32); the result has the shape of index.
      * `x` is this tensor.
+     * @throws DTypeError when index is not int32; ShapeError when it does not fit x; ValueError when x has no such dimension, and (when read) for a position outside of it.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.gather.html
      * @example const picked = logp.gather(1, labels)
      */
@@ -531,6 +590,7 @@ declare module '../tensor.js' {
     /**
      * The slices of x at the positions `index` (int32 [K]) of `dim`.
      * `x` is this tensor.
+     * @throws DTypeError when index is not int32; ShapeError when it is no list; ValueError when x has no such dimension, and (when read) for a position outside of it.
      * @see https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
      * @example const batch = images.indexSelect(0, chosen)
      */

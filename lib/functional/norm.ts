@@ -187,6 +187,7 @@ export function instanceNorm<D extends DType>(x: Tensor<D>, options: InstanceNor
 /**
  * Divides by a power of the sum of squares of `size` neighbouring channels: y = x / (k + alpha/size · Σ x²)^beta, x [N, C, spatial…].
  * Defaults: alpha 1e-4, beta 0.75, k 1.
+ * @throws ShapeError when x has no channels; DTypeError for integers and bool; ValueError when size is no positive integer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
  * @example const y = functional.localResponseNorm(x, 5, { k: 2 })
  */

@@ -95,6 +95,7 @@ function maxPool(
 
 /**
  * The maximum of each window: x [N, C, L] or [C, L] → [N, C, L'], or `[y, indices]` with `returnIndices`.
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
  * @example const y = functional.maxPool1d(x, 2)
  */
@@ -119,6 +120,7 @@ export function maxPool1d(
 /**
  * The maximum of each window: x [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
  * H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1; `[y, indices]` with `returnIndices`.
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
  * @example const y = functional.maxPool2d(x, 3, { stride: 2, padding: 1 })
  */
@@ -142,6 +144,7 @@ export function maxPool2d(
 
 /**
  * The maximum of each window: x [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W']; `[y, indices]` with `returnIndices`.
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
  * @example const y = functional.maxPool3d(x, 2)
  */
@@ -194,6 +197,7 @@ function maxUnpool<D extends DType>(
 /**
  * Undoes maxPool1d: puts x [N, C, L] at `indices` (same shape, int32) of zeros [N, C, L'], L' = (L − 1)·stride −
  * 2·padding + kernel.
+ * @throws ShapeError when indices do not fit x; DTypeError when they are not int32; ValueError for an outputSize that does not pool to x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html
  * @example const [y, indices] = functional.maxPool1d(x, 2, { returnIndices: true }); functional.maxUnpool1d(y, indices, 2)
  */
@@ -208,6 +212,7 @@ export function maxUnpool1d<D extends DType>(
 
 /**
  * Undoes maxPool2d: puts x [N, C, H, W] at `indices` (same shape, int32) of zeros [N, C, H', W'].
+ * @throws ShapeError when indices do not fit x; DTypeError when they are not int32; ValueError for an outputSize that does not pool to x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
  * @example const [y, indices] = functional.maxPool2d(x, 2, { returnIndices: true }); functional.maxUnpool2d(y, indices, 2)
  */
@@ -222,6 +227,7 @@ export function maxUnpool2d<D extends DType>(
 
 /**
  * Undoes maxPool3d: puts x [N, C, D, H, W] at `indices` (same shape, int32) of zeros [N, C, D', H', W'].
+ * @throws ShapeError when indices do not fit x; DTypeError when they are not int32; ValueError for an outputSize that does not pool to x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
  * @example const [y, indices] = functional.maxPool3d(x, 2, { returnIndices: true }); functional.maxUnpool3d(y, indices, 2)
  */
@@ -262,6 +268,7 @@ function avgPool<D extends DType>(
 
 /**
  * The mean of each window: x [N, C, L] or [C, L] → [N, C, L'].
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool1d.html
  * @example const y = functional.avgPool1d(x, 2)
  */
@@ -271,6 +278,7 @@ export function avgPool1d<D extends DType>(x: Tensor<D>, kernelSize: Size, optio
 
 /**
  * The mean of each window: x [N, C, H, W] or [C, H, W] → [N, C, H', W'].
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  * @example const y = functional.avgPool2d(x, 3, { stride: 2, padding: 1, countIncludePad: false })
  */
@@ -280,6 +288,7 @@ export function avgPool2d<D extends DType>(x: Tensor<D>, kernelSize: Size, optio
 
 /**
  * The mean of each window: x [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
+ * @throws ShapeError when x has another number of dimensions or a window does not fit; DTypeError for integers and bool; ValueError for sizes that are no positive integers.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html
  * @example const y = functional.avgPool3d(x, 2)
  */
@@ -312,6 +321,7 @@ function adaptiveAvgPool<D extends DType>(op: string, spatial: number, x: Tensor
 
 /**
  * Means of windows chosen so that the output has `outputSize`: x [N, C, L] or [C, L] → [N, C, outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool1d.html
  * @example const y = functional.adaptiveAvgPool1d(x, 4)
  */
@@ -322,6 +332,7 @@ export function adaptiveAvgPool1d<D extends DType>(x: Tensor<D>, outputSize: Ada
 /**
  * Means of windows chosen so that the output has `outputSize`: x [N, C, H, W] or [C, H, W] → [N, C, …outputSize]. Window
  * i of a dimension of s elements pooled to o is [⌊i·s/o⌋, ⌈(i + 1)·s/o⌉).
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html
  * @example const y = functional.adaptiveAvgPool2d(x, [6, null])
  */
@@ -331,6 +342,7 @@ export function adaptiveAvgPool2d<D extends DType>(x: Tensor<D>, outputSize: Ada
 
 /**
  * Means of windows chosen so that the output has `outputSize`: x [N, C, D, H, W] or [C, D, H, W] → [N, C, …outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html
  * @example const y = functional.adaptiveAvgPool3d(x, 1)
  */
@@ -365,6 +377,7 @@ function adaptiveMaxPool(
 
 /**
  * Maxima of windows chosen so that the output has `outputSize`: x [N, C, L] or [C, L] → [N, C, outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool1d.html
  * @example const y = functional.adaptiveMaxPool1d(x, 4)
  */
@@ -389,6 +402,7 @@ export function adaptiveMaxPool1d(
 /**
  * Maxima of windows chosen so that the output has `outputSize`: x [N, C, H, W] or [C, H, W] → [N, C, …outputSize];
  * `[y, indices]` with `returnIndices`.
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html
  * @example const y = functional.adaptiveMaxPool2d(x, 7)
  */
@@ -412,6 +426,7 @@ export function adaptiveMaxPool2d(
 
 /**
  * Maxima of windows chosen so that the output has `outputSize`: x [N, C, D, H, W] or [C, D, H, W] → [N, C, …outputSize].
+ * @throws ShapeError when x has another number of dimensions, or outputSize of another; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html
  * @example const y = functional.adaptiveMaxPool3d(x, 2)
  */
@@ -449,6 +464,7 @@ function globalPool<D extends DType>(op: string, x: Tensor, by: 'mean' | 'max', 
 
 /**
  * The mean of each plane: x [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C].
+ * @throws ShapeError when x has no spatial dimension; DTypeError for integers and bool.
  * @see https://arxiv.org/abs/1312.4400 (Lin, Chen, Yan: Network In Network, section 3.2)
  * @example const logits = functional.linear(functional.globalAvgPool(x, { keepdim: false }), weight, bias)
  */
@@ -459,6 +475,7 @@ export function globalAvgPool<D extends DType>(x: Tensor<D>, options: GlobalPool
 
 /**
  * The maximum of each plane: x [N, C, spatial…] → [N, C, 1…]; without `keepdim` [N, C]. Ties share the gradient.
+ * @throws ShapeError when x has no spatial dimension; DTypeError for integers and bool.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const strongest = functional.globalMaxPool(x)
  */

@@ -36,7 +36,7 @@ function reduce<D extends DType>(
 }
 
 /**
- * The sum over `dim` (a dimension or several; all by default). Of int32 it is int32.
+ * The sum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Of int32 it is int32.
  * @throws ValueError (when read) for a sum that int32 does not hold: cast to float64 first.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.sum.html
  * @example const y = functional.sum(x, [2, 3])
@@ -46,7 +46,8 @@ export function sum<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOp
 }
 
 /**
- * The mean over `dim` (a dimension or several; all by default).
+ * The mean over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`.
+ * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.mean.html
  * @example const y = functional.mean(x, 0, { keepdim: true })
  */
@@ -55,7 +56,8 @@ export function mean<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceO
 }
 
 /**
- * The maximum over `dim` (a dimension or several; all by default). Ties share the gradient.
+ * The maximum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
+ * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a maximum of nothing.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amax.html
  * @example const y = functional.max(x, 1)
  */
@@ -64,7 +66,8 @@ export function max<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOp
 }
 
 /**
- * The minimum over `dim` (a dimension or several; all by default). Ties share the gradient.
+ * The minimum over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Ties share the gradient.
+ * @throws DTypeError for uint8 and bool; ValueError when x has no such dimension; ShapeError for a minimum of nothing.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.amin.html
  * @example const y = functional.min(x, 1)
  */
@@ -73,7 +76,7 @@ export function min<D extends DType>(x: Tensor<D>, dim?: Dim, options?: ReduceOp
 }
 
 /**
- * The product over `dim` (a dimension or several; all by default). Of int32 it is int32.
+ * The product over `dim` (a dimension or several; default all), which are gone in the result unless `keepdim`. Of int32 it is int32.
  * @throws ValueError (when read) for a product that int32 does not hold: cast to float64 first.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.prod.html
  * @example const y = functional.prod(x, 1)
@@ -97,6 +100,7 @@ function argReduce(
 
 /**
  * Where the first maximum along `dim` is (int32); without `dim` its position in the flattened tensor.
+ * @throws DTypeError for bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
  * @example const predicted = functional.argmax(logits, 1)
  */
@@ -106,6 +110,7 @@ export function argmax(x: Tensor, dim?: number, options?: ReduceOptions): Tensor
 
 /**
  * Where the first minimum along `dim` is (int32); without `dim` its position in the flattened tensor.
+ * @throws DTypeError for bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.argmin.html
  * @example const nearest = functional.argmin(distances, 1)
  */
@@ -133,7 +138,8 @@ function spread<D extends DType>(
 }
 
 /**
- * The variance over `dim` (all by default): Σ (x − mean)² / max(0, n − correction), NaN where that is 0 / 0.
+ * The variance over `dim` (default all), which is gone in the result unless `keepdim`: Σ (x − mean)² / max(0, n − correction), NaN where that is 0 / 0.
+ * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.var.html
  * @example const y = functional.variance(x, [0, 2, 3], { correction: 0 })
  */
@@ -146,8 +152,9 @@ export function variance<D extends DType>(
 }
 
 /**
- * The standard deviation over `dim` (all by default): the square root of `variance`, which does not overflow where only the square would.
+ * The standard deviation over `dim` (default all), which is gone in the result unless `keepdim`: the square root of `variance`, which does not overflow where only the square would.
  * The gradient of a deviation of 0 is 0.
+ * @throws DTypeError for integers and bool; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.std.html
  * @example const y = functional.std(x, 0)
  */

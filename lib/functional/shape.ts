@@ -52,6 +52,7 @@ export function view<D extends DType>(x: Tensor<D>, shape: readonly number[]): T
 
 /**
  * Joins the dimensions from startDim to endDim (both included) into one.
+ * @throws ValueError when x has no such dimensions, or startDim comes after endDim.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
  * @example const y = functional.flatten(x, 1)
  */
@@ -68,6 +69,7 @@ export function flatten<D extends DType>(x: Tensor<D>, startDim = 0, endDim = -1
 
 /**
  * Splits dimension `dim` into `sizes`, one of which may be −1.
+ * @throws ShapeError when the sizes do not make up the dimension; ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.unflatten.html
  * @example const y = functional.unflatten(x, 1, [16, 5, 5])
  */
@@ -86,6 +88,7 @@ export function unflatten<D extends DType>(x: Tensor<D>, dim: number, sizes: rea
 
 /**
  * Without dimension `dim` (or several) if its size is 1; by default without all dimensions of size 1.
+ * @throws ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
  * @example const y = functional.squeeze(x, 1)
  */
@@ -102,6 +105,7 @@ export function squeeze<D extends DType>(x: Tensor<D>, dim?: number | readonly n
 
 /**
  * With a new dimension of size 1 at `dim`, in [−rank − 1, rank].
+ * @throws ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
  * @example const batch = functional.unsqueeze(image, 0)
  */
@@ -113,6 +117,7 @@ export function unsqueeze<D extends DType>(x: Tensor<D>, dim: number): Tensor<D>
 
 /**
  * The dimensions in another order: dimension i of the result is dimension dims[i] of x. A copy: what is written into it leaves x as it is.
+ * @throws ValueError when dims are not those of x, each once.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.permute.html
  * @example const channelsLast = functional.permute(x, [0, 2, 3, 1])
  */
@@ -125,6 +130,7 @@ export function permute<D extends DType>(x: Tensor<D>, dims: readonly number[]):
 
 /**
  * With two dimensions exchanged. A copy: what is written into it leaves x as it is.
+ * @throws ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.transpose.html
  * @example const y = functional.transpose(x, 0, 1)
  */
@@ -143,6 +149,7 @@ function checkTensors(op: string, xs: readonly Tensor[]): void {
 
 /**
  * Joins tensors along `dim`; all other sizes are equal.
+ * @throws ShapeError when other sizes differ; DTypeError for two types; ValueError for no tensors, or no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.cat.html
  * @example const y = functional.cat([a, b], 1)
  */
@@ -160,8 +167,9 @@ export function cat<D extends DType>(xs: readonly Tensor<D>[], dim = 0): Tensor<
 
 /**
  * Joins tensors of one shape along a new dimension.
+ * @throws ShapeError when shapes differ; DTypeError for two types; ValueError for no tensors, or no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.stack.html
- * @example const batch = functional.stack(images)
+ * @example const batch = functional.stack([a, b])
  */
 export function stack<D extends DType>(xs: readonly Tensor<D>[], dim = 0): Tensor<D> {
   checkTensors('stack', xs)
@@ -221,6 +229,8 @@ export function narrow<D extends DType>(x: Tensor<D>, dim: number, start: number
 /**
  * The elements start, start + step, … before `end` of dimension `dim`, as x[start:end:step] in Python: negative positions count
  * from the end, positions outside are cut off; `step` is at least 1. A copy: what is written into it leaves x as it is.
+ * @throws ValueError when x has no such dimension, or step is less than 1.
+ * @see https://docs.pytorch.org/docs/stable/tensor_view.html (basic slicing)
  * @example const everySecond = functional.slice(x, 0, 0, undefined, 2)
  */
 export function slice<D extends DType>(
@@ -279,6 +289,7 @@ export function split<D extends DType>(x: Tensor<D>, sizeOrSizes: number | reado
 
 /**
  * At most `chunks` parts of dimension `dim`, all of one size but the last. They are copies.
+ * @throws ValueError when x has no such dimension, or chunks is no positive integer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
  * @example const [left, right] = functional.chunk(x, 2, 3)
  */
@@ -291,6 +302,7 @@ export function chunk<D extends DType>(x: Tensor<D>, chunks: number, dim = 0): T
 
 /**
  * x repeated along its dimensions of size 1 until it has `shape`; −1 keeps a size; new dimensions come first. A copy: what is written into it leaves x as it is.
+ * @throws ShapeError when x does not broadcast to shape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
  * @example const y = functional.expand(x, [8, -1, 4])
  */
@@ -339,6 +351,7 @@ export function pad<D extends DType>(x: Tensor<D>, pads: readonly number[], opti
 
 /**
  * With the order of elements reversed in `dims`.
+ * @throws ValueError when x has no such dimension.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.flip.html
  * @example const mirrored = functional.flip(images, [3])
  */
@@ -351,6 +364,7 @@ export function flip<D extends DType>(x: Tensor<D>, dims: number | readonly numb
 
 /**
  * A copy in memory of its own; gradients flow through it.
+ * @throws ValueError when x is no tensor.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.clone.html
  * @example const y = functional.clone(x)
  */

@@ -71,7 +71,7 @@ abstract class RunningNorm extends Module {
     this.numBatchesTracked = trackRunningStats ? bufferOf(zeros([], { ...factory, dtype: 'int32' })) : null
   }
 
-  /** Sets the running statistics back to mean 0 and variance 1. @example net.bn.resetRunningStats() */
+  /** Sets the running statistics back to mean 0 and variance 1. @example new nn.BatchNorm2d(32).resetRunningStats() */
   resetRunningStats(): void {
     this.runningMean?.fill_(0)
     this.runningVar?.fill_(1)

@@ -401,5 +401,5 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
 }
 
 function zerosFor(param: Tensor): Tensor {
-  return new Tensor(native.ops.fill(param.device, param.shape, param.dtype, 0))
+  return wrap(native.ops.fill(param.device, param.shape, param.dtype, 0))
 }

@@ -8,3 +8,9 @@ const loss = F.crossEntropy(net.forward(randn([1, 1, 28, 28])), tensor([1], { dt
 loss.backward()
 optimizer.step()
 export const value: number = await loss.item()
+export const elements: Float32Array = await randn([2]).relu().data()
+export const isPositive: Uint8Array = randn([2]).gt(0).dataSync()
+// @ts-expect-error: the number by which native code knows a tensor is no user's business
+loss.handle
+// @ts-expect-error: a comparison gives bool
+export const wrong: Float32Array = randn([2]).gt(0).dataSync()
