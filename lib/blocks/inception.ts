@@ -33,7 +33,7 @@ export interface InceptionOptions extends BlockOptions, PathWidths {
 /**
  * A convolution that keeps the size (⌈n / stride⌉), normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, H', W'].
  * The batch normalisation adds 1e-3 to the variance. Its tensors have the names of torchvision's BasicConv2d. Default: stride 1.
- * @throws ValueError if a size is not a positive integer, or the activation is unknown.
+ * @throws ValueError if a size is not a whole number, or the activation is unknown.
  * @see https://docs.pytorch.org/vision/stable/models/googlenet.html
  * @example new blocks.BasicConv2d(64, 192, 3, {})
  */
