@@ -8,17 +8,19 @@ import { ModifierFlags } from 'typescript/unstable/ast'
 import { API, SymbolFlags } from 'typescript/unstable/sync'
 
 /** Folders of lib whose docs are whole; '.' is lib itself. A word switches a folder on. */
-export const wholeFolders = ['functional', '.']
+export const wholeFolders = ['functional', '.', 'nn', 'blocks', 'models']
 
 /** What the examples take for granted: tensors, networks and data that a reader knows by their names. */
 const exampleNames = `
 type Tensors = { [Name in 'x' | 'y' | 'a' | 'b' | 'weight' | 'bias' | 'runningMean' | 'runningVar' | 'image' | 'images' | 'boxes' | 'chosen'
-  | 'logits' | 'logp' | 'labels' | 'distances' | 'prediction' | 'target' | 'loss' | 'mean']: Tensor }
-declare const { x, y, a, b, weight, bias, runningMean, runningVar, image, images, boxes, chosen, logits, logp, labels, distances, prediction,
+  | 'logits' | 'logp' | 'indices' | 'labels' | 'distances' | 'prediction' | 'target' | 'loss' | 'mean']: Tensor }
+declare const { x, y, a, b, weight, bias, runningMean, runningVar, image, images, boxes, chosen, logits, logp, indices, labels, distances, prediction,
   target, loss, mean }: Tensors
 declare const pixels: Uint8Array
 declare const net: nn.Module
-declare const layer: nn.Module
+declare const block: nn.Module
+declare const paths: nn.Module
+declare const layer: nn.Conv2d
 declare const error: unknown
 declare const optimizer: optim.SGD
 declare const scaler: GradScaler
@@ -47,14 +49,17 @@ class Walk {
     const file = path.relative(path.join(root, 'lib'), declarations[0].getSourceFile().fileName)
     if (file.startsWith('..')) return []
     const own = sources.find((each) => this.checker.getDocumentationCommentOfSymbol(each) !== '') ?? symbol
-    const tags = this.checker.getJsDocTagsOfSymbol(own)
+    // A summary is inherited by the checker itself, tags are not.
+    const tagged = sources.find((each) => this.checker.getJsDocTagsOfSymbol(each).length > 0) ?? symbol
+    const tags = this.checker.getJsDocTagsOfSymbol(tagged)
     if (tags.some((tag) => tag.name === 'internal')) return []
     const parameters = declarations.flatMap((each) => each.parameters ?? [])
     const takesTensors = parameters.some((each) => /\b(Tensor|Operand)\b/.test(each.getText()))
     const summary = this.checker.getDocumentationCommentOfSymbol(own)
-    const isPartly = declarations.some((each) => each.body === undefined && !each.jsDoc?.length)
-    const overloadsLack =
-      (kind === 'function' || kind === 'method') && declarations.length > 1 && isPartly && own === symbol
+    const signatures = declarations.filter((each) => each.body === undefined)
+    const hasDocs = signatures.map((each) => Boolean(each.jsDoc?.length))
+    const isCalled = kind === 'function' || kind === 'method'
+    const overloadsLack = isCalled && hasDocs.includes(true) && hasDocs.includes(false)
     return [{ name, folder: path.dirname(file), kind, summary, tags, takesTensors, overloadsLack }]
   }
 

@@ -125,6 +125,36 @@ test('pools return indices where the type says so', (t) => {
   t.deepEqual(single.shape, [1, 1, 2, 2])
 })
 
+test('the modules of a family are classes of their own, under their own names', (t) => {
+  const families: [name: string, make: (Class: new (...args: never[]) => nn.AnyModule) => nn.AnyModule][] = [
+    ['Conv', (Class) => new Class(...([1, 1, 2] as never[]))],
+    ['ConvTranspose', (Class) => new Class(...([1, 1, 2] as never[]))],
+    ['MaxPool', (Class) => new Class(...([2] as never[]))],
+    ['MaxUnpool', (Class) => new Class(...([2] as never[]))],
+    ['AvgPool', (Class) => new Class(...([2] as never[]))],
+    ['AdaptiveAvgPool', (Class) => new Class(...([2] as never[]))],
+    ['AdaptiveMaxPool', (Class) => new Class(...([2] as never[]))],
+    ['BatchNorm', (Class) => new Class(...([2] as never[]))],
+    ['InstanceNorm', (Class) => new Class(...([2] as never[]))],
+  ]
+  const classes = nn as unknown as { [name: string]: new (...args: never[]) => nn.AnyModule }
+  for (const [family, make] of families) {
+    const members = [1, 2, 3].map((rank) => classes[`${family}${rank}d`]!)
+    for (const [i, Class] of members.entries()) {
+      const module = make(Class)
+      t.is(module.constructor.name, `${family}${i + 1}d`)
+      t.regex(String(module), new RegExp(`^${family}${i + 1}d\\(`))
+      t.deepEqual(
+        members.map((each) => module instanceof each),
+        members.map((each) => each === Class),
+      )
+    }
+  }
+  const copy = new nn.MaxPool2d(2, 1).clone()
+  t.true(copy instanceof nn.MaxPool2d)
+  t.deepEqual(copy.forward(ones([1, 1, 3, 3])).shape, [1, 1, 2, 2])
+})
+
 test('wrong values by position get the errors of the options', (t) => {
   const wrong = (value: unknown) => value as never
   const refused: [() => unknown, string][] = [

@@ -57,7 +57,7 @@ export const amoebanetAReduction: CellTable = {
 
 /**
  * AmoebaNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 3·channels, H, W].
- * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
+ * @throws ValueError if a count is not a positive integer; ShapeError if the two inputs do not fit each other.
  * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution, figure 5)
  * @example new blocks.AmoebaNetANormalCell([150, 150], { channels: 50 })
  */
@@ -69,7 +69,7 @@ export class AmoebaNetANormalCell extends Cell {
 
 /**
  * AmoebaNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 3·channels, ⌈H / 2⌉, ⌈W / 2⌉].
- * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
+ * @throws ValueError if a count is not a positive integer; ShapeError if the two inputs do not fit each other.
  * @see https://arxiv.org/abs/1802.01548 (figure 5)
  * @example new blocks.AmoebaNetAReductionCell([150, 150], { channels: 100 })
  */

@@ -40,12 +40,19 @@ const plainChecks: Checks<PlainBlockOptions> = {
  * @example new blocks.PlainBlock(16, { outChannels: 32, stride: 2 })
  */
 export class PlainBlock extends Module {
+  /** The first 3×3 convolution, with the stride. */
   conv1: Conv2d
+  /** Normalisation after conv1. */
   bn1: Layer
+  /** Activation after bn1. */
   act1: Layer
+  /** The second 3×3 convolution. */
   conv2: Conv2d
+  /** Normalisation after conv2. */
   bn2: Layer
+  /** The last activation, behind the sum where there is one. */
   act2: Layer
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: PlainBlockOptions) {
@@ -56,7 +63,7 @@ export class PlainBlock extends Module {
     const counts = { inChannels, outChannels, stride, dilation }
     for (const [name, value] of Object.entries(counts)) checkCount(new.target.name, name, value)
     this.outChannels = outChannels
-    // First what has no memory: where it cannot be made, nothing is left behind.
+    // What has no memory comes first: if it cannot be made, nothing is left to free.
     this.act1 = makeActivation(activation)
     this.act2 = makeActivation(activation)
     const bias = norm === false
@@ -93,9 +100,11 @@ const basicBlockChecks: Checks<BasicBlockOptions> = { ...shortcutChecks, ...plai
  * @example new blocks.BasicBlock(64, { outChannels: 128, stride: 2 })
  */
 export class BasicBlock extends PlainBlock {
-  /** Output channels by those of the 3×3 convolutions. */
+  /** Output channels for each channel of the 3×3 convolutions, as in torchvision. */
   static readonly expansion = 1
+  /** Squeeze and excitation of the branch; null without. */
   seModule: SqueezeExcite | null
+  /** The shortcut's layer; null where the input is added as it is. */
   downsample: Layer | null
 
   constructor(inChannels: number, options: BasicBlockOptions) {

@@ -45,22 +45,32 @@ const plainChecks: Checks<PlainBottleneckOptions> = {
 
 /**
  * A bottleneck without a shortcut: a 1×1 convolution to outChannels / reduction channels, a 3×3 one, a 1×1 one to outChannels, each
- * with normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. Defaults: reduction 4, stride 1,
- * dilation 1, groups 1. Its tensors have the names of `Bottleneck`, which adds its input.
+ * with normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. Defaults: reduction 4,
+ * stride 1, dilation 1, groups 1. Its tensors have the names of `Bottleneck`, which adds its input.
  * @throws ValueError if a size is not a positive integer, groups do not divide the width, or the activation is unknown.
  * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, figure 5)
  * @example new blocks.PlainBottleneck(256, { outChannels: 256 })
  */
 export class PlainBottleneck extends Module {
+  /** The 1×1 convolution to the width of the 3×3 one. */
   conv1: Conv2d
+  /** Normalisation after conv1. */
   bn1: Layer
+  /** Activation after bn1. */
   act1: Layer
+  /** The 3×3 convolution. */
   conv2: Conv2d
+  /** Normalisation after conv2. */
   bn2: Layer
+  /** Activation after bn2. */
   act2: Layer
+  /** The 1×1 convolution to outChannels. */
   conv3: Conv2d
+  /** Normalisation after conv3. */
   bn3: Layer
+  /** The last activation, behind the sum where there is one. */
   act3: Layer
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: PlainBottleneckOptions) {
@@ -75,7 +85,7 @@ export class PlainBottleneck extends Module {
     checkCount(block, 'width', width)
     const [first, second] = strideIn === '1x1' ? [stride, 1] : [1, stride]
     this.outChannels = outChannels
-    // First what has no memory, then what groups may make impossible: nothing is left behind.
+    // What has no memory comes first, then the convolution that groups may make impossible: nothing is left to free.
     this.act1 = makeActivation(activation)
     this.act2 = makeActivation(activation)
     this.act3 = makeActivation(activation)
@@ -105,20 +115,22 @@ export interface BottleneckOptions extends PlainBottleneckOptions, ShortcutOptio
 const bottleneckChecks: Checks<BottleneckOptions> = { ...shortcutChecks, ...plainChecks }
 
 /**
- * ResNet's bottleneck, torchvision's Bottleneck: 1×1, 3×3 and 1×1 convolutions added to the input, then the last activation:
- * [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. `inChannels` are torchvision's inplanes; its planes are the channels of the
- * 3×3 convolution, a quarter of `outChannels` unless `reduction` or `width` says otherwise. The shortcut is `downsample` where it is
- * given; else the input itself, or where stride or channels change a 1×1 convolution with normalisation. Defaults: stride 1,
- * dilation 1, groups 1. Its tensors have torchvision's names, those of `excite` timm's.
+ * ResNet's bottleneck, torchvision's Bottleneck: 1×1, 3×3 and 1×1 convolutions added to the input, then the last activation: [N,
+ * C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. `inChannels` are torchvision's inplanes; its planes are the channels
+ * of the 3×3 convolution, a quarter of `outChannels` unless `reduction` or `width` says otherwise. The shortcut is `downsample`
+ * where it is given; else the input itself, or where stride or channels change a 1×1 convolution with normalisation. Defaults:
+ * stride 1, dilation 1, groups 1. Its tensors have torchvision's names, those of `excite` timm's.
  * @throws ValueError if a size is not a positive integer, groups do not divide the width, or the activation or shortcut is unknown.
  * @see https://arxiv.org/abs/1512.03385 (sections 3.2 and 4.1)
  * @see https://docs.pytorch.org/vision/stable/models/resnet.html
  * @example new blocks.Bottleneck(256, { outChannels: 512, stride: 2 })
  */
 export class Bottleneck extends PlainBottleneck {
-  /** Output channels by those of the 3×3 convolution, where neither `reduction` nor `width` says otherwise. */
+  /** Output channels for each channel of the 3×3 convolution, as in torchvision; `reduction` and `width` override it. */
   static readonly expansion = 4
+  /** Squeeze and excitation of the branch; null without. */
   seModule: SqueezeExcite | null
+  /** The shortcut's layer; null where the input is added as it is. */
   downsample: Layer | null
 
   constructor(inChannels: number, options: BottleneckOptions) {

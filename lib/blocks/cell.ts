@@ -22,7 +22,7 @@ import {
   type Norm,
 } from './options.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownTable = Symbol('table')
 const ownCombinations = Symbol('combinations')
 const ownPrepare = Symbol('prepare')
@@ -228,13 +228,15 @@ const cellChecks: Checks<CellOptions> = {
 /**
  * A cell from a table: forward(x, previous) takes the outputs of the last cell and of the one before, brings both to `channels`
  * channels, and puts out the concatenated combinations. In a reduction cell all operations on the two inputs have stride 2:
- * [N, C, H, W] → [N, outChannels, ⌈H / 2⌉, ⌈W / 2⌉]; otherwise the size of x stays. The names of its tensors are those of timm's NASNet.
- * @throws ValueError for a table that points outside itself; ShapeError when the two inputs don't fit each other.
+ * [N, C, H, W] → [N, outChannels, ⌈H / 2⌉, ⌈W / 2⌉]; otherwise the size of x stays. Its tensors have the names of timm's NASNet.
+ * @throws ValueError for a table that points outside itself; ShapeError if the two inputs do not fit each other.
  * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures, section 3)
  * @example new blocks.Cell(blocks.nasnetANormal, [44, 264], 1, { channels: 44 })
  */
 export class Cell extends Module<[x: Tensor, previous?: Tensor]> {
+  /** Channels of the output. */
   readonly outChannels: number
+  /** 1, or 2 in a reduction. */
   readonly stride: 1 | 2
   private readonly [ownTable]: CellTable
   private readonly [ownCombinations]: { left: Layer; right: Layer }[] = []

@@ -7,7 +7,7 @@ import { type FactoryOptions, factoryChecks } from '../nn/parameter.js'
 import type { Tensor } from '../tensor.js'
 import { factoryOf } from './options.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownPad = Symbol('pad')
 
 /** The sizes of a convolution. */

@@ -8,7 +8,7 @@ import { AvgPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
 import { type BlockOptions, blockChecks, checkCount, innerOptions, makeActivation, makeNorm } from './options.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownLayers = Symbol('layers')
 
 export interface DenseLayerOptions extends BlockOptions {
@@ -38,7 +38,7 @@ const denseBlockChecks: Checks<DenseBlockOptions> = {
 
 /**
  * Normalisation, activation (ReLU), 3×3 convolution: [N, C, H, W] → [N, growthRate, H, W]; with a bottleneck the same with a 1×1
- * convolution before. The names of its tensors are those of torchvision's DenseNet.
+ * convolution before. Its tensors have the names of torchvision's DenseNet.
  */
 class DenseLayer extends Module {
   norm1: Layer
@@ -56,7 +56,7 @@ class DenseLayer extends Module {
     const bias = norm === false
     const narrow = bottleneck * growthRate
     const spatial = { padding: 1, bias, ...factory }
-    // First what has no memory: where it cannot be made, nothing is left behind.
+    // What has no memory comes first: if it cannot be made, nothing is left to free.
     this.drop = new Dropout(dropout)
     this.relu1 = makeActivation(activation)
     this.relu2 = bottleneck > 0 ? makeActivation(activation) : null
@@ -82,11 +82,12 @@ class DenseLayer extends Module {
  * A dense block: each layer (normalisation, ReLU, 3×3 convolution to `growthRate` channels) sees the input and the outputs of all
  * layers before it, concatenated; so does what follows: [N, C, H, W] → [N, C + layers·growthRate, H, W]. The names of its tensors are
  * those of torchvision's DenseNet.
- * @throws ValueError for counts that are no whole numbers, a dropout that is no probability below 1, or an unknown activation.
+ * @throws ValueError if a count is not a positive integer, the dropout is not a probability below 1, or the activation is unknown.
  * @see https://arxiv.org/abs/1608.06993 (Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, section 3)
  * @example new blocks.DenseBlock(64, { layers: 6, growthRate: 32, bottleneck: 4 })
  */
 export class DenseBlock extends Module {
+  /** Channels of the output. */
   readonly outChannels: number
   private readonly [ownLayers]: readonly DenseLayer[]
 
@@ -124,16 +125,21 @@ const transitionChecks: Checks<TransitionOptions> = {
 
 /**
  * What stands between dense blocks: normalisation, activation (ReLU), a 1×1 convolution to fewer channels and 2×2 average pooling:
- * [N, C, H, W] → [N, ⌊C / 2⌋, ⌊H / 2⌋, ⌊W / 2⌋]. The names of its tensors are those of torchvision's DenseNet.
- * @throws ValueError for counts that are no whole numbers, a compression out of range, or an unknown activation.
+ * [N, C, H, W] → [N, ⌊C / 2⌋, ⌊H / 2⌋, ⌊W / 2⌋]. Its tensors have the names of torchvision's DenseNet.
+ * @throws ValueError if a count is not a positive integer, the compression is out of range, or the activation is unknown.
  * @see https://arxiv.org/abs/1608.06993 (section 3, pooling layers and compression)
  * @example new blocks.Transition(256)
  */
 export class Transition extends Module {
+  /** Normalisation of the input. */
   norm: Layer
+  /** Activation after it. */
   relu: Layer
+  /** The 1×1 convolution to fewer channels. */
   conv: Conv2d
+  /** 2×2 average pooling. */
   pool = new AvgPool2d(2)
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: TransitionOptions = {}) {

@@ -32,14 +32,18 @@ export interface InceptionOptions extends BlockOptions, PathWidths {
 
 /**
  * A convolution that keeps the size (⌈n / stride⌉), normalisation and activation (ReLU): [N, C, H, W] → [N, outChannels, H', W'].
- * The batch normalisation adds 1e-3 to the variance, and the names of its tensors are those of torchvision's BasicConv2d.
+ * The batch normalisation adds 1e-3 to the variance. Its tensors have the names of torchvision's BasicConv2d. Default: stride 1.
+ * @throws ValueError if a size is not a whole number, or the activation is unknown.
+ * @see https://docs.pytorch.org/vision/stable/models/googlenet.html
+ * @example new blocks.BasicConv2d(64, 192, 3, {})
  */
 export class BasicConv2d extends Sequential {
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, outChannels: number, kernelSize: Size, options: BlockOptions, stride: Size = 1) {
     const { norm, activation, ...factory } = innerOptions(options)
-    // First what has no memory: where it cannot be made, nothing is left behind.
+    // What has no memory comes first: if it cannot be made, nothing is left to free.
     const act = makeActivation(activation)
     const conv = convolution(inChannels, { outChannels, kernelSize, stride, ...factory }, norm === false)
     const eps = 1e-3
@@ -68,15 +72,20 @@ const inceptionChecks: Checks<InceptionOptions> = {
  * The naive inception module: 1×1, 3×3 and 5×5 convolutions and 3×3 max pooling of stride 1 side by side:
  * [N, C, H, W] → [N, channels1x1 + channels3x3 + channels5x5 + C, H, W]. The pooling adds all input channels to the output, so that
  * modules one after another grow wider and wider, and the large convolutions with them.
- * @throws ValueError for counts that are no whole numbers, or an unknown activation.
+ * @throws ValueError if a count is not a positive integer, or the activation is unknown.
  * @see https://arxiv.org/abs/1409.4842 (Szegedy et al.: Going Deeper with Convolutions, figure 2a)
  * @example new blocks.NaiveInception(192, { channels1x1: 64, channels3x3: 128, channels5x5: 32 })
  */
 export class NaiveInception extends Module {
+  /** The 1×1 convolution. */
   branch1: BasicConv2d
+  /** The path of the 3×3 convolution. */
   branch2: BasicConv2d
+  /** The path of the 5×5 convolution. */
   branch3: BasicConv2d
+  /** The path of the pooling. */
   branch4: MaxPool2d
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: NaiveInceptionOptions) {
@@ -103,9 +112,9 @@ export class NaiveInception extends Module {
 
 /**
  * The inception module: as the naive one, with 1×1 convolutions that make the input narrower before the 3×3 and the 5×5 convolution
- * and the output of the pooling: [N, C, H, W] → [N, channels1x1 + channels3x3 + channels5x5 + channelsPool, H, W]. The names of its
- * tensors are those of torchvision's Inception.
- * @throws ValueError for counts that are no whole numbers, or an unknown activation.
+ * and the output of the pooling: [N, C, H, W] → [N, channels1x1 + channels3x3 + channels5x5 + channelsPool, H, W]. Its tensors have the
+ * names of torchvision's Inception.
+ * @throws ValueError if a count is not a positive integer, or the activation is unknown.
  * @see https://arxiv.org/abs/1409.4842 (figure 2b)
  * @example
  * new blocks.Inception(192, {
@@ -113,10 +122,15 @@ export class NaiveInception extends Module {
  * })
  */
 export class Inception extends Module {
+  /** The 1×1 convolution. */
   branch1: BasicConv2d
+  /** The path of the 3×3 convolution. */
   branch2: Sequential
+  /** The path of the 5×5 convolution. */
   branch3: Sequential
+  /** The path of the pooling. */
   branch4: Sequential
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: InceptionOptions) {

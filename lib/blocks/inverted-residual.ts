@@ -27,16 +27,19 @@ const invertedChecks: Checks<InvertedResidualOptions> = {
 }
 
 /**
- * Inverted residual: a 1×1 convolution to expandRatio · C channels, a depthwise one, both with normalisation and activation (ReLU6), and
- * a linear 1×1 convolution to `outChannels`: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. The input is added where it has
- * the output's shape. The names of its tensors are those of torchvision's InvertedResidual.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation.
+ * Inverted residual: a 1×1 convolution to expandRatio · C channels, a depthwise one, both with normalisation and activation
+ * (ReLU6), and a linear 1×1 convolution to `outChannels`: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. The input
+ * is added where it has the output's shape. Its tensors have the names of torchvision's InvertedResidual.
+ * @throws ValueError if a size is not a positive integer, or the activation is unknown.
  * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2, section 3.3)
  * @example new blocks.InvertedResidual(24, { outChannels: 32, stride: 2 })
  */
 export class InvertedResidual extends Module {
+  /** The layers of the branch. */
   conv: Sequential
+  /** Whether the input is added to the branch. */
   readonly isResidual: boolean
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: InvertedResidualOptions) {

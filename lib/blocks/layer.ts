@@ -25,8 +25,14 @@ import { SeparableConv, type SeparableOptions } from './separable.js'
 /** A module that says how many channels (or features) come out of it: all blocks do. */
 export type Block = Module & { readonly outChannels: number }
 
-/** Layers one after another that say how many channels come out. */
+/**
+ * Layers one after another with the number of channels that come out: [N, C, …] → [N, outChannels, …].
+ * @throws ValueError if outChannels is not a positive integer, or a layer has no method forward.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+ * @example new blocks.Stack(64, [new nn.Conv2d(3, 64, 3), new nn.ReLU()])
+ */
 export class Stack extends Sequential {
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(outChannels: number, layers: readonly Layer[]) {
@@ -84,7 +90,7 @@ const poolChecks: Checks<PoolSpec> = {
  * A convolution, its normalisation and its activation: [N, C, H, W] → [N, outChannels, H', W'], by default H' = ⌈H / stride⌉. The
  * convolution is layer 0, as in torchvision's Conv2dNormActivation; what there is of the others follows. The activation is ReLU
  * by default.
- * @throws ValueError for sizes that are no whole numbers, groups that don't divide, an unknown activation or padding.
+ * @throws ValueError if a size is not a whole number, groups do not divide the channels, or the activation or padding is unknown.
  * @see https://docs.pytorch.org/vision/stable/generated/torchvision.ops.Conv2dNormActivation.html
  * @example new blocks.ConvNormActivation(3, { outChannels: 32, stride: 2, activation: 'relu6' })
  */
@@ -94,7 +100,7 @@ export class ConvNormActivation extends Stack {
     const { norm, activation, ...factory } = innerOptions(options)
     checkCount('conv', 'inChannels', inChannels)
     checkCount('conv', 'outChannels', options.outChannels)
-    // First what has no memory: where it cannot be made, nothing is left behind.
+    // What has no memory comes first: if it cannot be made, nothing is left to free.
     const last = activation === null ? [] : [makeActivation(activation)]
     const conv = convolution(inChannels, options, norm === false)
     super(options.outChannels, [
@@ -109,9 +115,9 @@ function pool(inChannels: number, type: 'maxPool' | 'avgPool', spec: PoolSpec): 
   checkOptions(type, spec, poolChecks)
   const { kernelSize = 2, stride = kernelSize, padding = 0 } = spec
   const kernel = sizes(type, 'kernelSize', kernelSize, 2)
-  const around = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
-  if (!around) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
-  const options = { stride, padding: around }
+  const sides = padding === 'same' ? samePadding(kernel, [1, 1]) : sizes(type, 'padding', padding, 2)
+  if (!sides) throw new ValueError(`${type}: padding 'same' needs an odd kernelSize, got ${textOf(kernelSize)}`)
+  const options = { stride, padding: sides }
   const layer =
     type === 'maxPool' ? new MaxPool2d(kernel, options) : new AvgPool2d(kernel, { ...options, countIncludePad: false })
   return new Stack(inChannels, [layer])
@@ -134,7 +140,8 @@ function dense(inChannels: number, spec: DenseSpec): Block {
  * - `globalAvgPool`: the mean of each plane: [N, C, H, W] → [N, C];
  * - `flatten`: [N, C, H, W] → [N, C·H·W] for planes of `size` [H, W];
  * - or a function that makes any block.
- * @throws ValueError for an unknown type and for options that make no layer.
+ * @throws ValueError for an unknown type, and if an option is unknown or out of range.
+ * @see https://docs.pytorch.org/docs/stable/nn.html (the layers)
  * @example blocks.layer(3, { type: 'conv', outChannels: 64, kernelSize: 7, stride: 2 })
  */
 export function layer(inChannels: number, spec: LayerSpec): Block {
@@ -176,6 +183,7 @@ export function layer(inChannels: number, spec: LayerSpec): Block {
  * Layers one after another, each for the channels that the one before puts out. `defaults` are for all of them that have such an
  * option; a dense layer gets device and type alone, since the last one must not end in an activation.
  * @throws ValueError that names the position of the layer that cannot be made.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  * @example
  * const net = blocks.stack(3, [
  *   { type: 'conv', outChannels: 32 },

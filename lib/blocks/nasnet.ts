@@ -57,7 +57,7 @@ export const nasnetAReduction: CellTable = {
 
 /**
  * NASNet-A's normal cell: forward(x, previous) [N, C, H, W] → [N, 6·channels, H, W].
- * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
+ * @throws ValueError if a count is not a positive integer; ShapeError if the two inputs do not fit each other.
  * @see https://arxiv.org/abs/1707.07012 (figure 4)
  * @example new blocks.NASNetANormalCell([264, 264], { channels: 44 })
  */
@@ -69,7 +69,7 @@ export class NASNetANormalCell extends Cell {
 
 /**
  * NASNet-A's reduction cell: forward(x, previous) [N, C, H, W] → [N, 4·channels, ⌈H / 2⌉, ⌈W / 2⌉].
- * @throws ValueError for counts that are no whole numbers; ShapeError when the two inputs don't fit each other.
+ * @throws ValueError if a count is not a positive integer; ShapeError if the two inputs do not fit each other.
  * @see https://arxiv.org/abs/1707.07012 (figure 4)
  * @example new blocks.NASNetAReductionCell([264, 264], { channels: 88 })
  */

@@ -48,31 +48,33 @@ export const checkNorm: Check = (op, name, value) => {
 export const blockChecks: Checks<BlockOptions> = { ...factoryChecks, norm: checkNorm, activation: checkActivation }
 
 /** A layer that a caller's function made, or an error where it made none. */
-function made(option: string, layer: unknown): Layer {
+function layerMadeBy(option: string, layer: unknown): Layer {
   if (isLayer(layer)) return layer as Layer
   throw new ValueError(`blocks: the function ${option} returned ${textOf(layer)}, expected a layer`)
 }
 
 /**
  * Makes the normalisation of `channels` channels; `Identity` where there is none.
- * @throws ValueError when `norm` is neither a boolean nor a function that returns a layer.
- * @example makeNorm((channels) => new nn.GroupNorm(8, channels), 64)
+ * @throws ValueError if `norm` is neither a boolean nor a function that returns a layer.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ * @example blocks.makeNorm((channels) => new nn.GroupNorm(8, channels), 64)
  */
 export function makeNorm(norm: Norm, channels: number, factory: FactoryOptions = {}): Layer {
   checkNorm('blocks', 'norm', norm)
   checkOptions('makeNorm', factory, factoryChecks)
-  if (typeof norm === 'function') return made('norm', norm(channels))
+  if (typeof norm === 'function') return layerMadeBy('norm', norm(channels))
   return norm ? new BatchNorm2d(channels, factoryOf(factory)) : new Identity()
 }
 
 /**
  * Makes an activation; `Identity` where there is none.
- * @throws ValueError for a name that is not known, or a function that returns no layer.
- * @example makeActivation('silu')
+ * @throws ValueError for an unknown name, or a function that returns no layer.
+ * @see https://docs.pytorch.org/docs/stable/nn.html (non-linear activations)
+ * @example blocks.makeActivation('silu')
  */
 export function makeActivation(activation: Activation): Layer {
   if (activation === null) return new Identity()
-  if (typeof activation === 'function') return made('activation', activation())
+  if (typeof activation === 'function') return layerMadeBy('activation', activation())
   const names = Object.keys(activations) as ActivationName[]
   return new activations[oneOf('blocks', 'activation', activation, names)]()
 }

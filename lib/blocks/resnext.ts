@@ -25,7 +25,10 @@ export interface ResNeXtOptions extends ShortcutOptions {
   outChannels: number
   /** C of the paper: groups of the 3×3 convolution, or paths. Default 32. */
   cardinality?: number
-  /** d of the paper: channels of one group or path. Default ⌊outChannels / (2 · cardinality)⌋, at least 1: 4 for 256 output channels. */
+  /**
+   * d of the paper: channels of one group or path. Default ⌊outChannels / (2 · cardinality)⌋, at least 1: 4 for 256 output
+   * channels.
+   */
   width?: number
   /** Of the 3×3 convolutions. Default 1. */
   stride?: number
@@ -54,13 +57,14 @@ function pathsOf(block: string, options: ResNeXtOptions): [cardinality: number, 
 
 /**
  * ResNeXt block with a grouped convolution (figure 3c of the paper): a residual block whose 3×3 convolution sees `cardinality`
- * groups of `width` channels: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. The names of its tensors are those of
- * torchvision's PlainBottleneck.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
+ * groups of `width` channels: [N, C, H, W] → [N, outChannels, ⌈H / stride⌉, ⌈W / stride⌉]. Its tensors have the names of
+ * torchvision's Bottleneck.
+ * @throws ValueError if a size is not a positive integer, or the activation or shortcut is unknown.
  * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations)
  * @example new blocks.ResNeXtBlock(256, { outChannels: 256, cardinality: 32, width: 4 })
  */
 export class ResNeXtBlock extends Bottleneck {
+  /** Number of groups or paths. */
   readonly cardinality: number
 
   constructor(inChannels: number, options: ResNeXtOptions) {
@@ -75,17 +79,24 @@ export class ResNeXtBlock extends Bottleneck {
  * ResNeXt block as parallel paths (figure 3a of the paper): `cardinality` times 1×1 to `width` channels, 3×3, 1×1 to `outChannels`,
  * added, then normalised once. It computes what `ResNeXtBlock` does, slower; `resnextPaths()` and `resnextGroups()` bring the
  * tensors of one form to the other.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation or shortcut.
+ * @throws ValueError if a size is not a positive integer, or the activation or shortcut is unknown.
  * @see https://arxiv.org/abs/1611.05431 (section 3.3)
  * @example new blocks.ResNeXtPaths(256, { outChannels: 256, cardinality: 32, width: 4 })
  */
 export class ResNeXtPaths extends Module {
+  /** The parallel paths: 1×1, 3×3 and 1×1 convolutions each. */
   paths: ModuleList<Layer>
+  /** Normalisation of the paths' sum. */
   bn3: Layer
+  /** The last activation, behind the sum. */
   act3: Layer
+  /** Squeeze and excitation of the branch; null without. */
   seModule: SqueezeExcite | null
+  /** The shortcut's layer; null where the input is added as it is. */
   downsample: Layer | null
+  /** Number of groups or paths. */
   readonly cardinality: number
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: ResNeXtOptions) {
@@ -146,7 +157,8 @@ function checkState(op: string, state: unknown): void {
 /**
  * The state dict of a `ResNeXtBlock` as that of a `ResNeXtPaths` of the same options (normalised per channel or not at all). The
  * tensors are parts and copies, of the caller's scope.
- * @throws ValueError when the channels don't divide into so many paths.
+ * @throws ValueError if the channels do not divide into so many paths.
+ * @see https://arxiv.org/abs/1611.05431 (figure 3)
  * @example paths.loadStateDict(blocks.resnextPaths(block.stateDict(), 32))
  */
 export function resnextPaths(grouped: StateDict, cardinality: number): StateDict {
@@ -172,7 +184,8 @@ export function resnextPaths(grouped: StateDict, cardinality: number): StateDict
 
 /**
  * The state dict of a `ResNeXtPaths` as that of a `ResNeXtBlock` of the same options: what `resnextPaths()` undoes.
- * @throws ShapeError when the paths differ in shape.
+ * @throws ShapeError if the paths differ in shape.
+ * @see https://arxiv.org/abs/1611.05431 (figure 3)
  * @example block.loadStateDict(blocks.resnextGroups(paths.stateDict()))
  */
 export function resnextGroups(paths: StateDict): StateDict {

@@ -28,18 +28,25 @@ const separableChecks: Checks<SeparableOptions> = { ...blockChecks, ...sizeCheck
 /**
  * Depthwise separable convolution: [N, C, H, W] → [N, outChannels, H', W'], by default H' = ⌈H / stride⌉. A k×k convolution of each
  * channel by itself and a 1×1 convolution across channels, each with normalisation and activation (ReLU): k²·C + C·outChannels weights
- * instead of k²·C·outChannels. The names of its tensors are those of timm's DepthwiseSeparableConv.
- * @throws ValueError for sizes that are no whole numbers, an unknown activation or padding.
+ * instead of k²·C·outChannels. Its tensors have the names of timm's DepthwiseSeparableConv.
+ * @throws ValueError if a size is not a whole number, or the activation or padding is unknown.
  * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets, section 3.1)
  * @example new blocks.SeparableConv(32, { outChannels: 64, stride: 2 })
  */
 export class SeparableConv extends Module {
+  /** The convolution of each channel by itself. */
   convDw: Conv2d
+  /** Normalisation after it. */
   bn1: Layer
+  /** Activation after that. */
   act1: Layer
+  /** The 1×1 convolution across channels. */
   convPw: Conv2d
+  /** Normalisation after it. */
   bn2: Layer
+  /** Activation after that. */
   act2: Layer
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(inChannels: number, options: SeparableOptions) {
@@ -50,7 +57,7 @@ export class SeparableConv extends Module {
     checkCount('SeparableConv', 'inChannels', inChannels)
     checkCount('SeparableConv', 'outChannels', outChannels)
     this.outChannels = outChannels
-    // First what has no memory: where it cannot be made, nothing is left behind.
+    // What has no memory comes first: if it cannot be made, nothing is left to free.
     this.act1 = makeActivation(between ? activation : null)
     this.act2 = makeActivation(activation)
     const depthwise = { outChannels: inChannels, kernelSize, stride, padding, dilation, groups: inChannels, ...factory }

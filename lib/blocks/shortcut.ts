@@ -18,8 +18,8 @@ export type Shortcut = 'projection' | 'pad'
 export interface ShortcutOptions extends BlockOptions {
   /** Where stride or width change; elsewhere the input is added as it is. Default `'projection'`. */
   shortcut?: Shortcut
-  /** The shortcut's own layer, as torchvision's downsample: [N, C, H, W] → the shape of the output. Instead of `shortcut`. */
-  downsample?: Layer
+  /** The shortcut's layer instead of `shortcut`, as in torchvision: [N, C, H, W] → the output's shape; null adds the input as it is. */
+  downsample?: Layer | null
   /** Squeeze and excitation of the branch before it is added: true for a reduction of 16, or its options. Default false. */
   excite?: boolean | SqueezeExciteOptions
 }
@@ -30,7 +30,7 @@ export const shortcutChecks: Checks<ShortcutOptions> = {
   ...blockChecks,
   shortcut: among('projection', 'pad'),
   downsample: (op, name, value) => {
-    if (!isLayer(value)) refuse(op, name, value, 'a layer')
+    if (value !== null && !isLayer(value)) refuse(op, name, value, 'a layer or null')
   },
   excite: (op, name, value) => {
     if (typeof value !== 'boolean') asSqueezeOptions(op, name, value)
@@ -43,7 +43,10 @@ interface Change {
   stride?: number
 }
 
-/** Every stride-th element of every row and column, then channels of zeros: [N, C, H, W] → [N, C + extra, ⌈H / stride⌉, ⌈W / stride⌉]. */
+/**
+ * Every stride-th element of every row and column, then channels of zeros: [N, C, H, W] → [N, C + extra, ⌈H / stride⌉, ⌈W /
+ * stride⌉].
+ */
 class PadShortcut extends Module {
   readonly stride: number
   readonly extra: number
@@ -67,7 +70,7 @@ export function checkShortcut(block: string, inChannels: number, options: Shortc
   const { shortcut = 'projection', outChannels } = options
   checkCount(block, 'inChannels', inChannels)
   checkCount(block, 'outChannels', outChannels)
-  if (!options.downsample && shortcut === 'pad' && outChannels < inChannels) {
+  if (options.downsample === undefined && shortcut === 'pad' && outChannels < inChannels) {
     throw new ValueError(`${block}: shortcut 'pad' cannot make ${outChannels} channels of ${inChannels}`)
   }
 }
@@ -75,7 +78,7 @@ export function checkShortcut(block: string, inChannels: number, options: Shortc
 /** The shortcut of such a block; null where the input is added as it is. */
 export function makeShortcut(inChannels: number, options: ShortcutOptions & Change): Layer | null {
   const { shortcut = 'projection', norm = true, outChannels, stride = 1 } = options
-  if (options.downsample) return options.downsample
+  if (options.downsample !== undefined) return options.downsample
   if (stride === 1 && inChannels === outChannels) return null
   if (shortcut === 'pad') return new PadShortcut(stride, outChannels - inChannels)
   const factory = factoryOf(options)

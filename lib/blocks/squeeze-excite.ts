@@ -42,16 +42,22 @@ export const squeezeChecks: Checks<SqueezeExciteOptions> = {
 /**
  * Squeeze and excitation: y = x · σ(fc2(δ(fc1(mean of each plane)))), one factor for each channel of each sample:
  * [N, C, H, W] → [N, C, H, W]. The two layers are 1×1 convolutions, as in timm.
- * @throws ValueError for sizes that are no whole numbers of at least 1.
+ * @throws ValueError if a size is not a positive integer.
  * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks)
  * @example new blocks.SqueezeExcite(256, { reduction: 16 })
  */
 export class SqueezeExcite extends Module {
+  /** The 1×1 convolution to fewer channels. */
   fc1: Conv2d
+  /** Normalisation after it. */
   bn: Layer
+  /** Activation after that. */
   act: Layer
+  /** The 1×1 convolution back to all channels. */
   fc2: Conv2d
+  /** What makes factors of its output. */
   gate: Layer
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(channels: number, options: SqueezeExciteOptions = {}) {
@@ -93,14 +99,18 @@ const excitedChecks: Checks<ExcitedOptions> = { ...squeezeChecks, residual: chec
 /**
  * Any block with squeeze and excitation behind it: se(block(x)), and with `residual` se(block(x)) + x. The scaling comes before
  * the addition, as in the paper; a block that adds its input by itself is scaled whole.
- * @throws ValueError for options that make no SqueezeExcite.
+ * @throws ValueError if an option is unknown or out of range.
  * @see https://arxiv.org/abs/1709.01507 (sections 3.3 and 6.5)
  * @example new blocks.Excited(new blocks.ConvNormActivation(64, { outChannels: 64 }), { residual: true })
  */
 export class Excited<Inner extends Block = Block> extends Module {
+  /** The block that is scaled. */
   block: Inner
+  /** Its squeeze and excitation. */
   se: SqueezeExcite
+  /** Whether the block's input is added to its scaled output. */
   readonly residual: boolean
+  /** Channels of the output. */
   readonly outChannels: number
 
   constructor(block: Inner, given: ExcitedOptions = {}) {

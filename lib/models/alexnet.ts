@@ -11,7 +11,7 @@ import { LocalResponseNorm } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface AlexNetOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -20,7 +20,7 @@ export interface AlexNetOptions extends ModelOptions {
   dropout?: number
 }
 
-const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
+const alexnetChecks: Checks<AlexNetOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: checkDropout }
 
 interface ConvRow {
   outChannels: number
@@ -71,11 +71,20 @@ const single: AlexNetDesign = {
   dropsInputs: true,
 }
 
-/** AlexNet; `alexnet()` and `alexnet2012()` make it. */
+/**
+ * AlexNet; `alexnet()` and `alexnet2012()` make it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1404.5997 (Krizhevsky: One weird trick for parallelizing convolutional neural networks)
+ * @example const net: models.AlexNet = models.alexnet({ numClasses: 10 })
+ */
 export class AlexNet extends Module {
+  /** All layers before the classifier: [N, C, H, W] → maps. */
   features = new Sequential()
+  /** Pooling to 6×6, where pictures may have other sizes. */
   avgpool: Layer
+  /** [N, C, H, W] → [N, C·H·W]. */
   flatten = new Flatten()
+  /** The fully connected layers: [N, features] → [N, numClasses]. */
   classifier: Sequential
 
   constructor(design: AlexNetDesign, options: AlexNetOptions = {}) {
@@ -114,8 +123,8 @@ export class AlexNet extends Module {
 
 /**
  * AlexNet for one GPU, as torchvision has it: [N, 3, H, W] → [N, numClasses] for pictures of at least 63×63. `nn.summary`: 22
- * layers, 61,100,840 parameters, 714,188,480 multiply-adds at 224×224. The names of its tensors are torchvision's.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * layers, 61,100,840 parameters, 714,188,480 multiply-adds at 224×224. Its tensors have torchvision's names.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1404.5997 (Krizhevsky: One weird trick for parallelizing convolutional neural networks)
  * @see https://docs.pytorch.org/vision/stable/models/alexnet.html
  * @example const net = models.alexnet({ numClasses: 10 })
@@ -127,8 +136,8 @@ export function alexnet(options: AlexNetOptions = {}): AlexNet {
 /**
  * AlexNet as it won in 2012, with convolutions of two groups (one for each of its two GPUs) and local response normalisation: [N,
  * 3, 227, 227] → [N, numClasses]. `nn.summary`: 24 layers, 60,965,224 parameters, 724,406,816 multiply-adds at 227×227.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for pictures of other sizes (up to 258×258
- * give the same 6×6 maps).
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for pictures of other sizes (up to
+ * 258×258 give the same 6×6 maps).
  * @see https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks (Krizhevsky, Sutskever, Hinton)
  * @example const net = models.alexnet2012({ numClasses: 10 })
  */

@@ -13,13 +13,18 @@ const mobile: CellNetworkDesign = {
   firstCells: [0, 6, 12],
 }
 
-/** AmoebaNet-A; `amoebanetA()` makes it. */
+/**
+ * AmoebaNet-A; `amoebanetA()` makes it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution)
+ * @example const net: models.AmoebaNet = models.amoebanetA({ numClasses: 10 })
+ */
 export class AmoebaNet extends CellNetwork {}
 
 /**
  * AmoebaNet-A of mobile size (N = 4, F = 50): [N, 3, H, W] → [N, numClasses]; 224×224 in the paper, 4,982,312 parameters with
  * NASNet's stem and no auxiliary head.
- * @throws ValueError for counts or a dropout out of range.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1802.01548 (Real, Aggarwal, Huang, Le: Regularized Evolution for Image Classifier Architecture Search)
  * @example const net = models.amoebanetA({ numClasses: 10, channels: 24 })
  */

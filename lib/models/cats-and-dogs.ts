@@ -10,7 +10,7 @@ import { Linear } from '../nn/linear.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface CatsAndDogsNetOptions extends ModelOptions {
   /** Default 2. */
@@ -27,10 +27,15 @@ const catsChecks: Checks<CatsAndDogsNetOptions> = {
   ...modelChecks,
   widths: checkNumbers,
   size: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
-/** The network for cats and dogs; `catsAndDogsNet()` makes it. */
+/**
+ * The network for cats and dogs; `catsAndDogsNet()` makes it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count, a size or the dropout is out of range.
+ * @see https://arxiv.org/abs/1502.03167 (Ioffe, Szegedy: Batch Normalization)
+ * @example const net = new models.CatsAndDogsNet({ size: 128 })
+ */
 export class CatsAndDogsNet extends Sequential {
   constructor(options: CatsAndDogsNetOptions = {}) {
     checkOptions('CatsAndDogsNet', options, catsChecks)
@@ -62,7 +67,7 @@ export class CatsAndDogsNet extends Sequential {
 /**
  * Convolution, batch normalisation, ReLU and maximum pooling, four times, then one fully connected layer: [N, 3, 64, 64] → [N,
  * numClasses]. `nn.summary`: 19 layers, 101,778 parameters, 15,929,344 multiply-adds at 3×64×64.
- * @throws ValueError for counts, sizes or a dropout out of range; ShapeError that names the layer for pictures of another size.
+ * @throws ValueError if a count, a size or the dropout is out of range; ShapeError that names the layer for pictures of another size.
  * @see https://arxiv.org/abs/1502.03167 (Ioffe, Szegedy: Batch Normalization)
  * @example const net = models.catsAndDogsNet({ size: 128 })
  */

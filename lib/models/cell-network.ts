@@ -10,9 +10,9 @@ import { Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownRows = Symbol('rows')
 
 export interface CellNetworkOptions extends ModelOptions {
@@ -32,7 +32,7 @@ const cellNetworkChecks: Checks<CellNetworkOptions> = {
   cells: moduleCount,
   channels: integerFrom(4),
   stemChannels: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
 /** What tells one network of cells from another. */
@@ -66,14 +66,21 @@ interface Row {
 }
 
 /**
- * A network of cells; `nasnetAMobile()`, `nasnetALarge()` and `amoebanetA()` make such. The names of its tensors are those of timm's
- * `nasnetalarge`. The first convolution and two reductions make the picture 8 times smaller before the stages, which
- * make it 4 times smaller again.
+ * A network of cells; `nasnetAMobile()`, `nasnetALarge()` and `amoebanetA()` make such. Its tensors have the names of timm's
+ * `nasnetalarge`. The first convolution and two reductions make the picture 8 times smaller before the stages, which make it 4 times
+ * smaller again. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures)
+ * @example const net: models.CellNetwork = models.nasnetAMobile({ numClasses: 10 })
  */
 export class CellNetwork extends Module {
+  /** The 3×3 convolution of stride 2 before the cells, with normalisation. */
   conv0: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   globalPool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   headDrop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   lastLinear: Linear
   private readonly [ownRows]: Row[] = []
 

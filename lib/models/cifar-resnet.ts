@@ -21,7 +21,10 @@ export interface CifarResNetOptions extends ModelOptions {
   depth?: number
   /** Whether each pair of convolutions is added to its input; false makes the plain network. Default true. */
   residual?: boolean
-  /** Of the two pairs that change stride and width: zeros for new channels (the paper's option A), or a projection (B). Default `'pad'`. */
+  /**
+   * Of the two pairs that change stride and width: zeros for new channels (the paper's option A), or a projection (B). Default
+   * `'pad'`.
+   */
   shortcut?: Shortcut
   /** Channels of the first convolution and stage; the others have two and four times as many. Default 16. */
   baseChannels?: number
@@ -35,15 +38,29 @@ const cifarResNetChecks: Checks<CifarResNetOptions> = {
   baseChannels: integerFrom(1),
 }
 
-/** A residual or plain network for small pictures; `cifarResNet()` makes it. Its tensors are named as in torchvision's ResNet. */
+/**
+ * A residual or plain network for small pictures; `cifarResNet()` makes it. Its tensors are named as in torchvision's ResNet. Shapes:
+ * [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if depth is not 6n + 2, a count is out of range, or the shortcut is unknown.
+ * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, section 4.2)
+ * @example const net = new models.CifarResNet({ depth: 32 })
+ */
 export class CifarResNet extends Module {
+  /** The 3×3 convolution before the stages. */
   conv1: Conv2d
+  /** Normalisation after conv1. */
   bn1: BatchNorm2d
+  /** The activation. */
   relu = new ReLU()
+  /** The first stage of blocks. */
   layer1: Sequential
+  /** The second stage: half the height and width. */
   layer2: Sequential
+  /** The third stage: half the height and width again. */
   layer3: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   avgpool = new GlobalAvgPool({ keepdim: false })
+  /** The last layer: [N, C] → [N, numClasses]. */
   fc: Linear
 
   constructor(options: CifarResNetOptions = {}) {
@@ -79,7 +96,7 @@ export class CifarResNet extends Module {
  * The residual network of 6n + 2 layers for CIFAR-10, or its plain twin: [N, 3, H, W] of any size → [N, numClasses]; 32×32 in the
  * paper. Parameters and multiply-adds at 32×32, plain or with shortcut `'pad'`: 269,722 and 40.6 million with 20
  * layers, 853,018 and 125 million with 56; `'projection'` has 2,752 parameters and 0.26 million multiply-adds more.
- * @throws ValueError for a depth that is not 6n + 2, counts out of range, an unknown shortcut.
+ * @throws ValueError if depth is not 6n + 2, a count is out of range, or the shortcut is unknown.
  * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, section 4.2)
  * @example const [plain, deep] = [false, true].map((residual) => models.cifarResNet({ depth: 56, residual }))
  */

@@ -16,7 +16,12 @@ export interface CIFAR10NetOptions extends ModelOptions {
 /** Output channels of the convolutions. */
 const table = [32, 32, 64]
 
-/** The network for CIFAR-10; `cifar10Net()` makes it. */
+/**
+ * The network for CIFAR-10; `cifar10Net()` makes it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count is not a positive integer.
+ * @see https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf (Krizhevsky: the data set)
+ * @example const net = new models.CIFAR10Net()
+ */
 export class CIFAR10Net extends Sequential {
   constructor(options: CIFAR10NetOptions = {}) {
     checkOptions('CIFAR10Net', options, modelChecks)
@@ -38,7 +43,7 @@ export class CIFAR10Net extends Sequential {
 /**
  * A small network for CIFAR-10: [N, 3, 32, 32] → [N, numClasses]. `nn.summary`: 9 layers, 145,578 parameters, 12,354,176
  * multiply-adds at 3×32×32. Its only non-linearity is the maximum pooling.
- * @throws ValueError for counts that are no whole numbers; ShapeError that names the layer for other sizes of pictures.
+ * @throws ValueError if a count is not a positive integer; ShapeError that names the layer for other sizes of pictures.
  * @see https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf (Krizhevsky: the data set)
  * @example const net = models.cifar10Net()
  */

@@ -11,7 +11,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface DenseNetOptions extends ModelOptions {
   /** Layers of each dense block; any number of blocks, with a transition between two. */
@@ -32,7 +32,7 @@ const denseNetChecks: Checks<DenseNetOptions> = {
   growthRate: integerFrom(1),
   stemChannels: integerFrom(1),
   bottleneck: integerFrom(0),
-  dropout: isDropout,
+  dropout: checkDropout,
 }
 
 type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | 'stemChannels'>>
@@ -40,11 +40,20 @@ type DenseNetDesign = Required<Pick<DenseNetOptions, 'layers' | 'growthRate' | '
 /** Table 1 of the paper, DenseNet-121. */
 const densenet121Design: DenseNetDesign = { layers: [6, 12, 24, 16], growthRate: 32, stemChannels: 64 }
 
-/** DenseNet-BC; `densenet121()` makes it. The names of its tensors are torchvision's. */
+/**
+ * DenseNet-BC; `densenet121()` makes it. Its tensors have torchvision's names. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1608.06993 (Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks)
+ * @example const net: models.DenseNet = models.densenet121({ numClasses: 10 })
+ */
 export class DenseNet extends Module {
+  /** The first convolution, dense blocks and transitions. */
   features: Sequential
+  /** The last activation. */
   relu = new ReLU()
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   avgpool = new GlobalAvgPool({ keepdim: false })
+  /** The last layer: [N, C] → [N, numClasses]. */
   classifier: Linear
 
   constructor(design: DenseNetDesign, options: DenseNetOptions = {}) {
@@ -91,7 +100,7 @@ export class DenseNet extends Module {
 /**
  * DenseNet-121: [N, 3, H, W] → [N, numClasses] for pictures of at least 29×29. `nn.summary`: 426 layers, 7,978,856 parameters,
  * 2,834,161,664 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1608.06993 (Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks)
  * @see https://docs.pytorch.org/vision/stable/models/densenet.html
  * @example const net = models.densenet121({ numClasses: 10 })

@@ -13,9 +13,9 @@ import { Module } from '../nn/module.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { AdaptiveAvgPool2d, GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import { Tensor } from '../tensor.js'
-import { isDropout, isWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, checkWidth, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownRows = Symbol('rows')
 
 export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptions {
@@ -34,9 +34,9 @@ export interface GoogLeNetOptions<Aux extends boolean = true> extends ModelOptio
 const googlenetChecks: Checks<GoogLeNetOptions<boolean>> = {
   ...modelChecks,
   auxLogits: checkBoolean,
-  dropout: isDropout,
-  dropoutAux: isDropout,
-  width: isWidth,
+  dropout: checkDropout,
+  dropoutAux: checkDropout,
+  width: checkWidth,
   kernel5x5: integerFrom(1),
 }
 
@@ -99,22 +99,36 @@ class InceptionAux extends Module {
 }
 
 /**
- * GoogLeNet; `googlenet()` and `googlenetNaive()` make it. The names of its tensors are torchvision's. In training mode `forward`
+ * GoogLeNet; `googlenet()` and `googlenetNaive()` make it. Its tensors have torchvision's names. In training mode `forward`
  * returns a GoogLeNetOutput, in evaluation mode the logits; without auxiliary classifiers (`GoogLeNet<false>`) always the logits.
+ * Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count, the width or a dropout is out of range.
+ * @see https://arxiv.org/abs/1409.4842 (Szegedy et al.: Going Deeper with Convolutions)
+ * @example const net: models.GoogLeNet<false> = models.googlenet({ auxLogits: false })
  */
 export class GoogLeNet<Aux extends boolean = true> extends Module<
   [x: Tensor],
   Aux extends false ? Tensor : Tensor | GoogLeNetOutput
 > {
+  /** The 7×7 convolution of stride 2. */
   conv1: BasicConv2d
+  /** Pooling that halves, rounding up. */
   maxpool1 = pool(3)
+  /** The 1×1 convolution. */
   conv2: BasicConv2d
+  /** The 3×3 convolution. */
   conv3: BasicConv2d
+  /** Pooling that halves, rounding up. */
   maxpool2 = pool(3)
+  /** The classifier behind inception 4a; null without auxiliary classifiers. */
   aux1: InceptionAux | null
+  /** The classifier behind inception 4d; null without auxiliary classifiers. */
   aux2: InceptionAux | null
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   avgpool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   dropout: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   fc: Linear
   /** From inception 3a to 5b, with the poolings between the stages. */
   private readonly [ownRows]: [field: string, layer: Inception | NaiveInception | MaxPool2d][] = []
@@ -190,7 +204,9 @@ function pathsOf(row: Widths, scaled: (count: number) => number): Omit<Inception
 
 /**
  * The loss that GoogLeNet is trained with: cross-entropy of the logits plus `weight` (0.3 in the paper) times that of each auxiliary
- * classifier; of the logits alone where `output` is a tensor, as in evaluation mode. Class numbers int32 [N] as `target`.
+ * classifier; of the logits alone where `output` is a tensor, as in evaluation mode. Logits are [N, numClasses], `target` int32 [N]
+ * class numbers; the loss is a scalar.
+ * @throws ValueError if the output is no such output, or weight not a number; ShapeError if logits and target do not fit.
  * @see https://arxiv.org/abs/1409.4842 (section 5)
  * @example const loss = models.googlenetLoss(net.forward(x), y)
  */
@@ -208,7 +224,7 @@ export function googlenetLoss(output: Tensor | GoogLeNetOutput, target: Tensor, 
  * GoogLeNet (Inception v1) with batch normalisation, as torchvision has it: [N, 3, H, W] → [N, numClasses] for pictures of at
  * least 15×15; in training mode the logits of the auxiliary classifiers come as well. `nn.summary`: 187 layers, 13,004,888
  * parameters (6,624,904 without the auxiliary classifiers), 1,498,376,192 multiply-adds at 224×224.
- * @throws ValueError for counts, a width or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count, the width or a dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.4842 (Szegedy et al.: Going Deeper with Convolutions)
  * @see https://docs.pytorch.org/vision/stable/models/googlenet.html
  * @example const net = models.googlenet({ numClasses: 10, auxLogits: false })
@@ -221,7 +237,7 @@ export function googlenet<Aux extends boolean = true>(options: GoogLeNetOptions<
  * GoogLeNet of naive inception modules: the same widths of the 1×1, 3×3 and 5×5 paths, no reductions, and poolings that add all
  * their channels: [N, 3, H, W] → [N, numClasses]. `nn.summary`: 106 layers, 104,279,704 parameters (97,531,080 without the
  * auxiliary classifiers), 12,568,061,056 multiply-adds at 224×224: beside those of `googlenet()`, what the reductions save.
- * @throws ValueError for counts, a width or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count, the width or a dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.4842 (section 4, figure 2a)
  * @example const net = models.googlenetNaive({ numClasses: 10, auxLogits: false })
  */

@@ -15,13 +15,22 @@ export interface LeNet5Options extends ModelOptions {
   inChannels?: number
   /** Default `'tanh'`, as in the paper; later versions have `'relu'`. */
   activation?: Activation
-  /** How S2 and S4 make pictures smaller. Default `'avg'`, as in the paper (there with a trained scale); later versions have `'max'`. */
+  /**
+   * How S2 and S4 make pictures smaller. Default `'avg'`, as in the paper (there with a trained scale); later versions have
+   * `'max'`.
+   */
   pooling?: 'avg' | 'max'
 }
 
 const lenetChecks: Checks<LeNet5Options> = { ...modelChecks, activation: checkActivation, pooling: among('avg', 'max') }
 
-/** LeNet-5; `lenet5()` makes it. Its layers have the paper's names: C1, S2, C3, S4, C5, F6. */
+/**
+ * LeNet-5; `lenet5()` makes it. Its layers have the paper's names: C1, S2, C3, S4, C5, F6. Shapes: [N, inChannels, H, W] → [N,
+ * numClasses].
+ * @throws ValueError if a count is out of range, or the activation or pooling is unknown.
+ * @see http://yann.lecun.com/exdb/publis/pdf/lecun-01a.pdf (LeCun, Bottou, Bengio, Haffner 1998)
+ * @example const net = new models.LeNet5({ activation: 'relu', pooling: 'max' })
+ */
 export class LeNet5 extends Sequential {
   constructor(options: LeNet5Options = {}) {
     const { activation = 'tanh', pooling = 'avg' } = checkOptions('LeNet5', options, lenetChecks)
@@ -54,7 +63,8 @@ export class LeNet5 extends Sequential {
 /**
  * LeNet-5: [N, 1, 32, 32] → [N, numClasses]. `nn.summary`: 12 layers, 61,706 parameters, 416,520 multiply-adds at 1×32×32. C3 is
  * joined to all maps of S2 and the output layer is linear, as in all later versions.
- * @throws ValueError for counts, an activation or a pooling that are not known; ShapeError that names the layer for other sizes.
+ * @throws ValueError if a count is out of range, or the activation or pooling is unknown; ShapeError that names the layer for other
+ * sizes.
  * @see http://yann.lecun.com/exdb/publis/pdf/lecun-01a.pdf (LeCun, Bottou, Bengio, Haffner 1998: Gradient-Based Learning Applied to
  * Document Recognition)
  * @example const net = models.lenet5()

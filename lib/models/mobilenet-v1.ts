@@ -1,7 +1,7 @@
 // MobileNet V1: depthwise separable convolutions all the way.
-import { type Activation, checkActivation, factoryOf, makeActivation } from '../blocks/options.js'
+import { type Activation, factoryOf, makeActivation } from '../blocks/options.js'
 import { SeparableConv } from '../blocks/separable.js'
-import { type Checks, checkOptions } from '../check.js'
+import { checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Conv2d } from '../nn/conv.js'
 import { Dropout } from '../nn/dropout.js'
@@ -10,15 +10,7 @@ import { type Layer, Module } from '../nn/module.js'
 import { BatchNorm2d } from '../nn/norm.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import {
-  initConvolutions,
-  isDropout,
-  isWidth,
-  type ModelOptions,
-  modelChecks,
-  modelCounts,
-  roundedWidth,
-} from './support.js'
+import { initConvolutions, type ModelOptions, mobilenetChecks, modelCounts, roundedWidth } from './support.js'
 
 export interface MobileNetV1Options extends ModelOptions {
   /** α of the paper: the factor on all widths, which are then rounded to multiples of 8. Default 1. */
@@ -38,21 +30,27 @@ const stages = [
   [1024, 2, 2],
 ] as const
 
-const mobilenetChecks: Checks<MobileNetV1Options> = {
-  ...modelChecks,
-  width: isWidth,
-  dropout: isDropout,
-  activation: checkActivation,
-}
-
-/** MobileNet V1; `mobilenetV1()` makes it. The names of its tensors are those of timm's `mobilenetv1_100`. */
+/**
+ * MobileNet V1; `mobilenetV1()` makes it. Its tensors have the names of timm's `mobilenetv1_100`. Shapes: [N, inChannels, H,
+ * W] → [N, numClasses].
+ * @throws ValueError if a count, the width or the dropout is out of range.
+ * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets)
+ * @example const net = new models.MobileNetV1({ width: 0.5 })
+ */
 export class MobileNetV1 extends Module {
+  /** The 3×3 convolution of stride 2 before the stages. */
   convStem: Conv2d
+  /** Normalisation after it. */
   bn1: BatchNorm2d
+  /** Activation after bn1. */
   act1: Layer
+  /** The stages of separable convolutions. */
   blocks: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   globalPool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   drop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   classifier: Linear
 
   constructor(options: MobileNetV1Options = {}) {
@@ -90,7 +88,7 @@ export class MobileNetV1 extends Module {
 
 /**
  * MobileNet V1: [N, 3, H, W] of any size → [N, numClasses]; 224×224 in the paper, 4,231,976 parameters at width 1.
- * @throws ValueError for counts, a width or a dropout out of range.
+ * @throws ValueError if a count, the width or a dropout is out of range.
  * @see https://arxiv.org/abs/1704.04861 (Howard et al.: MobileNets)
  * @example const net = models.mobilenetV1({ numClasses: 10, width: 0.5 })
  */

@@ -1,8 +1,8 @@
 // MobileNet V2: inverted residuals, as a table of stages.
 import { InvertedResidual } from '../blocks/inverted-residual.js'
 import { ConvNormActivation } from '../blocks/layer.js'
-import { type Activation, checkActivation, factoryOf } from '../blocks/options.js'
-import { type Checks, checkOptions } from '../check.js'
+import { type Activation, factoryOf } from '../blocks/options.js'
+import { checkOptions } from '../check.js'
 import { Sequential } from '../nn/containers.js'
 import { Dropout } from '../nn/dropout.js'
 import { normal_, zeros_ } from '../nn/init.js'
@@ -10,15 +10,7 @@ import { Linear } from '../nn/linear.js'
 import { Module } from '../nn/module.js'
 import { GlobalAvgPool } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import {
-  initConvolutions,
-  isDropout,
-  isWidth,
-  type ModelOptions,
-  modelChecks,
-  modelCounts,
-  roundedWidth,
-} from './support.js'
+import { initConvolutions, type ModelOptions, mobilenetChecks, modelCounts, roundedWidth } from './support.js'
 
 export interface MobileNetV2Options extends ModelOptions {
   /** The factor on all widths, which are then rounded to multiples of 8; below 1 the last convolution keeps its 1280. Default 1. */
@@ -40,17 +32,19 @@ const stages = [
   [6, 320, 1, 1],
 ] as const
 
-const mobilenetChecks: Checks<MobileNetV2Options> = {
-  ...modelChecks,
-  width: isWidth,
-  dropout: isDropout,
-  activation: checkActivation,
-}
-
-/** MobileNet V2; `mobilenetV2()` makes it. The names of its tensors are those of torchvision's `mobilenet_v2`. */
+/**
+ * MobileNet V2; `mobilenetV2()` makes it. Its tensors have the names of torchvision's `mobilenet_v2`. Shapes: [N, inChannels,
+ * H, W] → [N, numClasses].
+ * @throws ValueError if a count, the width or the dropout is out of range.
+ * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2)
+ * @example const net = new models.MobileNetV2({ width: 0.5 })
+ */
 export class MobileNetV2 extends Module {
+  /** The convolutions: [N, C, H, W] → maps of 1/32 of the height and width. */
   features: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   pool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout and the last layer: [N, C] → [N, numClasses]. */
   classifier: Sequential
 
   constructor(options: MobileNetV2Options = {}) {
@@ -90,8 +84,8 @@ export class MobileNetV2 extends Module {
 
 /**
  * MobileNet V2: [N, 3, H, W] of any size → [N, numClasses]; 53 layers, 3,504,872 parameters at width 1, 301 million multiply-adds at
- * 224×224. The names of its tensors are those of torchvision's `mobilenet_v2`.
- * @throws ValueError for counts, a width or a dropout out of range.
+ * 224×224. Its tensors have the names of torchvision's `mobilenet_v2`.
+ * @throws ValueError if a count, the width or a dropout is out of range.
  * @see https://arxiv.org/abs/1801.04381 (Sandler, Howard, Zhu, Zhmoginov, Chen: MobileNetV2)
  * @example const net = models.mobilenetV2({ numClasses: 10, width: 0.5 })
  */

@@ -15,12 +15,17 @@ const mobile: CellNetworkDesign = { ...cells, cells: 4, channels: 44, stemChanne
 /** NASNet-A (6 @ 4032). */
 const large: CellNetworkDesign = { ...cells, cells: 6, channels: 168, stemChannels: 96, skipsReductionInput: true }
 
-/** NASNet-A; `nasnetAMobile()` and `nasnetALarge()` make it. */
+/**
+ * NASNet-A; `nasnetAMobile()` and `nasnetALarge()` make it. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures)
+ * @example const net: models.NASNet = models.nasnetAMobile({ numClasses: 10 })
+ */
 export class NASNet extends CellNetwork {}
 
 /**
  * NASNet-A mobile (4 @ 1056): [N, 3, H, W] → [N, numClasses]; 224×224 in the paper, 5,289,978 parameters (no auxiliary head).
- * @throws ValueError for counts or a dropout out of range.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1707.07012 (Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures)
  * @example const net = models.nasnetAMobile({ numClasses: 10, channels: 24 })
  */
@@ -29,9 +34,9 @@ export function nasnetAMobile(options: CellNetworkOptions = {}): NASNet {
 }
 
 /**
- * NASNet-A large (6 @ 4032): [N, 3, H, W] → [N, numClasses]; 331×331 in the paper, 88,753,150 parameters (no auxiliary head). The
- * names of its tensors are those of timm's `nasnetalarge`.
- * @throws ValueError for counts or a dropout out of range.
+ * NASNet-A large (6 @ 4032): [N, 3, H, W] → [N, numClasses]; 331×331 in the paper, 88,753,150 parameters (no auxiliary head). Its
+ * tensors have the names of timm's `nasnetalarge`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1707.07012
  * @example const net = models.nasnetALarge({ cells: 1, channels: 48 })
  */

@@ -25,21 +25,24 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface ResNetOptions extends ModelOptions {
   /** Channels of the first convolution, which those of all others are multiples of. Default 64. */
   baseChannels?: number
   /** Probability with which a feature is left out before the last layer in training. Default 0. */
   dropout?: number
-  /** Whether the last normalisation of each block starts with a weight of 0, so that the block starts as its shortcut. Default false. */
+  /**
+   * Whether the last normalisation of each block starts with a weight of 0, so that the block starts as its shortcut. Default
+   * false.
+   */
   zeroInitResidual?: boolean
 }
 
 export const resnetChecks: Checks<ResNetOptions> = {
   ...modelChecks,
   baseChannels: integerFrom(1),
-  dropout: isDropout,
+  dropout: checkDropout,
   zeroInitResidual: checkBoolean,
 }
 
@@ -127,7 +130,7 @@ export function zeroInit(network: AnyModule): void {
   }
 }
 
-/** The options of a residual network with their defaults. @throws ValueError for what is out of range. */
+/** The options of a residual network with their defaults. @throws ValueError if one is out of range. */
 export function residualOptions(
   network: string,
   options: ResNetOptions,
@@ -138,20 +141,35 @@ export function residualOptions(
 }
 
 /**
- * A residual network; `resnet18()` … `resnet152()` and `resnext50()` make such. The names of its tensors are those of torchvision's
- * ResNet.
+ * A residual network; `resnet18()` … `resnet152()` and `resnext50()` make such. Its tensors have the names of torchvision's
+ * ResNet. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if the design or a count is out of range, or the dropout is not a probability below 1.
+ * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning)
+ * @see https://docs.pytorch.org/vision/stable/models/resnet.html
+ * @example const net: models.ResNet = models.resnet18({ numClasses: 10 })
  */
 export class ResNet extends Module {
+  /** The 7×7 convolution of stride 2. */
   conv1: Conv2d
+  /** Normalisation after conv1. */
   bn1: BatchNorm2d
+  /** The activation. */
   relu = new ReLU()
+  /** 3×3 max pooling of stride 2. */
   maxpool = new MaxPool2d(3, { stride: 2, padding: 1 })
+  /** The first stage of blocks. */
   layer1: Sequential
+  /** The second stage: half the height and width. */
   layer2: Sequential
+  /** The third stage: half the height and width again. */
   layer3: Sequential
+  /** The fourth stage: half the height and width again. */
   layer4: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   avgpool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   drop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   fc: Linear
 
   constructor(design: ResNetDesign, options: ResNetOptions = {}) {
@@ -183,9 +201,9 @@ export class ResNet extends Module {
 }
 
 /**
- * ResNet-18: [N, 3, H, W] of any size → [N, numClasses]; 18 layers, 11,689,512 parameters, 1,814 million multiply-adds at 224×224. The names
- * of its tensors are those of torchvision's `resnet18`.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNet-18: [N, 3, H, W] of any size → [N, numClasses]; 18 layers, 11,689,512 parameters, 1,814 million multiply-adds at 224×224.
+ * Its tensors have the names of torchvision's `resnet18`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1512.03385 (He, Zhang, Ren, Sun: Deep Residual Learning, table 1)
  * @example const net = models.resnet18({ numClasses: 10 })
  */
@@ -194,9 +212,9 @@ export function resnet18(options: ResNetOptions = {}): ResNet {
 }
 
 /**
- * ResNet-34: [N, 3, H, W] of any size → [N, numClasses]; 34 layers, 21,797,672 parameters, 3,664 million multiply-adds at 224×224. The names
- * of its tensors are those of torchvision's `resnet34`.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNet-34: [N, 3, H, W] of any size → [N, numClasses]; 34 layers, 21,797,672 parameters, 3,664 million multiply-adds at 224×224.
+ * Its tensors have the names of torchvision's `resnet34`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1512.03385
  * @example const net = models.resnet34({ numClasses: 10 })
  */
@@ -205,9 +223,9 @@ export function resnet34(options: ResNetOptions = {}): ResNet {
 }
 
 /**
- * ResNet-50: [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,557,032 parameters, 4,089 million multiply-adds at 224×224. As in
- * torchvision's `resnet50`, whose names its tensors have, the 3×3 convolutions have the strides.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNet-50: [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,557,032 parameters, 4,089 million multiply-adds at 224×224.
+ * As in torchvision's `resnet50`, whose names its tensors have, the 3×3 convolutions have the strides.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1512.03385
  * @example const net = models.resnet50({ zeroInitResidual: true })
  */
@@ -216,9 +234,9 @@ export function resnet50(options: ResNetOptions = {}): ResNet {
 }
 
 /**
- * ResNet-101: [N, 3, H, W] of any size → [N, numClasses]; 101 layers, 44,549,160 parameters, 7,801 million multiply-adds at 224×224. The names
- * of its tensors are those of torchvision's `resnet101`.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNet-101: [N, 3, H, W] of any size → [N, numClasses]; 101 layers, 44,549,160 parameters, 7,801 million multiply-adds at
+ * 224×224. Its tensors have the names of torchvision's `resnet101`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1512.03385
  * @example const net = models.resnet101({ numClasses: 10 })
  */
@@ -227,9 +245,9 @@ export function resnet101(options: ResNetOptions = {}): ResNet {
 }
 
 /**
- * ResNet-152: [N, 3, H, W] of any size → [N, numClasses]; 152 layers, 60,192,808 parameters, 11,514 million multiply-adds at 224×224. The names
- * of its tensors are those of torchvision's `resnet152`.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNet-152: [N, 3, H, W] of any size → [N, numClasses]; 152 layers, 60,192,808 parameters, 11,514 million multiply-adds at
+ * 224×224. Its tensors have the names of torchvision's `resnet152`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1512.03385
  * @example const net = models.resnet152({ numClasses: 10 })
  */

@@ -17,7 +17,13 @@ const resnextChecks: Checks<ResNeXtNetworkOptions> = {
   width: integerFrom(1),
 }
 
-/** ResNeXt; `resnext50()` makes it. The names of its tensors are those of torchvision's ResNet. */
+/**
+ * ResNeXt; `resnext50()` makes it. Its tensors have the names of torchvision's ResNet. Shapes: [N, inChannels, H, W] → [N,
+ * numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations)
+ * @example const net = new models.ResNeXt([3, 4, 6, 3], { numClasses: 10 })
+ */
 export class ResNeXt extends ResNet {
   constructor(counts: readonly [number, number, number, number], options: ResNeXtNetworkOptions = {}) {
     checkCounts('ResNeXt', counts)
@@ -41,9 +47,9 @@ export class ResNeXt extends ResNet {
 }
 
 /**
- * ResNeXt-50 (32×4d): [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,028,904 parameters, 4,230 million multiply-adds at 224×224.
- * The names of its tensors are those of torchvision's `resnext50_32x4d`.
- * @throws ValueError for counts or a dropout out of range.
+ * ResNeXt-50 (32×4d): [N, 3, H, W] of any size → [N, numClasses]; 50 layers, 25,028,904 parameters, 4,230 million multiply-adds at
+ * 224×224. Its tensors have the names of torchvision's `resnext50_32x4d`.
+ * @throws ValueError if a count or the dropout is out of range.
  * @see https://arxiv.org/abs/1611.05431 (Xie, Girshick, Dollár, Tu, He: Aggregated Residual Transformations, table 1)
  * @example const net = models.resnext50({ cardinality: 8, width: 14 })
  */

@@ -30,18 +30,30 @@ export interface SEResNetOptions extends ResNetOptions {
 const seresnetChecks: Checks<SEResNetOptions> = { ...resnetChecks, reduction: integerFrom(1) }
 
 /**
- * SE-ResNet; `seresnet50()` makes it. The names of its tensors are those of timm's `legacy_seresnet50`. As in the authors' program
- * the first 1×1 convolutions have the strides, and the max pool pads at the end only.
+ * SE-ResNet; `seresnet50()` makes it. Its tensors have the names of timm's `legacy_seresnet50`. As in the authors' program the
+ * first 1×1 convolutions have the strides, and the max pool pads at the end only. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks)
+ * @example const net = new models.SEResNet([3, 4, 6, 3], { numClasses: 10 })
  */
 export class SEResNet extends Module {
+  /** The 7×7 convolution of stride 2 with normalisation and activation. */
   layer0: Sequential
+  /** 3×3 max pooling of stride 2. */
   pool0 = new MaxPool2d(3, { stride: 2, ceilMode: true })
+  /** The first stage of blocks. */
   layer1: Sequential
+  /** The second stage: half the height and width. */
   layer2: Sequential
+  /** The third stage: half the height and width again. */
   layer3: Sequential
+  /** The fourth stage: half the height and width again. */
   layer4: Sequential
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   globalPool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   drop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   lastLinear: Linear
 
   constructor(counts: ResNetDesign['counts'], options: SEResNetOptions = {}) {
@@ -89,8 +101,8 @@ export class SEResNet extends Module {
 
 /**
  * SE-ResNet-50: [N, 3, H, W] → [N, numClasses] for pictures of at least 3×3; 50 layers (and 32 in the squeezes), 28,088,024
- * parameters, 3,860 million multiply-adds at 224×224. The names of its tensors are those of timm's `legacy_seresnet50`.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * parameters, 3,860 million multiply-adds at 224×224. Its tensors have the names of timm's `legacy_seresnet50`.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1709.01507 (Hu, Shen, Albanie, Sun, Wu: Squeeze-and-Excitation Networks, table 1)
  * @example const net = models.seresnet50({ numClasses: 10 })
  */

@@ -1,5 +1,5 @@
 // What all networks share: their options, and how their weights are first drawn.
-import { checkCount } from '../blocks/options.js'
+import { type Activation, checkActivation, checkCount } from '../blocks/options.js'
 import { type Checks, checkObject, integerFrom, numberThat } from '../check.js'
 import { Conv2d } from '../nn/conv.js'
 import { kaimingNormal_, normal_, zeros_ } from '../nn/init.js'
@@ -22,9 +22,17 @@ export const modelChecks: Checks<ModelOptions> = {
 }
 
 /** A probability below 1. */
-export const isDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
+export const checkDropout = numberThat('a number in [0, 1)', (value) => value >= 0 && value < 1)
 /** A factor on the widths of layers. */
-export const isWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
+export const checkWidth = numberThat('a positive number', (value) => value > 0 && Number.isFinite(value))
+
+/** The options that both MobileNets take. */
+export const mobilenetChecks: Checks<ModelOptions & { width?: number; dropout?: number; activation?: Activation }> = {
+  ...modelChecks,
+  width: checkWidth,
+  dropout: checkDropout,
+  activation: checkActivation,
+}
 
 interface ModelCounts {
   numClasses: number
@@ -34,7 +42,7 @@ interface ModelCounts {
 /** ImageNet's, in colour. */
 const imageNet: ModelCounts = { numClasses: 1000, inChannels: 3 }
 
-/** The two counts with their defaults. @throws ValueError for what is no whole number of at least 1. */
+/** The two counts with their defaults. @throws ValueError if one is not a positive integer. */
 export function modelCounts(network: string, options: ModelOptions, byDefault = imageNet): ModelCounts {
   checkObject(network, 'options', options)
   const { numClasses = byDefault.numClasses, inChannels = byDefault.inChannels } = options

@@ -11,7 +11,7 @@ import { BatchNorm2d } from '../nn/norm.js'
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js'
 import { Flatten } from '../nn/shape.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, initLinears, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, initLinears, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
 export interface VGGOptions extends ModelOptions {
   /** Units of the two hidden fully connected layers. Default 4096. */
@@ -20,7 +20,7 @@ export interface VGGOptions extends ModelOptions {
   dropout?: number
 }
 
-const vggChecks: Checks<VGGOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: isDropout }
+const vggChecks: Checks<VGGOptions> = { ...modelChecks, hiddenUnits: integerFrom(1), dropout: checkDropout }
 
 /** Output channels of the five stages, a pooling behind each. */
 const widths = [64, 128, 256, 512, 512] as const
@@ -33,11 +33,20 @@ const tables = {
   19: [2, 2, 4, 4, 4],
 } as const
 
-/** VGG; `vgg11()` … `vgg19Bn()` make it. The names of its tensors are torchvision's. */
+/**
+ * VGG; `vgg11()` … `vgg19Bn()` make it. Its tensors have torchvision's names. Shapes: [N, inChannels, H, W] → [N, numClasses].
+ * @throws ValueError if a count or the dropout is out of range, or layers is not 11, 13, 16 or 19.
+ * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks)
+ * @example const net = new models.VGG(16, true, { numClasses: 10 })
+ */
 export class VGG extends Module {
+  /** All layers before the classifier: [N, C, H, W] → maps. */
   features = new Sequential()
+  /** Pooling to 7×7. */
   avgpool = new AdaptiveAvgPool2d(7)
+  /** [N, C, H, W] → [N, C·H·W]. */
   flatten = new Flatten()
+  /** The fully connected layers: [N, features] → [N, numClasses]. */
   classifier: Sequential
 
   constructor(layers: keyof typeof tables, hasBatchNorm: boolean, options: VGGOptions = {}) {
@@ -79,7 +88,7 @@ export class VGG extends Module {
 /**
  * VGG-11 (column A): [N, 3, H, W] → [N, numClasses] for pictures of at least 32×32. `nn.summary`: 30 layers, 132,863,336
  * parameters, 7,609,090,048 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg11({ numClasses: 10 })
  */
@@ -90,7 +99,7 @@ export function vgg11(options: VGGOptions = {}): VGG {
 /**
  * VGG-11 (column A) with batch normalisation behind each convolution: [N, 3, H, W] → [N, numClasses] for pictures of at least
  * 32×32. `nn.summary`: 38 layers, 132,868,840 parameters, 7,609,090,048 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg11Bn({ numClasses: 10 })
  */
@@ -101,7 +110,7 @@ export function vgg11Bn(options: VGGOptions = {}): VGG {
 /**
  * VGG-13 (column B): [N, 3, H, W] → [N, numClasses] for pictures of at least 32×32. `nn.summary`: 34 layers, 133,047,848
  * parameters, 11,308,466,176 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg13({ numClasses: 10 })
  */
@@ -112,7 +121,7 @@ export function vgg13(options: VGGOptions = {}): VGG {
 /**
  * VGG-13 (column B) with batch normalisation behind each convolution: [N, 3, H, W] → [N, numClasses] for pictures of at least
  * 32×32. `nn.summary`: 44 layers, 133,053,736 parameters, 11,308,466,176 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg13Bn({ numClasses: 10 })
  */
@@ -123,7 +132,7 @@ export function vgg13Bn(options: VGGOptions = {}): VGG {
 /**
  * VGG-16 (column D): [N, 3, H, W] → [N, numClasses] for pictures of at least 32×32. `nn.summary`: 40 layers, 138,357,544
  * parameters, 15,470,264,320 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg16({ numClasses: 10 })
  */
@@ -134,7 +143,7 @@ export function vgg16(options: VGGOptions = {}): VGG {
 /**
  * VGG-16 (column D) with batch normalisation behind each convolution: [N, 3, H, W] → [N, numClasses] for pictures of at least
  * 32×32. `nn.summary`: 53 layers, 138,365,992 parameters, 15,470,264,320 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg16Bn({ numClasses: 10 })
  */
@@ -145,7 +154,7 @@ export function vgg16Bn(options: VGGOptions = {}): VGG {
 /**
  * VGG-19 (column E): [N, 3, H, W] → [N, numClasses] for pictures of at least 32×32. `nn.summary`: 46 layers, 143,667,240
  * parameters, 19,632,062,464 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg19({ numClasses: 10 })
  */
@@ -156,7 +165,7 @@ export function vgg19(options: VGGOptions = {}): VGG {
 /**
  * VGG-19 (column E) with batch normalisation behind each convolution: [N, 3, H, W] → [N, numClasses] for pictures of at least
  * 32×32. `nn.summary`: 62 layers, 143,678,248 parameters, 19,632,062,464 multiply-adds at 224×224.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1409.1556 (Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image Recognition)
  * @example const net = models.vgg19Bn({ numClasses: 10 })
  */

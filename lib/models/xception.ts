@@ -11,9 +11,9 @@ import { BatchNorm2d } from '../nn/norm.js'
 import type { FactoryOptions } from '../nn/parameter.js'
 import { GlobalAvgPool, MaxPool2d } from '../nn/pool.js'
 import type { Tensor } from '../tensor.js'
-import { initConvolutions, isDropout, type ModelOptions, modelChecks, modelCounts } from './support.js'
+import { checkDropout, initConvolutions, type ModelOptions, modelChecks, modelCounts } from './support.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownBlocks = Symbol('blocks')
 
 export interface XceptionOptions extends ModelOptions {
@@ -21,7 +21,7 @@ export interface XceptionOptions extends ModelOptions {
   dropout?: number
 }
 
-const xceptionChecks: Checks<XceptionOptions> = { ...modelChecks, dropout: isDropout }
+const xceptionChecks: Checks<XceptionOptions> = { ...modelChecks, dropout: checkDropout }
 
 interface BlockRow {
   /** Input channels of the block, and the output channels of each separable convolution. */
@@ -87,18 +87,35 @@ class XceptionBlock extends Module {
   }
 }
 
-/** Xception; `xception()` makes it. The names of its tensors are those of timm's `legacy_xception`. */
+/**
+ * Xception; `xception()` makes it. Its tensors have the names of timm's `legacy_xception`. Shapes: [N, inChannels, H, W] → [N,
+ * numClasses].
+ * @throws ValueError if a count or the dropout is out of range.
+ * @see https://arxiv.org/abs/1610.02357 (Chollet: Xception)
+ * @example const net = new models.Xception({ numClasses: 10 })
+ */
 export class Xception extends Module {
+  /** The 3×3 convolution of stride 2. */
   conv1: Conv2d
+  /** Normalisation after conv1. */
   bn1: BatchNorm2d
+  /** The 3×3 convolution after it. */
   conv2: Conv2d
+  /** Normalisation after conv2. */
   bn2: BatchNorm2d
+  /** The separable convolution after the blocks. */
   conv3: SeparableConv2d
+  /** Normalisation after conv3. */
   bn3: BatchNorm2d
+  /** The last separable convolution. */
   conv4: SeparableConv2d
+  /** Normalisation after conv4. */
   bn4: BatchNorm2d
+  /** The mean of each plane: [N, C, H, W] → [N, C]. */
   globalPool = new GlobalAvgPool({ keepdim: false })
+  /** Dropout before the last layer. */
   drop: Dropout
+  /** The last layer: [N, C] → [N, numClasses]. */
   fc: Linear
   private readonly [ownBlocks]: readonly XceptionBlock[]
 
@@ -135,7 +152,7 @@ export class Xception extends Module {
 
 /**
  * Xception: [N, 3, H, W] → [N, numClasses] for pictures of at least 7×7; 299×299 in the paper, 22,855,952 parameters.
- * @throws ValueError for counts or a dropout out of range; ShapeError that names the layer for smaller pictures.
+ * @throws ValueError if a count or the dropout is out of range; ShapeError that names the layer for smaller pictures.
  * @see https://arxiv.org/abs/1610.02357 (Chollet: Xception)
  * @example const net = models.xception({ numClasses: 10 })
  */

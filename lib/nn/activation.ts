@@ -21,8 +21,7 @@ abstract class InplaceActivation extends Module {
 }
 
 /**
- * max(x, 0). Any shape.
- * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * max(x, 0). Any shape. `inplace` is accepted as in PyTorch and changes nothing: x keeps its values.
  * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
  * @example new nn.ReLU()
@@ -34,8 +33,7 @@ export class ReLU extends InplaceActivation {
 }
 
 /**
- * min(max(x, 0), 6). Any shape.
- * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * min(max(x, 0), 6). Any shape. `inplace` is accepted as in PyTorch and changes nothing: x keeps its values.
  * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
  * @example new nn.ReLU6()
@@ -47,8 +45,7 @@ export class ReLU6 extends InplaceActivation {
 }
 
 /**
- * x · sigmoid(x). Any shape.
- * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * x · sigmoid(x). Any shape. `inplace` is accepted as in PyTorch and changes nothing: x keeps its values.
  * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
  * @example new nn.SiLU()
@@ -72,8 +69,7 @@ export class Sigmoid extends Module {
 }
 
 /**
- * min(max(x + 3, 0), 6) / 6. Any shape.
- * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * min(max(x + 3, 0), 6) / 6. Any shape. `inplace` is accepted as in PyTorch and changes nothing: x keeps its values.
  * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
  * @example new nn.Hardsigmoid()
@@ -85,8 +81,7 @@ export class Hardsigmoid extends InplaceActivation {
 }
 
 /**
- * x · hardsigmoid(x). Any shape.
- * `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * x · hardsigmoid(x). Any shape. `inplace` is accepted as in PyTorch and changes nothing: x keeps its values.
  * @throws ValueError if inplace is not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
  * @example new nn.Hardswish()
@@ -110,8 +105,8 @@ export class Tanh extends Module {
 }
 
 /**
- * x where x > 0, else negativeSlope·x. Any shape.
- * negativeSlope is 0.01 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * x where x > 0, else negativeSlope·x. Any shape. negativeSlope is 0.01 by default. `inplace` is accepted as in PyTorch and
+ * changes nothing: x keeps its values.
  * @throws ValueError if negativeSlope is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
  * @example new nn.LeakyReLU(0.1)
@@ -133,8 +128,8 @@ export class LeakyReLU extends InplaceActivation {
 }
 
 /**
- * x where x > 0, else alpha·(e^x − 1). Any shape.
- * alpha is 1 by default. `inplace` is accepted as in PyTorch and changes nothing: the result is a new tensor.
+ * x where x > 0, else alpha·(e^x − 1). Any shape. alpha is 1 by default. `inplace` is accepted as in PyTorch and changes nothing:
+ * the result is a new tensor.
  * @throws ValueError if alpha is not a number or inplace not a boolean.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html
  * @example new nn.ELU(0.1)
@@ -156,7 +151,8 @@ export class ELU extends InplaceActivation {
 }
 
 /**
- * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes a formula with tanh for it. Default 'none'. Any shape.
+ * x·Φ(x), where Φ is the normal distribution function; `approximate: 'tanh'` takes a formula with tanh for it. Default 'none'. Any
+ * shape.
  * @throws ValueError for another name of the formula.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
  * @example new nn.GELU({ approximate: 'tanh' })

@@ -4,7 +4,7 @@ import { tracing } from '../tracing.js'
 import { readFields } from './fields.js'
 import type { AnyModule } from './module.js'
 
-/** Told of each finished call, the innermost first. */
+/** Called after each finished call of a forward, the innermost first. */
 export type ForwardObserver = (module: AnyModule, inputs: readonly unknown[], output: unknown) => void
 
 type Forward = (this: AnyModule, ...inputs: never[]) => unknown
@@ -30,7 +30,7 @@ export function wrapForward(module: object, root: object): void {
 
 function around(forward: Forward): Forward {
   return function call(this: AnyModule, ...inputs: never[]): unknown {
-    // super.forward(…) is still the same call.
+    // super.forward(…) belongs to the same call.
     if (calls.at(-1) === this) return forward.apply(this, inputs)
     calls.push(this)
     const recording = tracing()
@@ -48,7 +48,7 @@ function around(forward: Forward): Forward {
   }
 }
 
-/** Runs `fn` while `observer` is told of every call. */
+/** Runs `fn` with `observer` called after every forward. */
 export function observeForward<Result>(observer: ForwardObserver, fn: () => Result): Result {
   observers.add(observer)
   try {

@@ -8,7 +8,7 @@ import { tracing } from '../tracing.js'
 import { isLayer } from './fields.js'
 import { Buffer, bufferOf, Parameter, parameterOf } from './parameter.js'
 
-/** One copying: what has been copied so far, so that what is shared stays shared. */
+/** The state of one copy: what has been copied so far, so that what is shared stays shared. */
 class Copying {
   readonly #copies = new Map<object, unknown>()
   readonly tensors: Tensor[] = []
@@ -41,7 +41,7 @@ class Copying {
     const prototype: unknown = Object.getPrototypeOf(value)
     const isPlain = prototype === Object.prototype || prototype === null
     if (Array.isArray(value)) return this.#fields(value, [])
-    // Other objects (a date, a file) stand for themselves.
+    // Other objects (a date, a file) are not copied.
     return isPlain || isLayer(value) ? this.#fields(value, Object.create(prototype as object | null) as object) : value
   }
 
@@ -67,7 +67,7 @@ class Copying {
   }
 }
 
-/** A copy of a module or layer. Where it fails, what was copied is freed. */
+/** A copy of a module or layer. If it fails, what was copied is freed. */
 export function cloned<T extends object>(module: T): T {
   if (tracing()) throw new ValueError('clone: a function is recorded, expected a module to be copied before that')
   const copying = new Copying()

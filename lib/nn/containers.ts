@@ -60,7 +60,10 @@ abstract class LayerList<
   }
 }
 
-/** The layer at a position: of its own type where the layers' types are known one by one; behind them, and from the end, any or none. */
+/**
+ * The layer at a position: of its own type where the layers' types are known one by one; behind them, and from the end, any or
+ * none.
+ */
 export type LayerAt<Layers extends readonly Layer[], Index extends number> = [
   ...Layers,
   ...(Layer | undefined)[],
@@ -104,7 +107,7 @@ export class Sequential<Layers extends readonly Layer[] = Layer[]> extends Layer
     let value = x
     for (const layer of this.layers()) {
       const next = layer.forward(value)
-      // What lies between two layers is needed no longer; the gradient graph holds on to what it needs.
+      // The tensor between two layers is no longer needed; the gradient graph keeps what it needs.
       if (next !== value && value !== x) disposeScoped(value)
       value = next
     }

@@ -7,9 +7,9 @@ import type { Tensor } from '../tensor.js'
 import { fanInAndFanOut } from './init.js'
 import { Module } from './module.js'
 import { type FactoryOptions, factoryChecks, type Parameter, uniformParameter } from './parameter.js'
-import { namedArguments } from './positional.js'
+import { namedArguments, optionsText } from './positional.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownGiven = Symbol('given')
 
 export interface ConvModuleOptions extends F.ConvOptions, FactoryOptions {
@@ -69,14 +69,6 @@ function checkGroups(type: string, inChannels: number, outChannels: number, grou
   }
 }
 
-/** `, stride: [2, 2], padding: [1, 1]`: the options that were given. */
-function described(options: object): string {
-  return Object.entries(options)
-    .filter(([name, value]) => value !== undefined && name !== 'device' && name !== 'dtype')
-    .map(([name, value]) => `, ${name}: ${JSON.stringify(value)}`)
-    .join('')
-}
-
 /** What the two kinds share. `isTransposed` says which of the weight's first two dimensions the groups divide. */
 abstract class ConvBase<Options extends F.ConvOptions | F.ConvTransposeOptions> extends Module {
   /** The kernels: [outChannels, inChannels / groups, …kernelSize], transposed [inChannels, outChannels / groups, …kernelSize]. */
@@ -109,7 +101,7 @@ abstract class ConvBase<Options extends F.ConvOptions | F.ConvTransposeOptions> 
     this.outChannels = outChannels
     this.kernelSize = Object.freeze(sizes(op, 'kernelSize', kernelSize, this.spatialDims()))
     this.options = Object.freeze(conv) as Readonly<Options>
-    this[ownGiven] = described(options)
+    this[ownGiven] = optionsText(options)
     const channels = isTransposed ? [inChannels, outChannels / groups] : [outChannels, inChannels / groups]
     const { weight, bias } = draw([...channels, ...this.kernelSize], outChannels, hasBias, { device, dtype })
     this.weight = weight
@@ -141,8 +133,10 @@ abstract class ConvTransposeNd extends ConvBase<F.ConvTransposeOptions> {
 /**
  * 1-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, K] and a bias [outChannels]:
  * [N, C, L] or [C, L] → [N, O, L'], L' = ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1.
- * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from
+ * ±1/√fanIn.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html
  * @example new nn.Conv1d(16, 32, 3, { padding: 'same' })
  */
@@ -158,8 +152,10 @@ export class Conv1d extends ConvNd {
 /**
  * 2-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, kH, kW] and a bias [outChannels]:
  * [N, C, H, W] or [C, H, W] → [N, O, H', W'], H' = ⌊(H + 2·padding − dilation·(kH − 1) − 1) / stride⌋ + 1, and W' likewise.
- * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from
+ * ±1/√fanIn.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
  * @example new nn.Conv2d(3, 32, 5, { stride: 2, padding: 2 }) // as new nn.Conv2d(3, 32, 5, 2, 2)
  */
@@ -173,10 +169,12 @@ export class Conv2d extends ConvNd {
 }
 
 /**
- * 3-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, kD, kH, kW] and a bias [outChannels]:
- * [N, C, D, H, W] or [C, D, H, W] → [N, O, D', H', W'], D' = ⌊(D + 2·padding − dilation·(kD − 1) − 1) / stride⌋ + 1, and H', W' likewise.
- * Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * 3-D convolution (cross-correlation) with a weight [outChannels, inChannels / groups, kD, kH, kW] and a bias [outChannels]: [N,
+ * C, D, H, W] or [C, D, H, W] → [N, O, D', H', W'], D' = ⌊(D + 2·padding − dilation·(kD − 1) − 1) / stride⌋ + 1, and H', W'
+ * likewise. Defaults: stride 1, padding 0, dilation 1, groups 1, bias true, paddingMode 'zeros'. Weight and bias are drawn
+ * uniformly from ±1/√fanIn.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv3d.html
  * @example new nn.Conv3d(1, 8, 3, { padding: 1 })
  */
@@ -193,7 +191,8 @@ export class Conv3d extends ConvNd {
  * 1-D transposed convolution with a weight [inChannels, outChannels / groups, K] and a bias [outChannels]:
  * [N, C, L] or [C, L] → [N, O, L'], L' = (L − 1)·stride − 2·padding + dilation·(K − 1) + outputPadding + 1.
  * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html
  * @example new nn.ConvTranspose1d(16, 8, 4, { stride: 2, padding: 1 })
  */
@@ -210,7 +209,8 @@ export class ConvTranspose1d extends ConvTransposeNd {
  * 2-D transposed convolution with a weight [inChannels, outChannels / groups, kH, kW] and a bias [outChannels]:
  * [N, C, H, W] or [C, H, W] → [N, O, H', W'], H' = (H − 1)·stride − 2·padding + dilation·(kH − 1) + outputPadding + 1, and W' likewise.
  * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
  * @example new nn.ConvTranspose2d(64, 32, 2, { stride: 2 }) // as new nn.ConvTranspose2d(64, 32, 2, 2)
  */
@@ -224,10 +224,12 @@ export class ConvTranspose2d extends ConvTransposeNd {
 }
 
 /**
- * 3-D transposed convolution with a weight [inChannels, outChannels / groups, kD, kH, kW] and a bias [outChannels]:
- * [N, C, D, H, W] or [C, D, H, W] → [N, O, D', H', W'], D' = (D − 1)·stride − 2·padding + dilation·(kD − 1) + outputPadding + 1, and H', W' likewise.
- * Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly from ±1/√fanIn.
- * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward` ShapeError if the input does not fit.
+ * 3-D transposed convolution with a weight [inChannels, outChannels / groups, kD, kH, kW] and a bias [outChannels]: [N, C, D, H,
+ * W] or [C, D, H, W] → [N, O, D', H', W'], D' = (D − 1)·stride − 2·padding + dilation·(kD − 1) + outputPadding + 1, and H', W'
+ * likewise. Defaults: stride 1, padding 0, outputPadding 0, groups 1, bias true, dilation 1. Weight and bias are drawn uniformly
+ * from ±1/√fanIn.
+ * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
+ * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html
  * @example new nn.ConvTranspose3d(8, 4, 2, { stride: 2 })
  */

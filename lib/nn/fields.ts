@@ -50,7 +50,10 @@ function isMember(value: unknown): value is Tensor | AnyLayer {
 
 const isPart = (value: unknown): boolean => isMember(value) || (Array.isArray(value) && value.some(isMember))
 
-/** A program that is recorded depends on the fields of a layer, and of layers in them that are no modules: those say it themselves when they are called. */
+/**
+ * A program that is recorded depends on the fields of a layer, and of layers in them that are no modules: those say it
+ * themselves when they are called.
+ */
 export function readFields(owner: object, recording: Tracing): void {
   if (recording.hasReadAll(owner)) return
   recording.readAll(owner, isPart)

@@ -176,7 +176,8 @@ function xavierStd(op: string, tensor: Tensor, options: XavierOptions): number {
 }
 
 /**
- * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(6 / (fanIn + fanOut)), and returns it. Default: gain 1.
+ * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(6 / (fanIn + fanOut)), and returns it. Default:
+ * gain 1.
  * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_
  * @see Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010)
@@ -204,8 +205,8 @@ function kaimingStd(op: string, tensor: Tensor, options: KaimingOptions): number
 }
 
 /**
- * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(3 / fan), where the gain is that of the non-linearity,
- * and returns it. Defaults: a 0, mode 'fanIn', nonlinearity 'leakyRelu'.
+ * Fills a weight [out, in, …] with numbers drawn uniformly from [−b, b), b = gain·√(3 / fan), where the gain is that of the
+ * non-linearity, and returns it. Defaults: a 0, mode 'fanIn', nonlinearity 'leakyRelu'.
  * @throws ValueError for fewer than two dimensions, or an unknown option.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_
  * @see https://arxiv.org/abs/1502.01852
@@ -246,8 +247,8 @@ function inverseErf(y: Tensor): Tensor {
 }
 
 /**
- * Fills a tensor with normal numbers cut to [a, b], drawn by the inverse of the cumulative distribution, and returns it. Defaults: mean 0,
- * std 1, a −2, b 2.
+ * Fills a tensor with normal numbers cut to [a, b], drawn by the inverse of the cumulative distribution, and returns it. Defaults:
+ * mean 0, std 1, a −2, b 2.
  * @throws ValueError if a is not below b, or if [a, b] lies more than five deviations from the mean.
  * @see https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_
  * @example nn.init.truncNormal_(layer.weight, 0, 0.02)

@@ -19,7 +19,8 @@ const linearChecks: Checks<LinearOptions> = { ...factoryChecks, bias: checkBoole
 /**
  * y = x · weightᵀ + bias with a weight [outFeatures, inFeatures] and a bias [outFeatures]: [..., inFeatures] → [..., outFeatures].
  * Both are drawn uniformly from ±1/√inFeatures. Default: bias true.
- * @throws ValueError if a size is not a whole number, or an option is unknown; `forward` ShapeError if the last dimension is not inFeatures.
+ * @throws ValueError if a size is not a whole number, or an option is unknown; `forward` ShapeError if the last dimension is not
+ * inFeatures.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
  * @example new nn.Linear(1024, 64)
  */

@@ -24,7 +24,7 @@ function join(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}.${name}`
 }
 
-/** All parameters and buffers below an object, by dotted name; what is shared comes under each of its names. */
+/** All parameters and buffers below an object, by dotted name; a shared one comes under each of its names. */
 function* tensorsOf(
   owner: AnyLayer,
   prefix = '',
@@ -84,7 +84,7 @@ function move(tensor: Tensor, target: DeviceName | DType): void {
   )
 }
 
-/** Whether a module is in training; a field that `clone()` copies and nobody else meets. */
+/** Whether a module is in training mode: the key of a field that only `clone()` sees. */
 const mode = Symbol('training')
 
 /**
@@ -269,7 +269,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   /**
    * Moves all parameters, buffers and gradients to a device, or converts the floating ones to a floating type. The tensor objects
    * stay the same, so optimizers made before go on working (their own state does not move). Returns the module.
-   * @throws DeviceError for a device that is not there; ValueError for what is neither a device nor a type.
+   * @throws DeviceError for a device that is not there, and for a name of neither a device nor a type.
    * @example net.to('cpu')
    */
   to(target: DeviceName | DType): this {
@@ -308,10 +308,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * Copies the tensors of a state dict (of any device and floating type) into the module. Nothing is changed where it throws. The result
-   * lists what was missing and unexpected.
-   * @throws ValueError for missing and unexpected names, with `strict: false` only where no name is the module's; ShapeError for a tensor
-   * of another shape.
+   * Copies the tensors of a state dict (of any device and floating type) into the module. Nothing is changed where it throws. The
+   * result lists what was missing and unexpected.
+   * @throws ValueError for missing and unexpected names, with `strict: false` only where no name is the module's; ShapeError for a
+   * tensor of another shape.
    * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    * @example net.loadStateDict(await loadSafetensors('net.safetensors'))
    */
@@ -320,9 +320,10 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * A module of its own with copies of all parameters, buffers and layers, in the same mode and on the same device; what is shared within
-   * it is shared within the copy. Gradients and compiled functions are not copied, and neither are `#private` members of a class: one that
-   * has any overrides `clone`. (`structuredClone` refuses modules: it would make plain objects of them.)
+   * A module of its own with copies of all parameters, buffers and layers, in the same mode and on the same device; what is
+   * shared within it is shared within the copy. Gradients and compiled functions are not copied, and neither are `#private`
+   * members of a class: one that has any overrides `clone`. (`structuredClone` refuses modules: it would make plain objects of
+   * them.)
    * @throws ValueError while a function is recorded.
    * @see https://docs.python.org/3/library/copy.html#copy.deepcopy
    * @example const average = net.clone().freeze()
@@ -343,7 +344,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     this.dispose()
   }
 
-  /** What stands in brackets after the module's type when it is printed: what it was made with. */
+  /** The text in brackets behind the class name when a module is printed: the arguments it was made with. */
   protected describe(): string {
     return ''
   }

@@ -71,7 +71,7 @@ abstract class RunningNorm extends Module {
     this.numBatchesTracked = trackRunningStats ? bufferOf(zeros([], { ...factory, dtype: 'int32' })) : null
   }
 
-  /** Sets the running statistics back to mean 0 and variance 1. @example net.bn.resetRunningStats() */
+  /** Sets the running statistics back to mean 0 and variance 1. @example new nn.BatchNorm2d(32).resetRunningStats() */
   resetRunningStats(): void {
     this.runningMean?.fill_(0)
     this.runningVar?.fill_(1)
@@ -135,9 +135,10 @@ abstract class BatchNormNd extends RunningNorm {
 }
 
 /**
- * Batch normalisation: [N, C] or [N, C, L] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
- * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * Batch normalisation: [N, C] or [N, C, L] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight
+ * and bias; in evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
  * @example new nn.BatchNorm1d(64)
  */
@@ -150,7 +151,8 @@ export class BatchNorm1d extends BatchNormNd {
 /**
  * Batch normalisation: [N, C, H, W] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
  * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  * @see https://arxiv.org/abs/1502.03167
  * @example new nn.BatchNorm2d(32)
@@ -162,9 +164,10 @@ export class BatchNorm2d extends BatchNormNd {
 }
 
 /**
- * Batch normalisation: [N, C, D, H, W] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and bias; in
- * evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * Batch normalisation: [N, C, D, H, W] → the same shape. Each channel gets mean 0 and variance 1 over the batch, then weight and
+ * bias; in evaluation mode by the running statistics. Defaults: eps 1e-5, momentum 0.1, affine true, trackRunningStats true.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
  * @example new nn.BatchNorm3d(16)
  */
@@ -202,7 +205,8 @@ abstract class InstanceNormNd extends RunningNorm {
 /**
  * Instance normalisation: [N, C, L] or [C, L] → the same shape. Each row gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
  * momentum 0.1, affine false, trackRunningStats false.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm1d.html
  * @example new nn.InstanceNorm1d(64)
  */
@@ -213,9 +217,10 @@ export class InstanceNorm1d extends InstanceNormNd {
 }
 
 /**
- * Instance normalisation: [N, C, H, W] or [C, H, W] → the same shape. Each plane gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
- * momentum 0.1, affine false, trackRunningStats false.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * Instance normalisation: [N, C, H, W] or [C, H, W] → the same shape. Each plane gets mean 0 and variance 1 by itself. Defaults:
+ * eps 1e-5, momentum 0.1, affine false, trackRunningStats false.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html
  * @example new nn.InstanceNorm2d(64, { affine: true })
  */
@@ -226,9 +231,10 @@ export class InstanceNorm2d extends InstanceNormNd {
 }
 
 /**
- * Instance normalisation: [N, C, D, H, W] or [C, D, H, W] → the same shape. Each volume gets mean 0 and variance 1 by itself. Defaults: eps 1e-5,
- * momentum 0.1, affine false, trackRunningStats false.
- * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or channels.
+ * Instance normalisation: [N, C, D, H, W] or [C, D, H, W] → the same shape. Each volume gets mean 0 and variance 1 by itself.
+ * Defaults: eps 1e-5, momentum 0.1, affine false, trackRunningStats false.
+ * @throws ValueError if numFeatures is not a whole number, or an option is unknown; `forward` ShapeError for other dimensions or
+ * channels.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm3d.html
  * @example new nn.InstanceNorm3d(16)
  */
@@ -262,7 +268,8 @@ const layerNormChecks: Checks<LayerNormOptions> = {
 /**
  * Layer normalisation over the last dimensions, whose sizes are normalizedShape: any shape that ends in it → the same shape.
  * Defaults: eps 1e-5, elementwiseAffine true, bias true.
- * @throws ValueError if normalizedShape holds anything but numbers, or an option is unknown; `forward` ShapeError for another end of shape.
+ * @throws ValueError if normalizedShape holds anything but numbers, or an option is unknown; `forward` ShapeError for another end
+ * of shape.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
  * @see https://arxiv.org/abs/1607.06450
  * @example new nn.LayerNorm([64, 8, 8])

@@ -5,7 +5,7 @@ import * as checks from '../functional/checks.js'
 import * as F from '../functional/pool.js'
 import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
-import { namedArguments } from './positional.js'
+import { namedArguments, optionsText } from './positional.js'
 
 /** What a pool returns: with `returnIndices` also where the maxima are. */
 export type PoolOutput<Indices extends boolean> = Indices extends true ? [Tensor, Tensor] : Tensor
@@ -42,11 +42,6 @@ export type MaxUnpoolModuleOptions = Omit<F.MaxUnpoolOptions, 'outputSize'>
 
 const unpoolChecks = { stride: checks.maxUnpoolChecks.stride, padding: checks.maxUnpoolChecks.padding }
 
-function text(value: unknown, options: object = {}): string {
-  const given = Object.entries(options).map(([name, each]) => `, ${name}: ${JSON.stringify(each)}`)
-  return JSON.stringify(value) + given.join('')
-}
-
 abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], PoolOutput<Indices>> {
   /** Size of the window: one number, or one for each spatial dimension. */
   readonly kernelSize: Size
@@ -74,7 +69,7 @@ abstract class MaxPoolNd<Indices extends boolean> extends Module<[x: Tensor], Po
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -100,7 +95,7 @@ abstract class MaxUnpoolNd extends Module<[x: Tensor, indices: Tensor, outputSiz
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -127,7 +122,7 @@ abstract class AvgPoolNd extends Module {
   }
 
   protected override describe(): string {
-    return text(this.kernelSize, this.options)
+    return JSON.stringify(this.kernelSize) + optionsText(this.options)
   }
 }
 
@@ -148,7 +143,7 @@ abstract class AdaptiveAvgPoolNd extends Module {
   }
 
   protected override describe(): string {
-    return text(this.outputSize)
+    return JSON.stringify(this.outputSize)
   }
 }
 
@@ -178,14 +173,13 @@ abstract class AdaptiveMaxPoolNd<Indices extends boolean> extends Module<[x: Ten
   }
 
   protected override describe(): string {
-    return text(this.outputSize)
+    return JSON.stringify(this.outputSize)
   }
 }
 
 /**
- * The maximum of each window: [N, C, L] or [C, L] → [N, C, L'], where
- * L' = ⌊(L + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1.
- * With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
+ * The maximum of each window: [N, C, L] or [C, L] → [N, C, L'], where L' = ⌊(L + 2·padding − dilation·(kernelSize − 1) − 1) /
+ * stride⌋ + 1. With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool1d.html
  * @example new nn.MaxPool1d(2)
@@ -197,9 +191,9 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indice
 }
 
 /**
- * The maximum of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
- * H' = ⌊(H + 2·padding − dilation·(kernelSize − 1) − 1) / stride⌋ + 1, and W' likewise.
- * With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1, ceilMode false.
+ * The maximum of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where H' = ⌊(H + 2·padding − dilation·(kernelSize − 1)
+ * − 1) / stride⌋ + 1, and W' likewise. With `returnIndices` [y, indices]. Defaults: stride kernelSize, padding 0, dilation 1,
+ * ceilMode false.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
  * @example new nn.MaxPool2d(3, { stride: 2, padding: 1 }) // as new nn.MaxPool2d(3, 2, 1)
@@ -225,8 +219,8 @@ export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Indice
 }
 
 /**
- * Undoes MaxPool1d: puts x [N, C, L] at the `indices` that it returned, into zeros [N, C, L'], L' = (L − 1)·stride − 2·padding + kernelSize.
- * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
+ * Undoes MaxPool1d: puts x [N, C, L] at the `indices` that it returned, into zeros [N, C, L'], L' = (L − 1)·stride − 2·padding +
+ * kernelSize. `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
  * @example new nn.MaxUnpool1d(2).forward(y, indices)
@@ -238,8 +232,9 @@ export class MaxUnpool1d extends MaxUnpoolNd {
 }
 
 /**
- * Undoes MaxPool2d: puts x [N, C, H, W] at the `indices` that it returned, into zeros [N, C, H', W'], H' = (H − 1)·stride − 2·padding + kernelSize.
- * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
+ * Undoes MaxPool2d: puts x [N, C, H, W] at the `indices` that it returned, into zeros [N, C, H', W'], H' = (H − 1)·stride −
+ * 2·padding + kernelSize. `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize,
+ * padding 0.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
  * @example new nn.MaxUnpool2d(2).forward(y, indices)
@@ -251,8 +246,9 @@ export class MaxUnpool2d extends MaxUnpoolNd {
 }
 
 /**
- * Undoes MaxPool3d: puts x [N, C, D, H, W] at the `indices` that it returned, into zeros [N, C, D', H', W'], D' = (D − 1)·stride − 2·padding + kernelSize.
- * `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize, padding 0.
+ * Undoes MaxPool3d: puts x [N, C, D, H, W] at the `indices` that it returned, into zeros [N, C, D', H', W'], D' = (D − 1)·stride
+ * − 2·padding + kernelSize. `forward` takes the `outputSize` where several sizes pool to the same. Defaults: stride kernelSize,
+ * padding 0.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` also if outputSize does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
  * @example new nn.MaxUnpool3d(2).forward(y, indices)
@@ -264,9 +260,8 @@ export class MaxUnpool3d extends MaxUnpoolNd {
 }
 
 /**
- * The mean of each window: [N, C, L] or [C, L] → [N, C, L'], where
- * L' = ⌊(L + 2·padding − kernelSize) / stride⌋ + 1.
- * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
+ * The mean of each window: [N, C, L] or [C, L] → [N, C, L'], where L' = ⌊(L + 2·padding − kernelSize) / stride⌋ + 1. Defaults:
+ * stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool1d.html
  * @example new nn.AvgPool1d(2)
@@ -278,9 +273,9 @@ export class AvgPool1d extends AvgPoolNd {
 }
 
 /**
- * The mean of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where
- * H' = ⌊(H + 2·padding − kernelSize) / stride⌋ + 1, and W' likewise.
- * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
+ * The mean of each window: [N, C, H, W] or [C, H, W] → [N, C, H', W'], where H' = ⌊(H + 2·padding − kernelSize) / stride⌋ + 1,
+ * and W' likewise. Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's
+ * size.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html
  * @example new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false })
@@ -292,9 +287,9 @@ export class AvgPool2d extends AvgPoolNd {
 }
 
 /**
- * The mean of each window: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'], where
- * D' = ⌊(D + 2·padding − kernelSize) / stride⌋ + 1, and H', W' likewise.
- * Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride the window's size.
+ * The mean of each window: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'], where D' = ⌊(D + 2·padding − kernelSize) /
+ * stride⌋ + 1, and H', W' likewise. Defaults: stride kernelSize, padding 0, ceilMode false, countIncludePad true, divisorOverride
+ * the window's size.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool3d.html
  * @example new nn.AvgPool3d(2, 2)
@@ -308,7 +303,8 @@ export class AvgPool3d extends AvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, L] or [C, L] → [N, C, L'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool1d.html
  * @example new nn.AdaptiveAvgPool1d(1)
  */
@@ -321,7 +317,8 @@ export class AdaptiveAvgPool1d extends AdaptiveAvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, H, W] or [C, H, W] → [N, C, H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html
  * @example new nn.AdaptiveAvgPool2d(1)
  */
@@ -334,7 +331,8 @@ export class AdaptiveAvgPool2d extends AdaptiveAvgPoolNd {
 /**
  * Means of windows chosen so that the output has outputSize: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size.
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool3d.html
  * @example new nn.AdaptiveAvgPool3d(1)
  */
@@ -348,7 +346,8 @@ export class AdaptiveAvgPool3d extends AdaptiveAvgPoolNd {
  * Maxima of windows chosen so that the output has outputSize: [N, C, L] or [C, L] → [N, C, L'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool1d.html
  * @example new nn.AdaptiveMaxPool1d(4)
  */
@@ -362,7 +361,8 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
  * Maxima of windows chosen so that the output has outputSize: [N, C, H, W] or [C, H, W] → [N, C, H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html
  * @example new nn.AdaptiveMaxPool2d(4)
  */
@@ -376,7 +376,8 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
  * Maxima of windows chosen so that the output has outputSize: [N, C, D, H, W] or [C, D, H, W] → [N, C, D', H', W'].
  * outputSize is one number, or one for each spatial dimension; null keeps a size. With `returnIndices` (default false)
  * [y, indices].
- * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial dimensions.
+ * @throws ValueError if outputSize holds anything but numbers and null; `forward` ShapeError if x has another number of spatial
+ * dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool3d.html
  * @example new nn.AdaptiveMaxPool3d(4)
  */

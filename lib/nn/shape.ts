@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.js'
 import { Module } from './module.js'
 import { namedArguments } from './positional.js'
 
-// Fields that `parameters()` and `children()` pass by, and `clone()` copies.
+// Keys of fields that `parameters()` and `children()` do not see, and `clone()` copies.
 const ownOptions = Symbol('options')
 
 /**
@@ -71,8 +71,8 @@ export type UpsampleArguments =
 
 /**
  * Resizes [N, C, spatial…] to the spatial sizes `size`, or by `scaleFactor`. Defaults: mode 'nearest', alignCorners false.
- * @throws ValueError for an unknown option or mode; `forward` also for none or both of size and scaleFactor, ShapeError if the mode is for
- * another number of dimensions.
+ * @throws ValueError for an unknown option or mode; `forward` also for none or both of size and scaleFactor, ShapeError if the mode
+ * is for another number of dimensions.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html
  * @example new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' })
  */
@@ -129,7 +129,8 @@ export class ZeroPad2d extends Pad2d {
 
 /**
  * Adds a constant around the last two dimensions: [N, C, H, W] → [N, C, H + top + bottom, W + left + right].
- * @throws ValueError if padding is not a number or an array of numbers, or value not a number; `forward` ShapeError if it does not fit x.
+ * @throws ValueError if padding is not a number or an array of numbers, or value not a number; `forward` ShapeError if it does not
+ * fit x.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html
  * @example new nn.ConstantPad2d(2, 0.5)
  */
@@ -147,8 +148,9 @@ export class ConstantPad2d extends Pad2d {
 }
 
 /**
- * Adds the mirrored input around the last two dimensions, without repeating its edge: [N, C, H, W] → [N, C, H + top + bottom, W + left + right].
- * @throws ValueError if padding is not a number or an array of numbers; `forward` also if it is larger than x allows.
+ * Adds the mirrored input around the last two dimensions, without repeating its edge: [N, C, H, W] → [N, C, H + top + bottom, W +
+ * left + right].
+ * @throws ValueError if padding is not a number or an array of numbers; `forward` ShapeError if it is larger than x allows.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html
  * @example new nn.ReflectionPad2d(1)
  */
@@ -172,7 +174,7 @@ export class ReplicationPad2d extends Pad2d {
 
 /**
  * Goes on at the opposite edge of the last two dimensions: [N, C, H, W] → [N, C, H + top + bottom, W + left + right].
- * @throws ValueError if padding is not a number or an array of numbers; `forward` also if it is larger than x allows.
+ * @throws ValueError if padding is not a number or an array of numbers; `forward` ShapeError if it is larger than x allows.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.CircularPad2d.html
  * @example new nn.CircularPad2d(1)
  */

@@ -8,14 +8,14 @@ import { noGrad, type Tensor } from '../tensor.js'
 export type StateDict = Record<string, Tensor>
 
 export interface LoadOptions {
-  /** Throw when names are missing or unexpected; false takes what matches, and throws only when nothing does. Default true. */
+  /** Whether missing or unexpected names throw; false loads the names that match, and throws only if none does. Default true. */
   strict?: boolean
 }
 
 export interface LoadResult {
-  /** Names that the module has and the state dict has not. */
+  /** Names that only the module has. */
   missingKeys: string[]
-  /** Names that the state dict has and the module has not. */
+  /** Names that only the state dict has. */
   unexpectedKeys: string[]
 }
 
@@ -72,7 +72,7 @@ export function checkInto(
   return { missingKeys, unexpectedKeys, pairs }
 }
 
-/** What to do where the names differ by what they start with, as those of a checkpoint do. */
+/** A hint for names that differ only in their prefix, as those of a checkpoint do. */
 function prefixHint([missing]: readonly string[], unexpected: readonly string[]): string {
   const same = missing === undefined ? undefined : unexpected.find((name) => name.endsWith(`.${missing}`))
   if (missing === undefined || same === undefined) return ''
