@@ -22,6 +22,9 @@ const collected = new FinalizationRegistry<Handle>((handle) => {
 /** Field that makes structuredClone and postMessage throw: they refuse symbols and quote this one in the error. */
 const belongsToThread = Symbol('a tensor belongs to its thread: send the values that `await tensor.data()` gives')
 
+/** Calls the constructor, which is not public. */
+let construct: <D extends DType>(handle: Handle) => Tensor<D>
+
 /**
  * A multidimensional array on a device. Ops are queued and return at once; `await t.data()` waits for the values.
  * Its memory is freed by `dispose()`, by `using`, at the end of the `tidy()` that made it, or (late) by the garbage collector.
@@ -53,12 +56,8 @@ export class Tensor<D extends DType = DType> {
     if (!enterScope(this)) collected.register(this, handle, this)
   }
 
-  /**
-   * The tensor of a handle that native code returned.
-   * @internal
-   */
-  static of<D extends DType>(handle: Handle): Tensor<D> {
-    return new Tensor<D>(handle)
+  static {
+    construct = (handle) => new Tensor(handle)
   }
 
   /**
@@ -406,7 +405,7 @@ function checkedHandle(of: string, handle: Handle): Handle {
  * @internal
  */
 export function wrap<D extends DType = DType>(handle: Handle): Tensor<D> {
-  return Tensor.of<D>(handle)
+  return construct<D>(handle)
 }
 /**
  * The tensors of handles that native code returned.

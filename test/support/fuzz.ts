@@ -44,17 +44,19 @@ function generator(seed: number): () => number {
 type Random = () => number
 const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!
 
-/** All option names of the package, and its protected methods, which nobody calls from outside: from its declarations. */
+/** All option names of the package, from its declarations, and its protected methods, which nobody calls from outside, from its sources. */
 function declared(): { options: string[]; isProtected: ReadonlySet<string> } {
-  const folder = fileURLToPath(new URL('../../lib', import.meta.url))
   const names = new Set<string>()
   const isProtected = new Set<string>()
-  for (const file of readdirSync(folder, { recursive: true }) as string[]) {
-    if (!file.endsWith('.d.ts')) continue
-    const text = readFileSync(path.join(folder, file), 'utf8')
-    for (const [, name] of text.matchAll(/^ {4}(?:readonly )?(\w+)\??:/gm)) names.add(name!)
-    for (const [, name] of text.matchAll(/^ {4}protected (?:abstract )?(\w+)\(/gm)) isProtected.add(name!)
+  const collect = (folder: URL, ending: string, pattern: RegExp, into: Set<string>): void => {
+    const root = fileURLToPath(folder)
+    for (const file of (readdirSync(root, { recursive: true }) as string[]).filter((name) => name.endsWith(ending))) {
+      for (const [, name] of readFileSync(path.join(root, file), 'utf8').matchAll(pattern)) into.add(name!)
+    }
   }
+  collect(new URL('../../lib', import.meta.url), '.d.ts', /^ {4}(?:readonly )?(\w+)\??:/gm, names)
+  const methods = /^ {2}protected (?:(?:abstract|override) )*(\w+)[(<]/gm
+  collect(new URL('../../../lib', import.meta.url), '.ts', methods, isProtected)
   return { options: [...names], isProtected }
 }
 
