@@ -127,6 +127,7 @@ const recipes: readonly [RegExp, (name: string) => unknown[]][] = [
   [/^nn\.ConstantPad2d$/, () => [1, 0]],
   [/^nn\.\w*Loss$/, () => [{ reduction: 'mean' }]],
   [/^nn\.(GELU|Softplus)$/, () => [{}]],
+  [/^nn\.(ReLU6?|SiLU|Hard\w+)$/, () => [true]],
   [/^nn\.[A-Z]\w*$/, () => [1]],
   [/^nn\.(Cross|NLL)\w*#forward$/, () => [x2(), ints([2])]],
   [/^nn\.\w*Loss#forward$/, () => [x2(), x2()]],
