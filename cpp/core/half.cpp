@@ -127,7 +127,7 @@ Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signatu
   Prepared inner = backend.prepare(op, Signature{inputs, outputs});
   if (!inner.kernel) return inner;
   KernelPtr kernel = wrapped(backend, inner.kernel, signature.inputs, signature.outputs, isOverwritten);
-  return {kernel, kernel ? "" : "it does not convert half types"};
+  return {kernel, kernel ? "" : "it does not convert half types", inner.isFallback};
 }
 
 KernelPtr reorderWidened(Backend& backend, const TensorDesc& from, const TensorDesc& to) {

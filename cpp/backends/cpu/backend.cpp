@@ -128,7 +128,9 @@ class CpuBackend final : public Backend {
               return {kernel, ""};
             }
           }
-          return others_(op, signature);
+          Prepared other = others_(op, signature);
+          other.isFallback = true;
+          return other;
         },
         op);
   }
