@@ -73,7 +73,7 @@ constexpr Precision precisionOf(UnaryFunction f) { return traitsOf(f).precision;
 /// isnan and logicalNot give bool; every other function keeps the type of x.
 struct Unary : OpBase<Unary> {
   static constexpr std::string_view name = "unary", inputs = "x";
-  static constexpr Traits traits{Precision::byFunction, Samples::ofFirst, Elements::computed};
+  static constexpr Traits traits{Precision::byFunction, Samples::ofFirst, Elements::computed, Halves::all};
   UnaryFunction function = UnaryFunction::relu;
   double alpha = 0, beta = 0;
   FIELDS(Unary, function, alpha, beta)
@@ -88,7 +88,7 @@ struct Unary : OpBase<Unary> {
 /// dx = dy · f'(v), v being what the derivative reads (absent where it reads nothing).
 struct UnaryBackward : OpBase<UnaryBackward> {
   static constexpr std::string_view name = "unaryBackward", inputs = "dy v?", outputs = "dx";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   UnaryFunction function = UnaryFunction::relu;
   double alpha = 0, beta = 0;
   FIELDS(UnaryBackward, function, alpha, beta)
@@ -104,7 +104,7 @@ constexpr Precision precisionOf(BinaryFunction f) { return f == BinaryFunction::
 /// Both inputs have one type; comparisons and logic give bool.
 struct Binary : OpBase<Binary> {
   static constexpr std::string_view name = "binary", inputs = "a b";
-  static constexpr Traits traits{Precision::byFunction, Samples::broadcast, Elements::computed};
+  static constexpr Traits traits{Precision::byFunction, Samples::broadcast, Elements::computed, Halves::all};
   BinaryFunction function = BinaryFunction::add;
   FIELDS(Binary, function)
   constexpr std::string_view saves() const {
@@ -133,13 +133,13 @@ struct Binary : OpBase<Binary> {
 /// condition (bool) ? a : b, all three broadcast; a and b have one type, any.
 struct Where : OpBase<Where> {
   static constexpr std::string_view name = "where", inputs = "condition a b", saves = "condition";
-  static constexpr Traits traits{Precision::widest, Samples::broadcast, Elements::moved};
+  static constexpr Traits traits{Precision::widest, Samples::broadcast, Elements::moved, Halves::all};
 };
 
 /// Any type to any: numbers to int32 and uint8 truncate and saturate (NaN: 0), to bool they are compared with 0.
 struct Cast : OpBase<Cast> {
   static constexpr std::string_view name = "cast", inputs = "x", saves = "";
-  static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::moved, Halves::all};
   DType dtype = DType::float32;
   FIELDS(Cast, dtype)
   /// From float to float it is cast back; to integers nothing flows.
