@@ -7,26 +7,12 @@
 namespace cnn::cuda {
 namespace kernels {
 
-template <class C>
-__device__ inline bool comparison(BinaryFunction f, C a, C b) {
-  switch (f) {
-    case BinaryFunction::eq: return a == b;
-    case BinaryFunction::ne: return a != b;
-    case BinaryFunction::lt: return a < b;
-    case BinaryFunction::le: return a <= b;
-    case BinaryFunction::gt: return a > b;
-    case BinaryFunction::ge: return a >= b;
-    case BinaryFunction::logicalAnd: return a != C(0) && b != C(0);
-    default: return a != C(0) || b != C(0);
-  }
-}
-
 template <class T, class Out>
 __device__ inline Out combine(BinaryFunction f, T a, T b) {
   if constexpr (std::is_same_v<Out, T>) {
     return put<T>(arithmetic(f, get(a), get(b)));
   } else {
-    return comparison(f, get(a), get(b));
+    return formula::comparison(f, get(a), get(b));
   }
 }
 

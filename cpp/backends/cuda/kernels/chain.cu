@@ -23,8 +23,9 @@ __device__ inline float follow(const ChainCall::Link& link, float v, float other
     case LinkKind::unary: return value(f, v);
     case LinkKind::binary: return arithmetic(link.binary, v, other);
     case LinkKind::swapped: return arithmetic(link.binary, other, v);
-    default: return gradient(f, v, other);
+    case LinkKind::backward: return gradient(f, v, other);
   }
+  return v;
 }
 
 /// The i-th pack of an input.
@@ -116,7 +117,11 @@ void launchChain(cudaStream_t stream, DType dtype, const ChainCall& call, const 
   switch (dtype) {
     case DType::float16: return launchTyped(stream, call, walk, inputs, static_cast<__half*>(y));
     case DType::bfloat16: return launchTyped(stream, call, walk, inputs, static_cast<__nv_bfloat16*>(y));
-    default: return launchTyped(stream, call, walk, inputs, static_cast<float*>(y));
+    case DType::float32: return launchTyped(stream, call, walk, inputs, static_cast<float*>(y));
+    case DType::float64:  // chains of float64 are left apart
+    case DType::int32:
+    case DType::uint8:
+    case DType::boolean: break;
   }
 }
 
