@@ -64,7 +64,7 @@ void launchTyped(cudaStream_t stream, BinaryFunction f, const Walk<3>& walk, con
   if (walk.isContiguous(0) && (aIsScalar || walk.isContiguous(1)) && (bIsScalar || walk.isContiguous(2))) {
     Index packs = kernels::packsOf(walk.count, y, aIsScalar ? nullptr : a, bIsScalar ? nullptr : b);
     launch<kernels::binary<T, Out>>(stream, gridFor((walk.count + 3) / 4), f, a, aIsScalar, b, bIsScalar, y, packs, walk.count);
-  } else if (walk.isSmall()) {
+  } else if (walk.fitsInt32()) {
     launch<kernels::binaryStrided<T, Out, int>>(stream, gridFor(walk.count), f, walk, a, b, y);
   } else {
     launch<kernels::binaryStrided<T, Out, Index>>(stream, gridFor(walk.count), f, walk, a, b, y);
@@ -86,7 +86,7 @@ void launchWhere(cudaStream_t stream, DType dtype, const Walk<4>& walk, const bo
   if (walk.count == 0) return;
   kernels::dispatchBytes(sizeOf(dtype), [&]<class T>(Type<T>) {
     const T *left = static_cast<const T*>(a), *right = static_cast<const T*>(b);
-    if (walk.isSmall()) {
+    if (walk.fitsInt32()) {
       launch<kernels::where<T, int>>(stream, gridFor(walk.count), walk, condition, left, right, static_cast<T*>(y));
     } else {
       launch<kernels::where<T, Index>>(stream, gridFor(walk.count), walk, condition, left, right, static_cast<T*>(y));

@@ -103,7 +103,7 @@ void launchTyped(cudaStream_t stream, const ChainCall& call, const ChainWalk& wa
   Grid grid = gridFor(walk.count);
   if (!isStrided) {
     launch<kernels::chain<T>>(stream, gridFor((walk.count + 3) / 4), call, given, y, packs, walk.count);
-  } else if (inputs.size() >= few || !walk.isSmall()) {
+  } else if (inputs.size() >= few || !walk.fitsInt32()) {
     launch<kernels::chainStrided<T, Index, 1 + mostChainInputs>>(stream, grid, call, given, walk, y);
   } else {
     launch<kernels::chainStrided<T, int, few>>(stream, grid, call, given, firstOf<few>(walk), y);
