@@ -16,7 +16,7 @@ constexpr std::size_t maxTensors = 16;
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 TensorDesc widened(TensorDesc desc) {
-  if (desc.defined) desc.dtype = wide(desc.dtype);
+  if (desc.defined) desc.dtype = accumulationType(desc.dtype);
   return desc;
 }
 

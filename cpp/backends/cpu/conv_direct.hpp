@@ -4,14 +4,14 @@
 #include "base/error.hpp"
 #include "conv_candidates.hpp"
 #include "parallel.hpp"
-#include "team.hpp"
+#include "primitive_group.hpp"
 
 namespace cnn::cpu {
 
 /// A convolution made ready: its primitives and, where the weights have an order of oneDNN's own, the reorder between that and the plain
 /// one. It runs in a workspace of [reordered weights | scratch memory].
 struct DirectLaunch {
-  Team conv;
+  PrimitiveGroup conv;
   Primitive reorder;
   std::size_t scratchAt = 0;
 
