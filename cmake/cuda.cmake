@@ -32,8 +32,8 @@ set(CUDA_OP_SOURCES  # the prepare functions, and what they share
   cpp/backends/cuda/linear.cpp
   cpp/backends/cuda/loss.cpp
   cpp/backends/cuda/norm.cpp
-  cpp/backends/cuda/own_norm.cpp
-  cpp/backends/cuda/own_pool.cpp
+  cpp/backends/cuda/row_norm.cpp
+  cpp/backends/cuda/adaptive_pool.cpp
   cpp/backends/cuda/plans/conv.cpp
   cpp/backends/cuda/plans/norm.cpp
   cpp/backends/cuda/plans/pool.cpp

@@ -99,6 +99,11 @@ export interface Native {
   cudaOptions(): CudaOptions
   setCudaOptions(allowTf32: boolean, deterministic: boolean, benchmark: boolean, workspaceLimit: number): void
   memory(device: string): NativeMemory
+  /**
+   * For tests: whose kernels the device has prepared so far for each kind of op that has elements. `unary sin float32: own`, `unary sin float64: fallback`
+   * (the plain loops), `argReduce float16: widened` (its kernel of float32, between conversions).
+   */
+  kernelKinds(device: string): string[]
   /** Bytes that the process holds from malloc; 0 where the C library does not tell. */
   heapBytes(): number
   setMemoryLimit(device: string, bytes: number): void

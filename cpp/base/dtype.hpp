@@ -34,7 +34,7 @@ constexpr bool isHalf(DType dtype) { return dtype == DType::bfloat16 || dtype ==
 constexpr bool isComputeFloat(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 constexpr bool isFloat(DType dtype) { return isComputeFloat(dtype) || isHalf(dtype); }
 /// The type in which values of this type are added up, and in which statistics of them are kept.
-constexpr DType wide(DType dtype) { return isHalf(dtype) ? DType::float32 : dtype; }
+constexpr DType accumulationType(DType dtype) { return isHalf(dtype) ? DType::float32 : dtype; }
 /// The types with arithmetic: int32 adds, subtracts, multiplies and compares, wrapping on overflow.
 constexpr bool isNumber(DType dtype) { return isFloat(dtype) || dtype == DType::int32; }
 /// The types that compare with each other and mean true or false.

@@ -102,6 +102,15 @@ napi_value memory(napi_env env, napi_callback_info info) {
   });
 }
 
+// kernelKinds(device) → whose kernels were prepared so far for each kind of op
+napi_value kernelKinds(napi_env env, napi_callback_info info) {
+  return guarded(env, [&] {
+    auto array = Napi::Array::New(env);
+    for (const std::string& each : deviceArgument(env, Arguments<1>(env, info)[0], "kernelKinds")->kernelKinds()) array.Set(array.Length(), each);
+    return napi_value(array);
+  });
+}
+
 // heapBytes() → what the process holds from malloc, to the byte: a leak shows here at once, where the size of the process drowns it
 // in the pages that V8 takes and returns. 0 where the C library does not tell (before glibc 2.33, under a sanitizer).
 napi_value heapBytes(napi_env env, napi_callback_info) {
@@ -276,6 +285,7 @@ void exportDevices(Napi::Env env, Napi::Object exports) {
   define(env, exports, "cudaOptions", cudaOptions);
   define(env, exports, "setCudaOptions", setCudaOptions);
   define(env, exports, "memory", memory);
+  define(env, exports, "kernelKinds", kernelKinds);
   define(env, exports, "heapBytes", heapBytes);
   define(env, exports, "setMemoryLimit", setMemoryLimit);
   define(env, exports, "resetPeak", resetPeak);

@@ -114,7 +114,7 @@ napi_value setAutocast(napi_env env, napi_callback_info info) {
     Session& session = Environment::of(env).session;
     DType dtype = DType::float32;
     readField(env, Arguments<1>(env, info)[0], dtype, {"autocast", "dtype"});
-    if (wide(dtype) != DType::float32) fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
+    if (accumulationType(dtype) != DType::float32) fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
     session.autocast = isHalf(dtype) ? std::optional(dtype) : std::nullopt;
     if (!session.autocast) session.casts.reset();
     return undefined(env);

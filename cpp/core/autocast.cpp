@@ -11,7 +11,7 @@ namespace cnn {
 
 namespace {
 
-bool isCast(const Tensor& tensor, DType dtype) { return tensor && wide(tensor.dtype()) == DType::float32 && tensor.dtype() != dtype; }
+bool isCast(const Tensor& tensor, DType dtype) { return tensor && accumulationType(tensor.dtype()) == DType::float32 && tensor.dtype() != dtype; }
 
 Tensor castTo(Session& session, const Tensor& tensor, DType dtype) { return apply(session, Cast{.dtype = dtype}, {&tensor, 1})[0]; }
 

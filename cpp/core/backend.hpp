@@ -108,6 +108,7 @@ inline std::shared_ptr<Kernel> inPlaceOf(std::vector<int> inputs, std::shared_pt
 struct Prepared {
   KernelPtr kernel;
   std::string declined;
+  bool isFallback = false;  // the kernel is of the backend that this one falls back to
 };
 
 /// What the user may choose of how a cuda device computes. Kernels that are prepared later follow it.

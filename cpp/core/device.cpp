@@ -1,6 +1,8 @@
 // A device's kernel cache.
 #include "device.hpp"
 
+#include <algorithm>
+
 #include "half.hpp"
 #include "ops/key.hpp"
 #include "ops/print.hpp"
@@ -62,13 +64,30 @@ KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const
   return cached(key, [&] {
     checkFits(name_, allocator_->figures(), op, inputs, outputs);
     const Signature signature{inputs, outputs, setting};
+    // Where there are no elements it makes no difference whose kernel it is.
+    auto isEmpty = [](const TensorDesc& desc) { return desc.defined && desc.elements() == 0; };
+    const bool isNoted = std::none_of(inputs.begin(), inputs.end(), isEmpty) && std::none_of(outputs.begin(), outputs.end(), isEmpty);
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
-      if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) return widened.kernel;
+      if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) {
+        if (isNoted) noteKind(op, inputs, widened.isFallback ? "widened fallback" : "widened");
+        return widened.kernel;
+      }
     }
     if (!prepared.kernel) fail(ErrorKind::backend, describe(op, inputs), ": ", name_, " declines: ", prepared.declined);
+    if (isNoted) noteKind(op, inputs, prepared.isFallback ? "fallback" : "own");
     return prepared.kernel;
   });
+}
+
+void Device::noteKind(const Op& op, std::span<const TensorDesc> inputs, std::string_view whose) {
+  std::lock_guard lock(kernelMutex_);
+  kinds_.insert(text(kindOf(op, inputs), ": ", whose));
+}
+
+std::vector<std::string> Device::kernelKinds() const {
+  std::lock_guard lock(kernelMutex_);
+  return {kinds_.begin(), kinds_.end()};
 }
 
 KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {

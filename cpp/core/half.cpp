@@ -16,7 +16,7 @@ constexpr std::size_t maxTensors = 16;
 constexpr std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 TensorDesc widened(TensorDesc desc) {
-  if (desc.defined) desc.dtype = wide(desc.dtype);
+  if (desc.defined) desc.dtype = accumulationType(desc.dtype);
   return desc;
 }
 
@@ -127,7 +127,7 @@ Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signatu
   Prepared inner = backend.prepare(op, Signature{inputs, outputs});
   if (!inner.kernel) return inner;
   KernelPtr kernel = wrapped(backend, inner.kernel, signature.inputs, signature.outputs, isOverwritten);
-  return {kernel, kernel ? "" : "it does not convert half types"};
+  return {kernel, kernel ? "" : "it does not convert half types", inner.isFallback};
 }
 
 KernelPtr reorderWidened(Backend& backend, const TensorDesc& from, const TensorDesc& to) {

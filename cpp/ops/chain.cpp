@@ -14,7 +14,7 @@ const TensorDesc& inputOf(const ChainLink& link, Inputs inputs) {
 }
 
 void checkUnary(const ChainLink& link, const TensorDesc& x) {
-  if (link.unary == UnaryFunction::isnan || link.unary == UnaryFunction::logicalNot) {
+  if (givesBool(link.unary)) {
     fail(ErrorKind::value, op, ": function is ", enumName(link.unary), ", expected one that keeps the type of x");
   }
   infer(link.function(), {&x, 1});

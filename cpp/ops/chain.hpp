@@ -44,7 +44,7 @@ class ChainLinks {
 /// It has no gradient: fusing comes after the backward pass was recorded.
 struct ElementwiseChain : OpBase<ElementwiseChain> {
   static constexpr std::string_view name = "elementwiseChain", inputs = "x others...";
-  static constexpr Traits traits{Precision::given, Samples::broadcast, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::broadcast, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   ChainLinks links;
   FIELDS(ElementwiseChain, links)

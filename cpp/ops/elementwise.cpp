@@ -17,10 +17,7 @@ check::Name unaryName(UnaryFunction function, double alpha, double beta) {
   }
 }
 
-bool takesInt32(UnaryFunction f) {
-  return f == UnaryFunction::abs || f == UnaryFunction::neg || f == UnaryFunction::sign || f == UnaryFunction::square ||
-         f == UnaryFunction::clamp || f == UnaryFunction::affine;
-}
+bool takesInt32(UnaryFunction f) { return traitsOf(f).takesInt32; }
 
 bool takesInt32(BinaryFunction f) { return f != BinaryFunction::div && f != BinaryFunction::pow; }
 
@@ -73,7 +70,7 @@ Descs infer(const Unary& unary, Inputs inputs) {
     check::isFloat(op, "x", x);
   }
   checkParameters(op, unary, x.dtype);
-  return {check::checkedShape(op, unary.givesBool() ? DType::boolean : x.dtype, x.shape)};
+  return {check::checkedShape(op, givesBool(unary.function) ? DType::boolean : x.dtype, x.shape)};
 }
 
 Descs infer(const UnaryBackward& unary, Inputs inputs) {

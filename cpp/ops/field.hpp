@@ -85,6 +85,14 @@ struct EnumNames;
     static constexpr std::string_view list = #__VA_ARGS__;   \
   }
 
+/// How many values an enumeration has.
+template <class Enum>
+inline constexpr std::size_t enumCount = [] {
+  std::size_t count = 1;
+  for (char each : EnumNames<Enum>::list) count += each == ',' ? 1 : 0;
+  return count;
+}();
+
 /// The name of an enumeration's value.
 template <class Enum>
 constexpr std::string_view enumName(Enum value) {

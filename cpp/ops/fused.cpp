@@ -15,7 +15,7 @@ void checkLike(check::Name op, check::Name what, const TensorDesc& tensor, const
 
 Descs infer(const ConvActivation& op, Inputs inputs) {
   TensorDesc parts[] = {inputs[0], inputs[1], inputs[2]};
-  if (parts[2].defined && parts[2].dtype == wide(parts[0].dtype)) parts[2].dtype = parts[0].dtype;
+  if (parts[2].defined && parts[2].dtype == accumulationType(parts[0].dtype)) parts[2].dtype = parts[0].dtype;
   Descs outputs = infer(op.conv(), parts);
   checkLike(ConvActivation::name, "residual", inputs[3], outputs[0]);
   return outputs;

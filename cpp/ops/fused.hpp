@@ -14,7 +14,7 @@ NAMED_ENUM(Activation, identity, relu, relu6);
 /// y = activation(conv(x, weight) + bias + residual), residual like y. Beside a half x the bias may be float32, as the sums are to which it is added.
 struct ConvActivation : OpBase<ConvActivation> {
   static constexpr std::string_view name = "convActivation", inputs = "x weight bias? residual?";
-  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::multiplied};
+  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::multiplied, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   Dims stride, padding, paddingEnd, dilation;
   Index groups = 1;
@@ -26,7 +26,7 @@ struct ConvActivation : OpBase<ConvActivation> {
 /// y = activation(x · weightᵀ + bias).
 struct LinearActivation : OpBase<LinearActivation> {
   static constexpr std::string_view name = "linearActivation", inputs = "x weight bias?";
-  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::multiplied};
+  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::multiplied, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   Activation activation = Activation::identity;
   FIELDS(LinearActivation, activation)
@@ -36,7 +36,7 @@ struct LinearActivation : OpBase<LinearActivation> {
 struct BatchNormActivation : OpBase<BatchNormActivation> {
   static constexpr std::string_view name = "batchNormActivation", inputs = "x weight? bias? runningMean? runningVar? residual?",
                                     outputs = "y mean invStd", mutates = "runningMean runningVar";
-  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   bool training = true;
   double eps = 1e-5;
@@ -53,7 +53,7 @@ struct BatchNormActivation : OpBase<BatchNormActivation> {
 struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
   static constexpr std::string_view name = "batchNormActivationBackward", inputs = "dy x weight? bias? mean invStd y?",
                                     outputs = "dx dw db dr?";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   bool training = true;
   double eps = 1e-5;
@@ -65,7 +65,7 @@ struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
 /// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N, 2] (float64 of float64, else float32): m = max and log Σ exp(logits − m), for the gradient.
 struct CrossEntropy : OpBase<CrossEntropy> {
   static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?", outputs = "loss totalWeight logSums";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   static constexpr Gradient gradient = Gradient::missing;
   Reduction reduction = Reduction::mean;
@@ -77,7 +77,7 @@ struct CrossEntropy : OpBase<CrossEntropy> {
 /// dlogits = (softmax(logits) − one-hot) · weight[target] · dy, over totalWeight where the reduction is mean.
 struct CrossEntropyBackward : OpBase<CrossEntropyBackward> {
   static constexpr std::string_view name = "crossEntropyBackward", inputs = "dy logits target weight? totalWeight logSums", outputs = "dlogits";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;

@@ -9,7 +9,7 @@ namespace cnn {
 /// int32 [...] → int32 [..., classes].
 struct OneHot : OpBase<OneHot> {
   static constexpr std::string_view name = "oneHot", inputs = "indices";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   static constexpr Gradient gradient = Gradient::zero;
   Index classes = 1;
@@ -19,7 +19,7 @@ struct OneHot : OpBase<OneHot> {
 /// y[i][j] = x[indices[i][j]][j] for axis 0, and so on (torch.gather); y has the shape of indices.
 struct Gather : OpBase<Gather> {
   static constexpr std::string_view name = "gather", inputs = "x indices", saves = "indices";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr bool failsByValue = true;
   Index axis = 0;
   FIELDS(Gather, axis)
@@ -28,7 +28,7 @@ struct Gather : OpBase<Gather> {
 /// Zeros of `inputShape` with dy added at indices: the gradient of Gather.
 struct ScatterAdd : OpBase<ScatterAdd> {
   static constexpr std::string_view name = "scatterAdd", inputs = "dy indices", outputs = "dx", saves = "indices";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::none};
   static constexpr bool failsByValue = true;
   Index axis = 0;
   Dims inputShape;
@@ -38,7 +38,7 @@ struct ScatterAdd : OpBase<ScatterAdd> {
 /// Whole slices along `axis` at indices [K] (torch.index_select).
 struct IndexSelect : OpBase<IndexSelect> {
   static constexpr std::string_view name = "indexSelect", inputs = "x indices", saves = "indices";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr bool failsByValue = true;
   Index axis = 0;
   FIELDS(IndexSelect, axis)
@@ -47,7 +47,7 @@ struct IndexSelect : OpBase<IndexSelect> {
 /// The gradient of IndexSelect: slices of dy added into zeros whose `axis` has `size`.
 struct IndexAdd : OpBase<IndexAdd> {
   static constexpr std::string_view name = "indexAdd", inputs = "dy indices", outputs = "dx", saves = "indices";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::none};
   static constexpr bool failsByValue = true;
   Index axis = 0;
   Index size = 1;

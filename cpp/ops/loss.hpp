@@ -9,7 +9,7 @@ namespace cnn {
 /// softmax (or log-softmax) along `axis` (in [0, rank)).
 struct Softmax : OpBase<Softmax> {
   static constexpr std::string_view name = "softmax", inputs = "x", saves = "y";
-  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed, Halves::all};
   Index axis = 0;
   bool log = false;
   FIELDS(Softmax, axis, log)
@@ -17,7 +17,7 @@ struct Softmax : OpBase<Softmax> {
 
 struct SoftmaxBackward : OpBase<SoftmaxBackward> {
   static constexpr std::string_view name = "softmaxBackward", inputs = "dy y", outputs = "dx", saves = "dy y";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   Index axis = 0;
   bool log = false;
   FIELDS(SoftmaxBackward, axis, log)
@@ -30,7 +30,7 @@ NAMED_ENUM(Reduction, none, mean, sum);
 struct NllLoss : OpBase<NllLoss> {
   static constexpr std::string_view name = "nllLoss", inputs = "logp target weight?", outputs = "loss totalWeight",
                                     saves = "target weight totalWeight";
-  static constexpr Traits traits{Precision::single, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;
@@ -41,7 +41,7 @@ struct NllLoss : OpBase<NllLoss> {
 struct NllLossBackward : OpBase<NllLossBackward> {
   static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight", outputs = "dlogp",
                                     saves = "target weight";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   Reduction reduction = Reduction::mean;
   Index ignoreIndex = -100;
@@ -56,7 +56,7 @@ NAMED_ENUM(PairLossFunction, smoothL1, binaryCrossEntropy);
 ///   binaryCrossEntropy   −target·log x − (1 − target)·log(1 − x), logarithms being at least −100; x in [0, 1], else NaN
 struct PairLoss : OpBase<PairLoss> {
   static constexpr std::string_view name = "pairLoss", inputs = "x target", outputs = "loss", saves = "x target";
-  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed, Halves::all};
   PairLossFunction function = PairLossFunction::smoothL1;
   double beta = 1;
   FIELDS(PairLoss, function, beta)
@@ -65,7 +65,7 @@ struct PairLoss : OpBase<PairLoss> {
 /// dx of dy, by the formulas of PyTorch: smoothL1 is ±dy from |d| = beta on, binaryCrossEntropy divides by at least 1e-12.
 struct PairLossBackward : OpBase<PairLossBackward> {
   static constexpr std::string_view name = "pairLossBackward", inputs = "dy x target", outputs = "dx", saves = "dy x target";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   PairLossFunction function = PairLossFunction::smoothL1;
   double beta = 1;
   FIELDS(PairLossBackward, function, beta)

@@ -12,7 +12,7 @@ void atLeastChannels(check::Name op, check::Name what, const TensorDesc& x, int 
 
 /// Parameters and running statistics have the type of x, or float32 beside a half x: there they keep their digits.
 void parameterType(check::Name op, check::Name what, const TensorDesc& parameter, const TensorDesc& x) {
-  if (parameter.dtype != wide(x.dtype)) check::sameType(op, what, parameter, "x", x);
+  if (parameter.dtype != accumulationType(x.dtype)) check::sameType(op, what, parameter, "x", x);
 }
 
 /// Optional [shape] tensors of one type that come both or not at all.
@@ -37,10 +37,10 @@ Descs inferBackward(check::Name op, Inputs inputs, const Dims& weightShape, cons
     parameterType(op, "weight", weight, x);
     check::shapeIs(op, "weight", weight, weightShape, "as in the forward pass");
   }
-  if (mean.dtype != wide(x.dtype)) fail(ErrorKind::dtype, op, ": mean is ", toString(mean), ", expected ", wide(x.dtype));
+  if (mean.dtype != accumulationType(x.dtype)) fail(ErrorKind::dtype, op, ": mean is ", toString(mean), ", expected ", accumulationType(x.dtype));
   check::shapeIs(op, "mean", mean, statisticsShape, "as the forward pass made it");
   check::sameDesc(op, "invStd", invStd, "mean", mean);
-  const TensorDesc dw = check::checkedShape(op, weight.defined ? weight.dtype : wide(x.dtype), weightShape);
+  const TensorDesc dw = check::checkedShape(op, weight.defined ? weight.dtype : accumulationType(x.dtype), weightShape);
   return {check::checkedShape(op, x.dtype, x.shape), dw, dw};
 }
 
@@ -88,7 +88,7 @@ Descs infer(const BatchNorm& norm, Inputs inputs) {
   } else if (!inputs[3].defined) {
     fail(ErrorKind::value, op, ": runningMean and runningVar are missing, expected both when not training");
   }
-  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), channels);
+  const TensorDesc statistics = check::checkedShape(op, accumulationType(x.dtype), channels);
   return {check::checkedShape(op, x.dtype, x.shape), statistics, statistics};
 }
 
@@ -102,7 +102,7 @@ Descs infer(const BatchNormBackward&, Inputs inputs) {
 Descs infer(const GroupNorm& norm, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = GroupNorm::name;
-  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), groupShape(op, x, norm.groups));
+  const TensorDesc statistics = check::checkedShape(op, accumulationType(x.dtype), groupShape(op, x, norm.groups));
   checkPair(op, x, "weight", inputs[1], "bias", inputs[2], {x.shape[1]}, "one number a channel of x");
   check::atLeast(op, "eps", norm.eps, 0);
   if (x.shape[0] == 1 && x.shape[1] == norm.groups && x.shape.slice(2).product() == 1) {
@@ -123,7 +123,7 @@ Descs infer(const LayerNorm& norm, Inputs inputs) {
   const Dims outer = outerShape(op, x, norm.axes);
   checkPair(op, x, "weight", inputs[1], "bias", inputs[2], x.shape.slice(outer.size()), "the normalised shape");
   check::atLeast(op, "eps", norm.eps, 0);
-  const TensorDesc statistics = check::checkedShape(op, wide(x.dtype), outer);
+  const TensorDesc statistics = check::checkedShape(op, accumulationType(x.dtype), outer);
   return {check::checkedShape(op, x.dtype, x.shape), statistics, statistics};
 }
 

@@ -12,7 +12,7 @@ namespace cnn {
 struct BatchNorm : OpBase<BatchNorm> {
   static constexpr std::string_view name = "batchNorm", inputs = "x weight? bias? runningMean? runningVar?",
                                     outputs = "y mean invStd", saves = "x weight mean invStd", mutates = "runningMean runningVar";
-  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed, Halves::data};
   bool training = true;
   double eps = 1e-5;
   double momentum = 0.1;
@@ -24,7 +24,7 @@ struct BatchNorm : OpBase<BatchNorm> {
 /// dw and db are always made ([C]); callers without a weight drop them.
 struct BatchNormBackward : OpBase<BatchNormBackward> {
   static constexpr std::string_view name = "batchNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   bool training = true;
   double eps = 1e-5;
@@ -35,7 +35,7 @@ struct BatchNormBackward : OpBase<BatchNormBackward> {
 struct GroupNorm : OpBase<GroupNorm> {
   static constexpr std::string_view name = "groupNorm", inputs = "x weight? bias?", outputs = "y mean invStd",
                                     saves = "x weight mean invStd";
-  static constexpr Traits traits{Precision::single, Samples::ofFirst, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::ofFirst, Elements::computed, Halves::data};
   Index groups = 1;
   double eps = 1e-5;
   FIELDS(GroupNorm, groups, eps)
@@ -43,7 +43,7 @@ struct GroupNorm : OpBase<GroupNorm> {
 
 struct GroupNormBackward : OpBase<GroupNormBackward> {
   static constexpr std::string_view name = "groupNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   Index groups = 1;
   FIELDS(GroupNormBackward, groups)
@@ -53,7 +53,7 @@ struct GroupNormBackward : OpBase<GroupNormBackward> {
 struct LayerNorm : OpBase<LayerNorm> {
   static constexpr std::string_view name = "layerNorm", inputs = "x weight? bias?", outputs = "y mean invStd",
                                     saves = "x weight mean invStd";
-  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed, Halves::data};
   Index axes = 1;
   double eps = 1e-5;
   FIELDS(LayerNorm, axes, eps)
@@ -61,7 +61,7 @@ struct LayerNorm : OpBase<LayerNorm> {
 
 struct LayerNormBackward : OpBase<LayerNormBackward> {
   static constexpr std::string_view name = "layerNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   Index axes = 1;
   FIELDS(LayerNormBackward, axes)
@@ -71,7 +71,7 @@ struct LayerNormBackward : OpBase<LayerNormBackward> {
 /// c − ⌊size/2⌋ … c + ⌈size/2⌉ − 1, zeros outside).
 struct LocalResponseNorm : OpBase<LocalResponseNorm> {
   static constexpr std::string_view name = "localResponseNorm", inputs = "x", saves = "x";
-  static constexpr Traits traits{Precision::single, Samples::ofFirst, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::ofFirst, Elements::computed, Halves::all};
   Index size = 5;
   double alpha = 1e-4, beta = 0.75, k = 1;
   FIELDS(LocalResponseNorm, size, alpha, beta, k)
@@ -79,7 +79,7 @@ struct LocalResponseNorm : OpBase<LocalResponseNorm> {
 
 struct LocalResponseNormBackward : OpBase<LocalResponseNormBackward> {
   static constexpr std::string_view name = "localResponseNormBackward", inputs = "dy x", outputs = "dx";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   Index size = 5;
   double alpha = 1e-4, beta = 0.75, k = 1;

@@ -1,8 +1,11 @@
 // Ops as text: names and values of the static fields, whatever they are.
 #include "print.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
+#include "base/error.hpp"
 #include "names.hpp"
 
 namespace cnn {
@@ -104,5 +107,16 @@ std::string describe(const Op& op, Inputs inputs) {
 }
 
 std::string describe(const Op& op) { return describe(op, {}); }
+
+std::string kindOf(const Op& op, Inputs inputs) {
+  std::string out(nameOf(op));
+  if (calledName(op) != out) out += text(" ", calledName(op));
+  std::vector<DType> types;
+  for (const TensorDesc& desc : inputs) {
+    if (desc.defined && std::find(types.begin(), types.end(), desc.dtype) == types.end()) types.push_back(desc.dtype);
+  }
+  for (DType type : types) out += text(" ", type);
+  return out;
+}
 
 }  // namespace cnn

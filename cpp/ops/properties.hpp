@@ -1,7 +1,7 @@
 // What an op says of itself, asked of any op.
 #pragma once
 
-#include "op.hpp"
+#include "names.hpp"
 
 namespace cnn {
 
@@ -64,5 +64,19 @@ inline bool isView(const Op& op) { return elementsOf(op) == Elements::viewed; }
 
 /// Whether it takes elements of any type as they are, and computes nothing with them.
 inline bool movesElements(const Op& op) { return elementsOf(op) == Elements::moved || isView(op); }
+
+/// Whether one of the inputs is a half where kernels that read halves count on float32 (see Halves).
+inline bool expectsFloat(const Op& op, std::span<const TensorDesc> inputs) {
+  return std::visit(
+      [&]<class O>(const O& each) {
+        for (std::size_t i = 0; i < inputs.size(); i++) {
+          if (!inputs[i].defined || !isHalf(inputs[i].dtype) || O::traits.halves == Halves::all) continue;
+          if (O::traits.halves == Halves::none) return true;
+          if (!hasWord("x y dy residual", inputName(each, static_cast<int>(i), static_cast<int>(inputs.size())))) return true;
+        }
+        return false;
+      },
+      op);
+}
 
 }  // namespace cnn

@@ -8,7 +8,7 @@ namespace cnn {
 
 struct Fill : OpBase<Fill> {
   static constexpr std::string_view name = "fill", inputs = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Dims shape;
   DType dtype = DType::float32;
@@ -20,7 +20,7 @@ struct Fill : OpBase<Fill> {
 /// low + (high − low)·u, u = uniformFloat(word), computed in double.
 struct Uniform : OpBase<Uniform> {
   static constexpr std::string_view name = "uniform", inputs = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Dims shape;
   DType dtype = DType::float32;
@@ -34,7 +34,7 @@ struct Uniform : OpBase<Uniform> {
 /// r = √(−2·ln(uniformFloatOpen)), angle = 2π·uniformFloat, computed in double.
 struct Normal : OpBase<Normal> {
   static constexpr std::string_view name = "normal", inputs = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Dims shape;
   DType dtype = DType::float32;
@@ -47,7 +47,7 @@ struct Normal : OpBase<Normal> {
 /// int32 [n]: 0 … n−1 sorted by the 64-bit key (word 0, word 1) of block i; ties by i.
 struct Permutation : OpBase<Permutation> {
   static constexpr std::string_view name = "permutation", inputs = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index n = 0;
   Index seed = 0, offset = 0;
@@ -59,7 +59,7 @@ struct Permutation : OpBase<Permutation> {
 /// It is linear in x, so its gradient is itself with the same seed and offset.
 struct Dropout : OpBase<Dropout> {
   static constexpr std::string_view name = "dropout", inputs = "x", saves = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   bool channelwise = false;
   double p = 0.5;
   Index seed = 0, offset = 0;

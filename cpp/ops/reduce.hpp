@@ -26,7 +26,7 @@ constexpr Precision precisionOf(ReduceFunction f) {
 /// The gradient of max and min is shared equally among ties (torch.amax).
 struct Reduce : OpBase<Reduce> {
   static constexpr std::string_view name = "reduce", inputs = "x";
-  static constexpr Traits traits{Precision::byFunction, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::byFunction, Samples::byFields, Elements::computed, Halves::all};
   ReduceFunction function = ReduceFunction::sum;
   Dims axes;
   bool keepdim = false;
@@ -48,7 +48,7 @@ struct Reduce : OpBase<Reduce> {
 /// has a deviation. The gradient of a deviation of 0 is 0.
 struct Variance : OpBase<Variance> {
   static constexpr std::string_view name = "variance", inputs = "x", outputs = "y mean";
-  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed, Halves::all};
   Dims axes;
   double correction = 1;
   bool keepdim = false;
@@ -60,7 +60,7 @@ struct Variance : OpBase<Variance> {
 /// Of float32, float64, int32 or uint8: int32 positions of the first maximum (or minimum) along `axis`; axis −1: in the flattened tensor.
 struct ArgReduce : OpBase<ArgReduce> {
   static constexpr std::string_view name = "argReduce", inputs = "x";
-  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed, Halves::none};
   static constexpr Gradient gradient = Gradient::zero;
   bool max = true;
   Index axis = -1;

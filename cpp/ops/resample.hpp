@@ -11,7 +11,7 @@ NAMED_ENUM(Interpolation, nearest, linear);
 /// linear is linear, bilinear or trilinear by rank. The ratio is that of the sizes.
 struct Upsample : OpBase<Upsample> {
   static constexpr std::string_view name = "upsample", inputs = "x", saves = "";
-  static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::computed, Halves::all};
   Dims outputSize;
   Interpolation mode = Interpolation::nearest;
   bool alignCorners = false;
@@ -20,7 +20,7 @@ struct Upsample : OpBase<Upsample> {
 
 struct UpsampleBackward : OpBase<UpsampleBackward> {
   static constexpr std::string_view name = "upsampleBackward", inputs = "dy", outputs = "dx", saves = "";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   Dims inputSize;
   Interpolation mode = Interpolation::nearest;
   bool alignCorners = false;

@@ -30,11 +30,20 @@ enum class Elements : std::uint8_t {
   multiplied,  // convolutions and matrix products: `count` in graph/work.cpp says how many multiply-adds
 };
 
+/// Which inputs a kernel that reads halves may be given in a half type; where another one comes as a half, the op is computed in float32.
+enum class Halves : std::uint8_t {
+  all,
+  data,  // x, y, dy and residual: parameters and statistics stay float32
+  none,  // it adds up at positions, or counts on float32 in another way
+};
+
 struct Traits {
   Precision precision;
   Samples samples;
   Elements elements;
-  consteval Traits(Precision precision, Samples samples, Elements elements) : precision(precision), samples(samples), elements(elements) {}
+  Halves halves;
+  consteval Traits(Precision precision, Samples samples, Elements elements, Halves halves)
+      : precision(precision), samples(samples), elements(elements), halves(halves) {}
 };
 
 }  // namespace cnn

@@ -10,7 +10,7 @@ namespace cnn {
 /// p ← p − learningRate·g. `buffers` is empty without momentum.
 struct Sgd : OpBase<Sgd> {
   static constexpr std::string_view name = "sgd", inputs = "params... grads... buffers...", outputs = "", mutates = "params buffers";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
   bool nesterov = false;
@@ -24,7 +24,7 @@ struct Sgd : OpBase<Sgd> {
 struct Adam : OpBase<Adam> {
   static constexpr std::string_view name = "adam", inputs = "params... grads... averages... squares... maxSquares...", outputs = "",
                                     mutates = "params averages squares maxSquares";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
   bool decoupled = false;
@@ -38,7 +38,7 @@ struct Adam : OpBase<Adam> {
 struct RmsProp : OpBase<RmsProp> {
   static constexpr std::string_view name = "rmsProp", inputs = "params... grads... squares... buffers... averages...", outputs = "",
                                     mutates = "params squares buffers averages";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
   bool centered = false;
@@ -51,7 +51,7 @@ struct RmsProp : OpBase<RmsProp> {
 /// normType (infinity allowed).
 struct ClipGradNorm : OpBase<ClipGradNorm> {
   static constexpr std::string_view name = "clipGradNorm", inputs = "grads...", outputs = "norm", mutates = "grads";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   double maxNorm = 1, normType = 2;
   DYNAMIC(ClipGradNorm, maxNorm, normType)
@@ -59,7 +59,7 @@ struct ClipGradNorm : OpBase<ClipGradNorm> {
 
 struct ClipGradValue : OpBase<ClipGradValue> {
   static constexpr std::string_view name = "clipGradValue", inputs = "grads...", outputs = "", mutates = "grads";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   double clipValue = 1;
   DYNAMIC(ClipGradValue, clipValue)
@@ -68,7 +68,7 @@ struct ClipGradValue : OpBase<ClipGradValue> {
 /// target ← source (same shape and type).
 struct Copy : OpBase<Copy> {
   static constexpr std::string_view name = "copy", inputs = "target source", outputs = "", mutates = "target";
-  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved};
+  static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
 };
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "crew.hpp"
+#include "thread_pool.hpp"
 #include "kernels.hpp"
 #include "parallel.hpp"
 #include "reorder.hpp"
@@ -110,8 +110,8 @@ class CpuBackend final : public Backend {
   void startThread(int threads) override {
     if (threads > 0) engine_.threads = threads;
     cpu::setThreadLimit(engine_.threads);
-    crew_.emplace(engine_.threads);
-    cpu::Crew::setCurrent(&*crew_);
+    pool_.emplace(engine_.threads);
+    cpu::ThreadPool::setCurrent(&*pool_);
   }
 
   int hostThreads() const override { return engine_.threads; }
@@ -128,7 +128,9 @@ class CpuBackend final : public Backend {
               return {kernel, ""};
             }
           }
-          return others_(op, signature);
+          Prepared other = others_(op, signature);
+          other.isFallback = true;
+          return other;
         },
         op);
   }
@@ -136,7 +138,7 @@ class CpuBackend final : public Backend {
   static constexpr std::align_val_t alignment{64};
   const PrepareFunction others_;
   cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores
-  std::optional<cpu::Crew> crew_;              // the queue's thread and its helpers
+  std::optional<cpu::ThreadPool> pool_;              // the queue's thread and its helpers
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Batch normalisation in any layout that can be walked by channels, alone or with a residual and an activation in the same sweep.
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "kernels.hpp"
 #include "sums.hpp"
@@ -29,8 +31,9 @@ auto withActivation(Activation activation, F&& f) {
   switch (activation) {
     case Activation::relu: return f(std::integral_constant<Activation, Activation::relu>{});
     case Activation::relu6: return f(std::integral_constant<Activation, Activation::relu6>{});
-    default: return f(std::integral_constant<Activation, Activation::identity>{});
+    case Activation::identity: break;
   }
+  return f(std::integral_constant<Activation, Activation::identity>{});
 }
 
 // y = activation((x − center)·scale + shift + residual), numbers of each lane, over the positions of one row. (A shift that held
@@ -67,25 +70,52 @@ void scaleRow(const ChannelView& view, const float* x, const float* center, cons
   });
 }
 
-// Per channel, padded lanes included: what is zero there keeps y zero.
-struct BatchNormWork {
-  double *sums, *squares;  // of each row: [batch][blocks][lanes]
-  float *first, *second, *third, *fourth, *fifth, *sixth;  // of each channel
-
-  BatchNormWork(const ChannelView& view, void* workspace) {
-    Index rows = view.batch * view.blocks * view.lanes, channels = view.blocks * view.lanes;
-    sums = static_cast<double*>(workspace);
-    squares = sums + rows;
-    first = reinterpret_cast<float*>(squares + rows);
-    second = first + channels;
-    third = second + channels;
-    fourth = third + channels;
-    fifth = fourth + channels;
-    sixth = fifth + channels;
+// Hands out a workspace in pieces.
+class Pieces {
+ public:
+  explicit Pieces(void* workspace) : at_(static_cast<std::byte*>(workspace)) {}
+  template <class T>
+  T* take(Index count) {
+    return reinterpret_cast<T*>(std::exchange(at_, at_ + static_cast<std::size_t>(count) * sizeof(T)));
   }
-  static std::size_t bytes(const ChannelView& view) {
-    Index rows = view.batch * view.blocks * view.lanes, channels = view.blocks * view.lanes;
-    return static_cast<std::size_t>(rows) * 2 * sizeof(double) + static_cast<std::size_t>(channels) * 6 * sizeof(float);
+
+ private:
+  std::byte* at_;
+};
+
+Index channelLanes(const ChannelView& view) { return view.blocks * view.lanes; }
+
+// Two numbers of each row, [batch][blocks][lanes], and some of each channel. Those of padded lanes are there too: what is zero there keeps y zero.
+std::size_t workBytes(const ChannelView& view, Index numbersOfChannel) {
+  Index channels = channelLanes(view);
+  return static_cast<std::size_t>(view.batch * channels) * 2 * sizeof(double) + static_cast<std::size_t>(channels * numbersOfChannel) * sizeof(float);
+}
+
+struct ForwardWork {
+  static constexpr Index numbersOfChannel = 3;
+  double *means, *squares;        // of each row: its mean, and the squares of the distances from it
+  float *center, *scale, *shift;  // of each channel: y = (x − center)·scale + shift
+
+  ForwardWork(const ChannelView& view, void* workspace) {
+    Pieces pieces(workspace);
+    Index channels = channelLanes(view), rows = view.batch * channels;
+    means = pieces.take<double>(rows), squares = pieces.take<double>(rows);
+    center = pieces.take<float>(channels), scale = pieces.take<float>(channels), shift = pieces.take<float>(channels);
+  }
+};
+
+struct BackwardWork {
+  static constexpr Index numbersOfChannel = 6;
+  double *sums, *products;        // of each row: Σ g and Σ g·(x − center)
+  float *center, *scale, *shift;  // of each channel, as forward has them
+  float *meanG, *ofG, *ofX;       // of each channel: dx = (g − meanG)·ofG + (x − center)·ofX
+
+  BackwardWork(const ChannelView& view, void* workspace) {
+    Pieces pieces(workspace);
+    Index channels = channelLanes(view), rows = view.batch * channels;
+    sums = pieces.take<double>(rows), products = pieces.take<double>(rows);
+    center = pieces.take<float>(channels), scale = pieces.take<float>(channels), shift = pieces.take<float>(channels);
+    meanG = pieces.take<float>(channels), ofG = pieces.take<float>(channels), ofX = pieces.take<float>(channels);
   }
 };
 
@@ -120,14 +150,14 @@ struct Moments {
 };
 
 // Joins the rows of one channel.
-Moments joinRows(const ChannelView& view, const BatchNormWork& work, Index channel) {
-  Index stride = view.blocks * view.lanes;
+Moments joinRows(const ChannelView& view, const ForwardWork& work, Index channel) {
+  Index stride = channelLanes(view);
   auto rows = static_cast<double>(view.batch), positions = static_cast<double>(view.positions);
   double mean = 0, squares = 0;
-  for (Index n = 0; n < view.batch; n++) mean += work.sums[n * stride + channel];
+  for (Index n = 0; n < view.batch; n++) mean += work.means[n * stride + channel];
   mean /= rows;
   for (Index n = 0; n < view.batch; n++) {
-    double distance = work.sums[n * stride + channel] - mean;
+    double distance = work.means[n * stride + channel] - mean;
     squares += work.squares[n * stride + channel] + positions * distance * distance;
   }
   return {mean, std::max(squares, 0.0) / (rows * positions)};
@@ -138,6 +168,49 @@ bool isSupported(const TensorDesc& x) { return x.dtype == DType::float32 && x.el
 double momentumOf(const BatchNorm& op) { return op.momentum; }
 double momentumOf(const BatchNormActivation& op) { return op.momentum; }
 
+double elementsOfChannel(const ChannelView& view) { return static_cast<double>(view.batch) * static_cast<double>(view.positions); }
+
+// The tensors of one number a channel; those that are not there are null.
+struct ForwardChannels {
+  const float *weight, *bias;
+  float *runningMean, *runningVar, *mean, *invStd;
+};
+
+// What each channel is normalised with, out of the rows in training, else out of the running statistics; the former go into the latter.
+void findChannels(const ChannelView& view, const ForwardChannels& t, const ForwardWork& work, bool training, double momentum, double eps) {
+  const double count = elementsOfChannel(view);
+  for (Index c = 0; c < channelLanes(view); c++) {
+    if (c >= view.channels) {
+      work.scale[c] = work.shift[c] = work.center[c] = 0;
+      continue;
+    }
+    Moments used = training ? joinRows(view, work, c) : Moments{static_cast<double>(t.runningMean[c]), static_cast<double>(t.runningVar[c])};
+    if (training && t.runningMean) {
+      double unbiased = used.variance * count / (count - 1);
+      t.runningMean[c] = static_cast<float>((1 - momentum) * static_cast<double>(t.runningMean[c]) + momentum * used.mean);
+      t.runningVar[c] = static_cast<float>((1 - momentum) * static_cast<double>(t.runningVar[c]) + momentum * unbiased);
+    }
+    auto invStd = static_cast<float>(1 / std::sqrt(used.variance + eps));
+    t.mean[c] = static_cast<float>(used.mean);
+    t.invStd[c] = invStd;
+    work.scale[c] = t.weight ? t.weight[c] * invStd : invStd;  // as backward computes it again
+    work.shift[c] = t.bias ? t.bias[c] : 0;
+    work.center[c] = static_cast<float>(used.mean);
+  }
+}
+
+void scaleRows(const ChannelView& view, const float* x, const ForwardWork& work, const float* residual, Activation activation, float* y) {
+  Index rowElements = view.positions * view.lanes;
+  withActivation(activation, [&](auto kind) {
+    parallelRows(view.batch * view.blocks, rowElements, [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        Index c = row % view.blocks * view.lanes, at = row * rowElements;
+        scaleRow<kind()>(view, x + at, work.center + c, work.scale + c, work.shift + c, residual ? residual + at : nullptr, y + at);
+      }
+    });
+  });
+}
+
 // Inputs: x weight? bias? runningMean? runningVar? residual?
 template <class AnyNorm>
 KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& engine, Activation activation) {
@@ -147,44 +220,13 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   ChannelView view = *engine.view(x);
   bool hasResidual = signature.inputs.size() > 5 && signature.inputs[5].defined;
   auto run = [view, hasResidual, activation, training = op.training, eps = op.eps](const Run& run) {
-    double momentum = momentumOf(std::get<AnyNorm>(run.op));
-    const float *x = run.in<float>(0), *weight = run.in<float>(1), *bias = run.in<float>(2);
-    float *runningMean = run.inOut<float>(3), *runningVar = run.inOut<float>(4);
-    const float* residual = hasResidual ? run.in<float>(5) : nullptr;
-    BatchNormWork work(view, run.workspace);
-    float *scale = work.first, *shift = work.second, *center = work.third;
-    double count = static_cast<double>(view.batch) * static_cast<double>(view.positions);
-    if (training) rowMoments(view, x, work.sums, work.squares);
-    for (Index c = 0; c < view.blocks * view.lanes; c++) {
-      if (c >= view.channels) {
-        scale[c] = shift[c] = center[c] = 0;
-        continue;
-      }
-      Moments used = training ? joinRows(view, work, c) : Moments{static_cast<double>(runningMean[c]), static_cast<double>(runningVar[c])};
-      if (training && runningMean) {
-        double unbiased = used.variance * count / (count - 1);
-        runningMean[c] = static_cast<float>((1 - momentum) * static_cast<double>(runningMean[c]) + momentum * used.mean);
-        runningVar[c] = static_cast<float>((1 - momentum) * static_cast<double>(runningVar[c]) + momentum * unbiased);
-      }
-      auto invStd = static_cast<float>(1 / std::sqrt(used.variance + eps));
-      run.out<float>(1)[c] = static_cast<float>(used.mean);
-      run.out<float>(2)[c] = invStd;
-      scale[c] = weight ? weight[c] * invStd : invStd;  // as backward computes it again
-      shift[c] = bias ? bias[c] : 0;
-      center[c] = static_cast<float>(used.mean);
-    }
-    float* y = run.out<float>(0);
-    Index rowElements = view.positions * view.lanes;
-    withActivation(activation, [&](auto kind) {
-      parallelRows(view.batch * view.blocks, rowElements, [&](Index from, Index to) {
-        for (Index row = from; row < to; row++) {
-          Index channel = row % view.blocks * view.lanes, at = row * rowElements;
-          scaleRow<kind()>(view, x + at, center + channel, scale + channel, shift + channel, residual ? residual + at : nullptr, y + at);
-        }
-      });
-    });
+    const ForwardChannels channels{run.in<float>(1), run.in<float>(2), run.inOut<float>(3), run.inOut<float>(4), run.out<float>(1), run.out<float>(2)};
+    const ForwardWork work(view, run.workspace);
+    if (training) rowMoments(view, run.in<float>(0), work.means, work.squares);
+    findChannels(view, channels, work, training, momentumOf(std::get<AnyNorm>(run.op)), eps);
+    scaleRows(view, run.in<float>(0), work, hasResidual ? run.in<float>(5) : nullptr, activation, run.out<float>(0));
   };
-  auto kernel = makeKernel(signature, std::move(run), BatchNormWork::bytes(view));
+  auto kernel = makeKernel(signature, std::move(run), workBytes(view, ForwardWork::numbersOfChannel));
   kernel->inputLayouts = {x.layout, Layout{}, Layout{}, Layout{}, Layout{}};
   kernel->inPlace = {0};
   if (signature.inputs.size() > 5) {
@@ -242,21 +284,21 @@ void sumBackward(const ChannelView& view, const float* dy, const float* x, const
   for (int l = 0; l < w; l++) sums[l] = totals[l], products[l] = totalProducts[l];
 }
 
-// dx = (g − centerG)·a + (x − center)·b over the positions of one row.
+// dx = (g − meanG)·ofG + (x − center)·ofX over the positions of one row.
 template <int w, Activation activation>
-void writeBackward(const ChannelView& view, const float* dy, const float* x, const float* y, const float* a, const float* b, const float* centerG,
+void writeBackward(const ChannelView& view, const float* dy, const float* x, const float* y, const float* ofG, const float* ofX, const float* meanG,
                    const float* center, const float* scale, const float* shift, float* dx) {
   auto write = [&](auto gradient) {
     if constexpr (w == 1) {
 #pragma omp simd
       for (Index p = 0; p < view.positions; p++) {
         Index i = p * view.lanes;
-        dx[i] = (gradient(i, 0) - centerG[0]) * a[0] + (x[i] - center[0]) * b[0];
+        dx[i] = (gradient(i, 0) - meanG[0]) * ofG[0] + (x[i] - center[0]) * ofX[0];
       }
     } else {
       for (Index i = 0; i < view.positions * view.lanes; i += view.lanes) {
 #pragma omp simd
-        for (int l = 0; l < w; l++) dx[i + l] = (gradient(i + l, l) - centerG[l]) * a[l] + (x[i + l] - center[l]) * b[l];
+        for (int l = 0; l < w; l++) dx[i + l] = (gradient(i + l, l) - meanG[l]) * ofG[l] + (x[i + l] - center[l]) * ofX[l];
       }
     }
   };
@@ -267,6 +309,85 @@ void writeBackward(const ChannelView& view, const float* dy, const float* x, con
   } else {
     write([=](Index i, int l) { return masked<activation>((x[i] - center[l]) * scale[l] + shift[l], dy[i]); });
   }
+}
+
+// Those that are not there are null.
+struct BackwardTensors {
+  const float *dy, *x, *weight, *bias, *mean, *invStd, *y;
+  float *dx, *dw, *db, *dResidual;
+};
+
+void findForwardChannels(const ChannelView& view, const BackwardTensors& t, const BackwardWork& work) {
+  for (Index c = 0; c < channelLanes(view); c++) {
+    bool isThere = c < view.channels;
+    work.center[c] = isThere ? t.mean[c] : 0;
+    work.scale[c] = isThere ? (t.weight ? t.weight[c] * t.invStd[c] : t.invStd[c]) : 0;
+    work.shift[c] = isThere && t.bias ? t.bias[c] : 0;
+  }
+}
+
+// Calls f(kind, width, row, the element at which its lanes begin, their channel) for each row and as many lanes of it as a vector has; `kind` is the
+// activation and `width` the number of lanes, known to the compiler.
+template <class F>
+void forEachRow(const ChannelView& view, Activation activation, Index work, F f) {
+  const Index rowElements = view.positions * view.lanes;
+  withActivation(activation, [&](auto kind) {
+    parallelRows(view.batch * view.blocks, work * rowElements, [&](Index from, Index to) {
+      for (Index row = from; row < to; row++) {
+        forLanes(view.lanes, [&](auto width, Index lane) { f(kind, width, row, row * rowElements + lane, row % view.blocks * view.lanes + lane); });
+      }
+    });
+  });
+}
+
+// Numbers of some channels, side by side on the stack: vector code then need not fear that what it writes changes them.
+template <int w>
+struct Lanes {
+  float at[w];
+  explicit Lanes(const float* from) { std::copy_n(from, w, at); }
+};
+
+void sumRows(const ChannelView& view, const BackwardTensors& t, const BackwardWork& work, Activation activation) {
+  forEachRow(view, activation, 2, [&](auto kind, auto width, Index row, Index at, Index c) {
+    constexpr int w = width();
+    const Lanes<w> center(work.center + c), scale(work.scale + c), shift(work.shift + c);
+    const Index to = row * view.lanes + c % view.lanes;
+    sumBackward<w, kind()>(view, t.dy + at, t.x + at, t.y ? t.y + at : nullptr, t.dResidual ? t.dResidual + at : nullptr, center.at, scale.at, shift.at,
+                           work.sums + to, work.products + to);
+  });
+}
+
+// dw and db, and what dx is made with.
+void joinBackward(const ChannelView& view, const BackwardTensors& t, const BackwardWork& work, bool training) {
+  const double count = elementsOfChannel(view);
+  const Index stride = channelLanes(view);
+  for (Index c = 0; c < stride; c++) {
+    if (c >= view.channels) {
+      work.ofG[c] = work.ofX[c] = work.meanG[c] = 0;
+      continue;
+    }
+    double sum = 0, product = 0, invStd = static_cast<double>(t.invStd[c]), weight = t.weight ? static_cast<double>(t.weight[c]) : 1;
+    for (Index n = 0; n < view.batch; n++) {
+      sum += work.sums[n * stride + c];
+      product += work.products[n * stride + c];
+    }
+    t.db[c] = static_cast<float>(sum);
+    t.dw[c] = static_cast<float>(product * invStd);
+    double slope = training ? product / count * invStd * invStd : 0;
+    work.ofG[c] = static_cast<float>(weight * invStd);
+    work.ofX[c] = static_cast<float>(-weight * invStd * slope);
+    work.meanG[c] = training ? static_cast<float>(sum / count) : 0;
+  }
+}
+
+void writeRows(const ChannelView& view, const BackwardTensors& t, const BackwardWork& work, Activation activation) {
+  // With dResidual there, the masked gradient need not be found again.
+  const float* source = t.dResidual ? t.dResidual : t.dy;
+  forEachRow(view, t.dResidual ? Activation::identity : activation, 1, [&](auto kind, auto width, Index, Index at, Index c) {
+    constexpr int w = width();
+    const Lanes<w> ofG(work.ofG + c), ofX(work.ofX + c), meanG(work.meanG + c), center(work.center + c), scale(work.scale + c), shift(work.shift + c);
+    writeBackward<w, kind()>(view, source + at, t.x + at, t.y ? t.y + at : nullptr, ofG.at, ofX.at, meanG.at, center.at, scale.at, shift.at, t.dx + at);
+  });
 }
 
 // What backward reads: where each tensor is among the inputs.
@@ -283,78 +404,24 @@ KernelPtr prepareBackward(const Signature& signature, Engine& engine, const Back
   ChannelView view = *engine.view(x);
   bool readsY = inputs.y >= 0 && signature.inputs[static_cast<std::size_t>(inputs.y)].defined;
   auto run = [=](const Run& run) {
-    const float *dy = run.in<float>(0), *x = run.in<float>(1), *weight = run.in<float>(inputs.weight), *mean = run.in<float>(inputs.mean),
-                *invStd = run.in<float>(inputs.invStd);
-    const float* bias = inputs.bias >= 0 ? run.in<float>(inputs.bias) : nullptr;
-    const float* y = readsY ? run.in<float>(inputs.y) : nullptr;
-    float *dx = run.out<float>(0), *dw = run.out<float>(1), *db = run.out<float>(2), *dr = hasResidual ? run.out<float>(3) : nullptr;
-    BatchNormWork work(view, run.workspace);
-    float *ofDy = work.first, *ofX = work.second, *centerX = work.third, *centerDy = work.fourth, *scaleX = work.fifth, *shiftX = work.sixth;
-    Index rowElements = view.positions * view.lanes, stride = view.blocks * view.lanes;
-    for (Index c = 0; c < stride; c++) {
-      bool isThere = c < view.channels;
-      centerX[c] = isThere ? mean[c] : 0;
-      scaleX[c] = isThere ? (weight ? weight[c] * invStd[c] : invStd[c]) : 0;
-      shiftX[c] = isThere && bias ? bias[c] : 0;
-    }
-    withActivation(activation, [&](auto kind) {
-      parallelRows(view.batch * view.blocks, 2 * rowElements, [&](Index from, Index to) {
-        for (Index row = from; row < to; row++) {
-          Index channel = row % view.blocks * view.lanes;
-          forLanes(view.lanes, [&](auto width, Index lane) {
-            constexpr int w = width();
-            Index at = row * rowElements + lane;
-            const float *g = dy + at, *v = x + at, *out = y ? y + at : nullptr;
-            float* residual = dr ? dr + at : nullptr;
-            float center[w], scale[w], shift[w];
-            for (int l = 0; l < w; l++) {
-              Index c = channel + lane + l;
-              center[l] = centerX[c], scale[l] = scaleX[c], shift[l] = shiftX[c];
-            }
-            sumBackward<w, kind()>(view, g, v, out, residual, center, scale, shift, work.sums + row * view.lanes + lane, work.squares + row * view.lanes + lane);
-          });
-        }
-      });
-    });
-    double count = static_cast<double>(view.batch) * static_cast<double>(view.positions);
-    for (Index c = 0; c < stride; c++) {
-      if (c >= view.channels) {
-        ofDy[c] = ofX[c] = centerDy[c] = 0;
-        continue;
-      }
-      double sum = 0, product = 0, scale = static_cast<double>(invStd[c]), w = weight ? static_cast<double>(weight[c]) : 1;
-      for (Index n = 0; n < view.batch; n++) {
-        sum += work.sums[n * stride + c];
-        product += work.squares[n * stride + c];
-      }
-      db[c] = static_cast<float>(sum);
-      dw[c] = static_cast<float>(product * scale);
-      double slope = training ? product / count * scale * scale : 0;
-      ofDy[c] = static_cast<float>(w * scale);
-      ofX[c] = static_cast<float>(-w * scale * slope);
-      centerDy[c] = training ? static_cast<float>(sum / count) : 0;
-    }
-    // With dr there, the masked gradient need not be found again.
-    const float* source = dr ? dr : dy;
-    withActivation(dr ? Activation::identity : activation, [&](auto kind) {
-      parallelRows(view.batch * view.blocks, rowElements, [&](Index from, Index to) {
-        for (Index row = from; row < to; row++) {
-          Index channel = row % view.blocks * view.lanes;
-          forLanes(view.lanes, [&](auto width, Index lane) {
-            constexpr int w = width();
-            Index at = row * rowElements + lane;
-            float a[w], b[w], centerG[w], center[w], scale[w], shift[w];
-            for (int l = 0; l < w; l++) {
-              Index c = channel + lane + l;
-              a[l] = ofDy[c], b[l] = ofX[c], centerG[l] = centerDy[c], center[l] = centerX[c], scale[l] = scaleX[c], shift[l] = shiftX[c];
-            }
-            writeBackward<w, kind()>(view, source + at, x + at, y ? y + at : nullptr, a, b, centerG, center, scale, shift, dx + at);
-          });
-        }
-      });
-    });
+    const BackwardTensors t{.dy = run.in<float>(0),
+                            .x = run.in<float>(1),
+                            .weight = run.in<float>(inputs.weight),
+                            .bias = inputs.bias >= 0 ? run.in<float>(inputs.bias) : nullptr,
+                            .mean = run.in<float>(inputs.mean),
+                            .invStd = run.in<float>(inputs.invStd),
+                            .y = readsY ? run.in<float>(inputs.y) : nullptr,
+                            .dx = run.out<float>(0),
+                            .dw = run.out<float>(1),
+                            .db = run.out<float>(2),
+                            .dResidual = hasResidual ? run.out<float>(3) : nullptr};
+    const BackwardWork work(view, run.workspace);
+    findForwardChannels(view, t, work);
+    sumRows(view, t, work, activation);
+    joinBackward(view, t, work, training);
+    writeRows(view, t, work, activation);
   };
-  auto kernel = makeKernel(signature, std::move(run), BatchNormWork::bytes(view));
+  auto kernel = makeKernel(signature, std::move(run), workBytes(view, BackwardWork::numbersOfChannel));
   kernel->inputLayouts.resize(signature.inputs.size());
   kernel->inPlace = {0};
   kernel->inputLayouts[0] = kernel->inputLayouts[1] = x.layout;

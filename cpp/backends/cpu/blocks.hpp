@@ -1,8 +1,10 @@
 // Blocks: an output in memory order, cut into pieces that fit the first-level cache, and what of each input belongs to a piece.
 #pragma once
 
+#include <utility>
 #include <vector>
 
+#include "base/strided.hpp"
 #include "parallel.hpp"
 
 namespace cnn::cpu {
@@ -12,29 +14,7 @@ class Blocks {
   static constexpr Index most = 1024;  // elements of a block: 4 KB of floats
 
   /// `strides`: those of each input; the last axis has 0 or 1.
-  Blocks(const Dims& sizes, const std::vector<Dims>& strides) : strides_(strides.size()), reach_(strides.size()) {
-    // Neighbouring axes that every input walks without a gap are one axis.
-    for (int axis = 0; axis < sizes.size(); axis++) {
-      if (sizes[axis] == 1) continue;
-      bool joins = !sizes_.empty();
-      for (std::size_t i = 0; i < strides.size(); i++) joins = joins && strides_[i].back() == strides[i][axis] * sizes[axis];
-      if (joins) {
-        sizes_.back() *= sizes[axis];
-      } else {
-        sizes_.push(sizes[axis]);
-      }
-      for (std::size_t i = 0; i < strides.size(); i++) {
-        if (joins) {
-          strides_[i].back() = strides[i][axis];
-        } else {
-          strides_[i].push(strides[i][axis]);
-        }
-      }
-    }
-    if (sizes_.empty()) {
-      sizes_.push(1);
-      for (Dims& each : strides_) each.push(1);
-    }
+  Blocks(const Dims& sizes, std::vector<Dims> strides) : strides_(std::move(strides)), sizes_(joinAxes(sizes, strides_)), reach_(strides_.size()) {
     for (std::size_t i = 0; i < strides_.size(); i++) {
       bool isSingle = std::all_of(strides_[i].begin(), strides_[i].end(), [](Index stride) { return stride == 0; });
       reach_[i] = strides_[i] == stridesOf(sizes_) ? Reach::whole : isSingle ? Reach::single : Reach::part;
@@ -102,8 +82,8 @@ class Blocks {
     Index offset = 0;
   };
 
-  Dims sizes_;
   std::vector<Dims> strides_;
+  Dims sizes_;  // made of strides_, and after it
   std::vector<Reach> reach_;
 };
 

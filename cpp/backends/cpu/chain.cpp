@@ -56,7 +56,7 @@ Loop loopOf(const ChainLink& link) {
 // As weightOf, of a link.
 Index workOf(const ChainLink& link) {
   bool isUnary = link.kind == LinkKind::unary || link.kind == LinkKind::backward;
-  return isUnary ? weightOf(link.unary) : link.binary == BinaryFunction::pow ? weightOf(UnaryFunction::powScalar) : 1;
+  return isUnary ? weightOf(link.unary) : weightOf(link.binary);
 }
 
 // A number for each channel (of each sample, a row) that is copied to where the padded lanes have one too: zero.

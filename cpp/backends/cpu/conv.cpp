@@ -65,6 +65,34 @@ auto makeForward(const Engine& engine, const Geometry& g, std::optional<DType> b
   return makeForward(engine, g, bias, x, anyDesc(g.weight, g.dtype), y, attributes);
 }
 
+// What was chosen for a convolution, or a gradient of it.
+template <class AnyConv>
+struct Plan {
+  typename AnyConv::primitive_desc direct;
+  Layout x, y;
+  Choice choice;
+};
+
+// The layouts that oneDNN likes best, or those in which the activations lie as `x` and `y`, and the fastest way to compute it in them; `others(conv)` are
+// ways beside oneDNN's. Nothing where oneDNN has none.
+template <class AnyConv, class Others>
+std::optional<Plan<AnyConv>> plan(ConvCase conv, const std::optional<MemoryDesc>& x, const std::optional<MemoryDesc>& y,
+                                  const ConvDescription<AnyConv>& description, Others others) {
+  using Tensors = TensorsOf<AnyConv>;
+  const Geometry& g = conv.geometry;
+  ThreadScope scope(conv.threads);
+  auto direct = choose(x, y, anyDesc(g.x, g.dtype), anyDesc(g.y, g.dtype),
+                       [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return description.describe(g, xDesc, yDesc); });
+  if (!isWanted(direct, g.dtype)) return std::nullopt;
+  const std::vector<Primitive::Argument> arguments = Tensors::arguments(direct, conv.hasBias);
+  conv.x = layoutOf(conv.engine, arguments[Tensors::x].desc, g.x);
+  conv.y = layoutOf(conv.engine, arguments[Tensors::y].desc, g.y);
+  const std::optional<Candidate> first = DirectConv<AnyConv>(conv, description).make(direct);
+  std::optional<Choice> choice = fastestOf(conv.engine, Tensors::direction, g, conv.threads, conv.signature, first, others(conv));
+  if (!choice) return std::nullopt;
+  return Plan<AnyConv>{direct, conv.x, conv.y, *choice};
+}
+
 // Inputs: x weight bias? residual?
 template <class AnyConv>
 KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& engine, Activation activation) {
@@ -72,41 +100,22 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   const TensorDesc &x = signature.inputs[0], &weight = signature.inputs[1], &y = signature.outputs[0];
   bool hasBias = signature.inputs[2].defined, hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   Geometry g(op, x.shape, weight.shape, y.shape, x.dtype);
-  int threads = engine.threadsFor(g.work());
-  ThreadScope scope(threads);
 
-  using Forward = dnnl::convolution_forward;
   const Activation postOp = Rectifier::asPostOp(activation, hasResidual);
-  dnnl::primitive_attr attributes = finishing(postOp, hasResidual);
+  const dnnl::primitive_attr attributes = finishing(postOp, hasResidual);
   std::optional<DType> bias = hasBias ? std::optional(signature.inputs[2].dtype) : std::nullopt;
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
-    return makeForward(engine, part, bias, xDesc, yDesc, attributes);
-  };
-  const std::optional<MemoryDesc> given = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
-  auto desc = choose(memoryDesc(engine, x), given, anyDesc(x.shape, g.dtype), anyDesc(y.shape, g.dtype), [&](const MemoryDesc& xDesc, const MemoryDesc& yDesc) {
-    return describe(g, xDesc, yDesc);
-  });
-  if (!isWanted(desc, g.dtype)) return nullptr;
-  Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), yLayout = layoutOf(engine, desc.dst_desc(), y.shape);
-  auto argumentsOf = [hasBias](const Forward::primitive_desc& desc) {
-    std::vector<Primitive::Argument> arguments = {
-        {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
-    if (hasBias) arguments.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
-    return arguments;
-  };
-  DirectMaker<Forward> maker(engine, Direction::forward, g, weight.shape, xLayout, yLayout, threads, {.x = 0, .weight = 1, .y = 2, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
-  if (activation != Activation::identity) {
-    auto withoutPostOp = [&engine, bias](const Geometry& part, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y) {
+  ConvDescription<dnnl::convolution_forward> description{
+      .describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& yDesc) { return makeForward(engine, part, bias, xDesc, yDesc, attributes); },
+      .activation = activation};
+  if (activation != Activation::identity && postOp == activation) {
+    description.bare = [&engine, bias](const Geometry& part, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y) {
       return makeForward(engine, part, bias, x, weight, y, userScratchpad());
     };
-    maker.rectify(activation, postOp == activation ? withoutPostOp : DirectMaker<Forward>::DescribeBare());
   }
-  ConvCase winograd{engine, signature, g, xLayout, yLayout, threads, hasBias};
-  std::optional<Choice> choice =
-      fastestOf(engine, Direction::forward, g, threads, signature, maker.make(desc), winogradForward(winograd, hasResidual, activation));
-  if (!choice) return nullptr;
-
-  return forwardKernel(signature, engine, *choice, xLayout, yLayout, desc.dst_desc().get_size());
+  const std::optional<MemoryDesc> residual = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
+  auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), hasBias}, memoryDesc(engine, x), residual, description,
+                     [&](const ConvCase& conv) { return winogradForward(conv, hasResidual, activation); });
+  return chosen ? forwardKernel(signature, engine, chosen->choice, chosen->x, chosen->y, chosen->direct.dst_desc().get_size()) : nullptr;
 }
 
 }  // namespace
@@ -126,33 +135,18 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   using Backward = dnnl::convolution_backward_data;
   if (!isConvolved(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &weight = signature.inputs[1], &dx = signature.outputs[0];
-  bool hasBias = signature.inputs[2].defined;
   Geometry g(op, dx.shape, weight.shape, dy.shape, dy.dtype);
-  int threads = engine.threadsFor(g.work());
-  ThreadScope scope(threads);
 
-  auto describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
+  ConvDescription<Backward> description{.describe = [&](const Geometry& part, const MemoryDesc& dxDesc, const MemoryDesc& dyDesc) {
     auto forward = makeForward(engine, part, std::nullopt, dxDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
     return describeBackwardData(engine.dnnl, dxDesc, anyDesc(part.weight, part.dtype), dyDesc, windowOf(part), userScratchpad(), forward);
-  };
-  auto desc = choose(memoryDesc(engine, dy), anyDesc(dx.shape, g.dtype), anyDesc(dy.shape, g.dtype), anyDesc(dx.shape, g.dtype),
-                     [&](const MemoryDesc& dyDesc, const MemoryDesc& dxDesc) { return describe(g, dxDesc, dyDesc); });
-  if (!isWanted(desc, g.dtype)) return nullptr;
-  TensorDesc result(dx.dtype, dx.shape, layoutOf(engine, desc.diff_src_desc(), dx.shape));
-  if (hasBias && !engine.view(result)) return nullptr;
-  Layout dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
-  auto argumentsOf = [](const Backward::primitive_desc& desc) {
-    return std::vector<Primitive::Argument>{
-        {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
-  };
-  DirectMaker<Backward> maker(engine, Direction::backwardData, g, weight.shape, result.layout, dyLayout, threads,
-                        {.x = 2, .weight = 1, .y = 0, .bias = -1}, describe, argumentsOf);
-  std::optional<Choice> choice = fastestOf(engine, Direction::backwardData, g, threads, signature, maker.make(desc),
-                                          winogradBackwardData({engine, signature, g, result.layout, dyLayout, threads, false}));
-  if (!choice) return nullptr;
-
-  return backwardDataKernel(signature, engine, *choice, dyLayout, result.layout);
+  }};
+  // A bias is added behind it.
+  auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), false}, anyDesc(dx.shape, g.dtype), memoryDesc(engine, dy), description,
+                     [](const ConvCase& conv) { return winogradBackwardData(conv); });
+  if (!chosen || (signature.inputs[2].defined && !engine.view(TensorDesc(dx.dtype, dx.shape, chosen->x)))) return nullptr;
+  return backwardDataKernel(signature, engine, chosen->choice, chosen->y, chosen->x);
 }
 
 KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engine& engine) {
@@ -160,36 +154,18 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   using Backward = dnnl::convolution_backward_weights;
   if (!isConvolved(signature)) return nullptr;
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1], &dw = signature.outputs[0];
-  bool hasBias = op.bias;
   Geometry g(op, x.shape, dw.shape, dy.shape, x.dtype);
   if (KernelPtr kernel = prepareFewInputs(op, g, signature, engine)) return kernel;
-  int threads = engine.threadsFor(g.work());
-  ThreadScope scope(threads);
 
-  auto describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
-    auto forward = makeForward(engine, part, hasBias ? std::optional(g.dtype) : std::nullopt, xDesc, dyDesc);
+  ConvDescription<Backward> description{.describe = [&](const Geometry& part, const MemoryDesc& xDesc, const MemoryDesc& dyDesc) {
+    auto forward = makeForward(engine, part, op.bias ? std::optional(g.dtype) : std::nullopt, xDesc, dyDesc);
     if (!forward) return Backward::primitive_desc();
-    const MemoryDesc bias = hasBias ? plainDesc(part.bias, part.dtype) : MemoryDesc();
+    const MemoryDesc bias = op.bias ? plainDesc(part.bias, part.dtype) : MemoryDesc();
     return describeBackwardWeight(engine.dnnl, xDesc, anyDesc(part.weight, part.dtype), bias, dyDesc, windowOf(part), userScratchpad(), forward);
-  };
-  auto desc = choose(memoryDesc(engine, x), memoryDesc(engine, dy), anyDesc(x.shape, g.dtype), anyDesc(dy.shape, g.dtype),
-                     [&](const MemoryDesc& xDesc, const MemoryDesc& dyDesc) { return describe(g, xDesc, dyDesc); });
-  if (!isWanted(desc, g.dtype)) return nullptr;
-  Layout xLayout = layoutOf(engine, desc.src_desc(), x.shape), dyLayout = layoutOf(engine, desc.diff_dst_desc(), dy.shape);
-  auto argumentsOf = [hasBias](const Backward::primitive_desc& desc) {
-    std::vector<Primitive::Argument> arguments = {{DNNL_ARG_SRC, desc.src_desc()},
-                                                  {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
-                                                  {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
-    if (hasBias) arguments.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
-    return arguments;
-  };
-  DirectMaker<Backward> maker(engine, Direction::backwardWeight, g, dw.shape, xLayout, dyLayout, threads,
-                        {.x = 0, .weight = 2, .y = 1, .bias = hasBias ? 3 : -1}, describe, argumentsOf);
-  std::optional<Choice> choice = fastestOf(engine, Direction::backwardWeight, g, threads, signature, maker.make(desc),
-                                          winogradBackwardWeight({engine, signature, g, xLayout, dyLayout, threads, hasBias}));
-  if (!choice) return nullptr;
-
-  return backwardWeightKernel(signature, *choice, xLayout, dyLayout);
+  }};
+  auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), op.bias}, memoryDesc(engine, x), memoryDesc(engine, dy), description,
+                     [](const ConvCase& conv) { return winogradBackwardWeight(conv); });
+  return chosen ? backwardWeightKernel(signature, chosen->choice, chosen->x, chosen->y) : nullptr;
 }
 
 }  // namespace cnn::cpu

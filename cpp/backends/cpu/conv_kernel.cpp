@@ -12,7 +12,7 @@ bool isConvolved(const Signature& signature) {
   if (dtype != DType::float32 && dtype != DType::bfloat16) return false;
   for (std::size_t i = 0; i < signature.inputs.size(); i++) {
     const TensorDesc& desc = signature.inputs[i];
-    bool isBias = i == 2 && desc.dtype == wide(dtype);
+    bool isBias = i == 2 && desc.dtype == accumulationType(dtype);
     if (desc.defined && ((desc.dtype != dtype && !isBias) || desc.elements() == 0)) return false;
   }
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;

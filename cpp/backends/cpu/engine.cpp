@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "crew.hpp"
+#include "thread_pool.hpp"
 
 #ifdef CNN_WITH_ONEDNN
 #include "onednn.hpp"

@@ -4,17 +4,17 @@
 #include <algorithm>
 
 #include "base/dims.hpp"
-#include "crew.hpp"
+#include "thread_pool.hpp"
 
 namespace cnn::cpu {
 
 /// Elements of light work that one thread does alone: sharing costs about a microsecond, and more beside a busy neighbour.
 inline constexpr Index grainElements = 16384;
 
-/// Threads that this thread's parallel work gets: those of its crew, or fewer within a ThreadScope.
+/// Threads that this thread's parallel work gets: those of its pool, or fewer within a ThreadScope.
 inline int availableThreads() {
-  Crew* crew = Crew::current();
-  return crew ? std::min(crew->size(), threadLimit()) : 1;
+  ThreadPool* pool = ThreadPool::current();
+  return pool ? std::min(pool->size(), threadLimit()) : 1;
 }
 
 /// Calls f(from, to) or f(from, to, member) on pieces of [0, count); `grain` is how many one thread should at least have.
@@ -38,7 +38,7 @@ void parallelFor(Index count, Index grain, F&& f) {
     Index from = std::min(member * piece, count), to = std::min(from + piece, count);
     if (from < to) call(from, to, member);
   };
-  Crew::current()->run(static_cast<int>(threads), share);
+  ThreadPool::current()->run(static_cast<int>(threads), share);
 }
 
 /// As parallelFor, over `rows` of `rowElements` light elements each.

@@ -7,12 +7,9 @@
 #include <cstdint>
 #include <limits>
 
-// A call that is not inlined keeps a loop from becoming vector code.
-#if defined(__GNUC__)
-#define CNN_INLINE [[gnu::always_inline]] inline
-#else
-#define CNN_INLINE inline
-#endif
+#include "ops/functions.hpp"
+
+#define CNN_INLINE FORMULA
 
 namespace cnn::cpu {
 
@@ -86,9 +83,6 @@ CNN_INLINE float fastLog1p(float x) {
   return w == std::numeric_limits<float>::infinity() ? w : result;
 }
 
-/// log(1 + e^x).
-CNN_INLINE float fastSoftplus(float x) { return (x > 0.0f ? x : x != x ? x : 0.0f) + fastLog1p(fastExp(-std::fabs(x))); }
-
 /// |magnitude| with the sign of `sign`, the magnitude being positive.
 CNN_INLINE float withSign(float magnitude, float sign) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | (std::bit_cast<std::uint32_t>(sign) & 0x80000000u));
@@ -105,8 +99,6 @@ CNN_INLINE float fastTanh(float x) {
   float large = withSign(1.0f - 2.0f / (fastExp(2.0f * a) + 1.0f), x);
   return a < 0.65f ? small : large;
 }
-
-CNN_INLINE float fastSigmoid(float x) { return 1.0f / (1.0f + fastExp(-x)); }
 
 CNN_INLINE float fastErf(float x) {
   float a = std::fabs(x), s = x * x;
@@ -128,5 +120,24 @@ CNN_INLINE float fastErf(float x) {
   float large = withSign(1.0f - fastExp(-p), x);
   return a < 1.0f ? x * q : x != x ? x : large;
 }
+
+/// These as the formulas of ops/functions.hpp call them.
+struct VectorMath {
+  static CNN_INLINE float exp(float x) { return fastExp(x); }
+  static CNN_INLINE float expm1(float x) { return fastExpm1(x); }
+  static CNN_INLINE float log(float x) { return fastLog(x); }
+  static CNN_INLINE float log1p(float x) { return fastLog1p(x); }
+  static CNN_INLINE float tanh(float x) { return fastTanh(x); }
+  static CNN_INLINE float erf(float x) { return fastErf(x); }
+  static CNN_INLINE float normalCdf(float x) { return 0.5f * (1 + fastErf(x * formula::sqrtHalf<float>)); }
+  static CNN_INLINE float sqrt(float x) { return std::sqrt(x); }
+  static CNN_INLINE float abs(float x) { return std::fabs(x); }
+  static CNN_INLINE float pow(float x, float y) { return std::pow(x, y); }
+  static CNN_INLINE float sin(float x) { return std::sin(x); }
+  static CNN_INLINE float cos(float x) { return std::cos(x); }
+  static CNN_INLINE float floor(float x) { return std::floor(x); }
+  static CNN_INLINE float ceil(float x) { return std::ceil(x); }
+  static CNN_INLINE float round(float x) { return std::nearbyint(x); }
+};
 
 }  // namespace cnn::cpu

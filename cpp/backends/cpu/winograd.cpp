@@ -169,15 +169,15 @@ void transformInputs(const Sizes& sizes, const float* x, Index first, Index coun
   }
 }
 
-// Runs the shares on the crew.
+// Runs the shares on the pool.
 template <class F>
 void runShares(const std::vector<Share>& shares, F&& runShare) {
-  auto work = [&](int member, int members) {  // a smaller crew does several each
+  auto work = [&](int member, int members) {  // a smaller pool does several each
     for (auto i = static_cast<std::size_t>(member); i < shares.size(); i += static_cast<std::size_t>(members)) runShare(shares[i], i);
   };
-  Crew* crew = Crew::current();
-  if (crew && shares.size() > 1) {
-    crew->run(static_cast<int>(shares.size()), work);
+  ThreadPool* pool = ThreadPool::current();
+  if (pool && shares.size() > 1) {
+    pool->run(static_cast<int>(shares.size()), work);
   } else {
     work(0, 1);
   }

@@ -1,13 +1,12 @@
 // CudaBackend: finds the kernel of each op, owns the device's memory, and brings back what kernels found wrong.
 #include "backend.hpp"
 
-#include <algorithm>
-
 #include "capture.hpp"
 #include "check.hpp"
 #include "code.hpp"
 #include "kernels.hpp"
 #include "memory.hpp"
+#include "ops/properties.hpp"
 #include "transfer.hpp"
 
 namespace cnn::cuda {
@@ -29,28 +28,6 @@ std::string whyUnusable(int ordinal, const cudaDeviceProp& properties) {
   if (status == cudaSuccess) return whyNoCode(properties);
   cudaGetLastError();  // opening the device says it again
   return "";
-}
-
-bool isHalfTensor(const TensorDesc& desc) { return desc.defined && isHalf(desc.dtype); }
-
-bool anyHalf(std::span<const TensorDesc> descs) { return std::any_of(descs.begin(), descs.end(), isHalfTensor); }
-
-// Where kernels that read halves would take a half tensor for a float32 one: norms keep parameters and running statistics in float32,
-// and what adds up at positions adds in float32 or wider. The core then widens.
-bool expectsFloat(const Op& op, std::span<const TensorDesc> inputs) {
-  return std::visit(
-      [&]<class O>(const O&) {
-        auto isOneOf = []<class... Some>(std::variant<Some...>*) { return (std::is_same_v<O, Some> || ...); };
-        if constexpr (isOneOf(static_cast<std::variant<ArgReduce, ScatterAdd, IndexAdd, MaxUnpool>*>(nullptr))) return anyHalf(inputs);
-        if constexpr (isOneOf(static_cast<std::variant<BatchNorm, BatchNormActivation>*>(nullptr))) return anyHalf(inputs.subspan(1, 4));
-        if constexpr (isOneOf(static_cast<std::variant<GroupNorm, LayerNorm>*>(nullptr))) return anyHalf(inputs.subspan(1));
-        if constexpr (isOneOf(static_cast<std::variant<BatchNormBackward, GroupNormBackward, LayerNormBackward>*>(nullptr))) {
-          return anyHalf(inputs.subspan(2));
-        }
-        if constexpr (std::is_same_v<O, BatchNormActivationBackward>) return anyHalf(inputs.subspan(2, 4));
-        return false;
-      },
-      op);
 }
 
 class CudaBackend final : public Backend {

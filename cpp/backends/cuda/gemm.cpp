@@ -14,8 +14,12 @@ cudaDataType_t typeOf(DType dtype) {
     case DType::float64: return CUDA_R_64F;
     case DType::float16: return CUDA_R_16F;
     case DType::bfloat16: return CUDA_R_16BF;
-    default: return CUDA_R_32F;
+    case DType::float32:
+    case DType::int32:
+    case DType::uint8:
+    case DType::boolean: break;  // shape rules let no product of the last three through
   }
+  return CUDA_R_32F;
 }
 
 cublasComputeType_t computeType(DType dtype, bool tf32) {

@@ -83,7 +83,7 @@ Prepared prepare(const Permute& op, const Signature& signature, Engine& engine) 
 Prepared prepare(const Expand&, const Signature& signature, Engine& engine) {
   const TensorDesc &x = signature.inputs[0], &y = signature.outputs[0];
   Layout layout = x.rank() == y.rank() ? x.layout : Layout{};
-  return readStrided(signature, engine, x.layout, in(y, layout), broadcastStrides(x, y.shape));
+  return readStrided(signature, engine, x.layout, in(y, layout), broadcastStrides(x.shape, y.shape, stridesOf(x)));
 }
 
 Prepared prepare(const Concat& op, const Signature& signature, Engine& engine) {

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/error.hpp"
+#include "base/strided.hpp"
 #include "kernels.hpp"
 
 namespace cnn::reference {
@@ -37,69 +38,8 @@ struct Split {
 
 // ---- walking ------------------------------------------------------------------------------------------------------
 
-/// An index space that N tensors walk together, each with its own strides (0: broadcast, negative: backwards).
-/// Neighbouring axes that every tensor crosses without a jump become one, so that rows are as long as can be.
 template <std::size_t N>
-class Walk {
- public:
-  using Offsets = std::array<Index, N>;
-
-  Walk(const Dims& shape, const std::array<Dims, N>& strides) : empty_(shape.contains(0)) {
-    for (int axis = 0; axis < shape.size(); axis++) {
-      if (shape[axis] == 1) continue;
-      int last = shape_.size() - 1;
-      bool joins = last >= 0;
-      for (std::size_t n = 0; n < N && joins; n++) joins = strides_[n][last] == strides[n][axis] * shape[axis];
-      if (joins) {
-        shape_[last] *= shape[axis];
-        for (std::size_t n = 0; n < N; n++) strides_[n][last] = strides[n][axis];
-      } else {
-        shape_.push(shape[axis]);
-        for (std::size_t n = 0; n < N; n++) strides_[n].push(strides[n][axis]);
-      }
-    }
-    if (shape_.empty()) {
-      shape_.push(1);
-      for (Dims& each : strides_) each.push(0);
-    }
-  }
-
-  /// Elements of a row, and how far apart they are in tensor `n`.
-  Index length() const { return shape_.back(); }
-  Index step(std::size_t n) const { return strides_[n].back(); }
-
-  /// Calls `f(offsets)` with the offset of each row's first element in each tensor.
-  template <class F>
-  void forEachRow(F f) const {
-    if (empty_) return;
-    Offsets at{};
-    Dims index = Dims::filled(shape_.size() - 1, 0);
-    for (;;) {
-      f(static_cast<const Offsets&>(at));
-      int axis = index.size() - 1;
-      for (; axis >= 0; axis--) {
-        for (std::size_t n = 0; n < N; n++) at[n] += strides_[n][axis];
-        if (++index[axis] < shape_[axis]) break;
-        for (std::size_t n = 0; n < N; n++) at[n] -= strides_[n][axis] * shape_[axis];
-        index[axis] = 0;
-      }
-      if (axis < 0) return;
-    }
-  }
-
- private:
-  bool empty_;
-  Dims shape_;
-  std::array<Dims, N> strides_;
-};
-
-/// The strides with which a tensor of `shape` is read where it is broadcast to `to`.
-inline Dims broadcastStrides(const Dims& shape, const Dims& to) {
-  Dims own = stridesOf(shape), strides = Dims::filled(to.size(), 0);
-  int missing = to.size() - shape.size();
-  for (int i = 0; i < shape.size(); i++) strides[missing + i] = shape[i] == 1 ? 0 : own[i];
-  return strides;
-}
+using Walk = StridedRows<N>;
 
 // ---- moving elements ----------------------------------------------------------------------------------------------
 

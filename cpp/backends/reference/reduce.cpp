@@ -18,8 +18,10 @@ A startOf(ReduceFunction f) {
     case ReduceFunction::max: return Limits::has_infinity ? -Limits::infinity() : Limits::min();
     case ReduceFunction::min: return Limits::has_infinity ? Limits::infinity() : Limits::max();
     case ReduceFunction::prod: return 1;
-    default: return 0;
+    case ReduceFunction::sum:
+    case ReduceFunction::mean: break;
   }
+  return 0;
 }
 
 template <class A>
@@ -29,16 +31,19 @@ A combine(ReduceFunction f, A held, A next) {
       case ReduceFunction::max: return next > held || std::isnan(next) ? next : held;  // a NaN once held stays
       case ReduceFunction::min: return next < held || std::isnan(next) ? next : held;
       case ReduceFunction::prod: return held * next;
-      default: return held + next;
+      case ReduceFunction::sum:
+      case ReduceFunction::mean: break;
     }
   } else {
     switch (f) {
       case ReduceFunction::max: return std::max(held, next);
       case ReduceFunction::min: return std::min(held, next);
       case ReduceFunction::prod: return std::clamp(held * next, -beyondInt32, beyondInt32);
-      default: return held + next;
+      case ReduceFunction::sum:
+      case ReduceFunction::mean: break;
     }
   }
+  return held + next;
 }
 
 /// Whether `next` takes the place of `held` as the first greatest (or least); a NaN counts as both.

@@ -80,7 +80,10 @@ void launchArgReduce(cudaStream_t stream, DType dtype, bool max, Index outer, In
     case DType::float64: return launchTyped<double>(stream, max, outer, size, inner, x, y);
     case DType::int32: return launchTyped<std::int32_t>(stream, max, outer, size, inner, x, y);
     case DType::uint8: return launchTyped<std::uint8_t>(stream, max, outer, size, inner, x, y);
-    default: return launchTyped<float>(stream, max, outer, size, inner, x, y);
+    case DType::float32: return launchTyped<float>(stream, max, outer, size, inner, x, y);
+    case DType::float16:
+    case DType::bfloat16:  // see Halves
+    case DType::boolean: break;
   }
 }
 

@@ -7,26 +7,12 @@
 namespace cnn::cuda {
 namespace kernels {
 
-template <class C>
-__device__ inline bool comparison(BinaryFunction f, C a, C b) {
-  switch (f) {
-    case BinaryFunction::eq: return a == b;
-    case BinaryFunction::ne: return a != b;
-    case BinaryFunction::lt: return a < b;
-    case BinaryFunction::le: return a <= b;
-    case BinaryFunction::gt: return a > b;
-    case BinaryFunction::ge: return a >= b;
-    case BinaryFunction::logicalAnd: return a != C(0) && b != C(0);
-    default: return a != C(0) || b != C(0);
-  }
-}
-
 template <class T, class Out>
 __device__ inline Out combine(BinaryFunction f, T a, T b) {
   if constexpr (std::is_same_v<Out, T>) {
     return put<T>(arithmetic(f, get(a), get(b)));
   } else {
-    return comparison(f, get(a), get(b));
+    return formula::comparison(f, get(a), get(b));
   }
 }
 
@@ -78,7 +64,7 @@ void launchTyped(cudaStream_t stream, BinaryFunction f, const Walk<3>& walk, con
   if (walk.isContiguous(0) && (aIsScalar || walk.isContiguous(1)) && (bIsScalar || walk.isContiguous(2))) {
     Index packs = kernels::packsOf(walk.count, y, aIsScalar ? nullptr : a, bIsScalar ? nullptr : b);
     launch<kernels::binary<T, Out>>(stream, gridFor((walk.count + 3) / 4), f, a, aIsScalar, b, bIsScalar, y, packs, walk.count);
-  } else if (walk.isSmall()) {
+  } else if (walk.fitsInt32()) {
     launch<kernels::binaryStrided<T, Out, int>>(stream, gridFor(walk.count), f, walk, a, b, y);
   } else {
     launch<kernels::binaryStrided<T, Out, Index>>(stream, gridFor(walk.count), f, walk, a, b, y);
@@ -100,7 +86,7 @@ void launchWhere(cudaStream_t stream, DType dtype, const Walk<4>& walk, const bo
   if (walk.count == 0) return;
   kernels::dispatchBytes(sizeOf(dtype), [&]<class T>(Type<T>) {
     const T *left = static_cast<const T*>(a), *right = static_cast<const T*>(b);
-    if (walk.isSmall()) {
+    if (walk.fitsInt32()) {
       launch<kernels::where<T, int>>(stream, gridFor(walk.count), walk, condition, left, right, static_cast<T*>(y));
     } else {
       launch<kernels::where<T, Index>>(stream, gridFor(walk.count), walk, condition, left, right, static_cast<T*>(y));

@@ -1,7 +1,8 @@
-// The functions of two numbers, in the type in which they compute.
+// The functions of two numbers, by the formulas of ops/functions.hpp, in the type in which they compute.
 #pragma once
 
 #include "device.cuh"
+#include "math.cuh"
 #include "ops/elementwise.hpp"
 
 namespace cnn::cuda::kernels {
@@ -15,18 +16,21 @@ __device__ inline C arithmetic(BinaryFunction f, C a, C b) {
       case BinaryFunction::sub: return static_cast<C>(u - v);
       case BinaryFunction::mul: return static_cast<C>(u * v);
       case BinaryFunction::maximum: return larger(a, b);
-      default: return smaller(a, b);
+      case BinaryFunction::minimum: return smaller(a, b);
+      case BinaryFunction::div:
+      case BinaryFunction::pow: break;  // of floats alone
+      case BinaryFunction::eq:
+      case BinaryFunction::ne:
+      case BinaryFunction::lt:
+      case BinaryFunction::le:
+      case BinaryFunction::gt:
+      case BinaryFunction::ge:
+      case BinaryFunction::logicalAnd:
+      case BinaryFunction::logicalOr: break;  // see comparison
     }
+    return a;
   } else {
-    switch (f) {
-      case BinaryFunction::add: return a + b;
-      case BinaryFunction::sub: return a - b;
-      case BinaryFunction::mul: return a * b;
-      case BinaryFunction::div: return a / b;
-      case BinaryFunction::pow: return pow(a, b);
-      case BinaryFunction::maximum: return isNaN(a) ? a : isNaN(b) ? b : larger(a, b);
-      default: return isNaN(a) ? a : isNaN(b) ? b : smaller(a, b);
-    }
+    return formula::value<Library<C>>(f, a, b);
   }
 }
 

@@ -35,10 +35,6 @@ struct Sum {
 };
 
 template <class A>
-__device__ inline A warpSum(A value) {
-  return warpReduce(value, Sum{});
-}
-template <class A>
 __device__ inline A blockSum(A value) {
   return blockReduce(value, A(0), Sum{});
 }

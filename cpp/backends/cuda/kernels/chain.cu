@@ -23,8 +23,9 @@ __device__ inline float follow(const ChainCall::Link& link, float v, float other
     case LinkKind::unary: return value(f, v);
     case LinkKind::binary: return arithmetic(link.binary, v, other);
     case LinkKind::swapped: return arithmetic(link.binary, other, v);
-    default: return gradient(f, v, other);
+    case LinkKind::backward: return gradient(f, v, other);
   }
+  return v;
 }
 
 /// The i-th pack of an input.
@@ -102,7 +103,7 @@ void launchTyped(cudaStream_t stream, const ChainCall& call, const ChainWalk& wa
   Grid grid = gridFor(walk.count);
   if (!isStrided) {
     launch<kernels::chain<T>>(stream, gridFor((walk.count + 3) / 4), call, given, y, packs, walk.count);
-  } else if (inputs.size() >= few || !walk.isSmall()) {
+  } else if (inputs.size() >= few || !walk.fitsInt32()) {
     launch<kernels::chainStrided<T, Index, 1 + mostChainInputs>>(stream, grid, call, given, walk, y);
   } else {
     launch<kernels::chainStrided<T, int, few>>(stream, grid, call, given, firstOf<few>(walk), y);
@@ -116,7 +117,11 @@ void launchChain(cudaStream_t stream, DType dtype, const ChainCall& call, const 
   switch (dtype) {
     case DType::float16: return launchTyped(stream, call, walk, inputs, static_cast<__half*>(y));
     case DType::bfloat16: return launchTyped(stream, call, walk, inputs, static_cast<__nv_bfloat16*>(y));
-    default: return launchTyped(stream, call, walk, inputs, static_cast<float*>(y));
+    case DType::float32: return launchTyped(stream, call, walk, inputs, static_cast<float*>(y));
+    case DType::float64:  // chains of float64 are left apart
+    case DType::int32:
+    case DType::uint8:
+    case DType::boolean: break;
   }
 }
 

@@ -109,7 +109,7 @@ void launchStrided(cudaStream_t stream, const Walk<2>& walk, const void* from, v
   T* y = static_cast<T*>(to);
   if (isTransposed(walk)) {
     launchTransposed(stream, walk, x, y);
-  } else if (walk.isSmall()) {
+  } else if (walk.fitsInt32()) {
     launch<kernels::copyStrided<T, int>>(stream, gridFor(walk.count), walk, x, y);
   } else {
     launch<kernels::copyStrided<T, Index>>(stream, gridFor(walk.count), walk, x, y);

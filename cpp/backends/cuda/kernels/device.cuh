@@ -131,7 +131,10 @@ void dispatchReal(DType dtype, F&& f) {
     case DType::float64: return f(Type<double>{});
     case DType::float16: return f(Type<__half>{});
     case DType::bfloat16: return f(Type<__nv_bfloat16>{});
-    default: return f(Type<float>{});
+    case DType::float32: return f(Type<float>{});
+    case DType::int32:
+    case DType::uint8:
+    case DType::boolean: break;  // shape rules let none of these through
   }
 }
 

@@ -17,8 +17,10 @@ __device__ inline A startOf(ReduceFunction f) {
     case ReduceFunction::max: return std::is_integral_v<A> ? lowest<A> : static_cast<A>(-infinity<float>);
     case ReduceFunction::min: return std::is_integral_v<A> ? highest<A> : static_cast<A>(infinity<float>);
     case ReduceFunction::prod: return 1;
-    default: return 0;
+    case ReduceFunction::sum:
+    case ReduceFunction::mean: break;
   }
+  return 0;
 }
 
 template <class A>
@@ -28,14 +30,13 @@ struct Combine {
     switch (f) {
       case ReduceFunction::max: return next > held || isNaN(next) ? next : held;  // a NaN once held stays
       case ReduceFunction::min: return next < held || isNaN(next) ? next : held;
-      default: break;
+      case ReduceFunction::prod:
+        if constexpr (!std::is_integral_v<A>) return held * next;
+        return larger(smaller(held * next, static_cast<A>(beyondInt32)), static_cast<A>(-beyondInt32));
+      case ReduceFunction::sum:
+      case ReduceFunction::mean: break;
     }
-    if constexpr (std::is_integral_v<A>) {
-      if (f != ReduceFunction::prod) return held + next;
-      return larger(smaller(held * next, static_cast<A>(beyondInt32)), static_cast<A>(-beyondInt32));
-    } else {
-      return f == ReduceFunction::prod ? held * next : held + next;
-    }
+    return held + next;
   }
 };
 

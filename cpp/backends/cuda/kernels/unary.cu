@@ -66,7 +66,7 @@ void launchTruth(cudaStream_t stream, UnaryFunction f, const void* x, void* y, I
 
 void launchUnary(cudaStream_t stream, DType dtype, const UnaryCall& call, const void* x, void* y, Index count) {
   if (count == 0) return;
-  if (call.function == UnaryFunction::isnan || call.function == UnaryFunction::logicalNot) {
+  if (givesBool(call.function)) {
     if (dtype == DType::uint8) return launchTruth<std::uint8_t>(stream, call.function, x, y, count);
     if (dtype == DType::boolean) return launchTruth<bool>(stream, call.function, x, y, count);
     return kernels::dispatchArithmetic(dtype, [&]<class T>(Type<T>) { launchTruth<T>(stream, call.function, x, y, count); });

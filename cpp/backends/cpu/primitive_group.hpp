@@ -1,4 +1,4 @@
-// Team: one piece of work as primitives that run side by side, each on a thread of its own; or a single one that shares the work itself.
+// PrimitiveGroup: one piece of work as primitives of oneDNN that run side by side, each on a thread of its own; or a single one that shares the work itself.
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 
 namespace cnn::cpu {
 
-class Team {
+class PrimitiveGroup {
  public:
   /// `offsets`: bytes from each pointer to where this member's memory begins.
   void add(Primitive member, std::vector<std::size_t> offsets, Rectifier rectifier = {});

@@ -1,4 +1,4 @@
-// Crew: the threads that share the work of one queue. Starting them and waiting for them costs well under a microsecond, where OpenMP's regions cost
+// ThreadPool: the threads that share the work of one queue, its own among them. Starting them and waiting for them costs well under a microsecond, where OpenMP's regions cost
 // three: they spin before they sleep, but briefly where other processes want the cores.
 #pragma once
 
@@ -11,13 +11,13 @@
 
 namespace cnn::cpu {
 
-class Crew {
+class ThreadPool {
  public:
   /// `threads` counts the thread that calls `run`; the others start with the first work for them.
-  explicit Crew(int threads) : size_(threads) {}
-  ~Crew();
-  Crew(const Crew&) = delete;
-  Crew& operator=(const Crew&) = delete;
+  explicit ThreadPool(int threads) : size_(threads) {}
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return size_; }
   /// Calls work(member, members) once for each of `members` threads (or fewer: `members` tells), at once; the calling thread is member 0. Returns when
@@ -33,14 +33,14 @@ class Crew {
   }
 
   /// The calling thread's; null: it works alone.
-  static Crew* current();
+  static ThreadPool* current();
   /// Makes it the calling thread's (null: none), and returns the one before.
-  static Crew* setCurrent(Crew* crew);
+  static ThreadPool* setCurrent(ThreadPool* pool);
 
   /// Which of how many threads of a `run` the calling one is; 0 of 1 outside.
   struct Membership {
     int member = 0, members = 1;
-    Crew* crew = nullptr;
+    ThreadPool* pool = nullptr;
   };
   static Membership membership();
   /// Within `run`: waits until all members are here.

@@ -1,5 +1,5 @@
-// Waiting, and who waits for how long.
-#include "crew.hpp"
+// How long threads spin before they sleep, and when short work is done by one thread alone.
+#include "thread_pool.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,17 +23,17 @@ namespace {
 constexpr int mostThreads = 255;  // the lowest byte of a ticket
 // How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are spun through, and the shares of
 // large work may differ by a millisecond; but where a neighbour has taken a core, each microsecond of spinning keeps it from the thread that is waited for.
-constexpr std::chrono::microseconds quiet(2000), crowded(5);
+constexpr std::chrono::microseconds spinTime(2000), spinTimeCrowded(5);
 // Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as crowded for a while, the longer the more
 // often that happens, and never so long that a neighbour who has left is missed for more than some steps.
-constexpr std::chrono::microseconds late(200), shortestCrowd(2000), longestCrowd(64000);
-constexpr int forgetting = 32;  // the part of that time which each run on time takes back
+constexpr std::chrono::microseconds lateAfter(200), shortestCrowd(2000), longestCrowd(64000);
+constexpr int crowdDecay = 32;  // the part of that time which each run on time takes back
 // On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer lately.
 constexpr std::chrono::microseconds longRun(500);
-constexpr int awhile = 100;
+constexpr int shortRunsBeforeAlone = 100;
 
-thread_local Crew* ofThisThread = nullptr;
-thread_local Crew::Membership ownMembership;
+thread_local ThreadPool* currentPool = nullptr;
+thread_local ThreadPool::Membership ownMembership;
 
 int defaultThreads() {
   const char* wanted = std::getenv("OMP_NUM_THREADS");
@@ -82,13 +82,13 @@ int threadLimit() {
 int setThreadLimit(int threads) { return std::exchange(ownLimit, threads); }
 int withinLimit(int threads) { return ownLimit > 0 ? std::min(threads, ownLimit) : threads; }
 
-Crew* Crew::current() { return ofThisThread; }
-Crew::Membership Crew::membership() { return ownMembership; }
-Crew* Crew::setCurrent(Crew* crew) { return std::exchange(ofThisThread, crew); }
+ThreadPool* ThreadPool::current() { return currentPool; }
+ThreadPool::Membership ThreadPool::membership() { return ownMembership; }
+ThreadPool* ThreadPool::setCurrent(ThreadPool* pool) { return std::exchange(currentPool, pool); }
 
-Crew::~Crew() { dismiss(); }
+ThreadPool::~ThreadPool() { dismiss(); }
 
-void Crew::dismiss() {
+void ThreadPool::dismiss() {
   ticket_.store((ticket_.load() + 256) & ~0xffu);
   ticket_.notify_all();
   for (std::thread& worker : workers_) worker.join();
@@ -97,7 +97,7 @@ void Crew::dismiss() {
 }
 
 // All or none: work is shared out to as many as there should be.
-void Crew::start() {
+void ThreadPool::start() {
   try {
     for (int member = 1; member < std::min(size_, mostThreads); member++) workers_.emplace_back([this, member] { loop(member); });
   } catch (...) {
@@ -106,10 +106,10 @@ void Crew::start() {
   }
 }
 
-Crew::Clock::duration Crew::patience() const { return isCrowded_.load(std::memory_order_relaxed) ? crowded : quiet; }
+ThreadPool::Clock::duration ThreadPool::patience() const { return isCrowded_.load(std::memory_order_relaxed) ? spinTimeCrowded : spinTime; }
 
-void Crew::call(int member, int members) {
-  Crew* before = setCurrent(nullptr);  // within the work, threads work alone
+void ThreadPool::call(int member, int members) {
+  ThreadPool* before = setCurrent(nullptr);  // within the work, threads work alone
   ownMembership = {member, members, this};
   try {
     work_(context_, member, members);
@@ -120,7 +120,7 @@ void Crew::call(int member, int members) {
   setCurrent(before);
 }
 
-void Crew::meet(int members) {
+void ThreadPool::meet(int members) {
   std::uint32_t meeting = meetings_.load(std::memory_order_acquire);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<std::uint32_t>(members)) {
     arrived_.store(0, std::memory_order_relaxed);
@@ -131,8 +131,8 @@ void Crew::meet(int members) {
   await(meetings_, patience(), false, [&](std::uint32_t now) { return now != meeting; });
 }
 
-void Crew::loop(int member) {
-  // A first ticket may have been drawn before this thread came to look: it starts from the one that the crew began with.
+void ThreadPool::loop(int member) {
+  // A first ticket may have been drawn before this thread came to look: it starts from the one that the pool began with.
   for (std::uint32_t seen = 1;;) {
     await(ticket_, patience(), true, [&](std::uint32_t now) { return now != seen; });
     seen = ticket_.load(std::memory_order_acquire);
@@ -146,11 +146,11 @@ void Crew::loop(int member) {
   }
 }
 
-void Crew::runAll(int members, Needed needed, Work work, void* context) {
+void ThreadPool::runAll(int members, Needed needed, Work work, void* context) {
   members = std::min({members, size_, mostThreads});
   bool isCrowded = crowd_ > Clock::duration::zero() && Clock::now() < crowdedUntil_;
   isCrowded_.store(isCrowded, std::memory_order_relaxed);
-  if (isCrowded && needed == Needed::any && shortRuns_ > awhile) {
+  if (isCrowded && needed == Needed::any && shortRuns_ > shortRunsBeforeAlone) {
     wasAlone_ = true;
     members = 1;
   }
@@ -176,14 +176,14 @@ void Crew::runAll(int members, Needed needed, Work work, void* context) {
     raiseInvalid();
   }
   // Equal shares take equally long: who lets the others wait for twice that was put off its core.
-  const bool isLate = end - own > std::max<Clock::duration>(late, own - start);
+  const bool isLate = end - own > std::max<Clock::duration>(lateAfter, own - start);
   if (std::exchange(wasAlone_, false)) {
     // says nothing: the others slept meanwhile, and may take long to wake
   } else if (isLate) {
     crowd_ = std::clamp<Clock::duration>(2 * crowd_, shortestCrowd, longestCrowd);
     crowdedUntil_ = end + crowd_;
   } else {
-    crowd_ -= crowd_ / forgetting;
+    crowd_ -= crowd_ / crowdDecay;
   }
   shortRuns_ = own - start > longRun ? 0 : shortRuns_ + 1;
   if (!failure_) return;
