@@ -10,24 +10,31 @@ import { noGrad, Tensor, wrap } from './tensor.js'
 import { keep, tidy } from './tidy.js'
 import { outsideTrace } from './tracing.js'
 
+/** Options of {@link GradScaler}. */
 export interface GradScalerOptions {
-  /** Initial scale. Default 65536. */
+  /** The first scale, above 0. Default 65536. */
   initScale?: number
-  /** Factor of the scale after `growthInterval` consecutive steps with finite gradients. Default 2. */
+  /**
+   * The scale is multiplied by this after `growthInterval` steps in a row with finite gradients; above 1. Default 2.
+   */
   growthFactor?: number
-  /** Factor of the scale after a step with an infinite or NaN gradient. Default 0.5. */
+  /** The scale is multiplied by this after a step with gradients that are not finite; in (0, 1). Default 0.5. */
   backoffFactor?: number
-  /** Finite steps before the scale grows. Default 2000. */
+  /** Steps with finite gradients before the scale grows; a positive integer. Default 2000. */
   growthInterval?: number
-  /** If false, `step` only steps the optimizer and nothing is scaled. Default true. */
+  /** If false, losses are not scaled and `step` only steps the optimizer. Default true. */
   enabled?: boolean
 }
 
 /** State of a scaler, as `stateDict()` gives it. */
 export interface GradScalerState {
+  /** The present scale. */
   scale: number
+  /** As in the options. */
   growthFactor: number
+  /** As in the options. */
   backoffFactor: number
+  /** As in the options. */
   growthInterval: number
   /** Finite steps since the scale last changed. */
   growthTracker: number
@@ -36,7 +43,7 @@ export interface GradScalerState {
 /** What a scaler needs of an optimizer, whatever its options. */
 export type Steppable = Pick<Optimizer, 'step'> & { readonly paramGroups: readonly { params: Tensor[] }[] }
 
-/** How far an optimizer has come since the last `update`. */
+/** What has been done for an optimizer since the last `update`. */
 interface Progress {
   /** The largest magnitude of its unscaled gradients, to be read once. */
   largest?: Tensor | undefined
@@ -82,7 +89,9 @@ function checkState(where: string, state: GradScalerState): void {
  * the queue runs empty once a step. The scale lies on the device and may be used inside `compile` (`scale(loss).backward()`); `unscale`,
  * `step` and `update` belong outside. bfloat16 has the range of float32 and needs no scaler.
  *
+ * @throws ValueError if growthFactor is not above 1, backoffFactor not in (0, 1), or another option is out of range.
  * @see https://docs.pytorch.org/docs/stable/amp.html#torch.amp.GradScaler
+ * @see https://arxiv.org/abs/1710.03740
  * @example
  * const loss = autocast('float16', () => functional.crossEntropy(net.forward(x), y))
  * scaler.scale(loss).backward()
@@ -91,14 +100,14 @@ function checkState(where: string, state: GradScalerState): void {
  * optimizer.zeroGrad()
  */
 export class GradScaler {
-  /** Whether losses are scaled; if false, `step` only steps the optimizer. */
+  /** False if the scaler does nothing but step. */
   readonly enabled: boolean
   #state: GradScalerState
   /** The scale, a float32 scalar, on each device where there were losses: compiled functions read it at each run. */
   readonly #scales = new Map<string, Tensor>()
   readonly #progress = new Map<Steppable, Progress>()
 
-  /** @throws ValueError for factors that would not grow or not shrink. */
+  /** @throws ValueError if an option is out of range. */
   constructor(options: GradScalerOptions = {}) {
     const {
       initScale = 65536,
@@ -114,16 +123,16 @@ export class GradScaler {
   }
 
   /**
-   * The scale now; 1 where the scaler is not enabled.
-   * @example console.log(scaler.getScale())
+   * The present scale; 1 if the scaler is not enabled.
+   * @example const scale = scaler.getScale()
    */
   getScale(): number {
     return this.enabled ? this.#state.scale : 1
   }
 
   /**
-   * The loss times the scale, in float32: call `backward()` on that.
-   * @throws ValueError for what is no tensor.
+   * The loss, or each of several, times the scale, in float32: call `backward()` on that. Any shape, usually a scalar.
+   * @throws ValueError if it is neither a tensor nor an array of tensors.
    * @example scaler.scale(loss).backward()
    */
   scale(loss: Tensor): Tensor
@@ -145,12 +154,10 @@ export class GradScaler {
   }
 
   /**
-   * Divides the gradients of the optimizer's parameters by the scale (in place), for what must see them as they are, such as clipping.
-   * `step` does it where it was not done.
-   * @throws ValueError where it was called since the last `update()`, DTypeError for gradients in a half type.
-   * @example
-   * scaler.unscale(optimizer)
-   * optim.clipGradNorm(net.parameters(), 1)
+   * Divides the gradients of the optimizer's parameters by the scale, in place, for code that needs their true size, such as clipping.
+   * `step` does it if it has not been done.
+   * @throws ValueError if it was called since the last `update()`, or there is no gradient; DTypeError if a gradient is of a half type.
+   * @example scaler.unscale(optimizer); optim.clipGradNorm(net.parameters(), 1)
    */
   unscale(optimizer: Steppable): void {
     checkSteppable('unscale', optimizer)
@@ -166,8 +173,8 @@ export class GradScaler {
   /**
    * Steps the optimizer if its gradients are finite, else leaves its parameters and state as they are. Resolves with whether it stepped, once
    * the gradients are computed; until then neither gradients nor parameters may be changed.
-   * @throws ValueError (rejects) for a second step of the same optimizer since the last `update()`. Rejects with the error of an op that failed on
-   * the way to the gradients; there is no step then, and no `update()` is due.
+   * @throws ValueError (rejects) at a second step of the same optimizer since the last `update()`. Rejects with the error of an op that failed on
+   * the way to the gradients; then there is no step, and no `update()` is due.
    * @example const hasStepped = await scaler.step(optimizer)
    */
   async step(optimizer: Steppable): Promise<boolean> {
@@ -196,9 +203,9 @@ export class GradScaler {
   }
 
   /**
-   * Adapts the scale: smaller where gradients overflowed since the last update, larger after `growthInterval` updates where none did;
+   * Adapts the scale: smaller if gradients overflowed since the last update, larger after `growthInterval` updates without overflow;
    * or sets it to `newScale`.
-   * @throws ValueError where no step has finished since the last one.
+   * @throws ValueError if no step has finished since the last update.
    * @example scaler.update()
    */
   update(newScale?: number): void {
@@ -224,7 +231,7 @@ export class GradScaler {
   }
 
   /**
-   * Scale, factors and progress, as plain data; empty where the scaler is not enabled.
+   * Scale, factors and progress, as plain data; empty if the scaler is not enabled.
    * @example const state = scaler.stateDict()
    */
   stateDict(): GradScalerState | Record<string, never> {
@@ -232,8 +239,8 @@ export class GradScaler {
   }
 
   /**
-   * Whether `loadStateDict` would take the state; nothing is changed.
-   * @throws ValueError where a number is missing or makes no sense.
+   * Checks whether `loadStateDict` would take the state. Nothing is changed.
+   * @throws ValueError if a number is missing or out of range.
    * @example scaler.checkStateDict(scaler.stateDict())
    */
   checkStateDict(state: GradScalerState | Record<string, never>): void {
@@ -241,8 +248,8 @@ export class GradScaler {
   }
 
   /**
-   * Takes over what `stateDict()` gave. Nothing is changed where it throws.
-   * @throws ValueError where a number is missing or makes no sense.
+   * Takes over what `stateDict()` returned. If it throws, nothing has changed.
+   * @throws ValueError if a number is missing or out of range.
    * @example scaler.loadStateDict(scaler.stateDict())
    */
   loadStateDict(state: GradScalerState | Record<string, never>): void {
@@ -263,6 +270,7 @@ export class GradScaler {
     this.#progress.clear()
     this.#scales.clear()
   }
+  /** For `using`: calls `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -16,7 +16,8 @@ export type { SafetensorsContent } from './io/safetensors-reader.js'
 
 /**
  * Reads a .safetensors file into host memory. 64-bit integers become int32.
- * @throws FormatError if the file is cut, hostile, of an unknown type, or holds an integer beyond 32 bits.
+ * @throws FormatError (rejects) if the file is cut or malformed, has an unknown type, or holds an integer beyond 32 bits.
+ * @see https://huggingface.co/docs/safetensors
  * @example const { metadata, tensors } = await readSafetensors('net.safetensors')
  */
 export async function readSafetensors(file: string): Promise<SafetensorsContent> {
@@ -24,8 +25,8 @@ export async function readSafetensors(file: string): Promise<SafetensorsContent>
 }
 
 /**
- * Reads the metadata of a .safetensors file alone.
- * @throws FormatError as {@link readSafetensors}.
+ * Reads only the metadata of a .safetensors file.
+ * @throws FormatError (rejects) as {@link readSafetensors}.
  * @see https://huggingface.co/docs/safetensors
  * @example const { epoch } = await readSafetensorsMetadata('net.safetensors')
  */
@@ -33,19 +34,21 @@ export async function readSafetensorsMetadata(file: string): Promise<Readonly<Re
   return withHeader(file, async (_handle, { metadata }) => metadata)
 }
 
+/** Options of {@link loadSafetensors}. */
 export interface LoadSafetensorsOptions {
-  /** Default: the default device. */
+  /** Where the tensors go. Default: the default device. */
   device?: DeviceName
-  /** Loads only tensors whose names start with it, and drops it from their names. Default '': all. */
+  /** Loads only tensors whose names start with this, and removes it from their names. Default '': all. */
   prefix?: string
 }
 
 /**
- * Loads the tensors of a .safetensors file onto `device` (default: the default device). With a `prefix`, those whose names start so,
- * under the rest of their names.
- * @throws FormatError as {@link readSafetensors}, and where no name starts with the prefix.
+ * Loads the tensors of a .safetensors file onto `device` (default: the default device). With a `prefix`, only those whose names start with it;
+ * it is removed from their names. 64-bit integers become int32.
+ * @throws FormatError (rejects) as {@link readSafetensors}, and if no name starts with the prefix. DeviceError if there is no such device.
+ * @see https://huggingface.co/docs/safetensors
  * @example net.loadStateDict(await loadSafetensors('net.safetensors'))
- * @example net.loadStateDict(await loadSafetensors('checkpoint.safetensors', { prefix: 'model.' }))
+ * @example net.loadStateDict(await loadSafetensors('run.safetensors', { prefix: 'model.' }))
  */
 export async function loadSafetensors(
   file: string,
@@ -60,12 +63,13 @@ export async function loadSafetensors(
   return uploadAll(tensors, prefix.length, device)
 }
 
+/** Options of {@link saveSafetensors}. */
 export interface SaveOptions {
-  /** Strings that the file carries beside its tensors. */
+  /** Strings that the file holds beside its tensors. Default: none. */
   metadata?: Readonly<Record<string, string>>
   /**
-   * Write a SHA-256 of everything into the metadata, as `checksum.sha256`; whoever reads the file here is then told of a change. Default
-   * false, but true where the metadata has one already (it is made anew).
+   * Writes a SHA-256 of everything into the metadata, as `checksum.sha256`. Readers of this library check it. Default false, but true if the
+   * metadata has one already; it is computed anew.
    */
   checksum?: boolean
 }
@@ -73,11 +77,11 @@ export interface SaveOptions {
 const saveChecks: Checks<SaveOptions> = { metadata: checkObject, checksum: checkBoolean }
 
 /**
- * Writes tensors to a .safetensors file that this library, Python and every other reader of the format opens.
- * The values are those of the moment of the call. The file appears whole or not at all: on an error or a crash the
- * one that was there before stays. Tensors are ordered by element size and name, so equal content gives equal bytes.
- * @throws FormatError where the file cannot be written, or a name or metadata is none; ValueError for what is no tensor; and what an op threw on
- * which a tensor depends.
+ * Writes tensors of any shape to a .safetensors file, which Python and every other reader of the format opens. The values are those of the moment
+ * of the call. The file appears whole or not at all: after an error or a crash the previous one is still there. Tensors are ordered by element
+ * size and name, so equal content gives equal bytes.
+ * @throws FormatError (rejects) if the file cannot be written, a tensor is called `__metadata__`, or metadata is not a string;
+ * ValueError if a value is not a tensor; and the error of an op on which a tensor depends.
  * @see https://huggingface.co/docs/safetensors
  * @example await saveSafetensors('net.safetensors', net.stateDict(), { metadata: { epoch: '3' }, checksum: true })
  */

@@ -8,7 +8,7 @@ import { ModifierFlags } from 'typescript/unstable/ast'
 import { API, SymbolFlags } from 'typescript/unstable/sync'
 
 /** Folders of lib whose docs are whole; '.' is lib itself. A word switches a folder on. */
-export const wholeFolders = ['functional', '.', 'nn', 'blocks', 'models']
+export const wholeFolders = ['functional', '.', 'nn', 'blocks', 'models', 'optim', 'train', 'data', 'io']
 
 /** What the examples take for granted: tensors, networks and data that a reader knows by their names. */
 const exampleNames = `
@@ -23,7 +23,15 @@ declare const paths: nn.Module
 declare const layer: nn.Conv2d
 declare const error: unknown
 declare const optimizer: optim.SGD
+declare const other: optim.SGD
+declare const scheduler: optim.LRScheduler
 declare const scaler: GradScaler
+declare const trainer: Trainer
+declare const loader: data.DataLoader
+declare const testLoader: data.DataLoader
+declare const dataset: data.TensorDataset
+declare const photos: data.ImageFolder
+declare const cats: data.ModuleDataset
 declare const profile: Profile
 `
 

@@ -38,6 +38,7 @@ const published = new Set([...files.train, ...files.test, 'batches.meta.txt', 'r
 const pictureBytes = 3 * 32 * 32
 const recordBytes = 1 + pictureBytes
 
+/** Options of {@link CIFAR10.load}. */
 export interface CIFAR10Options extends TensorDatasetOptions {
   /** The folder that holds `cifar-10-batches-bin/`. Default: the cache (`$XDG_CACHE_HOME/node-cudnn/cifar-10`). */
   root?: string
@@ -49,7 +50,7 @@ export interface CIFAR10Options extends TensorDatasetOptions {
   url?: string
   /** The MD5 sum of the archive at `url`. Default: that of the published archive. */
   md5?: string
-  /** Default: the default device. */
+  /** Where the data goes. Default: the default device. */
   device?: DeviceName
 }
 
@@ -64,14 +65,17 @@ const cifarChecks: Checks<CIFAR10Options> = {
 }
 
 /**
- * CIFAR-10 on the device: inputs uint8 [N, 3, 32, 32], targets int32 [N]; batches are normalised by the training set's
- * mean (0.4914, 0.4822, 0.4465) and deviation (0.2470, 0.2435, 0.2616) unless told otherwise
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.CIFAR10.html).
- * @example const train = await CIFAR10.load({ root: 'data', train: true })
+ * CIFAR-10 on the device: inputs uint8 [N, 3, 32, 32], targets int32 [N]. Batches are float32, normalised by the training set's
+ * mean (0.4914, 0.4822, 0.4465) and deviation (0.2470, 0.2435, 0.2616) of pixels from 0 to 1, unless options say otherwise.
+ * @throws what {@link CIFAR10.load} does.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.CIFAR10.html
+ * @see https://www.cs.toronto.edu/~kriz/cifar.html
+ * @example const pictures = await data.CIFAR10.load({ root: 'data', train: true })
  */
 export class CIFAR10 extends TensorDataset {
   /** The names of the classes 0 … 9. */
   static readonly classes: readonly string[] = classes
+  /** The names of the classes 0 … 9. */
   readonly classes: readonly string[] = classes
 
   private constructor(images: Tensor, labels: Tensor, options: TensorDatasetOptions) {
@@ -89,6 +93,8 @@ export class CIFAR10 extends TensorDataset {
    * pictures can be used.
    * @throws DownloadError if the folder is empty and the archive cannot be fetched, or is not what was published.
    * @throws FormatError if a file that was found is damaged, or one is missing beside others.
+   * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.CIFAR10.html
+   * @example const pictures = await data.CIFAR10.load({ train: false })
    */
   static async load(options: CIFAR10Options = {}): Promise<CIFAR10> {
     checkOptions('CIFAR10.load', options, cifarChecks)

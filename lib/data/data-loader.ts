@@ -21,19 +21,19 @@ import { ModuleDataset } from './module-dataset.js'
 import { WorkerPool } from './worker-pool.js'
 import { seedFrom } from './worker-random.js'
 
+/** Options of {@link DataLoader}. */
 export interface DataLoaderOptions {
-  /** Examples in a batch; the last one may have fewer. Default 1. */
+  /** Examples in a batch, a positive integer; the last batch may have fewer. Default 1. */
   batchSize?: number
-  /** A new order in each epoch. Default false. */
+  /** Whether each epoch has a new order. Default false. */
   shuffle?: boolean
   /**
-   * Of the order, and of what data sets draw in workers: equal seeds give equal orders on every machine. Default: the seed of
-   * `manualSeed`.
+   * Seeds the order, and random numbers in workers. Equal seeds give equal orders on every machine. Default: the seed of `manualSeed`.
    */
   seed?: number
-  /** Leave out a last batch that is not full. Default false. */
+  /** Whether a last batch that is not full is left out. Default false. */
   dropLast?: boolean
-  /** Batches made ahead in host memory. Default 2, or 2 for each worker. A dataset on the device needs none. */
+  /** Batches that are made ahead in host memory. Default 2, or 2 for each worker. Datasets on a device need none. */
   prefetch?: number
   /**
    * Threads that make batches; needs a `ModuleDataset`. Default 0: the samples are made on the main thread.
@@ -45,9 +45,11 @@ export interface DataLoaderOptions {
    * https://docs.pytorch.org/docs/stable/data.html#randomness-in-multi-process-data-loading.)
    */
   workers?: number
-  /** Applied to the inputs of each batch on the device, for instance to augment them: see `transforms`. */
+  /**
+   * Applied to the inputs of each batch on the device, for instance to augment them: see `transforms`. Default: nothing.
+   */
   transform?: (x: Tensor) => Tensor
-  /** Where batches go. Default: the default device; a dataset on a device stays there. */
+  /** Where batches go. Default: the default device; batches of a dataset on a device stay there. */
   device?: DeviceName
 }
 
@@ -63,15 +65,18 @@ const loaderChecks: Checks<DataLoaderOptions> = {
 }
 
 /**
- * Some examples on the device. The batch is the consumer's: `using`, `dispose()` or that of x and y free it at once,
- * else the garbage collector does later.
+ * Some examples on the device. The batch is the caller's: `using`, its `dispose()`, or those of x and y free it at once; else the garbage collector
+ * does later.
+ * @throws ValueError if x or y is not a tensor.
+ * @see https://docs.pytorch.org/docs/stable/data.html
+ * @example for await (using batch of loader) console.log(batch.x.shape)
  */
 export class Batch {
-  /** [n, …] */
+  /** Inputs, [n, …]. */
   readonly x: Tensor
-  /** [n, …]; int32 [n] for classes. */
+  /** Targets, [n, …]; int32 [n] for classes. */
   readonly y: Tensor
-  /** Which examples these are. */
+  /** The numbers of the examples in the dataset, [n]. */
   readonly indices: Int32Array
 
   constructor(x: Tensor, y: Tensor, indices: Int32Array) {
@@ -82,11 +87,16 @@ export class Batch {
     this.indices = indices
   }
 
+  /**
+   * Frees x and y at once.
+   * @example for await (const batch of loader) batch.dispose()
+   */
   dispose(): void {
     this.x.dispose()
     this.y.dispose()
   }
 
+  /** For `using`: calls `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
@@ -96,21 +106,29 @@ export class Batch {
 const orderOffset = 2 ** 40
 
 /**
- * Batches of a dataset, epoch after epoch (https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader).
- * Each `for await` is one epoch; leaving it early stops what was being prepared.
- * @throws ValueError for sizes that are not positive integers, or workers without a `ModuleDataset`.
+ * Batches of a dataset, epoch after epoch. Each `for await` is one epoch; leaving it early stops what was being prepared.
+ * @throws ValueError if batchSize is not a positive integer, another option is out of range, or there are workers without a `ModuleDataset`.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
  * @example
- * const loader = new DataLoader(dataset, { batchSize: 64, shuffle: true, seed: 1 })
- * for await (using batch of loader) step(batch.x, batch.y)
+ * const batches = new data.DataLoader(dataset, { batchSize: 64, shuffle: true, seed: 1 })
+ * for await (using batch of batches) net.forward(batch.x)
  */
 export class DataLoader implements AsyncIterable<Batch> {
+  /** The dataset. */
   readonly dataset: AnyDataset
+  /** Examples in a batch. */
   readonly batchSize: number
+  /** Whether each epoch has a new order. */
   readonly shuffle: boolean
+  /** Seeds the order. */
   readonly seed: number
+  /** Whether a last batch that is not full is left out. */
   readonly dropLast: boolean
+  /** Batches that are made ahead. */
   readonly prefetch: number
+  /** Threads that make batches. */
   readonly workers: number
+  /** Where batches go; undefined: the default device. */
   readonly device: DeviceName | undefined
   readonly #transform: ((x: Tensor) => Tensor) | undefined
   /** The epoch that the next iteration gives, from 0; set it to repeat or resume an order. */
@@ -141,11 +159,12 @@ export class DataLoader implements AsyncIterable<Batch> {
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches)
   }
 
-  /** Examples in an epoch. */
+  /** Examples in an epoch; with `dropLast`, without those that are left out. */
   get examples(): number {
     return this.dropLast ? this.length * this.batchSize : this.dataset.length
   }
 
+  /** The batches of the next epoch. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
     checkInteger('DataLoader', 'epoch', this.epoch, 0)
     const epoch = this.epoch++

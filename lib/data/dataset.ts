@@ -6,15 +6,17 @@ import type { Tensor } from '../tensor.js'
 
 /** One example: the input, and its target: an array, or the number of a class. */
 export interface Sample {
+  /** The input. */
   readonly x: HostArray
+  /** The target, or the number of the class, from 0. */
   readonly y: HostArray | number
 }
 
 /**
  * Examples by number, decoded one at a time in host memory
- * (https://pytorch.org/docs/stable/data.html#map-style-datasets).
+ * (https://docs.pytorch.org/docs/stable/data.html#map-style-datasets).
  * @example
- * class Squares implements Dataset {
+ * class Squares implements data.Dataset {
  *   readonly length = 100
  *   get(i: number) {
  *     return { x: { dtype: 'float32', shape: [1], data: Float32Array.of(i) }, y: i % 2 } as const
@@ -22,13 +24,17 @@ export interface Sample {
  * }
  */
 export interface Dataset {
+  /** The number of examples. */
   readonly length: number
+  /** Decodes example `index`, from 0 to length − 1. */
   get(index: number): Sample | Promise<Sample>
 }
 
 /** Examples that become a batch at once, on the device. The caller owns the tensors. */
 export interface BatchDataset {
+  /** The number of examples. */
   readonly length: number
+  /** Makes a batch of the examples at `indices` [n]: x [n, …] and y [n, …]. */
   batch(indices: Int32Array): { x: Tensor; y: Tensor }
 }
 
@@ -39,9 +45,10 @@ export function isBatchDataset(dataset: AnyDataset): dataset is BatchDataset {
 }
 
 /**
- * The examples of `dataset` at `indices` (https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset).
- * @throws ValueError if an index is not one of the dataset.
- * @example const validation = subset(train, [...Array(1000).keys()])
+ * The examples of `dataset` at `indices`, in that order.
+ * @throws ValueError if an index is not an integer from 0 to length − 1.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+ * @example const validation = data.subset(dataset, [0, 2, 4])
  */
 export function subset<D extends AnyDataset>(
   dataset: D,
@@ -65,7 +72,10 @@ export function subset(dataset: AnyDataset, indices: Iterable<number>): AnyDatas
   }
 }
 
-/** Refuses what has no examples by number. */
+/**
+ * Checks that a value is a dataset.
+ * @throws ValueError if it has no `length`, and `get` or `batch`.
+ */
 export function checkDataset(what: string, dataset: unknown): asserts dataset is AnyDataset {
   const { length, get, batch } = (typeof dataset === 'object' && dataset !== null ? dataset : {}) as Partial<
     Dataset & BatchDataset

@@ -44,6 +44,7 @@ const files = {
   },
 } as const
 
+/** Options of {@link FashionMNIST.load}. */
 export interface FashionMNISTOptions extends TensorDatasetOptions {
   /** The folder of the files, gzipped or plain. Default: Debian's, then the cache (`$XDG_CACHE_HOME/node-cudnn`). */
   root?: string
@@ -53,7 +54,7 @@ export interface FashionMNISTOptions extends TensorDatasetOptions {
   download?: boolean
   /** Where to fetch them from. Default: the address that the authors publish. */
   url?: string
-  /** Default: the default device. */
+  /** Where the data goes. Default: the default device. */
   device?: DeviceName
 }
 
@@ -67,14 +68,17 @@ const fashionChecks: Checks<FashionMNISTOptions> = {
 }
 
 /**
- * Fashion-MNIST on the device: inputs uint8 [N, 1, 28, 28], targets int32 [N]; batches are normalised by the training
- * set's mean 0.2860 and deviation 0.3530 unless told otherwise
- * (https://pytorch.org/vision/stable/generated/torchvision.datasets.FashionMNIST.html).
- * @example const train = await FashionMNIST.load({ train: true })
+ * Fashion-MNIST on the device: inputs uint8 [N, 1, 28, 28], targets int32 [N]. Batches are float32, normalised by the training
+ * set's mean 0.2860 and deviation 0.3530 of pixels from 0 to 1, unless options say otherwise.
+ * @throws what {@link FashionMNIST.load} does.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.FashionMNIST.html
+ * @see https://arxiv.org/abs/1708.07747
+ * @example const clothes = await data.FashionMNIST.load({ train: true })
  */
 export class FashionMNIST extends TensorDataset {
   /** The names of the classes 0 … 9. */
   static readonly classes: readonly string[] = classes
+  /** The names of the classes 0 … 9. */
   readonly classes: readonly string[] = classes
 
   private constructor(images: Tensor, labels: Tensor, options: TensorDatasetOptions) {
@@ -85,6 +89,8 @@ export class FashionMNIST extends TensorDataset {
    * Finds or downloads the files, checks them and puts them onto the device.
    * @throws DownloadError if they are nowhere and cannot be fetched, or what was fetched is not what was published.
    * @throws FormatError if a file that was found is damaged.
+   * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.FashionMNIST.html
+   * @example const pictures = await data.FashionMNIST.load({ train: false })
    */
   static async load(options: FashionMNISTOptions = {}): Promise<FashionMNIST> {
     checkOptions('FashionMNIST.load', options, fashionChecks)

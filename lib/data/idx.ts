@@ -24,8 +24,9 @@ const maxRank = 8
 
 const maxHeaderBytes = 4 + 4 * maxRank
 
+/** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
-  /** The most that a file may have, packed or not. Default 2 GiB. */
+  /** The most bytes that the file may have, packed or unpacked. Default 2 GiB. */
   maxBytes?: number
 }
 
@@ -35,7 +36,8 @@ const idxChecks: Checks<ReadIdxOptions> = { maxBytes: integerFrom(1) }
  * Reads an IDX file; one that starts like gzip is unpacked. Neither the file nor what it unpacks to may have more than
  * `maxBytes` (default 2 GiB), and no more is unpacked than its header asks for.
  * @throws FormatError if it is not one, cut, longer than its header says, or no regular file.
- * @example const images = await readIdx('train-images-idx3-ubyte.gz')  // { dtype: 'uint8', shape: [60000, 28, 28], data }
+ * @see http://yann.lecun.com/exdb/mnist/
+ * @example const images = await data.readIdx('train-images-idx3-ubyte.gz') // { dtype: 'uint8', shape: [60000, 28, 28], data }
  */
 export async function readIdx(file: string, options: ReadIdxOptions = {}): Promise<HostArray> {
   checkString('readIdx', 'file', file)
@@ -75,8 +77,10 @@ async function unpackStart(bytes: Uint8Array, file: string): Promise<Uint8Array>
 }
 
 /**
- * The array in the bytes of an IDX file.
- * @throws FormatError as {@link readIdx}; `file` is its name in the message.
+ * The array that the bytes of an IDX file hold. `file` is its name in messages.
+ * @throws FormatError as {@link readIdx}.
+ * @see http://yann.lecun.com/exdb/mnist/
+ * @example const labels = data.parseIdx(new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), 'labels') // shape [2]
  */
 export function parseIdx(bytes: Uint8Array, file: string): HostArray {
   if (!types.isUint8Array(bytes)) refuse('parseIdx', 'bytes', bytes, 'a Uint8Array')

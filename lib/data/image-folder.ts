@@ -35,8 +35,9 @@ export interface ImageFolderOptions extends ImageOptions {
   std?: PerChannel
 }
 
+/** Options of {@link ImageFolder.load}. */
 export interface LoadImagesOptions {
-  /** Default: the default device. */
+  /** Where the pictures go. Default: the default device. */
   device?: DeviceName
   /** Applied to each batch of inputs on the device, for instance to augment it. */
   transform?: (x: Tensor) => Tensor
@@ -61,13 +62,14 @@ function checkFolderOptions(op: string, options: ImageFolderOptions): void {
 }
 
 /**
- * Pictures by class: `root/cat/1.jpg` is an example of class `cat`. Classes are numbered in the order of their names,
- * pictures are sought in subfolders too (through links as well, each file once), and a sample is x [3, height, width] = (pixels / 255 − mean) / std and y, the
- * number of its class. See {@link readImage} for what becomes of sizes, grey and transparent pictures
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html).
+ * Pictures by class: `root/cat/1.jpg` is an example of class `cat`. Classes are numbered in the order of their names. Subfolders are searched
+ * too, through links as well; each file counts once. A sample is x float32 [3, height, width] = (pixels / 255 − mean) / std and y, the number of its
+ * class. {@link readImage} says what becomes of sizes, grey and transparent pictures.
+ * @throws what {@link ImageFolder.create} does.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.ImageFolder.html
  * @example
- * const photos = await ImageFolder.create({ root: 'photos/train', size: 64, mean: 0.5, std: 0.25 })
- * for await (using batch of new DataLoader(photos, { batchSize: 32, shuffle: true })) …
+ * const photos = await data.ImageFolder.create({ root: 'photos/train', size: 64, mean: 0.5, std: 0.25 })
+ * const batches = new data.DataLoader(photos, { batchSize: 32, shuffle: true })
  */
 export class ImageFolder implements Dataset {
   /** The names of the classes 0, 1, …, sorted. */
@@ -102,8 +104,9 @@ export class ImageFolder implements Dataset {
    * Lists the pictures; none is opened yet. A file that is there under several names counts once, for the name that needs
    * no link, else for the first in order.
    * @throws FormatError if the folder has no class folders, one of them has no pictures (of its own), a link leads nowhere,
-   * or what is called like a picture is no regular file.
+   * or a file with a picture's name is not a regular file.
    * @throws ValueError for sizes that are not positive integers, a mean or std that is not one finite number or three, or a std of 0.
+   * @example const photos = await data.ImageFolder.create({ root: 'photos/train', size: 64 })
    */
   static async create(options: ImageFolderOptions): Promise<ImageFolder> {
     checkFolderOptions('ImageFolder', options)
@@ -125,18 +128,24 @@ export class ImageFolder implements Dataset {
 
   /**
    * The same dataset for worker threads.
-   * @example const photos = await ModuleDataset.open(ImageFolder.source({ root: 'photos', size: 224 }))
+   * @throws ValueError as {@link ImageFolder.create}.
+   * @example const photos = await data.ModuleDataset.open(data.ImageFolder.source({ root: 'photos', size: 224 }))
    */
   static source(options: ImageFolderOptions): DatasetSource {
     checkFolderOptions('ImageFolder.source', options)
     return { module: new URL(import.meta.url), export: 'ImageFolder', options }
   }
 
+  /** The number of pictures. */
   get length(): number {
     return this.files.length
   }
 
-  /** @throws FormatError naming the file if it cannot be decoded. */
+  /**
+   * Decodes one picture.
+   * @throws FormatError (rejects) naming the file if it cannot be decoded; ValueError if index is not an integer from 0 to length − 1.
+   * @example const { x: pixels, y: label } = await photos.get(0)
+   */
   async get(index: number): Promise<Sample> {
     checkIndex('ImageFolder.get', index, this.length)
     const { shape, data } = await readImage(this.files[index]!, this.#image)
@@ -154,7 +163,7 @@ export class ImageFolder implements Dataset {
    * Decodes all pictures into one tensor uint8 [N, 3, height, width] on the device, for folders that fit there: no epoch
    * then decodes anything. Batches are normalised there, and equal those of this dataset.
    * @throws FormatError naming the file if one cannot be decoded.
-   * @example const dataset = await photos.load({ transform: transforms.randomHorizontalFlip() })
+   * @example const dataset = await photos.load({ transform: data.transforms.randomHorizontalFlip() })
    */
   async load(options: LoadImagesOptions = {}): Promise<TensorDataset> {
     const { device, transform } = checkOptions('ImageFolder.load', options, loadChecks)

@@ -70,14 +70,14 @@ export const imageChecks: Checks<ImageOptions> = {
  * turned as its EXIF data says, in sRGB; grey pictures get three equal channels, transparent ones a background. A grey TIFF of floats holds
  * fractions of white if none is above 1, else numbers up to 255; one of coloured floats holds fractions of linear light.
  * Decoding and scaling run in threads of their own. A picture so long that the scaled one would have more than 2²⁴
- * pixels, and more than four times those of the result, is cut to whole pixels first and then scaled
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.io.decode_image.html).
+ * pixels, and more than four times those of the result, is cut to whole pixels first and then scaled.
  * @throws FormatError naming the file if it is no picture, a damaged one, no regular file, or one beyond the limits.
  * @throws BackendError if sharp, the library that decodes, cannot be opened here.
  * @throws ValueError if a size is not a positive integer or beyond the limits, or the short side does not cover it.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.io.decode_image.html
  * @example
- * const { data, shape } = await readImage('cat.jpg', { size: 64 })
- * const x = tensor(data, { shape: [1, ...shape] }).to('float32').div(255)
+ * const picture = await data.readImage('cat.jpg', { size: 64 })
+ * const pixels = tensor(picture.data, { shape: [1, ...picture.shape] }).to('float32').div(255)
  */
 export async function readImage(source: string | Uint8Array, options: ImageOptions = {}): Promise<HostArray> {
   checkOptions('readImage', options, imageChecks)

@@ -14,14 +14,16 @@ export interface DatasetSource {
 }
 
 /**
- * The dataset of a module, for a `DataLoader` with workers: each worker makes one of its own. What must be the same in all of them follows
- * from `options`, not from chance: random numbers differ from worker to worker (see `DataLoaderOptions.workers`).
- * @throws DataError if the module has no such class, or what it makes has no `length` and `get`.
+ * A dataset that is made by a module, for a `DataLoader` with workers: each worker makes its own. What must be the same in all of them has to
+ * follow from `options`, not from chance: random numbers differ between workers (see `DataLoaderOptions.workers`).
+ * @throws what {@link ModuleDataset.open} does.
+ * @see https://docs.pytorch.org/docs/stable/data.html#multi-process-data-loading
  * @example
- * const cats = await ModuleDataset.open({ module: new URL('./cats.js', import.meta.url), options: { root: 'photos' } })
- * for await (const { x, y } of new DataLoader(cats, { batchSize: 32, workers: 4 })) …
+ * const cats = await data.ModuleDataset.open({ module: new URL('./cats.js', import.meta.url), options: { root: 'photos' } })
+ * const batches = new data.DataLoader(cats, { batchSize: 32, workers: 4 })
  */
 export class ModuleDataset implements Dataset {
+  /** Which class makes the dataset, and from what. */
   readonly source: DatasetSource
   readonly #dataset: Dataset
 
@@ -31,14 +33,25 @@ export class ModuleDataset implements Dataset {
     this.#dataset = dataset
   }
 
+  /**
+   * Imports the module and makes the dataset in this thread, too.
+   * @throws DataError (rejects) if the module cannot be imported, has no such class, or the class makes no dataset; ValueError if the address is relative.
+   * @example const cats = await data.ModuleDataset.open({ module: new URL('./cats.js', import.meta.url) })
+   */
   static async open(source: DatasetSource): Promise<ModuleDataset> {
     return new ModuleDataset(source, await createDataset(source))
   }
 
+  /** The number of examples. */
   get length(): number {
     return this.#dataset.length
   }
 
+  /**
+   * Decodes one example in this thread.
+   * @throws what the dataset throws.
+   * @example const { x: pixels, y: label } = await cats.get(0)
+   */
   get(index: number): Sample | Promise<Sample> {
     return this.#dataset.get(index)
   }

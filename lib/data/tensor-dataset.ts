@@ -11,14 +11,15 @@ import { keep, tidy } from '../tidy.js'
 import { type BatchDataset, checkIndex, type Dataset, type Sample } from './dataset.js'
 import { checkNormalisation, type PerChannel } from './normalisation.js'
 
+/** Options of {@link TensorDataset}. */
 export interface TensorDatasetOptions {
-  /** Multiplies the input after its conversion to float32; 1/255 for bytes. Default 1. */
+  /** The input, as float32, is multiplied by this: 1/255 for bytes. Default 1. */
   scale?: number
   /** Subtracted from the scaled input: one number, or one for each channel (dimension 1 of a batch). Default 0. */
   mean?: PerChannel
-  /** Divides what is left: one number, or one for each channel. Default 1. */
+  /** Divides the difference: one number, or one for each channel. Default 1. */
   std?: PerChannel
-  /** Applied to each batch of inputs on the device, for instance to augment it. */
+  /** Applied to each batch of inputs on the device, for instance to augment it. Default: nothing. */
   transform?: (x: Tensor) => Tensor
 }
 
@@ -30,17 +31,19 @@ export const tensorDatasetChecks: Checks<TensorDatasetOptions> = {
 }
 
 /**
- * Inputs [N, …] and targets [N, …] on one device
- * (https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset).
- * A batch is x = (float32(inputs[indices]) · scale − mean) / std and y = targets[indices], both made by ops on the
- * device. The dataset keeps both tensors until `dispose()`.
- * @throws ShapeError if the first dimensions differ, or mean or std have not one number for each channel; ValueError for numbers that
- * are not finite, or a deviation of 0.
- * @example const dataset = new TensorDataset(images, labels, { scale: 1 / 255, mean: 0.286, std: 0.353 })
+ * Inputs [N, …] and targets [N, …] on one device. A batch is x = (float32(inputs[indices]) · scale − mean) / std and y = targets[indices], made by
+ * ops on the device. The dataset owns both tensors until `dispose()`.
+ * @throws ShapeError if the first dimensions differ, or mean or std has not one number for each channel; ValueError if a number is not
+ * finite, or a deviation is 0.
+ * @see https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+ * @example const dataset = new data.TensorDataset(images, labels, { scale: 1 / 255, mean: 0.286, std: 0.353 })
  */
 export class TensorDataset implements Dataset, BatchDataset {
+  /** The number of examples, N. */
   readonly length: number
+  /** Inputs, [N, …]. */
   readonly inputs: Tensor
+  /** Targets, [N, …]. */
   readonly targets: Tensor
   readonly #factor: number | Tensor
   readonly #offset: number | Tensor
@@ -78,7 +81,11 @@ export class TensorDataset implements Dataset, BatchDataset {
     this.#transform = transform
   }
 
-  /** x: float32 [n, …] and y [n, …] of the examples at `indices`. The caller owns both. */
+  /**
+   * x float32 [n, …] and y [n, …] of the examples at `indices` [n]. The caller owns both.
+   * @throws ValueError if `indices` is not an Int32Array. An index out of range rejects when x or y is read.
+   * @example const { x: pixels, y: classes } = dataset.batch(Int32Array.of(0, 1))
+   */
   batch(indices: Int32Array): { x: Tensor; y: Tensor } {
     if (!types.isInt32Array(indices)) refuse('TensorDataset.batch', 'indices', indices, 'an Int32Array')
     const [x, y] = tidy(() => {
@@ -93,7 +100,11 @@ export class TensorDataset implements Dataset, BatchDataset {
     return { x, y }
   }
 
-  /** One example, read back from the device. */
+  /**
+   * One example, read back from the device.
+   * @throws ValueError (rejects) if index is not an integer from 0 to length − 1.
+   * @example const { x: pixels, y: label } = await dataset.get(0)
+   */
   async get(index: number): Promise<Sample> {
     checkIndex('TensorDataset.get', index, this.length)
     const { x, y } = this.batch(Int32Array.of(index))
@@ -105,13 +116,17 @@ export class TensorDataset implements Dataset, BatchDataset {
     }
   }
 
-  /** Frees the tensors, those that were given to the constructor too. */
+  /**
+   * Frees the tensors, those given to the constructor included.
+   * @example dataset.dispose()
+   */
   dispose(): void {
     for (const value of [this.inputs, this.targets, this.#factor, this.#offset]) {
       if (typeof value !== 'number') value.dispose()
     }
   }
 
+  /** For `using`: calls `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

@@ -21,26 +21,31 @@ import { tidy } from '../tidy.js'
 import { checkNormalisation } from './normalisation.js'
 
 /**
- * Makes a batch [N, C, H, W] of another; it leaves its argument as it is.
+ * A function from a batch [N, C, H, W] to another. It leaves its argument as it is.
  * @example
- * const augment: Transform = transforms.compose(
- *   transforms.randomCrop(32, { padding: 4 }),
- *   transforms.randomHorizontalFlip(),
+ * const augment = data.transforms.compose(
+ *   data.transforms.randomCrop(32, { padding: 4 }),
+ *   data.transforms.randomHorizontalFlip(),
  * )
- * const loader = new DataLoader(train, { batchSize: 64, shuffle: true, transform: augment })
- * await new Trainer(net, { optimizer, loss }).fit(loader, { epochs: 10, validation: testLoader })
+ * const batches = new data.DataLoader(dataset, { batchSize: 64, shuffle: true, transform: augment })
  */
 export type Transform = (x: Tensor) => Tensor
 
+/** Options of transforms that draw random numbers. */
 export interface RandomOptions {
   /**
-   * Of the transform's own random numbers, which then go on from batch to batch. Default: those of the session, as
-   * dropout takes them, which `manualSeed` starts and a checkpoint remembers.
+   * Seeds random numbers of the transform's own, which go on from batch to batch. Default: the session's numbers, which `manualSeed` starts and a
+   * checkpoint keeps.
    */
   seed?: number
 }
 
-/** One transform after the other (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html). */
+/**
+ * Applies one transform after the other.
+ * @throws ValueError if one is not a function, or returns no tensor.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Compose.html
+ * @example const transform = data.transforms.compose(data.transforms.toFloat(), data.transforms.randomHorizontalFlip())
+ */
 export function compose(...transforms: readonly Transform[]): Transform {
   for (const [i, transform] of transforms.entries()) checkFunction('compose', `transform ${i}`, transform)
   return (x) =>
@@ -54,8 +59,10 @@ export function compose(...transforms: readonly Transform[]): Transform {
 }
 
 /**
- * Bytes 0 … 255 as float32 from 0 to 1
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ToDtype.html).
+ * Bytes 0 … 255 of any shape as float32 from 0 to 1.
+ * @throws ValueError, with a batch, if it is not a tensor.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.v2.ToDtype.html
+ * @example const pixels = data.transforms.toFloat()(x)
  */
 export function toFloat(): Transform {
   return (x) => {
@@ -65,10 +72,10 @@ export function toFloat(): Transform {
 }
 
 /**
- * (x − mean) / std, with one number for each channel
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html).
- * @throws ValueError if the lists differ in length, a number is not finite or a deviation is 0; ShapeError, with a batch, if it has other channels.
- * @example const normalise = transforms.normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) // ImageNet's
+ * (x − mean) / std of a batch [N, C, H, W], with one number for each channel.
+ * @throws ValueError if the lists differ in length, a number is not finite, or a deviation is 0; ShapeError, with a batch, if it has other channels.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
+ * @example const normalise = data.transforms.normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]) // ImageNet's
  */
 export function normalize(mean: readonly number[], std: readonly number[]): Transform {
   checkNumbers('normalize', 'mean', mean)
@@ -89,8 +96,9 @@ export function normalize(mean: readonly number[], std: readonly number[]): Tran
   }
 }
 
+/** Options of {@link randomHorizontalFlip}. */
 export interface RandomFlipOptions extends RandomOptions {
-  /** Default 0.5. */
+  /** Probability of a flip, in [0, 1]. Default 0.5. */
   p?: number
 }
 
@@ -101,10 +109,10 @@ const flipChecks: Checks<RandomFlipOptions> = {
 }
 
 /**
- * Mirrors each picture left to right with probability p
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomHorizontalFlip.html).
- * @throws ValueError if p (default 0.5) is not in [0, 1].
- * @example const flip = transforms.randomHorizontalFlip()
+ * Mirrors each picture of a batch [N, C, H, W] left to right with probability p (default 0.5).
+ * @throws ValueError if p is not in [0, 1]; ShapeError, with a batch, if it has not 4 dimensions.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomHorizontalFlip.html
+ * @example const flip = data.transforms.randomHorizontalFlip()
  */
 export function randomHorizontalFlip(options: RandomFlipOptions = {}): Transform {
   const { p = 0.5, seed } = checkOptions('randomHorizontalFlip', options, flipChecks)
@@ -115,12 +123,13 @@ export function randomHorizontalFlip(options: RandomFlipOptions = {}): Transform
   }
 }
 
+/** Options of {@link randomCrop}. */
 export interface RandomCropOptions extends RandomOptions {
-  /** Rows and columns that are added on every side first. Default 0. */
+  /** Rows and columns that are added on every side before the cut. Default 0. */
   padding?: number
-  /** What is added: `value`, or the picture continued. Default `constant`. */
+  /** What is added: the constant `value`, the picture mirrored, or its border repeated. Default `constant`. */
   paddingMode?: 'constant' | 'reflect' | 'replicate'
-  /** Default 0, which is the mean of normalised pictures. */
+  /** The constant. Default 0, the mean of normalised pictures. */
   value?: number
 }
 
@@ -132,10 +141,10 @@ const cropChecks: Checks<RandomCropOptions> = {
 }
 
 /**
- * Cuts a window out of each picture, at a place of its own
- * (https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html).
- * @throws ValueError for sizes that are not integers; ShapeError, with a batch, if the pictures are too small.
- * @example const crop = transforms.randomCrop(32, { padding: 4 })
+ * Cuts a window of `size` (one number for a square) out of each picture of a batch [N, C, H, W], each at its own random place.
+ * @throws ValueError if a size is not a positive integer; ShapeError, with a batch, if the pictures are smaller than the window.
+ * @see https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.RandomCrop.html
+ * @example const crop = data.transforms.randomCrop(32, { padding: 4 })
  */
 export function randomCrop(
   size: number | readonly [height: number, width: number],

@@ -5,8 +5,11 @@ export type HostData = Float32Array | Float64Array | Int32Array | Uint8Array | U
 
 /** An array in row-major order. float16 and bfloat16 are their bits in a Uint16Array; bool is one byte, 0 or 1. */
 export interface HostArray {
+  /** The element type. */
   readonly dtype: DType
+  /** The sizes of the dimensions; [] for a scalar. */
   readonly shape: readonly number[]
+  /** The elements, in row-major order. */
   readonly data: HostData
 }
 

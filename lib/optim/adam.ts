@@ -4,14 +4,17 @@ import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
+/** Options of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions extends GroupOptions {
-  /** How much of the running means of the gradient and of its square is kept. Default [0.9, 0.999]. */
+  /** Decay rates of the running means of the gradient and of its square, each in [0, 1). Default [0.9, 0.999]. */
   betas: readonly [number, number]
-  /** Added to the root of the mean square. Default 1e-8. */
+  /** Added to the root of the mean square; at least 0. Default 1e-8. */
   eps: number
-  /** Adam: factor of the parameter that is added to its gradient; AdamW: its decay per lr. Default 0; AdamW: 0.01. */
+  /**
+   * Adam: times the parameter, added to its gradient. AdamW: times lr and the parameter, subtracted from it. At least 0. Default 0; AdamW: 0.01.
+   */
   weightDecay: number
-  /** Divide by the largest mean square so far. Default false. */
+  /** Divides by the root of the largest mean square so far instead of the present one. Default false. */
   amsgrad: boolean
 }
 
@@ -26,6 +29,7 @@ const adamChecks: Checks<AdamOptions> = {
 type AdamFields = readonly [lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, step: number]
 
 abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
+  /** @internal */
   protected abstract readonly isDecoupled: boolean
 
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions>, decay: number) {
@@ -70,13 +74,14 @@ abstract class AdamBase extends NativeOptimizer<AdamOptions, AdamFields> {
 }
 
 /**
- * Adam; weight decay is part of the gradient. lr is 1e-3 by default.
- * @throws ValueError for options out of range.
+ * Adam. Steps are divided by the root of a running mean of squared gradients; weight decay is part of the gradient. Default lr: 1e-3.
+ * @throws ValueError if an option is out of range, or as {@link Optimizer}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
  * @see https://arxiv.org/abs/1412.6980
  * @example const optimizer = new optim.Adam(net.parameters(), { lr: 3e-4 })
  */
 export class Adam extends AdamBase {
+  /** @internal */
   protected override get isDecoupled(): boolean {
     return false
   }
@@ -86,13 +91,14 @@ export class Adam extends AdamBase {
 }
 
 /**
- * Adam with weight decay of its own, apart from the gradient (0.01 by default). lr is 1e-3 by default.
- * @throws ValueError for options out of range.
+ * Adam with weight decay apart from the gradient, 0.01 by default. Default lr: 1e-3.
+ * @throws ValueError if an option is out of range, or as {@link Optimizer}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
  * @see https://arxiv.org/abs/1711.05101
  * @example const optimizer = new optim.AdamW(net.parameters(), { lr: 3e-4, weightDecay: 0.05 })
  */
 export class AdamW extends AdamBase {
+  /** @internal */
   protected override get isDecoupled(): boolean {
     return true
   }

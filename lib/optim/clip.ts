@@ -7,6 +7,7 @@ import { type Tensor, wrap } from '../tensor.js'
 import { tidy } from '../tidy.js'
 import { handles } from './optimizer.js'
 
+/** Options of {@link clipGradNorm}. */
 export interface ClipGradNormOptions {
   /** The order of the norm, infinity allowed. Default 2. */
   normType?: number
@@ -19,11 +20,12 @@ function gradsOf(op: string, params: Iterable<Tensor>): Tensor[] {
 }
 
 /**
- * Scales the gradients of all parameters together so that their norm is at most maxNorm (in place), and returns the norm that they
- * had, a scalar. Parameters without a gradient don't count. `normType` is the order of the norm, infinity allowed; default 2.
- * @throws ValueError for a negative maxNorm.
+ * Scales the gradients of all parameters together, in place, so that their norm is at most `maxNorm`. Returns the norm that they had, a float32 scalar
+ * on their device; 0 without gradients. Parameters without a gradient do not count. Default norm: 2.
+ * @throws ValueError if maxNorm is negative or no number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
- * @example optim.clipGradNorm(net.parameters(), 1)
+ * @see https://arxiv.org/abs/1211.5063
+ * @example const norm = optim.clipGradNorm(net.parameters(), 1)
  */
 export function clipGradNorm(params: Iterable<Tensor>, maxNorm: number, options: ClipGradNormOptions = {}): Tensor {
   atLeastZero('clipGradNorm', 'maxNorm', maxNorm)
@@ -35,8 +37,8 @@ export function clipGradNorm(params: Iterable<Tensor>, maxNorm: number, options:
 }
 
 /**
- * Holds every element of the gradients between −clipValue and clipValue (in place).
- * @throws ValueError for a negative clipValue.
+ * Clamps every element of the gradients to [−clipValue, clipValue], in place. Parameters without a gradient are passed over.
+ * @throws ValueError if clipValue is negative or no number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
  * @example optim.clipGradValue(net.parameters(), 0.5)
  */

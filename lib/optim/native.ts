@@ -12,7 +12,7 @@ export abstract class NativeOptimizer<
   protected abstract call(options: Options, bucket: Bucket, fields: Fields): void
 
   /**
-   * The op's dynamic fields at step `step`: what may change from step to step.
+   * The op's dynamic fields at step `step`: the numbers that may change from step to step.
    * @internal
    */
   protected abstract fields(options: Options, step: number): Fields

@@ -23,16 +23,21 @@ import {
 /** One number for all groups, or one each. */
 export type PerGroup = number | readonly number[]
 
+/** Options of {@link OneCycleLR}. */
 export interface OneCycleLROptions {
-  /** Steps of the whole cycle; or epochs and stepsPerEpoch. */
+  /** Steps of the whole cycle. Default: epochs · stepsPerEpoch. */
   totalSteps?: number
+  /** Epochs of the cycle, if totalSteps is not given. */
   epochs?: number
+  /** Batches in an epoch, if totalSteps is not given. */
   stepsPerEpoch?: number
-  /** The part of the cycle in which the rate rises; a warm-up of one step is that step at the first rate. Default 0.3. */
+  /**
+   * The part of the cycle, in [0, 1], in which the rate rises. A warm-up of one step is that step at the first rate. Default 0.3.
+   */
   pctStart?: number
   /** The form of the slopes. Default 'cos'. */
   annealStrategy?: 'cos' | 'linear'
-  /** Whether momentum (or Adam's first beta) moves too. Default true. */
+  /** Whether momentum (or Adam's first beta) moves against the rate. Default true. */
   cycleMomentum?: boolean
   /** Momentum where the rate is highest. Default 0.85. */
   baseMomentum?: PerGroup
@@ -42,7 +47,7 @@ export interface OneCycleLROptions {
   divFactor?: number
   /** The last rate is the first / finalDivFactor. Default 1e4. */
   finalDivFactor?: number
-  /** Fall to the first rate as fast as it rose, then to the last one. Default false. */
+  /** Whether the rate falls back to the first one as fast as it rose, then to the last one. Default false. */
   threePhase?: boolean
 }
 
@@ -74,7 +79,7 @@ interface Phase {
   readonly momentum: readonly [from: keyof Ends['momentum'], to: keyof Ends['momentum']]
 }
 
-/** How far a step is through a phase: 0 at its start, 1 at its end. A phase without length is at its start in its own step, and past its end after it. */
+/** How far a step is through a phase: 0 at its start, 1 at its end. A phase without length is at 0 in its own step and at 1 after it. */
 function partOf(step: number, start: number, end: number): number {
   if (end === start) return step > end ? 1 : 0
   return (step - start) / (end - start)
@@ -94,13 +99,14 @@ function perGroup(name: string, value: PerGroup, groups: number): number[] {
 }
 
 /**
- * From maxLr / divFactor up to maxLr and down to nearly nothing, one step a batch.
- * @throws ValueError when the number of steps is not given, or `step()` is called more often than that.
+ * The one-cycle policy: from maxLr / divFactor up to maxLr and down to nearly 0, one step a batch. `maxLr` is one number, or one for each group.
+ * @throws ValueError if the number of steps is not given, an option is out of range, or `step()` is called more often than that.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  * @see https://arxiv.org/abs/1708.07120
- * @example new optim.OneCycleLR(optimizer, 0.1, { epochs: 10, stepsPerEpoch: loader.length })
+ * @example const scheduler = new optim.OneCycleLR(optimizer, 0.1, { epochs: 10, stepsPerEpoch: loader.length })
  */
 export class OneCycleLR extends LRScheduler {
+  /** Steps of the whole cycle. */
   readonly totalSteps: number
   readonly #phases: readonly Phase[]
   readonly #ends: readonly Ends[]

@@ -10,12 +10,13 @@ import { checkState, type SavedParam } from './state.js'
 
 /** Options that every group of parameters has. */
 export interface GroupOptions {
-  /** Learning rate. */
+  /** Learning rate: what an update is multiplied by. The default is the optimizer's. */
   lr: number
 }
 
 /** Parameters that are trained with the same options; change `lr` and the others at any time. */
 export type ParamGroup<Options extends GroupOptions = GroupOptions> = Options & {
+  /** The parameters of the group. */
   params: Tensor[]
   /** The learning rate that schedulers start from. */
   initialLr?: number
@@ -28,7 +29,9 @@ export type Params<Options extends GroupOptions> =
 
 /** What an optimizer remembers of a parameter: how often it was stepped, and tensors of its shape. */
 export interface ParamState {
+  /** Steps so far. */
   step: number
+  /** State by name, such as `expAvg`, each of the parameter's shape. */
   tensors: Record<string, Tensor>
 }
 
@@ -36,14 +39,19 @@ export interface ParamState {
 export interface OptimizerState {
   /** Which kind of optimizer it is of (its `kind`); states of older versions do not say. */
   kind?: string
+  /** By the parameter's number, counted through all groups from 0. A parameter that was never stepped has none. */
   state: Record<string, ParamState>
+  /** The options of each group, and the numbers of its parameters. */
   paramGroups: (Record<string, unknown> & { params: number[] })[]
 }
 
 /** Parameters with gradients that can be updated in one call: all on one device, of one type and at the same step. */
 export interface Bucket {
+  /** The parameters, to be updated in place. */
   readonly params: readonly Tensor[]
+  /** The gradient of each parameter, of its shape. */
   readonly grads: readonly Tensor[]
+  /** The state of each parameter. */
   readonly states: readonly ParamState[]
   /** The number of this step, from 1. */
   readonly step: number
@@ -62,7 +70,7 @@ interface Source<Options> {
   readonly step: () => number
 }
 
-/** The handles of one kind of state of all parameters of a bucket; none where it is not used. */
+/** The handles of one kind of state of all parameters of a bucket; empty if the kind is not used. */
 export function handlesOf(bucket: Bucket, name: string): number[] {
   return bucket.states.flatMap(({ tensors }) => tensors[name]?.handle ?? [])
 }
@@ -71,7 +79,10 @@ export function handles(tensors: readonly Tensor[]): number[] {
   return tensors.map((tensor) => tensor.handle)
 }
 
-/** Refuses what is not a number in [0, below). */
+/**
+ * Checks that a value is a number in [0, below).
+ * @throws ValueError if it is not.
+ */
 export function checkRange(optimizer: string, name: string, value: number, below = Number.POSITIVE_INFINITY): void {
   if (typeof value !== 'number' || !(value >= 0 && value < below)) {
     const range = below === Number.POSITIVE_INFINITY ? 'a number of at least 0' : `a number in [0, ${below})`
@@ -86,6 +97,7 @@ export function checkRange(optimizer: string, name: string, value: number, below
  * compiled step by `this.scalar(bucket, …)`. What `update` reads as plain numbers (`options.lr`, `bucket.step`, fields of its own) is
  * looked at before each run: where one has changed the step is recorded anew, which is right, but slow; a warning says so once.
  *
+ * @throws ValueError if there are no parameters, one is not a tensor or is in two groups, or an option is out of range.
  * @see https://docs.pytorch.org/docs/stable/optim.html
  * @example
  * class SignSGD extends optim.Optimizer {
@@ -132,21 +144,28 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     }
   }
 
-  /** What states say of the optimizer that they are of: the name of its class. Override it where a subclass takes the states of another. */
+  /**
+   * The name of the class, by which saved states are told apart. Override it in a subclass that takes the states of another.
+   */
   get kind(): string {
     return this.constructor.name
   }
 
-  /** Throws ValueError for options that make no sense. */
+  /**
+   * Checks the options of a group.
+   * @throws ValueError if an option is out of range.
+   */
   protected abstract check(options: Options): void
 
   /** The names of the tensors that a group with these options needs for each parameter; all start as zeros. */
   protected abstract stateNames(options: Options): readonly string[]
 
-  /** Updates the parameters of a bucket in place (`copy_`). It runs without gradients, and what it makes is freed when it ends. */
+  /**
+   * Updates the parameters of a bucket in place (`copy_`). It runs without gradients; tensors that it makes are freed when it returns.
+   */
   protected abstract update(options: Options, bucket: Bucket): void
 
-  /** The groups; their options may be changed at any time, and parameters added by `addParamGroup`. */
+  /** The groups. Their options may be changed at any time; `addParamGroup` adds parameters. */
   get paramGroups(): ParamGroup<Options>[] {
     const recording = tracing()
     if (!recording) return this.#groups
@@ -154,7 +173,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     return this.#groups.map((group) => observedOptions(group, this.constructor.name, recording))
   }
 
-  /** The options of groups that say nothing else. */
+  /** The options of groups that set none of their own. */
   get defaults(): Options {
     const recording = tracing()
     return recording ? observedOptions(this.#defaults, this.constructor.name, recording) : this.#defaults
@@ -163,6 +182,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   /**
    * A number of the options and of the step's number (from 1), as a scalar tensor beside the parameters: in a compiled step it is computed anew at
    * each run. For use in `update`.
+   * @throws ValueError if `value` returns no number, or `bucket` is not the one that `update` was called with.
    * @example const lr = this.scalar(bucket, ({ lr, betas }, step) => lr / (1 - betas[0] ** step))
    */
   protected scalar(bucket: Bucket, value: (options: Options, step: number) => number): Tensor {
@@ -179,7 +199,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /**
-   * `values` gives the dynamic fields of the op that was called last, at each run of a compiled step.
+   * Gives the dynamic fields of the op that was called last, at each run of a compiled step.
    * @internal
    */
   protected provide(bucket: Bucket, values: (options: Options, step: number) => readonly number[]): void {
@@ -188,7 +208,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /**
-   * The options of a bucket, and its step; reading them is not observed.
+   * The options of a bucket and its step; a compiled step does not depend on what is read of them.
    * @internal
    */
   protected unobserved(bucket: Bucket): { options: Options; step: number } {
@@ -203,8 +223,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /**
-   * Adds parameters with options of their own, for instance a layer that was frozen before.
-   * @throws ValueError when a parameter is trained already.
+   * Adds parameters with options of their own, for instance a layer that was frozen before. Options that are left out have the optimizer's defaults.
+   * @throws ValueError if a parameter is in a group already, or an option is out of range.
+   * @example optimizer.addParamGroup({ params: net.parameters(), lr: 1e-4 })
    */
   addParamGroup(added: { params: Iterable<Tensor> } & Partial<Options>): void {
     const name = this.constructor.name
@@ -226,7 +247,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     this.#groups.push(group)
   }
 
-  /** The learning rate of the first group; setting it sets that of all groups. */
+  /** The learning rate of the first group. Setting it sets that of all groups. */
   get lr(): number {
     return this.paramGroups[0]!.lr
   }
@@ -235,14 +256,23 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     for (const group of this.paramGroups) group.lr = lr
   }
 
-  /** Forgets the gradients of all parameters. */
+  /**
+   * Drops the gradients of all parameters: `param.grad` is null afterwards.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+   * @example optimizer.zeroGrad()
+   */
   zeroGrad(): void {
     for (const { params } of this.paramGroups) {
       for (const param of params) param.grad = null
     }
   }
 
-  /** Updates all parameters that have a gradient; the others, and their state, stay as they are. */
+  /**
+   * Updates all parameters that have a gradient. The others, and their state, stay as they are.
+   * @throws ValueError if an option is out of range now.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.step.html
+   * @example loss.backward(); optimizer.step()
+   */
   step(): void {
     const recording = tracing()
     if (recording) this.#observe(recording)
@@ -329,7 +359,11 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     return state
   }
 
-  /** The options of all groups and the state of all parameters; the tensors are the optimizer's own, not copies. */
+  /**
+   * The options of all groups and the state of all parameters. The tensors are the optimizer's own, not copies.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
+   * @example const { state, paramGroups } = optimizer.stateDict()
+   */
   stateDict(): OptimizerState {
     const state: Record<string, ParamState> = {}
     let next = 0
@@ -346,8 +380,9 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /**
-   * Whether `loadStateDict` would take the state; nothing is changed.
+   * Checks whether `loadStateDict` would take the state. Nothing is changed.
    * @throws ValueError as {@link loadStateDict}.
+   * @example optimizer.checkStateDict(other.stateDict())
    */
   checkStateDict(state: OptimizerState): void {
     this.#checked(state)
@@ -361,10 +396,12 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
   }
 
   /**
-   * Takes over options and state (copies of the tensors) from `stateDict()` of an optimizer of the same kind with the same groups. Nothing is
-   * changed where it throws.
-   * @throws ValueError when it is a state of another kind, the groups differ in number or size, a tensor's shape is not that of its parameter,
-   * or an option or a step makes no sense.
+   * Takes over options and state from `stateDict()` of an optimizer of the same kind with the same groups. Tensors are copied. If it throws,
+   * nothing has changed.
+   * @throws ValueError if the state is of another kind of optimizer, its groups differ in number or size, a tensor's shape is not that of its
+   * parameter, or an option or a step is out of range.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+   * @example optimizer.loadStateDict(other.stateDict())
    */
   loadStateDict(state: OptimizerState): void {
     const states = this.#copied(this.#checked(state))
@@ -393,7 +430,10 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     }
   }
 
-  /** Frees the state now (not the parameters). */
+  /**
+   * Frees the state at once. The parameters stay. Usable afterwards: the state starts anew.
+   * @example optimizer.dispose()
+   */
   dispose(): void {
     for (const { tensors } of this.#states.values()) {
       for (const tensor of Object.values(tensors)) tensor.dispose()
@@ -401,6 +441,7 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     this.#states.clear()
   }
 
+  /** For `using`: calls `dispose()`. */
   [Symbol.dispose](): void {
     this.dispose()
   }

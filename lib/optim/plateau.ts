@@ -3,22 +3,23 @@ import { among, type Checks, checkNumber, checkOptions, checkSizeOrSizes, number
 import { ValueError } from '../errors.js'
 import { type AnyOptimizer, isCount, LRScheduler, type SchedulerState } from './scheduler.js'
 
+/** Options of {@link ReduceLROnPlateau}. */
 export interface ReduceLROnPlateauOptions {
   /** Whether the metric should fall or rise. Default 'min'. */
   mode?: 'min' | 'max'
   /** What the rate is multiplied by, below 1. Default 0.1. */
   factor?: number
-  /** Steps without improvement that are waited for. Default 10. */
+  /** Steps without improvement before the rate is reduced. Default 10. */
   patience?: number
-  /** How much counts as an improvement. Default 1e-4. */
+  /** The least change that counts as an improvement. Default 1e-4. */
   threshold?: number
-  /** Whether the threshold is a part of the best metric or a difference. Default 'rel'. */
+  /** Whether the threshold is a fraction of the best metric (`rel`) or a difference (`abs`). Default `rel`. */
   thresholdMode?: 'rel' | 'abs'
-  /** Steps after a reduction in which none is counted as bad. Default 0. */
+  /** Steps after a reduction that do not count as bad. Default 0. */
   cooldown?: number
   /** The lowest rate, one number or one for each group. Default 0. */
   minLr?: number | readonly number[]
-  /** A smaller change of the rate is not made. Default 1e-8. */
+  /** Changes of the rate that are not larger than this are not made. Default 1e-8. */
   eps?: number
 }
 
@@ -34,15 +35,15 @@ const plateauChecks: Checks<ReduceLROnPlateauOptions> = {
 }
 
 /**
- * Lowers the rate when a metric (such as the validation loss) has not improved for `patience` steps.
- * @throws ValueError for a factor of 1 or more, and when `step` gets no number.
+ * Multiplies the rate by `factor` (default 0.1) when a metric, such as the validation loss, has not improved for `patience` (default 10) steps.
+ * @throws ValueError if an option is out of range, and from `step` if it gets no number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
- * @example const scheduler = new optim.ReduceLROnPlateau(optimizer); scheduler.step(validationLoss)
+ * @example const scheduler = new optim.ReduceLROnPlateau(optimizer); scheduler.step(await loss.item())
  */
 export class ReduceLROnPlateau extends LRScheduler {
   readonly #options: Required<Omit<ReduceLROnPlateauOptions, 'minLr'>>
   readonly #minLrs: readonly number[]
-  /** The best metric so far. */
+  /** The best metric so far; ±∞ before the first. */
   best: number
   #badEpochs = 0
   #cooldownLeft = 0
@@ -62,6 +63,11 @@ export class ReduceLROnPlateau extends LRScheduler {
     this.begin()
   }
 
+  /**
+   * Counts the metric, and reduces the rate if it has not improved for long enough.
+   * @throws ValueError if the metric is not a number.
+   * @example scheduler.step(await loss.item())
+   */
   override step(metric?: number): void {
     if (typeof metric !== 'number') {
       throw new ValueError(`ReduceLROnPlateau: the metric is ${textOf(metric)}, expected a number (await loss.item())`)

@@ -4,14 +4,15 @@ import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
+/** Options of {@link RMSprop}. */
 export interface RMSpropOptions extends GroupOptions {
-  /** How much of the running mean of the squared gradient is kept. Default 0.99. */
+  /** Decay rate of the running mean of the squared gradient; at least 0. Default 0.99. */
   alpha: number
-  /** Added to the root of the mean square. Default 1e-8. */
+  /** Added to the root of the mean square; at least 0. Default 1e-8. */
   eps: number
-  /** Factor of the parameter that is added to its gradient. Default 0. */
+  /** Times the parameter, added to its gradient; at least 0. Default 0. */
   weightDecay: number
-  /** Default 0. */
+  /** Factor of the last update that is added to this one; at least 0. Default 0. */
   momentum: number
   /** Divide by the estimated deviation instead of the root mean square. Default false. */
   centered: boolean
@@ -28,9 +29,10 @@ const rmspropChecks: Checks<RMSpropOptions> = {
 }
 
 /**
- * RMSprop: gradients are divided by the root of a running mean of their squares. lr is 0.01 by default.
- * @throws ValueError for negative options.
+ * RMSprop. Gradients are divided by the root of a running mean of their squares. Default lr: 0.01.
+ * @throws ValueError if an option is negative, or as {@link Optimizer}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+ * @see https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
  * @example const optimizer = new optim.RMSprop(net.parameters(), { lr: 1e-3, momentum: 0.9 })
  */
 export class RMSprop extends NativeOptimizer<RMSpropOptions, RMSpropFields> {

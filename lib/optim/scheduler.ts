@@ -23,7 +23,10 @@ export function finite(scheduler: string, name: string, value: number): number {
   return value
 }
 
-/** Refuses what is no optimizer: schedules that read one before their base class does call it first. */
+/**
+ * Checks that a value is an optimizer. Schedules that read it before their base class does call this first.
+ * @throws ValueError if it is not.
+ */
 export function checkOptimizer(scheduler: string, optimizer: unknown): asserts optimizer is AnyOptimizer {
   checkObject(scheduler, 'optimizer', optimizer)
   const { paramGroups, defaults } = optimizer as Partial<AnyOptimizer>
@@ -34,9 +37,21 @@ export function checkOptimizer(scheduler: string, optimizer: unknown): asserts o
 /**
  * A schedule of the learning rate. Call `step()` after the optimizer's steps: once an epoch, or once a batch, as its numbers mean.
  * Most schedules multiply the present rate, as PyTorch's do, so several can work on one optimizer.
+ * @throws ValueError if `optimizer` is not an optimizer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LRScheduler.html
+ * @example
+ * class HalvingLR extends optim.LRScheduler {
+ *   constructor(optimizer: optim.Optimizer) {
+ *     super(optimizer)
+ *     this.begin()
+ *   }
+ *   protected override next(lr: number) {
+ *     return lr / 2
+ *   }
+ * }
  */
 export abstract class LRScheduler {
+  /** The optimizer whose rates are written. */
   readonly optimizer: AnyOptimizer
   /** The learning rate of each group before any schedule. */
   baseLrs: number[]
@@ -55,31 +70,43 @@ export abstract class LRScheduler {
   protected first(lr: number, _base: number): number {
     return lr
   }
-  /** The rate at step `lastEpoch`, from the one before. */
+  /** The rate at step `lastEpoch`, from the rate of the step before; `base` is the one before any schedule. */
   protected abstract next(lr: number, base: number): number
   /** The rate at step 0 after another schedule had its turn, from the rate before any schedule. */
   protected restarted(base: number): number {
     return this.first(base, base)
   }
 
-  /** Goes to the next step of the schedule. `metric` is for ReduceLROnPlateau. */
+  /**
+   * Goes to the next step of the schedule and writes its rates. Only `ReduceLROnPlateau` reads `metric`.
+   * @throws ValueError if the schedule has no further step, or needs a metric and gets none.
+   * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LRScheduler.html
+   * @example scheduler.step()
+   */
   step(_metric?: number): void {
     this.lastEpoch++
     this.write((group, base) => this.next(group.lr, base))
   }
 
-  /** Begins the schedule with the present rates. For schedules made of others. */
+  /**
+   * Starts the schedule at step 0, from the present rates. For schedules that are made of others.
+   * @example scheduler.begin()
+   */
   begin(): void {
     this.lastEpoch = 0
     this.write((group, base) => this.first(group.lr, base))
   }
 
-  /** Begins the schedule with the rates before any schedule. For schedules made of others. */
+  /**
+   * Starts the schedule at step 0, from the rates before any schedule. For schedules that are made of others.
+   * @example scheduler.restart()
+   */
   restart(): void {
     this.lastEpoch = 0
     this.write((_group, base) => this.restarted(base))
   }
 
+  /** Writes the learning rate of each group. */
   protected write(rate: (group: ParamGroup, base: number, index: number) => number): void {
     checkFunction(this.constructor.name, 'rate', rate)
     this.#lastLr = this.optimizer.paramGroups.map((group, i) => {
@@ -88,12 +115,18 @@ export abstract class LRScheduler {
     })
   }
 
-  /** The learning rate of each group, as last written. */
+  /**
+   * The learning rate of each group, as last written.
+   * @example const [lr] = scheduler.getLastLr()
+   */
   getLastLr(): number[] {
     return [...this.#lastLr]
   }
 
-  /** What `loadStateDict` needs to go on; options are not part of it. */
+  /**
+   * Steps and rates, as plain data for `loadStateDict`. The options are not part of it.
+   * @example const state = scheduler.stateDict()
+   */
   stateDict(): SchedulerState {
     return {
       kind: this.constructor.name,
@@ -104,8 +137,9 @@ export abstract class LRScheduler {
   }
 
   /**
-   * Whether `loadStateDict` would take the state; nothing is changed. A subclass whose state holds more overrides it.
-   * @throws ValueError for a state of another kind of schedule or number of groups, or with values that make no sense.
+   * Checks whether `loadStateDict` would take the state. Nothing is changed. A subclass whose state holds more overrides it.
+   * @throws ValueError if the state is of another kind of schedule or another number of groups, or a value is out of range.
+   * @example scheduler.checkStateDict(scheduler.stateDict())
    */
   checkStateDict(state: SchedulerState): void {
     const { name } = this.constructor
@@ -127,9 +161,9 @@ export abstract class LRScheduler {
   }
 
   /**
-   * Goes on where another schedule of the same options was. The rates themselves are part of the optimizer's state. Nothing is
-   * changed where it throws.
+   * Goes on where another schedule of the same options was. The present rates are part of the optimizer's state. If it throws, nothing has changed.
    * @throws ValueError as {@link checkStateDict}.
+   * @example scheduler.loadStateDict(scheduler.stateDict())
    */
   loadStateDict(state: SchedulerState): void {
     this.checkStateDict(state)
@@ -139,7 +173,7 @@ export abstract class LRScheduler {
   }
 }
 
-/** Whether a value of a state counts steps. */
+/** Whether a value is a whole number of at least 0. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }

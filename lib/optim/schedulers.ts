@@ -13,9 +13,10 @@ import { ValueError } from '../errors.js'
 import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
 
 /**
- * The first rate times fn(step).
+ * The base rate times fn(step). `lrLambda` is one function for all groups, or one for each.
+ * @throws ValueError if there is neither one function nor one for each group.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
- * @example new optim.LambdaLR(optimizer, (epoch) => 0.95 ** epoch)
+ * @example const scheduler = new optim.LambdaLR(optimizer, (epoch) => 0.95 ** epoch)
  */
 export class LambdaLR extends LRScheduler {
   readonly #functions: readonly ((epoch: number) => number)[]
@@ -53,20 +54,24 @@ export class LambdaLR extends LRScheduler {
   }
 }
 
+/** Options of {@link StepLR} and {@link MultiStepLR}. */
 export interface GammaOptions {
-  /** Default 0.1. */
+  /** What the rate is multiplied by. Default 0.1. */
   gamma?: number
 }
 
 const gammaChecks: Checks<GammaOptions> = { gamma: checkNumber }
 
 /**
- * Times gamma (default 0.1) every stepSize steps.
+ * Multiplies the rate by gamma (default 0.1) every `stepSize` steps.
+ * @throws ValueError if stepSize is not a positive integer, or gamma is not finite.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
- * @example new optim.StepLR(optimizer, 30, { gamma: 0.1 })
+ * @example const scheduler = new optim.StepLR(optimizer, 30, { gamma: 0.1 })
  */
 export class StepLR extends LRScheduler {
+  /** Steps between two changes. */
   readonly stepSize: number
+  /** What the rate is multiplied by. */
   readonly gamma: number
 
   constructor(optimizer: AnyOptimizer, stepSize: number, options: GammaOptions = {}) {
@@ -83,12 +88,15 @@ export class StepLR extends LRScheduler {
 }
 
 /**
- * Times gamma (default 0.1) at each of the milestones; one at 0 changes the first rate, and one that stands twice counts twice.
+ * Multiplies the rate by gamma (default 0.1) at each milestone. A milestone of 0 changes the first rate; one that is listed twice counts twice.
+ * @throws ValueError if a milestone or gamma is not finite.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
- * @example new optim.MultiStepLR(optimizer, [30, 80])
+ * @example const scheduler = new optim.MultiStepLR(optimizer, [30, 80])
  */
 export class MultiStepLR extends LRScheduler {
+  /** The steps at which the rate changes. */
   readonly milestones: readonly number[]
+  /** What the rate is multiplied by. */
   readonly gamma: number
 
   constructor(optimizer: AnyOptimizer, milestones: readonly number[], options: GammaOptions = {}) {
@@ -112,11 +120,13 @@ export class MultiStepLR extends LRScheduler {
 }
 
 /**
- * Times gamma at every step.
+ * Multiplies the rate by gamma at every step.
+ * @throws ValueError if gamma is not finite.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html
- * @example new optim.ExponentialLR(optimizer, 0.95)
+ * @example const scheduler = new optim.ExponentialLR(optimizer, 0.95)
  */
 export class ExponentialLR extends LRScheduler {
+  /** What the rate is multiplied by. */
   readonly gamma: number
 
   constructor(optimizer: AnyOptimizer, gamma: number) {
@@ -130,10 +140,11 @@ export class ExponentialLR extends LRScheduler {
   }
 }
 
+/** Options of {@link LinearLR}. */
 export interface LinearLROptions {
-  /** In (0, 1]. Default 1/3. */
+  /** Factor of the rate at step 0, in (0, 1]. Default 1/3. */
   startFactor?: number
-  /** In [0, 1]. Default 1. */
+  /** Factor of the rate from step `totalIters` on, in [0, 1]. Default 1. */
   endFactor?: number
   /** Steps from the first factor to the last. Default 5. */
   totalIters?: number
@@ -146,13 +157,17 @@ const linearChecks: Checks<LinearLROptions> = {
 }
 
 /**
- * Times a factor that goes evenly from startFactor to endFactor in totalIters steps: a warm-up.
+ * A warm-up: the rate times a factor that goes linearly from startFactor (default 1/3) to endFactor (default 1) in totalIters (default 5) steps.
+ * @throws ValueError if a factor is out of range, or totalIters is not a positive integer.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
- * @example new optim.LinearLR(optimizer, { startFactor: 0.01, totalIters: 500 })
+ * @example const scheduler = new optim.LinearLR(optimizer, { startFactor: 0.01, totalIters: 500 })
  */
 export class LinearLR extends LRScheduler {
+  /** Factor of the rate at step 0. */
   readonly startFactor: number
+  /** Factor of the rate from step `totalIters` on. */
   readonly endFactor: number
+  /** Steps from the first factor to the last. */
   readonly totalIters: number
 
   constructor(optimizer: AnyOptimizer, options: LinearLROptions = {}) {
@@ -176,13 +191,16 @@ export class LinearLR extends LRScheduler {
 }
 
 /**
- * Down to etaMin (default 0) along half a cosine of tMax steps, and up again after that.
+ * Lowers the rate to etaMin (default 0) along half a cosine of tMax steps, and raises it again after that.
+ * @throws ValueError if tMax is not a positive integer, or etaMin is not finite.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
  * @see https://arxiv.org/abs/1608.03983
- * @example new optim.CosineAnnealingLR(optimizer, 90)
+ * @example const scheduler = new optim.CosineAnnealingLR(optimizer, 90)
  */
 export class CosineAnnealingLR extends LRScheduler {
+  /** Steps from the highest rate to the lowest. */
   readonly tMax: number
+  /** The lowest rate. */
   readonly etaMin: number
 
   constructor(optimizer: AnyOptimizer, tMax: number, options: { etaMin?: number } = {}) {

@@ -5,10 +5,12 @@ import { ReduceLROnPlateau } from './plateau.js'
 import { type AnyOptimizer, LRScheduler, type SchedulerState } from './scheduler.js'
 
 /**
- * Follows each schedule until its milestone; the next one then starts at its step 0, from the first rate.
- * @throws ValueError when there is not one milestone between each two schedules.
+ * Follows each schedule until its milestone. The next one then starts at its step 0, from the base rate.
+ * @throws ValueError if there is not one milestone between each two schedules, or a schedule is of another optimizer or a `ReduceLROnPlateau`.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
- * @example new optim.SequentialLR(optimizer, [new optim.LinearLR(optimizer), new optim.CosineAnnealingLR(optimizer, 95)], [5])
+ * @example
+ * const parts = [new optim.LinearLR(optimizer), new optim.CosineAnnealingLR(optimizer, 95)]
+ * const scheduler = new optim.SequentialLR(optimizer, parts, [5])
  */
 export class SequentialLR extends LRScheduler {
   readonly #schedulers: readonly LRScheduler[]
@@ -59,7 +61,7 @@ export class SequentialLR extends LRScheduler {
   protected override next(lr: number): number {
     return lr
   }
-  /** Remembers the rates that a part has written. */
+  /** Takes over the rates that a part has written. */
   #adopt(): void {
     this.write((group) => group.lr)
   }

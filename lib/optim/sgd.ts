@@ -5,14 +5,15 @@ import { native } from '../native.js'
 import { NativeOptimizer } from './native.js'
 import { type Bucket, checkRange, type GroupOptions, handles, handlesOf, type Params } from './optimizer.js'
 
+/** Options of {@link SGD}. */
 export interface SGDOptions extends GroupOptions {
-  /** Default 0. */
+  /** Factor of the last update that is added to this one; at least 0. Default 0. */
   momentum: number
-  /** How much of a gradient is kept out of the momentum. Default 0. */
+  /** The gradient enters the momentum times 1 − dampening, but the first one whole. Default 0. */
   dampening: number
-  /** Factor of the parameter that is added to its gradient. Default 0. */
+  /** Times the parameter, added to its gradient; at least 0. Default 0. */
   weightDecay: number
-  /** Nesterov's momentum; needs momentum, and no dampening. Default false. */
+  /** Nesterov's momentum. It needs momentum above 0 and dampening 0. Default false. */
   nesterov: boolean
 }
 
@@ -26,9 +27,10 @@ const sgdChecks: Checks<SGDOptions> = {
 }
 
 /**
- * Stochastic gradient descent with momentum. lr is 1e-3 by default.
- * @throws ValueError for negative options, and for nesterov without momentum or with dampening.
+ * Stochastic gradient descent, with momentum if asked to. Default lr: 1e-3.
+ * @throws ValueError if an option is negative, nesterov comes without momentum or with dampening, or as {@link Optimizer}.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+ * @see https://proceedings.mlr.press/v28/sutskever13.html
  * @example const optimizer = new optim.SGD(net.parameters(), { lr: 0.1, momentum: 0.9 })
  */
 export class SGD extends NativeOptimizer<SGDOptions, SGDFields> {

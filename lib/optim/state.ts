@@ -21,8 +21,8 @@ export interface SavedParam {
 }
 
 /**
- * The parameters that the state knows something of.
- * @throws ValueError for a state of another kind of optimizer, of other groups or shapes, or with values that make no sense.
+ * Checks a saved state. Returns the parameters that have one, with it.
+ * @throws ValueError if it is of another kind of optimizer, of other groups or shapes, or a value is out of range.
  */
 export function checkState<Options extends GroupOptions>(
   expected: Expected<Options>,

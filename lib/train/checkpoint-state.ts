@@ -9,11 +9,15 @@ export const format = 'node-cudnn checkpoint 1'
 
 /** What the training loop itself remembers. */
 export interface LoopState {
+  /** Epochs that are finished. */
   readonly epoch: number
+  /** Steps since the first epoch. */
   readonly step: number
+  /** One record for each finished epoch. */
   readonly history: readonly EpochRecord[]
+  /** The best epoch, and its score. */
   readonly best?: { readonly epoch: number; readonly value: number }
-  /** Of a run in float16. */
+  /** State of the `GradScaler`, of a run in float16. */
   readonly gradScaler?: GradScalerState
 }
 

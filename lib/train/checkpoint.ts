@@ -31,8 +31,11 @@ export interface Checkpoint extends LoopState {
   readonly optimizer: OptimizerState
   /** For `scheduler.loadStateDict`, if the run had one. */
   readonly scheduler?: SchedulerState
+  /** For `setRandomState`. */
   readonly random: RandomState
+  /** Frees its tensors at once. */
   dispose(): void
+  /** For `using`: calls `dispose()`. */
   [Symbol.dispose](): void
 }
 
@@ -67,12 +70,12 @@ export async function saveCheckpoint(
 }
 
 /**
- * Reads a checkpoint that a `Trainer` saved, onto `device` (default: the default device), for whoever wants a part of it: the network alone,
- * or a loop of one's own. Nothing is changed by reading.
- * @throws FormatError if the file is no checkpoint, damaged, or not what its checksum says.
- * @example
- * using checkpoint = await train.readCheckpoint('checkpoint.safetensors')
- * net.loadStateDict(checkpoint.model)
+ * Reads a checkpoint that a `Trainer` saved onto `device` (default: the default device), for those who want a part of it: the network alone,
+ * or a training loop of their own. Reading changes nothing else.
+ * @throws FormatError if the file is not a checkpoint, is damaged, or does not match its checksum.
+ * @throws DeviceError if there is no such device.
+ * @see https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html
+ * @example using checkpoint = await train.readCheckpoint('run.safetensors'); net.loadStateDict(checkpoint.model)
  */
 export async function readCheckpoint(file: string, options: { device?: DeviceName } = {}): Promise<Checkpoint> {
   checkString('readCheckpoint', 'file', file)

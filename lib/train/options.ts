@@ -22,26 +22,28 @@ import type { BatchSource, EpochRecord, Metric, StepInfo, TrainerCallback } from
 
 /** `Output` is what the network's `forward` gives: a tensor, or several in an object, such as GoogLeNet's. */
 export interface TrainerOptions<Output = Tensor> {
+  /** Updates the parameters, those of `net`. */
   optimizer: Optimizer
   /** The mean loss of a batch, a scalar: `functional.crossEntropy`, or your own. */
   loss: (output: Output, target: Tensor) => Tensor
+  /** Changes the learning rate, after each epoch or step. Default: none. */
   scheduler?: LRScheduler
-  /** When the scheduler steps. Default `epoch`, as most in PyTorch do; one-cycle needs `step`. */
+  /** When the scheduler steps. Default `epoch`, as is usual in PyTorch; `OneCycleLR` needs `step`. */
   schedulerInterval?: 'epoch' | 'step'
-  /** The gradients' norm is cut to this. Default: it is not. */
+  /** The norm of all gradients together is scaled down to this before each step. Default: not. */
   clipGradNorm?: number
   /**
    * Forward passes and losses run under `autocast` to this type; parameters, gradients and the optimizer stay float32. With `'float16'` the
    * loss is scaled by a `GradScaler` that checkpoints keep; steps then wait for each other. Default: float32 throughout.
    */
   autocast?: HalfType
-  /** The network is moved there, and each batch that comes from elsewhere. Default: nothing is moved. */
+  /** The network is moved there, and each batch that is elsewhere. Default: nothing is moved. */
   device?: DeviceName
   /** What is measured beside the loss. Default: accuracy of the output (or its field `logits`), where targets are class numbers. */
   metrics?: Readonly<Record<string, Metric<Output>>>
-  /** Watch every `fit`. */
+  /** Told of the start, steps, epochs and end of every `fit`. Default: none. */
   callbacks?: readonly TrainerCallback[]
-  /** Steps that may be queued and unread. Default 3. */
+  /** The most steps that may be queued before their losses are read; a positive integer. Default 3. */
   stepsInFlight?: number
   /**
    * Whether `fit` ends at the first loss or gradient that is NaN or infinite, with a ValueError that says at which step and in which layer it
@@ -50,31 +52,37 @@ export interface TrainerOptions<Output = Tensor> {
    */
   stopAtNaN?: boolean
   /**
-   * Whether each step, evaluation and prediction is compiled: recorded for each new shape of a batch, then run in one call. False where
-   * the network, the loss or a metric decides by values, or by anything else that changes from step to step. Options of `compile` are taken, too. Default true.
+   * Whether each step, evaluation and prediction is compiled: recorded for each new shape of a batch, then run in one call. Set false if
+   * the network, the loss or a metric depends on values, or on anything else that changes from step to step. Options of `compile` may be given. Default true.
    */
   compile?: boolean | CompileOptions
 }
 
+/** Options of {@link Trainer.fit}. */
 export interface FitOptions {
   /** Total epochs, those before a resume included. */
   epochs: number
-  /** Evaluated after each epoch. */
+  /** Evaluated after each epoch. Default: nothing is. */
   validation?: BatchSource
+  /** Called when a step's loss has been read. */
   onStep?: (info: StepInfo) => void
+  /** Called after each epoch and its checkpoint; the fit waits for its promise. */
   onEpoch?: (record: EpochRecord) => void | Promise<void>
-  /** Ends the fit between two steps; it then rejects with the signal's reason. */
+  /** Ends the fit between two steps. It then rejects with the signal's reason. */
   signal?: AbortSignal
-  /** A file for each epoch's checkpoint, or more to say. */
+  /** The file that each epoch's checkpoint overwrites, or several with their conditions. Default: none. */
   checkpoint?: string | CheckpointOptions
 }
 
+/** Where a fit saves checkpoints, and which epoch counts as the best. */
 export interface CheckpointOptions {
-  /** Overwritten after each epoch. */
+  /** File that every epoch overwrites. */
   last?: string
-  /** Overwritten after each epoch that is better than all before. */
+  /** File that every epoch with a new best score overwrites. */
   best?: string
-  /** What "better" means: a lower loss or a higher metric; of the validation where there is one. Default `loss`. */
+  /**
+   * The score to compare: the lowest `loss` or the highest of a metric, of the validation if there is one. Default `loss`.
+   */
   monitor?: 'loss' | 'accuracy' | (string & {})
 }
 

@@ -3,10 +3,11 @@ import cliProgress from 'cli-progress'
 import { type Checks, checkNumber, checkOptions, refuse } from '../check.js'
 import type { EpochRecord, FitInfo, Scores, StepInfo, TrainerCallback } from './types.js'
 
+/** Options of {@link progressBar}. */
 export interface ProgressBarOptions {
-  /** Default: standard error. */
+  /** Where it is written. Default: standard error. */
   stream?: NodeJS.WriteStream
-  /** Seconds between two plain lines within an epoch, where the stream is no terminal. Default 10. */
+  /** Seconds between two lines within an epoch if the stream is not a terminal. Default 10. */
   interval?: number
 }
 
@@ -19,8 +20,9 @@ const barChecks: Checks<ProgressBarOptions> = {
 }
 
 /**
- * Shows epoch, loss, accuracy, images a second and the time left.
- * @example new Trainer(net, { optimizer, loss, callbacks: [progressBar()] })
+ * A callback that shows epoch, loss, metrics, images per second and the time left: as a live bar on a terminal, as lines elsewhere.
+ * @throws ValueError if the stream cannot be written to, or the interval is not a number.
+ * @example const watched = new Trainer(net, { optimizer, loss: functional.crossEntropy, callbacks: [train.progressBar()] })
  */
 export function progressBar(options: ProgressBarOptions = {}): TrainerCallback {
   const { stream = process.stderr, interval = 10 } = checkOptions('progressBar', options, barChecks)

@@ -28,15 +28,21 @@ import { type Measured, measure, RunningScores } from './scores.js'
 import type { BatchSource, EpochRecord, Scores, TrainerCallback, TrainingBatch } from './types.js'
 
 /**
- * Trains a network (in the manner of https://lightning.ai/docs/pytorch/stable/common/trainer.html, much smaller).
+ * Trains a network, much like Lightning's trainer but smaller: epochs, validation, metrics, checkpoints, callbacks. Batches are x [n, …] and
+ * y [n, …]; the loss is a scalar. Steps are queued on the device; the event loop stays free.
+ * @throws ValueError if `net` is not a module or an option is out of range; DTypeError if autocast is not a half type; DeviceError if there is no such device.
+ * @see https://lightning.ai/docs/pytorch/stable/common/trainer.html
  * @example
- * const trainer = new Trainer(net, { optimizer: new Adam(net.parameters()), loss: functional.crossEntropy })
- * await trainer.fit(trainLoader, { epochs: 5, validation: testLoader, checkpoint: 'net.safetensors' })
+ * const trainer = new Trainer(net, { optimizer: new optim.Adam(net.parameters()), loss: functional.crossEntropy })
+ * await trainer.fit(loader, { epochs: 5, validation: testLoader, checkpoint: 'run.safetensors' })
  * const { accuracy } = await trainer.evaluate(testLoader)
  */
 export class Trainer<Output = Tensor> {
+  /** The network. */
   readonly net: Module<[x: Tensor], Output>
+  /** The optimizer. */
   readonly optimizer: Optimizer
+  /** The schedule of the learning rate, if there is one. */
   readonly scheduler: LRScheduler | undefined
   readonly #options: TrainerOptions<Output>
   readonly #device: DeviceName | undefined
@@ -120,7 +126,7 @@ export class Trainer<Output = Tensor> {
     this.#forward = compiled((x: Tensor) => mixed(() => this.net.forward(x)))
   }
 
-  /** Epochs that are finished. */
+  /** Epochs that are finished, those before a resume included. */
   get epoch(): number {
     return this.#epoch
   }
@@ -128,19 +134,20 @@ export class Trainer<Output = Tensor> {
   get step(): number {
     return this.#step
   }
-  /** One record for each finished epoch, those before a resumed run too. */
+  /** One record for each finished epoch, those before a resume included. */
   get history(): readonly EpochRecord[] {
     return this.#history
   }
-  /** The best epoch so far by the score that the checkpoint follows (default: the loss), and that score. */
+  /** The best epoch so far by the score that the checkpoint monitors (default: the loss), and that score. */
   get best(): { readonly epoch: number; readonly value: number } | undefined {
     return this.#best
   }
 
   /**
-   * Trains until the network has had `epochs` epochs and gives the history.
-   * Rejects with the error of a failed op or batch, or with the signal's reason; steps that were queued have then ended.
-   * @throws ValueError for a number of epochs that is no positive integer, or a second `fit` at the same time.
+   * Trains until `epochs` epochs are finished, those before a resume included, and resolves with the history. Rejects with the error of a failed op or
+   * batch, or with the signal's reason; steps that were queued have ended by then.
+   * @throws ValueError (rejects) if epochs is not a positive integer, an option is out of range, or a fit is running.
+   * @example const history = await trainer.fit(loader, { epochs: 5, validation: testLoader })
    */
   async fit(loader: BatchSource, options: FitOptions): Promise<readonly EpochRecord[]> {
     checkSource('Trainer.fit', 'loader', loader)
@@ -182,7 +189,11 @@ export class Trainer<Output = Tensor> {
     return this.#history
   }
 
-  /** Mean loss and metrics over a loader, in evaluation mode and without gradients; the mode comes back afterwards. */
+  /**
+   * Mean loss and metrics over all batches of a loader, in evaluation mode and without gradients. The network's mode is restored.
+   * @throws ValueError (rejects) if the loader gives no batches. Rejects with the error of a failed op or batch, or the signal's reason.
+   * @example const { loss: testLoss, accuracy } = await trainer.evaluate(testLoader)
+   */
   async evaluate(loader: BatchSource, options: { signal?: AbortSignal | undefined } = {}): Promise<Scores> {
     const { signal } = checkOptions('Trainer.evaluate', options, { signal: checkSignal })
     checkSource('Trainer.evaluate', 'loader', loader)
@@ -201,7 +212,11 @@ export class Trainer<Output = Tensor> {
     return running.scores
   }
 
-  /** The network's output for x, in evaluation mode and without gradients. The caller owns it. */
+  /**
+   * The network's output for a batch x [n, …], in evaluation mode and without gradients. The caller owns it.
+   * @throws ShapeError (rejects) if x does not fit the network; ValueError if it is not a tensor.
+   * @example const logits = await trainer.predict(x)
+   */
   async predict(x: Tensor): Promise<Output> {
     checkTensor('Trainer.predict', 'x', x)
     return this.#inEvalMode(() => tidy(() => this.#forward(this.#moved(x))))
@@ -210,6 +225,8 @@ export class Trainer<Output = Tensor> {
   /**
    * Writes weights, optimizer, schedule, epoch, history and random state into one .safetensors file, atomically and with a checksum.
    * The format: docs/checkpoints.md.
+   * @throws FormatError (rejects) if the file cannot be written.
+   * @example await trainer.saveCheckpoint('run.safetensors')
    */
   async saveCheckpoint(file: string): Promise<void> {
     const state: LoopState = {
@@ -223,11 +240,11 @@ export class Trainer<Output = Tensor> {
   }
 
   /**
-   * Takes up what `saveCheckpoint` wrote: the run goes on as if it had never stopped, bit for bit on the same device. All of it is
-   * checked before any is taken: where it rejects, nothing has changed. For a part of a checkpoint, such as the network alone, there is
-   * {@link readCheckpoint}.
-   * @throws FormatError if the file is no checkpoint, damaged or changed; ShapeError, DTypeError or ValueError if it is one of another
+   * Restores what `saveCheckpoint` wrote. The run goes on as if it had never stopped, bit for bit on the same device. Everything is checked first:
+   * if it rejects, nothing has changed. For a part of a checkpoint, such as the network alone, see {@link readCheckpoint}.
+   * @throws FormatError if the file is not a checkpoint, is damaged or was changed; ShapeError, DTypeError or ValueError if it is of another
    * network, kind of optimizer or schedule; ValueError while `fit` runs.
+   * @example await trainer.loadCheckpoint('run.safetensors')
    */
   async loadCheckpoint(file: string): Promise<void> {
     using checkpoint = await readCheckpoint(file)

@@ -3,27 +3,30 @@ import type { Tensor } from '../tensor.js'
 
 /** A batch that the loop may free when its step is queued. */
 export interface TrainingBatch {
+  /** Inputs, [n, …]. */
   readonly x: Tensor
+  /** Targets, [n, …]; int32 [n] for classes. */
   readonly y: Tensor
 }
 
 /** Batches of one epoch; a `DataLoader` is one, and so is any async iterable of {x, y}. */
 export interface BatchSource extends AsyncIterable<TrainingBatch> {
-  /** Batches in an epoch, if known: for the time left. */
+  /** Batches in an epoch, if known. Needed for the time left. */
   readonly length?: number
   /** Examples in an epoch, if known. */
   readonly examples?: number
-  /** Set by the loop before each epoch, so that a resumed run sees the order it would have seen. */
+  /** The trainer sets it before each epoch, from 0, so that a resumed run sees the order that it would have seen. */
   epoch?: number
 }
 
-/** The mean of something over a batch, as a scalar tensor: the loop weighs batches by their size. */
+/** The mean of some score over a batch, as a scalar tensor. Batches are weighted by their size. */
 export type Metric<Output = Tensor> = (output: Output, target: Tensor) => Tensor
 
 /** Means over all examples so far. */
 export interface Scores {
+  /** The mean loss. */
   readonly loss: number
-  /** The share of right classes, 0 to 1; there where targets are class numbers. */
+  /** The fraction of right classes, 0 to 1. Present if targets are class numbers. */
   readonly accuracy?: number
   /** All metrics by name, accuracy among them. */
   readonly metrics: Readonly<Record<string, number>>
@@ -31,51 +34,66 @@ export interface Scores {
 
 /** A step whose loss has been read. Steps are reported in order, a few steps after they were queued. */
 export interface StepInfo extends Scores {
-  /** From 0. */
+  /** The epoch, from 0. */
   readonly epoch: number
+  /** Epochs in all. */
   readonly epochs: number
-  /** In this epoch, from 1. */
+  /** The batch in this epoch, from 1. */
   readonly batch: number
+  /** Batches in an epoch, if known. */
   readonly batches: number | undefined
-  /** Since the first epoch, from 1. */
+  /** Steps since the first epoch, this one included. */
   readonly step: number
-  /** Of this step's batch alone; `loss` and `metrics` are running means over the epoch. */
+  /** The loss of this batch alone. `loss` and `metrics` are running means over the epoch. */
   readonly stepLoss: number
   /** Examples of this epoch so far. */
   readonly examples: number
+  /** Speed in this epoch so far. */
   readonly examplesPerSecond: number
+  /** The rate that this step used, of the first group. */
   readonly learningRate: number
 }
 
-/** What an epoch gave. Training scores are means over its steps, while the weights moved. */
+/** The result of one epoch. Training scores are means over its steps, during which the weights changed. */
 export interface EpochRecord extends Scores {
-  /** From 0. */
+  /** The epoch, from 0. */
   readonly epoch: number
   /** Steps since the first epoch. */
   readonly step: number
+  /** Scores on the validation data, if there is any. */
   readonly validation?: Scores
-  /** Of the training part. */
+  /** Duration of the training part, in seconds. */
   readonly seconds: number
+  /** Speed of the training part. */
   readonly examplesPerSecond: number
-  /** Of the last step. */
+  /** The rate of the last step. */
   readonly learningRate: number
-  /** True where a best score is followed and this epoch beat all before. */
+  /** Whether this epoch's score is the best so far. */
   readonly isBest: boolean
 }
 
-/** What is told once, before the first step. */
+/** What callbacks are told before the first step. */
 export interface FitInfo {
+  /** The epoch that the fit starts with, from 0. */
   readonly firstEpoch: number
+  /** Epochs in all, those before a resume included. */
   readonly epochs: number
+  /** Batches in an epoch, if known. */
   readonly batches: number | undefined
+  /** Examples in an epoch, if known. */
   readonly examples: number | undefined
 }
 
-/** Something that watches a `fit`, which waits for the promises that it returns. An error that it throws ends the fit. */
+/** Watches a `fit`. The fit waits for promises that its methods return; an error that one throws ends the fit. */
 export interface TrainerCallback {
+  /** Called before the first step. */
   onFitStart?(info: FitInfo): void
+  /** Called when a step's loss has been read, in the order of the steps. */
   onStep?(info: StepInfo): void
+  /** Called after each epoch and its checkpoint. */
   onEpoch?(record: EpochRecord): void | Promise<void>
-  /** Always, also when the fit failed or was aborted; an error of the fit goes before those of this. */
+  /**
+   * Called at the end in every case, also if the fit failed or was aborted. If both fail, the fit rejects with its own error.
+   */
   onFitEnd?(): void
 }
