@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ModifierFlags } from 'typescript/unstable/ast'
-import { API, SymbolFlags } from 'typescript/unstable/sync'
+import { SymbolFlags } from 'typescript/unstable/sync'
+import { withProject } from './compiler.mjs'
 
 /** Folders of lib whose docs are whole; '.' is lib itself. A word switches a folder on. */
 export const wholeFolders = ['functional', '.', 'nn', 'blocks', 'models', 'optim', 'train', 'data', 'io']
@@ -108,16 +109,6 @@ class Walk {
           checker.getSignaturesOfType(checker.getTypeOfSymbol(symbol), 0).length > 0)
       return isFunction ? this.documented(name, 'function', symbol) : []
     })
-  }
-}
-
-/** Calls `fn` with TypeScript's view of the project of a tsconfig.json. */
-function withProject(config, fn) {
-  const api = new API({ cwd: root })
-  try {
-    return fn(api.updateSnapshot({ openProjects: [config] }).getProject(config))
-  } finally {
-    api.close()
   }
 }
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { isFunctionDeclaration } from 'typescript/unstable/ast/is'
-import { API } from 'typescript/unstable/sync'
+import { withProject } from './compiler.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 export const methodsFile = `${root}lib/functional/methods.ts`
@@ -63,12 +63,10 @@ function methodOf(declaration, name) {
 
 /** The file as it should be. */
 export function generateMethods() {
-  const api = new API({ cwd: root })
-  try {
-    const [project] = api.updateSnapshot({ openProjects: [`${root}tsconfig.json`] }).getProjects()
+  return withProject(`${root}tsconfig.json`, ({ program }) => {
     const methods = []
     for (const [file, names] of Object.entries(functions)) {
-      const { statements } = project.program.getSourceFile(`${root}lib/functional/${file}.ts`)
+      const { statements } = program.getSourceFile(`${root}lib/functional/${file}.ts`)
       for (const name of names.split(' ')) {
         const declaration = statements.find((each) => isFunctionDeclaration(each) && each.name?.text === name)
         if (!declaration) throw new Error(`generate-methods: lib/functional/${file}.ts has no function ${name}`)
@@ -76,9 +74,7 @@ export function generateMethods() {
       }
     }
     return formatted(moduleOf(methods))
-  } finally {
-    api.close()
-  }
+  })
 }
 
 function moduleOf(methods) {
