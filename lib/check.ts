@@ -2,7 +2,7 @@
 
 import { types } from 'node:util'
 import { ValueError } from './errors.js'
-import { ownTensor, scoped } from './marks.js'
+import { originText, scoped } from './marks.js'
 
 /** Throws ValueError, `op: name is …, expected …`, if the value is wrong. */
 export type Check = (op: string, name: string, value: unknown) => void
@@ -20,8 +20,7 @@ export function textOf(value: unknown): string {
   if (types.isPromise(value)) return 'a promise (await it first)'
   if (typeof value === 'string') return value.length <= 40 ? `a string ('${value}')` : 'a string'
   if (typeof value !== 'object') return `a ${typeof value}`
-  if (value.constructor?.name !== 'Tensor') return 'an object'
-  return ownTensor in value ? 'a tensor' : 'a tensor of another copy of node-cudnn (`npm ls node-cudnn` lists them)'
+  return originText(value) ?? 'an object'
 }
 
 /** Throws the ValueError of all checks. */

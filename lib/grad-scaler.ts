@@ -4,6 +4,7 @@ import { type Checks, checkBoolean, checkNumber, checkObject, checkOptions, refu
 import { full } from './creation.js'
 import { DTypeError, ValueError } from './errors.js'
 import { add, mul, reciprocal } from './functional/index.js'
+import { isForeign } from './marks.js'
 import { native } from './native.js'
 import type { Optimizer } from './optim/index.js'
 import { noGrad, Tensor, wrap } from './tensor.js'
@@ -53,7 +54,7 @@ interface Progress {
 function checkSteppable(op: string, optimizer: unknown): asserts optimizer is Steppable {
   checkObject(`GradScaler.${op}`, 'optimizer', optimizer)
   const { paramGroups, step } = optimizer as Partial<Steppable>
-  if (!Array.isArray(paramGroups) || typeof step !== 'function') {
+  if (!Array.isArray(paramGroups) || typeof step !== 'function' || isForeign(optimizer)) {
     refuse(`GradScaler.${op}`, 'optimizer', optimizer, 'an optimizer')
   }
 }

@@ -5,7 +5,7 @@ import type { Handle } from '../types/native.js'
 import type { NestedArray } from '../types/tensor.js'
 import { type Checks, checkBoolean, checkFunction, checkOptions, checkString, refuse, textOf } from './check.js'
 import { DeviceError, DisposedError, GradientError, ValueError } from './errors.js'
-import { ownTensor, scoped } from './marks.js'
+import { markClass, scoped } from './marks.js'
 import { native } from './native.js'
 import { disposedHow, enterScope, leaveScopes, onEscape } from './tidy.js'
 import { tracing } from './tracing.js'
@@ -360,7 +360,7 @@ export class Tensor<D extends DType = DType> {
   }
 }
 
-Object.defineProperty(Tensor.prototype, ownTensor, { value: true })
+markClass(Tensor, 'a tensor')
 
 export interface BackwardOptions {
   /** Gradient of the tensor itself, of its shape. Default 1, for scalars only. */

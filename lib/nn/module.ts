@@ -4,6 +4,7 @@ import type { DeviceName, DType } from '../../types/dtype.js'
 import { checkBoolean, checkFunction, checkOptions, checkString } from '../check.js'
 import { type Compiled, type CompileOptions, compile, compileChecks } from '../compile.js'
 import { addHolder } from '../holders.js'
+import { markClass } from '../marks.js'
 import { native } from '../native.js'
 import { noGrad, Tensor } from '../tensor.js'
 import { tidy } from '../tidy.js'
@@ -368,3 +369,5 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this.toString()
   }
 }
+
+markClass(Module, 'a module')

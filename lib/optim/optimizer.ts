@@ -1,6 +1,7 @@
 // Optimizer: what all of them share: groups of parameters with their options, the state of each parameter, saving and loading.
 import { checkObject, listOf, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
+import { markClass } from '../marks.js'
 import { native } from '../native.js'
 import { noGrad, Tensor, wrap } from '../tensor.js'
 import { keep, tidy } from '../tidy.js'
@@ -446,6 +447,8 @@ export abstract class Optimizer<Options extends GroupOptions = GroupOptions> {
     this.dispose()
   }
 }
+
+markClass(Optimizer, 'an optimizer')
 
 function zerosFor(param: Tensor): Tensor {
   return wrap(native.ops.fill(param.device, param.shape, param.dtype, 0))

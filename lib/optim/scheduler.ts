@@ -1,6 +1,7 @@
 // LRScheduler: what all schedules share: they count steps and write the learning rate of each group of an optimizer.
 import { checkFunction, checkObject, refuse, textOf } from '../check.js'
 import { ValueError } from '../errors.js'
+import { isForeign, markClass } from '../marks.js'
 import type { Optimizer, ParamGroup } from './optimizer.js'
 
 /** Any optimizer: schedules know only its learning rates. */
@@ -31,7 +32,7 @@ export function checkOptimizer(scheduler: string, optimizer: unknown): asserts o
   checkObject(scheduler, 'optimizer', optimizer)
   const { paramGroups, defaults } = optimizer as Partial<AnyOptimizer>
   const isOptimizer = Array.isArray(paramGroups) && typeof defaults === 'object' && defaults !== null
-  if (!isOptimizer) refuse(scheduler, 'optimizer', optimizer, 'an optimizer')
+  if (!isOptimizer || isForeign(optimizer)) refuse(scheduler, 'optimizer', optimizer, 'an optimizer')
 }
 
 /**
@@ -172,6 +173,8 @@ export abstract class LRScheduler {
     this.#lastLr = [...(state.lastLr as number[])]
   }
 }
+
+markClass(LRScheduler, 'a scheduler')
 
 /** Whether a value is a whole number of at least 0. */
 export function isCount(value: unknown): value is number {

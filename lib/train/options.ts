@@ -15,6 +15,7 @@ import {
   refuse,
 } from '../check.js'
 import { type CompileOptions, compileChecks } from '../compile.js'
+import { isForeign } from '../marks.js'
 import { LRScheduler, type Optimizer } from '../optim/index.js'
 import type { Tensor } from '../tensor.js'
 import { checkSource } from './batches.js'
@@ -89,7 +90,7 @@ export interface CheckpointOptions {
 export function checkOptimizer(op: string, name: string, value: unknown): void {
   const { step, zeroGrad, paramGroups } = (value ?? {}) as Partial<Optimizer>
   const isOptimizer = typeof step === 'function' && typeof zeroGrad === 'function' && Array.isArray(paramGroups)
-  if (!isOptimizer) refuse(op, name, value, 'an optimizer')
+  if (!isOptimizer || isForeign(value)) refuse(op, name, value, 'an optimizer')
 }
 
 export function checkSignal(op: string, name: string, value: unknown): void {
