@@ -1,8 +1,9 @@
 // Runs stages one after the other within a budget of time. What a stage finds is written as it finds it, and the report after every stage:
 // a hang, a crash or the end of the budget loses one stage and not what came before.
-import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { makeFolder } from './folders.mjs'
 import { Processes } from './processes.mjs'
 
 /** Written in one step, so that a reader never sees half of it. */
@@ -40,7 +41,7 @@ export class Runner {
     this.budget = budget
     this.started = new Date()
     this.#deadline = Date.now() + budget * 1000
-    mkdirSync(out, { recursive: true })
+    makeFolder('--out', out)
   }
 
   async run() {

@@ -7,10 +7,11 @@
 //   --out FILE             default out/node-cudnn-kit-linux-x64-cuda13.tar.xz, with this machine's processor and nvcc's version
 // CUDACXX names another nvcc: a driver for CUDA 12 alone needs a kit that was made with CUDA 12.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { makeFolder } from '../first-light/folders.mjs'
 import { cached, dropForeignCache, nativeBuild } from './build-native.mjs'
 import { cudaLibraries } from './cuda-libraries.mjs'
 import { stageKit } from './gpu-kit/stage.mjs'
@@ -70,6 +71,8 @@ async function build() {
 async function main() {
   if (process.platform !== 'linux') throw new Error('gpu-kit: kits are made on Linux, for Linux')
   if (!existsSync(path.join(root, 'node_modules/ava'))) throw new Error('gpu-kit: npm ci comes first')
+  // Now, and not after an hour of nvcc.
+  if (options.out) makeFolder('gpu-kit: --out', path.dirname(path.resolve(options.out)))
   const folder = options.from ? path.resolve(options.from) : await build()
   if (!existsSync(path.join(root, 'dist/lib/index.js'))) throw new Error('gpu-kit: npm run setup comes first')
   if (!existsSync(path.join(folder, 'Release/node_cudnn_cuda.so'))) {
@@ -79,7 +82,7 @@ async function main() {
   const cuda = cached(folder, 'CUDA_MAJOR')
   const name = `node-cudnn-kit-linux-${process.arch}-cuda${cuda}`
   const file = path.resolve(options.out ?? path.join(root, 'out', `${name}.tar.xz`))
-  mkdirSync(path.dirname(file), { recursive: true })
+  makeFolder('gpu-kit: --out', path.dirname(file))
   const work = mkdtempSync(path.join(path.dirname(file), '.gpu-kit-'))
   try {
     const into = path.join(work, name)
