@@ -34,7 +34,7 @@ export interface Dataset {
 export interface BatchDataset {
   /** The number of examples. */
   readonly length: number
-  /** Makes a batch of the examples at `indices` [n]: x [n, …] and y [n, …]. */
+  /** The batch of the examples at `indices`: for n of them x [n, …] and y [n, …]. */
   batch(indices: Int32Array): { x: Tensor; y: Tensor }
 }
 
