@@ -208,6 +208,7 @@ export class Tensor<D extends DType = DType> {
     if (this.isDisposed) return 'Tensor(disposed)'
     return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
   }
+  /** @internal */
   [inspect.custom](): string {
     return this.toString()
   }

@@ -175,7 +175,8 @@ export class GELU extends Module {
  * log(1 + e^(beta·x)) / beta, and x itself where beta·x > threshold. Defaults: beta 1, threshold 20. Any shape.
  * @throws ValueError if beta or threshold is not a number.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html
- * @example new nn.Softplus({ beta: 2, threshold: 10 }) // as new nn.Softplus(2, 10)
+ * @example new nn.Softplus({ beta: 2, threshold: 10 })
+ * @example new nn.Softplus(2, 10)
  */
 export class Softplus extends Module {
   /** The factor of x. */

@@ -157,7 +157,8 @@ export class Conv1d extends ConvNd {
  * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
  * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
- * @example new nn.Conv2d(3, 32, 5, { stride: 2, padding: 2 }) // as new nn.Conv2d(3, 32, 5, 2, 2)
+ * @example new nn.Conv2d(3, 32, 5, { stride: 2, padding: 2 })
+ * @example new nn.Conv2d(3, 32, 5, 2, 2)
  */
 export class Conv2d extends ConvNd {
   protected override spatialDims(): number {
@@ -212,7 +213,8 @@ export class ConvTranspose1d extends ConvTransposeNd {
  * @throws ValueError if a count is not a whole number, groups do not divide both channels, or an option is unknown; `forward`
  * ShapeError if the input does not fit.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
- * @example new nn.ConvTranspose2d(64, 32, 2, { stride: 2 }) // as new nn.ConvTranspose2d(64, 32, 2, 2)
+ * @example new nn.ConvTranspose2d(64, 32, 2, { stride: 2 })
+ * @example new nn.ConvTranspose2d(64, 32, 2, 2)
  */
 export class ConvTranspose2d extends ConvTransposeNd {
   protected override spatialDims(): number {

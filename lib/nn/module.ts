@@ -365,6 +365,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return `${head}\n${lines.join('')})`
   }
 
+  /** @internal */
   [inspect.custom](): string {
     return this.toString()
   }

@@ -196,7 +196,8 @@ export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indice
  * ceilMode false.
  * @throws ValueError if a size is not a number, or an option is unknown; `forward` ShapeError if no window fits.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
- * @example new nn.MaxPool2d(3, { stride: 2, padding: 1 }) // as new nn.MaxPool2d(3, 2, 1)
+ * @example new nn.MaxPool2d(3, { stride: 2, padding: 1 })
+ * @example new nn.MaxPool2d(3, 2, 1)
  */
 export class MaxPool2d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
   protected override get pool() {
