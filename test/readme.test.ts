@@ -1,10 +1,11 @@
 // The README's programs compile as they stand, and run; where they load Fashion-MNIST, on a few random pictures.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { data } from '../lib/index.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const run = promisify(execFile)
@@ -39,10 +40,14 @@ test('the programs of the README compile and run', async (t) => {
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc')
     const compiled = await run(process.execPath, [tsc, '--project', folder]).catch((error) => error)
     t.is(compiled.stdout, '')
-    for (const i of samples.keys()) {
-      const { stdout } = await run(process.execPath, [`run${i}.mjs`], { cwd: folder })
-      t.regex(stdout, i === 0 ? /^0 \d\.\d+\n10 / : /accuracy/)
-    }
+    const [first, second] = await Promise.all(
+      samples.map((_, i) => run(process.execPath, [`run${i}.mjs`], { cwd: folder })),
+    )
+    t.regex(first!.stdout, /^0 \d\.\d+\n10 /)
+    t.regex(second!.stdout, /accuracy: [01]/)
+    const [, prediction] = /^the first picture: (.*)\n$/m.exec(second!.stdout) ?? []
+    t.true(data.FashionMNIST.classes.includes(prediction!), prediction)
+    for (const file of ['run.safetensors', 'weights.safetensors']) t.true(existsSync(path.join(folder, file)), file)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
