@@ -102,5 +102,9 @@ test('a healthy training is the same with it, and leaves nothing behind', async 
     t.true((await settled('cpu')).tensors <= before.tensors)
     return history.slice(0, 3).map(({ loss }) => loss)
   }
-  t.deepEqual(await losses(true), await losses(false))
+  const [watched, unwatched] = [await losses(true), await losses(false)]
+  // Libraries may add up in another order in ops that stand alone: oneDNN 3.12 does.
+  for (const [i, loss] of watched.entries())
+    t.true(Math.abs(loss - unwatched[i]!) <= 1e-6 * loss, `${watched}, ${unwatched}`)
+  t.is(watched.length, 3)
 })

@@ -247,10 +247,9 @@ export class Trainer<Output = Tensor> {
    * @example await trainer.loadCheckpoint('run.safetensors')
    */
   async loadCheckpoint(file: string): Promise<void> {
+    this.#refuseWhileFitting()
     using checkpoint = await readCheckpoint(file)
-    // Looked at when nothing waits any more.
-    if (this.#isFitting)
-      throw new ValueError('Trainer.loadCheckpoint: fit runs, expected to be called before or after it')
+    this.#refuseWhileFitting() // fit may have begun meanwhile
     const { net, optimizer, scheduler } = this
     takeCheckpoint(checkpoint, file, { net, optimizer, scheduler, scaler: this.#scaler })
     const { epoch, step, history, best } = checkpoint
@@ -258,6 +257,11 @@ export class Trainer<Output = Tensor> {
     this.#step = step
     this.#history = [...history]
     this.#best = best
+  }
+
+  #refuseWhileFitting(): void {
+    if (!this.#isFitting) return
+    throw new ValueError('Trainer.loadCheckpoint: fit runs, expected to be called before or after it')
   }
 
   async #trainEpoch(

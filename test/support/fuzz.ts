@@ -253,7 +253,7 @@ const deadline = (ms: number) =>
 
 /** What a call gave is tried too: promises, iterators, functions and modules. */
 async function follow(random: Random, result: unknown, depth = 0): Promise<void> {
-  if (result instanceof Promise) return follow(random, await Promise.race([result, deadline(3000)]), depth)
+  if (result instanceof Promise) return follow(random, await Promise.race([result, deadline(30_000)]), depth)
   if (typeof result === 'function' && depth < 2 && !isClass(result)) {
     const args = [random() < 0.5 ? cudnn.zeros([2, 3, 4, 4]) : wrongValues(random)]
     return follow(random, (result as (...args: unknown[]) => unknown)(...args), depth + 1)

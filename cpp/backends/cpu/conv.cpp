@@ -1,4 +1,4 @@
-// Convolution and its gradients by oneDNN, in the layouts that it likes best.
+// Convolution and its gradients by oneDNN, in the layouts that it likes best. What it declines own kernels compute: oneDNN 3.12 has none for one element.
 #include <algorithm>
 
 #include "base/error.hpp"
@@ -115,7 +115,7 @@ KernelPtr prepareForward(const AnyConv& op, const Signature& signature, Engine& 
   const std::optional<MemoryDesc> residual = hasResidual ? memoryDesc(engine, signature.inputs[3]) : anyDesc(y.shape, g.dtype);
   auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), hasBias}, memoryDesc(engine, x), residual, description,
                      [&](const ConvCase& conv) { return winogradForward(conv, hasResidual, activation); });
-  return chosen ? forwardKernel(signature, engine, chosen->choice, chosen->x, chosen->y, chosen->direct.dst_desc().get_size()) : nullptr;
+  return chosen ? forwardKernel(signature, engine, chosen->choice, chosen->x, chosen->y, chosen->direct.dst_desc().get_size()) : prepareOwn(op, signature, engine);
 }
 
 }  // namespace
@@ -145,7 +145,7 @@ KernelPtr prepare(const ConvBackwardData& op, const Signature& signature, Engine
   // A bias is added behind it.
   auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), false}, anyDesc(dx.shape, g.dtype), memoryDesc(engine, dy), description,
                      [](const ConvCase& conv) { return winogradBackwardData(conv); });
-  if (!chosen || (signature.inputs[2].defined && !engine.view(TensorDesc(dx.dtype, dx.shape, chosen->x)))) return nullptr;
+  if (!chosen || (signature.inputs[2].defined && !engine.view(TensorDesc(dx.dtype, dx.shape, chosen->x)))) return prepareOwn(op, signature, engine);
   return backwardDataKernel(signature, engine, chosen->choice, chosen->y, chosen->x);
 }
 
@@ -165,7 +165,7 @@ KernelPtr prepare(const ConvBackwardWeight& op, const Signature& signature, Engi
   }};
   auto chosen = plan({engine, signature, g, {}, {}, engine.threadsFor(g.work()), op.bias}, memoryDesc(engine, x), memoryDesc(engine, dy), description,
                      [](const ConvCase& conv) { return winogradBackwardWeight(conv); });
-  return chosen ? backwardWeightKernel(signature, chosen->choice, chosen->x, chosen->y) : nullptr;
+  return chosen ? backwardWeightKernel(signature, chosen->choice, chosen->x, chosen->y) : prepareOwn(op, signature, engine);
 }
 
 }  // namespace cnn::cpu
