@@ -42,7 +42,7 @@ async function accuracyWith(winograd: boolean): Promise<number> {
     scheduler: new optim.OneCycleLR(optimizer, 0.005, { totalSteps: epochs * loader.length }),
     schedulerInterval: 'step',
     loss: functional.crossEntropy,
-    compile: { winograd },
+    compile: { precision: winograd ? 'fast' : 'exact' },
   })
   const start = performance.now()
   const history = await trainer.fit(loader, {

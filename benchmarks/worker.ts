@@ -61,7 +61,7 @@ async function prepare(name: string): Promise<Steps> {
   const infer = (x: Tensor): Tensor => noGrad(() => cast(() => model.forward(x)))
   const compiled = isEager
     ? { train, infer }
-    : { train: compile(train, { winograd: true }), infer: compile(infer, { winograd: true }) }
+    : { train: compile(train, { precision: 'fast' }), infer: compile(infer, { precision: 'fast' }) }
   const run = kind === 'train' ? () => compiled.train(x, target) : () => void compiled.infer(x)
   const take = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) tidy(run)

@@ -1,44 +1,44 @@
 // compile(): a function of tensors is recorded once, made into a program, and from then on runs in one native call.
 import type { Handle } from '../types/native.js'
 import { autocastType } from './autocast.js'
-import { type Checks, checkBoolean, checkFunction, checkOptions, integerFrom, textOf } from './check.js'
+import { among, type Checks, checkFunction, checkOptions, integerFrom, textOf } from './check.js'
 import { defaultDevice } from './devices.js'
 import { ValueError } from './errors.js'
 import { observeHolders } from './holders.js'
 import { native } from './native.js'
-
 import { measuredPeak, Profile, type ProfiledStep } from './profile.js'
 import { isGradEnabled, Tensor, wrap } from './tensor.js'
 import { tidy } from './tidy.js'
-import { Tracing, whileTracing } from './tracing.js'
+import { recordProgram, Tracing } from './tracing.js'
 import { Warnings } from './warnings.js'
 
 export interface CompileOptions {
   /** Programs that are kept, one for each kind of arguments; beyond that the one that was not used for longest goes. Default 16. */
   maxPrograms?: number
   /**
-   * Whether convolutions of 3×3 and 5×5 may run by Winograd's algorithm where that is faster on this machine: it needs fewer multiplications, and
-   * rounds more (relative errors about 1e-5 instead of 1e-7); NaN or an infinity in its input makes NaN of every output of its tile (4×4 or 2×2).
+   * How results may be rounded. `'exact'`: as sums in float32 are, about 1e-7 relative. `'fast'`: algorithms that need fewer multiplications may
+   * be used where they are faster on this machine, and round to about 1e-5 an op. On the cpu these are convolutions of 3×3 and 5×5 by Winograd's
+   * algorithm; NaN or an infinity in its input makes NaN of every output of its tile (4×4 or 2×2).
    * Which is faster is measured when a convolution is first met, on the thread that computes, ahead of the first run. It is kept in
    * `~/.cache/node-cudnn/choices` (NODE_CUDNN_CHOICES names another file, an empty one none), so that this machine gives the same digits from
-   * then on. Default false.
+   * then on. Default `'exact'`.
    * @see https://arxiv.org/abs/1509.09308 (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks)
    */
-  winograd?: boolean
+  precision?: 'exact' | 'fast'
   /**
    * How many samples of a batch go through the function together, in inference: where its results are made sample by sample along the first axis, a large batch
    * is computed in parts whose intermediate tensors stay in the processor's cache, and take that much less memory. Default 0: on the cpu as many as a
    * cache keeps, unless reading the weights again for each part would cost more; on other devices all at once. A number from 1 on is taken as it is. What can't be done
    * in parts (training, a mean over the batch) is done at once.
    */
-  samplesAtOnce?: number
+  microBatch?: number
 }
 
-/** Options of `compile`; `samplesAtOnce` 0 stands for as many as a cache keeps. */
+/** Options of `compile`; `microBatch` 0 stands for as many as a cache keeps. */
 export const compileChecks: Checks<CompileOptions> = {
   maxPrograms: integerFrom(1),
-  winograd: checkBoolean,
-  samplesAtOnce: integerFrom(0),
+  precision: among('exact', 'fast'),
+  microBatch: integerFrom(0),
 }
 
 /** What there is to know of one program. */
@@ -60,7 +60,7 @@ export interface ProgramInfo {
   /** Bytes of what is computed of weights ahead of all runs. Programs that want the same of the same weights (other batch sizes) share it. */
   readonly constantBytes: number
   /** Samples of a batch that are computed together; 0: all, or there is no batch. */
-  readonly samplesAtOnce: number
+  readonly microBatch: number
 }
 
 /** As a method, so that a module's compiled form is as assignable as its `forward`. */
@@ -205,7 +205,7 @@ export function compile<Args extends readonly unknown[], Result>(
   options: CompileOptions = {},
 ): Compiled<Args, Result> {
   checkFunction('compile', 'fn', fn)
-  const { maxPrograms = 16, winograd = false, samplesAtOnce = 0 } = checkOptions('compile', options, compileChecks)
+  const { maxPrograms = 16, precision = 'exact', microBatch = 0 } = checkOptions('compile', options, compileChecks)
   // The last used comes last.
   const programs = new Map<number, Program>()
   const ids = new Set<number>()
@@ -226,26 +226,15 @@ export function compile<Args extends readonly unknown[], Result>(
       // The function gets tensors of its own: where it uses an argument by another name as well, that is told apart.
       const own = new Map(given.map((tensor) => [tensor, wrap(native.alias(tensor.handle))]))
       for (const tensor of own.values()) tracing.make(tensor)
-      native.beginTrace(inputs)
-      try {
-        const handles = whileTracing(tracing, () => {
-          const result = fn(...(rebuildArgs(given.map((tensor) => own.get(tensor)!)) as unknown as Args))
-          refusePromise(result)
-          const results: Tensor[] = []
-          rebuild = takeApart(result, results)
-          const used = results.map((tensor) => tensor.handle)
-          observeHolders(tracing)
-          return used
-        })
-        return native.endTrace(
-          handles,
-          tracing.captured.map((tensor) => tensor.handle),
-          winograd,
-          samplesAtOnce,
-        )
-      } finally {
-        native.abortTrace() // nothing is left to abort where all went well
-      }
+      return recordProgram(tracing, inputs, { precision, microBatch }, () => {
+        const result = fn(...(rebuildArgs(given.map((tensor) => own.get(tensor)!)) as unknown as Args))
+        refusePromise(result)
+        const results: Tensor[] = []
+        rebuild = takeApart(result, results)
+        const used = results.map((tensor) => tensor.handle)
+        observeHolders(tracing)
+        return used
+      })
     })
     const program: Program = { id, key, description: key, tracing, rebuild, runs: 0 }
     programs.set(id, program)
@@ -267,9 +256,10 @@ export function compile<Args extends readonly unknown[], Result>(
     let last: Program | undefined
     for (const program of [...programs.values()].reverse()) {
       if (program.key !== full) continue
-      if (program.tracing.isLost) {
+      const validity = program.tracing.validity(inputs)
+      if (validity === 'lost') {
         forget(program)
-      } else if (program.tracing.holds && native.programHolds(program.id, inputs)) {
+      } else if (validity === 'valid') {
         programs.delete(program.id)
         programs.set(program.id, program)
         return { program, inputs }
@@ -315,7 +305,7 @@ export function compile<Args extends readonly unknown[], Result>(
           constantSteps: figures.constantSteps,
           arenaBytes: figures.arenaBytes,
           constantBytes: figures.constantBytes,
-          samplesAtOnce: figures.samplesAtOnce,
+          microBatch: figures.microBatch,
         }
       }),
     toString: (pass?: string): string => {

@@ -107,8 +107,9 @@ export class Tracing {
     }
   }
 
-  /** Called at the end of the recording. */
-  end(): void {
+  /** Called at the end of the recording; `program`: its number, if all went well. */
+  end(program?: number): void {
+    this.#program = program
     for (const watch of this.#watches.splice(0)) {
       if (watch.end()) this.#reads.set(watch, watch.fields)
     }
@@ -120,24 +121,24 @@ export class Tracing {
   readonly #values: { read: () => unknown; value: unknown }[] = []
   readonly #guards: Fields[] = []
   readonly #tensors: [Tensor, Handle][] = []
+  /** It knows which tensors share memory, and which leaves have a gradient. */
+  #program: number | undefined
 
-  /** Whether a captured tensor was disposed of or moved: the program can never be valid again. */
-  get isLost(): boolean {
+  /**
+   * Whether the program may run on these arguments. `'lost'`: a captured tensor was disposed of or moved, so it never may again; `'changed'`: not
+   * now, since a guarded value, field, or the memory of a tensor is not what it was.
+   */
+  validity(inputs: readonly Handle[]): 'valid' | 'changed' | 'lost' {
     for (const [tensor, handle] of this.#tensors) {
-      if (!tensor.has(handle)) return true
+      if (!tensor.has(handle)) return 'lost'
     }
-    return false
-  }
-
-  /** Whether all guarded values and fields are unchanged. */
-  get holds(): boolean {
     for (const { read, value } of this.#values) {
-      if (read() !== value) return false
+      if (read() !== value) return 'changed'
     }
     for (const fields of this.#guards) {
-      if (fields.changed !== undefined) return false
+      if (fields.changed !== undefined) return 'changed'
     }
-    return true
+    return this.#program !== undefined && native.programHolds(this.#program, inputs) ? 'valid' : 'changed'
   }
 
   /** The first guarded field that has changed. */
@@ -157,14 +158,34 @@ export function tracing(): Tracing | undefined {
   return current
 }
 
-/** Runs `fn` with `into` as the current recording. */
-export function whileTracing<Result>(into: Tracing, fn: () => Result): Result {
+/** How a recorded function becomes a program: as `compile`'s options. */
+interface ProgramOptions {
+  precision: 'exact' | 'fast'
+  microBatch: number
+}
+
+/**
+ * Records the ops of `fn`, which returns the tensors that a program returns, into `into`; gives the number of the program. Here, and in
+ * `outsideTrace`, the recording begins and ends for this side and the native one.
+ */
+export function recordProgram(
+  into: Tracing,
+  inputs: readonly Handle[],
+  { precision, microBatch }: ProgramOptions,
+  fn: () => readonly Handle[],
+): number {
+  let program: number | undefined
+  native.beginTrace(inputs)
   current = into
   try {
-    return fn()
+    const results = fn()
+    const captured = into.captured.map((tensor) => tensor.handle)
+    program = native.endTrace(results, captured, precision === 'fast', microBatch)
+    return program
   } finally {
     current = undefined
-    into.end()
+    into.end(program)
+    native.abortTrace() // nothing is left to abort if all went well
   }
 }
 

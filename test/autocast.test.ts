@@ -163,7 +163,7 @@ test.serial('a parameter used twice is cast once, and its gradient arrives in fl
     const casts = step
       .toString('recorded')
       .split('\n')
-      .filter((line) => /cast\(external .*dtype=bfloat16/.test(line))
+      .filter((line) => /cast\(captured .*dtype=bfloat16/.test(line))
     t.is(casts.length, 2, casts.join('\n')) // x and weight
     step.dispose()
   })

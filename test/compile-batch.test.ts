@@ -26,10 +26,10 @@ function samplesOf(
   t: { true(value: boolean, message?: string): unknown },
   fn: Function,
   x: Tensor,
-  samplesAtOnce: number,
+  microBatch: number,
 ): number {
   const expected = tidy(() => noGrad(() => listOf(fn(x)).map(values)))
-  const compiled = compile((x: Tensor) => noGrad(() => fn(x)), { samplesAtOnce })
+  const compiled = compile((x: Tensor) => noGrad(() => fn(x)), { microBatch })
   for (const run of [1, 2]) {
     const actual = tidy(() => listOf(compiled(x)).map(values))
     for (const [i, each] of actual.entries()) {
@@ -37,7 +37,7 @@ function samplesOf(
       t.true(error <= 1e-5, `run ${run}, result ${i}: relative error ${error}`)
     }
   }
-  const { samplesAtOnce: samples } = compiled.programs()[0]!
+  const { microBatch: samples } = compiled.programs()[0]!
   compiled.dispose()
   return samples
 }
@@ -164,9 +164,9 @@ test.serial('at once: what draws random numbers or changes tensors', (t) => {
     },
   ]
   for (const fn of functions) {
-    const compiled = compile((x: Tensor) => noGrad(() => fn(x)), { samplesAtOnce: 2 })
+    const compiled = compile((x: Tensor) => noGrad(() => fn(x)), { microBatch: 2 })
     tidy(() => void compiled(x))
-    t.is(compiled.programs()[0]!.samplesAtOnce, 0)
+    t.is(compiled.programs()[0]!.microBatch, 0)
   }
 })
 
@@ -175,45 +175,45 @@ test.serial('several inputs: samples of each, and what is no batch', (t) => {
   const [scale, weight] = [randn([], { device: 'cpu' }), randn([16, 16, 1, 1], { device: 'cpu' })]
   const fn = (x: Tensor, y: Tensor, scale: Tensor, weight: Tensor) => F.conv2d(x.mul(y).mul(scale), weight).relu()
   const expected = tidy(() => values(fn(x, y, scale, weight)))
-  const compiled = compile(fn, { samplesAtOnce: 2 })
+  const compiled = compile(fn, { microBatch: 2 })
   const actual = tidy(() => values(compiled(x, y, scale, weight)))
   t.true(relativeError(actual, expected) <= 1e-5)
-  t.is(compiled.programs()[0]!.samplesAtOnce, 2)
+  t.is(compiled.programs()[0]!.microBatch, 2)
 })
 
 test.serial('results in blocked layouts go on: to eager ops and to other compiled functions', (t) => {
   const [a, b] = [conv(3, 32), conv(32, 16)]
   const x = randn([5, 3, 9, 7], { device: 'cpu' })
   const expected = tidy(() => noGrad(() => values(b.forward(a.forward(x).relu()).sum([1]))))
-  for (const samplesAtOnce of [1, 2, 3]) {
-    const first = compile((x: Tensor) => noGrad(() => a.forward(x).relu()), { samplesAtOnce })
-    const second = compile((x: Tensor) => noGrad(() => b.forward(x)), { samplesAtOnce })
+  for (const microBatch of [1, 2, 3]) {
+    const first = compile((x: Tensor) => noGrad(() => a.forward(x).relu()), { microBatch })
+    const second = compile((x: Tensor) => noGrad(() => b.forward(x)), { microBatch })
     const actual = tidy(() => values(second(first(x)).sum([1])))
-    t.true(relativeError(actual, expected) <= 1e-5, `${samplesAtOnce} at once`)
+    t.true(relativeError(actual, expected) <= 1e-5, `${microBatch} at once`)
   }
 })
 
 test.serial('by itself: where a sample is large and weights are few, and in less memory', (t) => {
   const [a, b] = [conv(4, 32), conv(32, 32)]
   const wide = randn([64, 4, 160, 160], { device: 'cpu' }) // 3.3 MB a sample and layer
-  const whole = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])), { samplesAtOnce: 64 })
+  const whole = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])), { microBatch: 64 })
   const parts = compile((x: Tensor) => noGrad(() => b.forward(a.forward(x).relu()).mean([2, 3])))
   const [expected, actual] = tidy(() => [values(whole(wide)), values(parts(wide))])
   t.true(relativeError(actual!, expected!) <= 1e-5)
   const [inParts, atOnce] = [parts.programs()[0]!, whole.programs()[0]!]
-  t.is(atOnce.samplesAtOnce, 0)
+  t.is(atOnce.microBatch, 0)
   // how many depends on the threads, of which each has a part of the cache
-  t.true(inParts.samplesAtOnce >= 1 && inParts.samplesAtOnce <= 32, `${inParts.samplesAtOnce} samples at once`)
+  t.true(inParts.microBatch >= 1 && inParts.microBatch <= 32, `${inParts.microBatch} samples at once`)
   t.true(inParts.arenaBytes < atOnce.arenaBytes / 1.9, `${inParts.arenaBytes} against ${atOnce.arenaBytes} bytes`)
 
   // Not worth it: a few small samples; and layers whose weights outweigh their activations.
   const small = compile((x: Tensor) => noGrad(() => a.forward(x)))
   tidy(() => void small(randn([12, 4, 16, 16], { device: 'cpu' })))
-  t.is(small.programs()[0]!.samplesAtOnce, 0)
+  t.is(small.programs()[0]!.microBatch, 0)
   const heavy = new nn.Linear(40_000, 500)
   const linear = compile((x: Tensor) => noGrad(() => heavy.forward(x).relu()))
   tidy(() => void linear(randn([1200, 40_000], { device: 'cpu' })))
-  t.is(linear.programs()[0]!.samplesAtOnce, 0)
+  t.is(linear.programs()[0]!.microBatch, 0)
 })
 
 test.serial('networks in parts are networks at once', (t) => {
@@ -234,8 +234,8 @@ test.serial('networks in parts are networks at once', (t) => {
 })
 
 test('a number of samples that is none is refused', (t) => {
-  for (const samplesAtOnce of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-    const error = t.throws(() => compile((x: Tensor) => x, { samplesAtOnce }), { instanceOf: ValueError })
-    t.regex(error.message, /samplesAtOnce/)
+  for (const microBatch of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const error = t.throws(() => compile((x: Tensor) => x, { microBatch }), { instanceOf: ValueError })
+    t.regex(error.message, /microBatch/)
   }
 })

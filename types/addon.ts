@@ -21,7 +21,7 @@ export interface NativeProgram {
   constantSteps: number
   arenaBytes: number
   constantBytes: number
-  samplesAtOnce: number
+  microBatch: number
   resultBytes: number
 }
 
@@ -44,7 +44,6 @@ export interface Native {
   dtype(tensor: Handle): DType
   device(tensor: Handle): string
   dispose(tensor: Handle): void
-  isAlive(tensor: Handle): boolean
   /** Type and shape of the tensor that had this handle until lately; '' where that is forgotten. */
   disposedText(handle: Handle): string
   alias(tensor: Handle): Handle
@@ -75,11 +74,10 @@ export interface Native {
 
   beginTrace(inputs: readonly Handle[]): void
   /** The id of a program, whose plan is made at its first run. */
-  endTrace(results: readonly Handle[], captured: readonly Handle[], winograd: boolean, samplesAtOnce: number): number
+  endTrace(results: readonly Handle[], captured: readonly Handle[], isLoose: boolean, microBatch: number): number
   /** Does nothing where nothing is recorded. */
   abortTrace(): void
   pauseTrace(isPaused: boolean): void
-  isTracing(): boolean
   provideDynamic(): number
   programHolds(program: number, inputs: readonly Handle[]): boolean
   runProgram(program: number, inputs: readonly Handle[], dynamics: readonly number[]): Handle[]

@@ -152,7 +152,7 @@ class Walk {
       leafSink(root.impl(), std::move(seed));
       return;
     }
-    DevicePtr device = root.device();
+    const DevicePtr& device = root.device();
     deliver(root->node, root->outputIndex, std::move(seed));
     while (!waiting_.empty()) {
       auto newest = std::prev(waiting_.end());

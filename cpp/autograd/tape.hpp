@@ -16,7 +16,6 @@ class VjpContext {
   bool needs(int i) const;
   int inputCount() const { return static_cast<int>(node_.inputDescs.size()); }
   const TensorDesc& inputDesc(int i) const { return node_.inputDescs[static_cast<std::size_t>(i)]; }
-  const TensorDesc& outputDesc(int i) const { return node_.outputDescs[static_cast<std::size_t>(i)]; }
   /// A saved input or output; the op's `saves` must name it. Undefined for an absent optional input.
   Tensor input(int i) const;
   Tensor output(int i) const;

@@ -15,12 +15,12 @@ DevicePtr deviceArgument(napi_env env, napi_value value, std::string_view op) {
   return Environment::of(env).device(readString(env, value, {op, "device"}));
 }
 
-Napi::Object optionsToJs(Napi::Env env, const Switches& switches) {
+Napi::Object optionsToJs(Napi::Env env, const CudaOptions& options) {
   auto object = Napi::Object::New(env);
-  object.Set("allowTf32", switches.tf32);
-  object.Set("deterministic", switches.deterministic);
-  object.Set("benchmark", switches.autotune);
-  object.Set("workspaceLimit", static_cast<double>(switches.workspaceCap));
+  object.Set("allowTf32", options.allowTf32);
+  object.Set("deterministic", options.deterministic);
+  object.Set("benchmark", options.benchmark);
+  object.Set("workspaceLimit", static_cast<double>(options.workspaceLimit));
   return object;
 }
 
@@ -37,7 +37,7 @@ napi_value devices(napi_env env, napi_callback_info) {
         cuda.Set("computeCapability", info.computeCapability);
         cuda.Set("memory", static_cast<double>(info.memoryBytes));
         cuda.Set("multiprocessors", info.multiprocessors);
-        cuda.Set("options", optionsToJs(env, getSwitches()));
+        cuda.Set("options", optionsToJs(env, getCudaOptions()));
         if (!info.warning.empty()) cuda.Set("warning", info.warning);
         entry.Set("cuda", cuda);
       }
@@ -62,7 +62,7 @@ napi_value levels(napi_env env, napi_callback_info) {
 }
 
 napi_value cudaOptions(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return napi_value(optionsToJs(env, getSwitches())); });
+  return guarded(env, [&] { return napi_value(optionsToJs(env, getCudaOptions())); });
 }
 
 // setCudaOptions(allowTf32, deterministic, benchmark, workspaceLimit)
@@ -70,14 +70,14 @@ napi_value setCudaOptions(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<4> arguments(env, info);
     constexpr std::string_view name = "setCudaOptions";
-    Switches switches;
-    readField(env, arguments[0], switches.tf32, {name, "allowTf32"});
-    readField(env, arguments[1], switches.deterministic, {name, "deterministic"});
-    readField(env, arguments[2], switches.autotune, {name, "benchmark"});
+    CudaOptions options;
+    readField(env, arguments[0], options.allowTf32, {name, "allowTf32"});
+    readField(env, arguments[1], options.deterministic, {name, "deterministic"});
+    readField(env, arguments[2], options.benchmark, {name, "benchmark"});
     Index bytes = readInteger(env, arguments[3], {name, "workspaceLimit"});
     if (bytes < 0) fail(ErrorKind::value, name, ": workspaceLimit is ", bytes, ", expected 0 or more bytes");
-    switches.workspaceCap = static_cast<std::size_t>(bytes);
-    setSwitches(switches);
+    options.workspaceLimit = static_cast<std::size_t>(bytes);
+    cnn::setCudaOptions(options);
     return undefined(env);
   });
 }

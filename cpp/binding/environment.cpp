@@ -62,8 +62,6 @@ const Tensor& Handles::get(double handle) const {
   return slot->tensor;
 }
 
-bool Handles::isAlive(double handle) const { return find(handle) != nullptr; }
-
 std::size_t Handles::remove(double handle) {
   if (!find(handle)) return 0;
   const std::uint32_t index = split(handle).slot;

@@ -21,7 +21,6 @@ class Handles {
   double add(Tensor tensor);
   /// Throws DisposedError (or ValueError where it never was a handle).
   const Tensor& get(double handle) const;
-  bool isAlive(double handle) const;
   /// What the tensor was that had this number until lately: the last one of its slot. Undefined where another was there since.
   TensorDesc lastDesc(double handle) const;
   /// The bytes that its memory had when the handle was made; 0 where it was removed before. A tensor's memory may have become another since.

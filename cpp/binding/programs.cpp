@@ -49,20 +49,20 @@ napi_value beginTrace(napi_env env, napi_callback_info info) {
   });
 }
 
-// endTrace(results, captured, winograd, samplesAtOnce) → a program
+// endTrace(results, captured, isLoose, microBatch) → a program
 napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     Arguments<4> arguments(env, info);
     Tensors results = tensorsArgument(env, arguments[0], "results"), captured = tensorsArgument(env, arguments[1], "captured");
-    bool mayTransform = false;
-    readField(env, arguments[2], mayTransform, {"compile", "winograd"});
-    Index samples = readInteger(env, arguments[3], {"compile", "samplesAtOnce"});
+    bool isLoose = false;
+    readField(env, arguments[2], isLoose, {"compile", "isLoose"});
+    Index samples = readInteger(env, arguments[3], {"compile", "microBatch"});
     graph::Recording recording = recorderOf(environment).finish(results, captured);
     environment.recorder.reset();
     Index id = environment.nextProgram++;
-    const Effort effort = mayTransform ? Effort::winograd : Effort::compiled;
-    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), environment.constants, effort, samples));
+    const Tolerance tolerance = isLoose ? Tolerance::loose : Tolerance::tight;
+    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), environment.constants, tolerance, samples));
     return toJs(env, static_cast<double>(id));
   });
 }
@@ -84,10 +84,6 @@ napi_value pauseTrace(napi_env env, napi_callback_info info) {
     environment.session.trace = isPaused ? nullptr : &recorderOf(environment);
     return undefined(env);
   });
-}
-
-napi_value isTracing(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return toJs(env, Environment::of(env).session.trace != nullptr); });
 }
 
 napi_value provideDynamic(napi_env env, napi_callback_info) {
@@ -187,7 +183,7 @@ napi_value programFigures(napi_env env, napi_callback_info info) {
     object.Set("constantSteps", static_cast<double>(figures.constantSteps));
     object.Set("arenaBytes", static_cast<double>(figures.arenaBytes));
     object.Set("constantBytes", static_cast<double>(figures.constantBytes));
-    object.Set("samplesAtOnce", static_cast<double>(figures.samplesAtOnce));
+    object.Set("microBatch", static_cast<double>(figures.microBatch));
     object.Set("resultBytes", static_cast<double>(figures.resultBytes));
     return napi_value(object);
   });
@@ -207,7 +203,6 @@ void exportPrograms(Napi::Env env, Napi::Object exports) {
   define(env, exports, "endTrace", endTrace);
   define(env, exports, "abortTrace", abortTrace);
   define(env, exports, "pauseTrace", pauseTrace);
-  define(env, exports, "isTracing", isTracing);
   define(env, exports, "provideDynamic", provideDynamic);
   define(env, exports, "programHolds", programHolds);
   define(env, exports, "runProgram", runProgram);

@@ -144,10 +144,6 @@ napi_value dispose(napi_env env, napi_callback_info info) {
   });
 }
 
-napi_value isAlive(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, Environment::of(env).handles.isAlive(readNumber(env, Arguments<1>(env, info)[0], {"tensor", "handle"}))); });
-}
-
 // disposedText(handle) → type and shape of the tensor that had this handle until lately
 napi_value disposedText(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -244,7 +240,6 @@ void exportTensors(Napi::Env env, Napi::Object exports) {
   define(env, exports, "dtype", dtypeOf);
   define(env, exports, "device", deviceOf);
   define(env, exports, "dispose", dispose);
-  define(env, exports, "isAlive", isAlive);
   define(env, exports, "disposedText", disposedText);
   define(env, exports, "alias", alias);
   define(env, exports, "detach", detach);

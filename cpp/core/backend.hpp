@@ -69,16 +69,16 @@ class FunctionKernel final : public Kernel {
   F function_;
 };
 
-/// How much time `prepare` may spend: an eager op is wanted at once, a compiled one runs again and again. With `winograd` candidates are
-/// timed, algorithms among them that round more (Winograd's convolution: about 1e-5 instead of 1e-7).
-enum class Effort : std::uint8_t { eager, compiled, winograd };
+/// How much a kernel may round: about 1e-7 relative to the largest terms, or about 1e-5, which allows of faster algorithms that compute with
+/// transformed values. Candidates are then timed.
+enum class Tolerance : std::uint8_t { tight, loose };
 
 /// What is known of an op within a program.
 struct Setting {
-  Effort effort = Effort::eager;
-  std::uint64_t stable = 0;  // bit i: input i is the same at each run, so it is worth any conversion
-  bool isSmall = false;      // one thread does the whole program in about a twentieth of a millisecond: sharing it would cost more than it saves
-  bool isCold = false;       // no cache holds all that is stable, from one run to the next
+  Tolerance tolerance = Tolerance::tight;
+  std::uint64_t stable = 0;         // bit i: input i is the same at each run, so it is worth any conversion
+  bool singleThreaded = false;      // one thread does the whole program in about a twentieth of a millisecond: sharing it would cost more than it saves
+  bool weightsExceedCache = false;  // no cache holds all that is stable, from one run to the next
 };
 
 /// All that `prepare` may look at: the descs of the inputs as they lie in memory now, and the inferred outputs.
@@ -111,13 +111,12 @@ struct Prepared {
   bool isFallback = false;  // the kernel is of the backend that this one falls back to
 };
 
-/// What the user may choose of how a cuda device computes. Kernels that are prepared later follow it.
-struct Switches {
-  bool tf32 = true;            // float32 products on tensor cores with 10 bits of mantissa, as PyTorch's cudnn.allow_tf32
-  bool deterministic = false;  // only engines that give the same bits each time
-  bool autotune = false;       // time the candidates instead of trusting the heuristic
-  std::size_t workspaceCap = std::size_t{256} << 20;  // bytes that one kernel may ask for
-  friend bool operator==(const Switches&, const Switches&) = default;
+/// Options of how a device computes, which a backend defines itself.
+struct BackendOptions {
+  BackendOptions() = default;
+  BackendOptions(const BackendOptions&) = default;
+  BackendOptions& operator=(const BackendOptions&) = default;
+  virtual ~BackendOptions() = default;
 };
 
 /// A recorded sequence of runs that the device repeats by itself, on the same memory.
@@ -157,6 +156,11 @@ class Backend {
   /// Bytes that a cache keeps from one kernel to the next; 0: unknown.
   virtual std::size_t cacheBytes() const { return 0; }
 
+  /// Bytes to which what a program keeps in one block of memory is aligned.
+  virtual std::size_t arenaAlignment() const { return 64; }
+  /// How many channels a kernel computes at once, of float32; 1: they are not padded.
+  virtual Index vectorLanes() const { return 1; }
+
   /// Raw memory, aligned to 64 bytes; null when there is none left.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory, std::size_t bytes) noexcept = 0;
@@ -183,8 +187,8 @@ class Backend {
   /// Records what `enqueueAll` runs (kernels that have run before, on memory that stays) without running it; null for
   /// backends that can't. On the queue's thread. Throws what `enqueueAll` throws.
   virtual std::unique_ptr<Captured> capture(const std::function<void()>& /*enqueueAll*/) { return nullptr; }
-  /// For kernels that are prepared from now on. Those in a cache must go.
-  virtual void configure(const Switches&) {}
+  /// For kernels that are prepared from now on. Those in a cache must go. The options are the backend's own.
+  virtual void configure(const BackendOptions&) {}
 };
 
 }  // namespace cnn

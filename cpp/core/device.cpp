@@ -56,9 +56,9 @@ KernelPtr Device::cached(const std::string& key, Make make) {
 
 KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting) {
   std::string key = keyOf(op);
-  key.push_back(static_cast<char>(setting.effort));
-  key.push_back(static_cast<char>(setting.isSmall));
-  key.push_back(static_cast<char>(setting.isCold));
+  key.push_back(static_cast<char>(setting.tolerance));
+  key.push_back(static_cast<char>(setting.singleThreaded));
+  key.push_back(static_cast<char>(setting.weightsExceedCache));
   key.append(reinterpret_cast<const char*>(&setting.stable), sizeof setting.stable);
   for (const TensorDesc& desc : inputs) append(key, desc);
   return cached(key, [&] {
@@ -109,8 +109,8 @@ std::shared_ptr<Lease> Device::sharedArena(std::size_t bytes) {
   return arena;
 }
 
-void Device::configure(const Switches& switches) {
-  backend_->configure(switches);
+void Device::configure(const BackendOptions& options) {
+  backend_->configure(options);
   std::lock_guard lock(kernelMutex_);
   kernels_.clear();
 }

@@ -34,8 +34,8 @@ class Device {
   /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after another. A greater wish
   /// makes a greater one; it lives as long as somebody holds it.
   std::shared_ptr<Lease> sharedArena(std::size_t bytes);
-  /// Kernels that are prepared from now on follow these switches; those that were are forgotten.
-  void configure(const Switches& switches);
+  /// Kernels that are prepared from now on follow these options; those that were are forgotten.
+  void configure(const BackendOptions& options);
 
  private:
   template <class Make>

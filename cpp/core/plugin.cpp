@@ -282,10 +282,10 @@ const CudaStatus& cudaStatus() {
   return status;
 }
 
-std::unique_ptr<Backend> openCuda(int ordinal, const Switches& switches) {
+std::unique_ptr<Backend> openCuda(int ordinal, const BackendOptions& options) {
   if (!cudaStatus().missing.empty()) fail(ErrorKind::device, "no cuda device can be used: ", cudaStatus().missing);
   static const Plugin* const plugin = load();
-  return plugin->open(ordinal, switches);
+  return plugin->open(ordinal, options);
 }
 
 }  // namespace cnn

@@ -23,7 +23,7 @@ struct Plugin {
   const char* interface;
   /// All devices, those that can't be used as well. Throws where the driver fails.
   std::vector<DeviceInfo> (*devices)();
-  std::unique_ptr<Backend> (*open)(int ordinal, const Switches& switches);
+  std::unique_ptr<Backend> (*open)(int ordinal, const BackendOptions& options);
 };
 
 inline constexpr const char* pluginSymbol = "nodeCudnnPlugin";
@@ -46,6 +46,6 @@ void setCudaPlugins(std::vector<std::filesystem::path> files);
 /// plugin was built, milliseconds where there is no driver, and as long as the driver takes to start where there is one.
 const CudaStatus& cudaStatus();
 /// Opens the plugin if it isn't open yet. Throws DeviceError.
-std::unique_ptr<Backend> openCuda(int ordinal, const Switches& switches);
+std::unique_ptr<Backend> openCuda(int ordinal, const BackendOptions& options);
 
 }  // namespace cnn

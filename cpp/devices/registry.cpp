@@ -40,13 +40,13 @@ T fromEnvironment(const char* name, T otherwise, T most, const char* expected) {
 
 bool flagFromEnvironment(const char* name, bool otherwise) { return fromEnvironment<unsigned>(name, otherwise, 1, "0 or 1") == 1; }
 
-Switches switchesFromEnvironment() {
-  Switches switches;
-  switches.tf32 = flagFromEnvironment("NODE_CUDNN_ALLOW_TF32", switches.tf32);
-  switches.deterministic = flagFromEnvironment("NODE_CUDNN_DETERMINISTIC", switches.deterministic);
-  switches.autotune = flagFromEnvironment("NODE_CUDNN_BENCHMARK", switches.autotune);
-  switches.workspaceCap = fromEnvironment<std::size_t>("NODE_CUDNN_WORKSPACE_LIMIT", switches.workspaceCap, std::size_t{1} << 48, "a number of bytes");
-  return switches;
+CudaOptions cudaOptionsFromEnvironment() {
+  CudaOptions options;
+  options.allowTf32 = flagFromEnvironment("NODE_CUDNN_ALLOW_TF32", options.allowTf32);
+  options.deterministic = flagFromEnvironment("NODE_CUDNN_DETERMINISTIC", options.deterministic);
+  options.benchmark = flagFromEnvironment("NODE_CUDNN_BENCHMARK", options.benchmark);
+  options.workspaceLimit = fromEnvironment<std::size_t>("NODE_CUDNN_WORKSPACE_LIMIT", options.workspaceLimit, std::size_t{1} << 48, "a number of bytes");
+  return options;
 }
 
 struct Registry {
@@ -57,11 +57,11 @@ struct Registry {
   std::condition_variable closed;
   int threads = 0;
   std::uint32_t environments = 0;
-  std::optional<Switches> switches;
+  std::optional<CudaOptions> cudaOptions;
 
-  const Switches& currentSwitches() {
-    if (!switches) switches = switchesFromEnvironment();
-    return *switches;
+  const CudaOptions& currentCudaOptions() {
+    if (!cudaOptions) cudaOptions = cudaOptionsFromEnvironment();
+    return *cudaOptions;
   }
 };
 
@@ -161,11 +161,11 @@ std::string resolve(std::string_view name) {
   fail(ErrorKind::device, "device '", name, "' does not exist here, expected one of: ", names);
 }
 
-std::unique_ptr<Backend> makeBackend(const std::string& name, const Switches& switches) {
+std::unique_ptr<Backend> makeBackend(const std::string& name, const CudaOptions& options) {
   for (const Maker& maker : makers()) {
     if (name == maker.name) return maker.make();
   }
-  return openCuda(*cudaOrdinal(name), switches);
+  return openCuda(*cudaOrdinal(name), options);
 }
 
 // Throws where there is no such device.
@@ -198,7 +198,7 @@ DevicePtr openDevice(std::string_view given) {
   auto& slot = registry().open[name];
   DevicePtr device = slot.lock();
   if (!device) {
-    device = DevicePtr(new Device(name, makeBackend(name, registry().currentSwitches()), registry().threads), closeDevice);
+    device = DevicePtr(new Device(name, makeBackend(name, registry().currentCudaOptions()), registry().threads), closeDevice);
     slot = device;
     registry().alive.push_back(device.get());
     stopQueuesAtExit();
@@ -206,17 +206,18 @@ DevicePtr openDevice(std::string_view given) {
   return device;
 }
 
-void setSwitches(const Switches& switches) {
+void setCudaOptions(const CudaOptions& options) {
   std::lock_guard lock(registry().mutex);
-  registry().switches = switches;
+  registry().cudaOptions = options;
   for (auto& [name, slot] : registry().open) {
-    if (DevicePtr device = slot.lock()) device->configure(switches);
+    DevicePtr device = cudaOrdinal(name) ? slot.lock() : nullptr;
+    if (device) device->configure(options);
   }
 }
 
-Switches getSwitches() {
+CudaOptions getCudaOptions() {
   std::lock_guard lock(registry().mutex);
-  return registry().currentSwitches();
+  return registry().currentCudaOptions();
 }
 
 void holdQueuesForExit() {

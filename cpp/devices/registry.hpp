@@ -1,6 +1,7 @@
 // The registry of devices: the one place with process-wide state, locked and reference-counted.
 #pragma once
 
+#include "backends/cuda/options.hpp"
 #include "core/device.hpp"
 #include "core/plugin.hpp"
 
@@ -12,8 +13,8 @@ std::vector<DeviceInfo> listDevices();
 /// lets go. Throws DeviceError with the names that exist, or with what is missing.
 DevicePtr openDevice(std::string_view name);
 /// How cuda devices compute; open ones prepare their kernels anew. From the environment until it is set.
-void setSwitches(const Switches& switches);
-Switches getSwitches();
+void setCudaOptions(const CudaOptions& options);
+CudaOptions getCudaOptions();
 /// For a process that is about to exit: waits for what runs, two seconds at most, and from then on runs a task only while a thread waits for it, so that
 /// nothing runs when exit() takes down the libraries that tasks run in.
 void holdQueuesForExit();

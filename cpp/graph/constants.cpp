@@ -76,19 +76,19 @@ std::vector<Constants::Made> Constants::describe(const Sources& sources) const {
     for (double field : dynamicFields(step.op)) key.put(field);
     std::uint64_t stamp = 1;
     for (std::size_t i = 0; i < step.inputs.size(); i++) {
-      const Place& place = step.inputs[i];
+      const Reference& reference = step.inputs[i];
       key.put(step.inputDescs[i]);
-      if (place.kind == Place::Kind::external) {
-        key.put(sources[place.at].storage);
-        stamp = mixed(stamp, sources[place.at].version);
-      } else if (place.kind == Place::Kind::constant) {
-        key.put(made[place.at].key);
-        stamp = mixed(stamp, made[place.at].stamp);
+      if (reference.kind == Reference::Kind::captured) {
+        key.put(sources[reference.at].storage);
+        stamp = mixed(stamp, sources[reference.at].version);
+      } else if (reference.kind == Reference::Kind::constant) {
+        key.put(made[reference.at].key);
+        stamp = mixed(stamp, made[reference.at].stamp);
       }
     }
     for (const TensorDesc& desc : step.kernel->outputs) key.put(desc);
     for (std::size_t i = 0; i < step.outputs.size(); i++) {
-      if (step.outputs[i].kind != Place::Kind::constant) continue;
+      if (step.outputs[i].kind != Reference::Kind::constant) continue;
       Fingerprint own = key;
       own.put(std::uint64_t{i});
       made[step.outputs[i].at] = {own.key(), stamp | 1};
@@ -122,15 +122,15 @@ void Constants::compute(const Launch& launch, const std::vector<Made>& made) {
   std::vector<std::size_t> lastReader(held_.size());
   for (std::size_t s = steps.size(); s-- > 0;) {
     isNeeded[s] = std::any_of(steps[s].outputs.begin(), steps[s].outputs.end(),
-                              [&](const Place& place) { return place.kind == Place::Kind::constant && isWanted[place.at]; });
+                              [&](const Reference& reference) { return reference.kind == Reference::Kind::constant && isWanted[reference.at]; });
     if (!isNeeded[s]) continue;
-    for (const Place& place : steps[s].inputs) {
-      if (place.kind != Place::Kind::constant) continue;
-      lastReader[place.at] = std::max(lastReader[place.at], s);
-      if (!held_[place.at]) isWanted[place.at] = true;
+    for (const Reference& reference : steps[s].inputs) {
+      if (reference.kind != Reference::Kind::constant) continue;
+      lastReader[reference.at] = std::max(lastReader[reference.at], s);
+      if (!held_[reference.at]) isWanted[reference.at] = true;
     }
   }
-  Launch own{.plan = plan_, .externals = launch.externals, .constants = std::vector<void*>(held_.size())};
+  Launch own{.plan = plan_, .captured = launch.captured, .constants = std::vector<void*>(held_.size())};
   std::vector<std::unique_ptr<Lease>> passing(held_.size());
   std::unique_ptr<Lease> arena;
   for (std::size_t s = 0; s < steps.size(); s++) {
@@ -139,22 +139,22 @@ void Constants::compute(const Launch& launch, const std::vector<Made>& made) {
       arena = std::make_unique<Lease>(device_.allocator(), plan_->constantArenaBytes, Users::all);
       own.arena = static_cast<std::byte*>(arena->memory());
     }
-    for (const auto* places : {&steps[s].inputs, &steps[s].outputs}) {
-      for (const Place& place : *places) {
-        if (place.kind != Place::Kind::constant) continue;
-        if (!held_[place.at] && !passing[place.at]) passing[place.at] = std::make_unique<Lease>(device_.allocator(), plan_->constantBytes[place.at], Users::all);
-        own.constants[place.at] = held_[place.at] ? held_[place.at]->memory.memory() : passing[place.at]->memory();
+    for (const auto* references : {&steps[s].inputs, &steps[s].outputs}) {
+      for (const Reference& reference : *references) {
+        if (reference.kind != Reference::Kind::constant) continue;
+        if (!held_[reference.at] && !passing[reference.at]) passing[reference.at] = std::make_unique<Lease>(device_.allocator(), plan_->constantBytes[reference.at], Users::all);
+        own.constants[reference.at] = held_[reference.at] ? held_[reference.at]->memory.memory() : passing[reference.at]->memory();
       }
     }
-    for (const Place& place : steps[s].outputs) {
-      if (place.kind == Place::Kind::constant && held_[place.at]) held_[place.at]->stamp = 0;
+    for (const Reference& reference : steps[s].outputs) {
+      if (reference.kind == Reference::Kind::constant && held_[reference.at]) held_[reference.at]->stamp = 0;
     }
     own.run(steps, s, s + 1);
-    for (const Place& place : steps[s].outputs) {
-      if (place.kind == Place::Kind::constant && held_[place.at]) held_[place.at]->stamp = made[place.at].stamp;
+    for (const Reference& reference : steps[s].outputs) {
+      if (reference.kind == Reference::Kind::constant && held_[reference.at]) held_[reference.at]->stamp = made[reference.at].stamp;
     }
-    for (const Place& place : steps[s].inputs) {
-      if (place.kind == Place::Kind::constant && lastReader[place.at] == s) passing[place.at] = nullptr;
+    for (const Reference& reference : steps[s].inputs) {
+      if (reference.kind == Reference::Kind::constant && lastReader[reference.at] == s) passing[reference.at] = nullptr;
     }
   }
 }

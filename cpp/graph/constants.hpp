@@ -15,7 +15,7 @@ struct Source {
   std::uint64_t storage = 0, version = 0;
   friend bool operator==(const Source&, const Source&) = default;
 };
-using Sources = std::vector<Source>;  // one an external
+using Sources = std::vector<Source>;  // one a captured tensor
 
 /// The constants of one environment, found by what they are computed from: its memory, the ops, the layouts. Programs hold them, the last one frees them.
 class ConstantCache {
@@ -43,7 +43,7 @@ class Constants {
   Constants(std::shared_ptr<ConstantCache> cache, Device& device, std::shared_ptr<const Plan> plan)
       : cache_(std::move(cache)), device_(device), plan_(std::move(plan)), held_(plan_->constantBytes.size()) {}
 
-  /// Sets the launch's constants, computed again where somebody has overwritten what they were computed from. `launch` has its externals.
+  /// Sets the launch's constants, computed again where somebody has overwritten what they were computed from. `launch` has its captured tensors.
   void bind(Launch& launch, const std::shared_ptr<const Sources>& sources);
 
  private:

@@ -44,7 +44,7 @@ Uses::Uses(const Graph& graph)
     if (isView(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
   }
   for (std::size_t id = 0; id < graph.values.size(); id++) {
-    isStable_[id] = graph.values[id].origin == Value::Origin::external && !isMutated_[id] && !graph.values[id].isReplaced;
+    isStable_[id] = graph.values[id].origin == Value::Origin::captured && !isMutated_[id] && !graph.values[id].isReplaced;
   }
   for (const Node& node : graph.nodes) {
     bool stable = isPure(node);
@@ -72,7 +72,7 @@ std::string toString(const Graph& graph, const Node& node) {
       break;
     }
     const Value& value = graph[node.inputs[i]];
-    out += separator + (value.origin == Value::Origin::input ? "input " : value.origin == Value::Origin::external ? "external " : "") + "%" +
+    out += separator + (value.origin == Value::Origin::input ? "input " : value.origin == Value::Origin::captured ? "captured " : "") + "%" +
            std::to_string(node.inputs[i]) + " " + cnn::toString(value.desc);
     separator = ", ";
   }

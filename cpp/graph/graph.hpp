@@ -17,13 +17,13 @@ inline constexpr ValueId noValue = -1;  // an optional input that was not given
 struct Value {
   enum class Origin : std::uint8_t {
     input,     // an argument of the function
-    external,  // a tensor that was there before: a parameter, a running statistic, a constant
+    captured,  // a tensor that was there before: a parameter, a running statistic, a constant
     node,
   };
   Origin origin = Origin::node;
-  int index = 0;  // the number of the input or the external
+  int index = 0;  // the number of the input or the captured tensor
   TensorDesc desc;
-  bool isReplaced = false;  // an external that is another tensor from run to run: a gradient
+  bool isReplaced = false;  // a captured one that is another tensor from run to run: a gradient
 };
 
 struct Node {
@@ -50,19 +50,15 @@ class Uses {
  public:
   explicit Uses(const Graph& graph);
 
-  /// The node that makes a value, -1 for inputs and externals.
+  /// The node that makes a value, -1 for inputs and captured tensors.
   int producer(ValueId id) const { return producers_[static_cast<std::size_t>(id)]; }
   /// The nodes that read a value, each once for every place where it reads it, in order.
   const std::vector<int>& consumers(ValueId id) const { return consumers_[static_cast<std::size_t>(id)]; }
   bool isResult(ValueId id) const { return isResult_[static_cast<std::size_t>(id)]; }
   /// Whether some node overwrites it.
   bool isMutated(ValueId id) const { return isMutated_[static_cast<std::size_t>(id)]; }
-  /// Whether it is the same at every run, unless somebody else overwrites an external.
+  /// Whether it is the same at every run, unless somebody else overwrites a captured tensor.
   bool isStable(ValueId id) const { return isStable_[static_cast<std::size_t>(id)]; }
-  /// Whether `node` is the only reader, and the caller does not get it.
-  bool isOnlyFor(ValueId id, int node) const {
-    return !isResult(id) && !isMutated(id) && consumers(id).size() == 1 && consumers(id)[0] == node;
-  }
 
  private:
   std::vector<int> producers_;

@@ -1,4 +1,4 @@
-// Places become pointers, and kernels run.
+// References become pointers, and kernels run.
 #include "launch.hpp"
 
 #include <algorithm>
@@ -12,15 +12,15 @@
 
 namespace cnn::graph {
 
-void* Launch::pointer(const Place& place) const {
-  auto within = [&](void* memory) -> void* { return static_cast<std::byte*>(memory) + place.offset; };
-  switch (place.kind) {
-    case Place::Kind::none: return nullptr;
-    case Place::Kind::input: return within(inputs[place.at]);
-    case Place::Kind::external: return externals[place.at];
-    case Place::Kind::constant: return constants[place.at];
-    case Place::Kind::result: return within(results[place.at]);
-    case Place::Kind::arena: return within(arena + place.at);
+void* Launch::pointer(const Reference& reference) const {
+  auto within = [&](void* memory) -> void* { return static_cast<std::byte*>(memory) + reference.offset; };
+  switch (reference.kind) {
+    case Reference::Kind::none: return nullptr;
+    case Reference::Kind::input: return within(inputs[reference.at]);
+    case Reference::Kind::captured: return captured[reference.at];
+    case Reference::Kind::constant: return constants[reference.at];
+    case Reference::Kind::result: return within(results[reference.at]);
+    case Reference::Kind::arena: return within(arena + reference.at);
   }
   return nullptr;
 }
@@ -37,8 +37,8 @@ void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t t
     const Step& step = steps[s];
     const Op& op = opOf(steps, s);
     pointers.clear();
-    for (const Place& place : step.inputs) pointers.push_back(pointer(place));
-    for (const Place& place : step.outputs) pointers.push_back(pointer(place));
+    for (const Reference& reference : step.inputs) pointers.push_back(pointer(reference));
+    for (const Reference& reference : step.outputs) pointers.push_back(pointer(reference));
     std::span<void* const> all(pointers);
     try {
       step.kernel->run(Run{op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});

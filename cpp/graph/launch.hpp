@@ -1,4 +1,4 @@
-// One run of a plan: the pointers that its places stand for this time, and ops with the fields of this very run.
+// One run of a plan: the pointers that its references stand for this time, and ops with the fields of this very run.
 #pragma once
 
 #include <functional>
@@ -15,12 +15,12 @@ struct StepProfile {
 
 struct Launch {
   std::shared_ptr<const Plan> plan;
-  std::vector<void*> inputs, externals, constants, results;
+  std::vector<void*> inputs, captured, constants, results;
   std::byte* arena = nullptr;
   /// Steps, in order, whose ops have fields of this very run (a learning rate, a random counter), and those ops.
   std::vector<std::pair<std::size_t, Op>> bound;
 
-  void* pointer(const Place& place) const;
+  void* pointer(const Reference& reference) const;
   /// The op of step `s` in this run.
   const Op& opOf(const std::vector<Step>& steps, std::size_t s) const;
   /// On the queue's thread. Throws what a kernel throws, with the op's name.

@@ -45,11 +45,11 @@ const Graph& Optimised::graph() {
   return *graph_;
 }
 
-std::shared_ptr<const Plan> Preparation::make(const Descs& externals) {
+std::shared_ptr<const Plan> Preparation::make(const Descs& captured) {
   const bool mayTime = device_.queue().isQueueThread();
   constexpr int mostRounds = 8;  // what was found may want other layouts, whose kernels are then timed
   for (int round = 0;; round++) {
-    auto plan = std::make_shared<const Plan>(makePlanInParts(device_, program_->graph(), given_.inputs, externals, given_.effort, given_.samplesAtOnce));
+    auto plan = std::make_shared<const Plan>(makePlanInParts(device_, program_->graph(), given_.inputs, captured, given_.tolerance, given_.microBatch));
     std::vector<KernelPtr> kernels = kernelsToTime(*plan);
     isTuned_ = kernels.empty();
     if (kernels.empty() || !mayTime) return plan;
@@ -81,22 +81,22 @@ std::shared_ptr<const Plan> Preparation::plan() {
 
 void Preparation::makeAll() {
   moves_.clear();
-  Descs externals = given_.externals;
-  auto first = make(externals), next = first;
+  Descs captured = given_.captured;
+  auto first = make(captured), next = first;
   std::vector<bool> mayMove = given_.mayMove;
   for (bool hasMoved = true; hasMoved;) {
     hasMoved = false;
-    for (const auto& [i, layout] : next->wishes) {
+    for (const auto& [i, layout] : next->preferredLayouts) {
       auto at = static_cast<std::size_t>(i);
-      TensorDesc wished = externals[at];
-      wished.layout = layout;
-      if (!mayMove[at] || device_.backend().bytes(wished) != wished.plainBytes()) continue;
+      TensorDesc preferred = captured[at];
+      preferred.layout = layout;
+      if (!mayMove[at] || device_.backend().bytes(preferred) != preferred.plainBytes()) continue;
       mayMove[at] = false;
-      externals[at] = wished;
-      moves_.emplace_back(i, layout);
+      captured[at] = preferred;
+      moves_.push_back({i, layout});
       hasMoved = true;
     }
-    if (hasMoved) next = make(externals);
+    if (hasMoved) next = make(captured);
   }
   plan_ = std::move(first);
   next_ = std::move(next);

@@ -30,10 +30,10 @@ class Optimised {
 
 /// How tensors lie when a program is called, and what is wanted of its plan.
 struct Given {
-  Descs inputs, externals;
-  std::vector<bool> mayMove;  // externals that may lie otherwise from now on
-  Effort effort = Effort::compiled;
-  Index samplesAtOnce = 0;
+  Descs inputs, captured;
+  std::vector<bool> mayMove;  // captured tensors that may lie otherwise from now on
+  Tolerance tolerance = Tolerance::tight;
+  Index microBatch = 0;
 };
 
 class Preparation {
@@ -48,7 +48,7 @@ class Preparation {
   bool isDone() const { return isDone_.load(std::memory_order_acquire); }
   bool hasFailed() const { return failure_ != nullptr; }
   /// Each tensor moves once: its first reader, the forward pass, decides.
-  const std::vector<std::pair<int, Layout>>& moves() const { return moves_; }
+  const std::vector<PreferredLayout>& moves() const { return moves_; }
   /// For how things lie after all moves.
   const std::shared_ptr<const Plan>& next() const { return next_; }
   /// Those of the plan.
@@ -56,7 +56,7 @@ class Preparation {
   const Given& given() const { return given_; }
 
  private:
-  std::shared_ptr<const Plan> make(const Descs& externals);
+  std::shared_ptr<const Plan> make(const Descs& captured);
   void makeAll();
 
   Device& device_;
@@ -67,7 +67,7 @@ class Preparation {
   bool isTuned_ = false;  // or there is nothing to time
   std::shared_ptr<const Plan> plan_, next_;
   std::shared_ptr<Constants> constants_;
-  std::vector<std::pair<int, Layout>> moves_;
+  std::vector<PreferredLayout> moves_;
   std::exception_ptr failure_;  // on the queue's thread
   std::atomic<bool> isDone_{false};
 };

@@ -5,6 +5,7 @@
 
 #include "constants.hpp"
 #include "preparation.hpp"
+#include "recording.hpp"
 #include "replay.hpp"
 
 namespace cnn::graph {
@@ -12,19 +13,19 @@ namespace cnn::graph {
 struct ProgramFigures {
   std::size_t recordedNodes = 0, nodes = 0, steps = 0, reorders = 0, constantSteps = 0;
   std::size_t arenaBytes = 0, constantBytes = 0, resultBytes = 0;
-  Index samplesAtOnce = 0;  // 0: the whole batch
+  Index microBatch = 0;  // 0: the whole batch
 };
 
 using Profiled = std::function<void(std::vector<StepProfile>, const FailurePtr&)>;
 
 class Program {
  public:
-  /// `samplesAtOnce`: how many samples of a batch go through the program together, where that makes no difference to them; 0: as many as a cache holds.
-  explicit Program(Recording recording, std::shared_ptr<ConstantCache> constants, Effort effort = Effort::compiled, Index samplesAtOnce = 0);
+  /// `microBatch`: how many samples of a batch go through the program together, where that makes no difference to them; 0: as many as a cache holds.
+  explicit Program(Recording recording, std::shared_ptr<ConstantCache> constants, Tolerance tolerance = Tolerance::tight, Index microBatch = 0);
   ~Program();
 
   /// Whether all that the recording took for granted still holds; false: record again.
-  bool holds(std::span<const Tensor> inputs) const;
+  bool holds(std::span<const Tensor> inputs) const { return graph::holds(recording_, program_->recorded, overwritten_, inputs); }
   /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of the providers.
   Tensors run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics);
   /// As `run`, and calls `done` on the queue's thread with the time of every step, or with the failure.
@@ -34,7 +35,6 @@ class Program {
   void prepareAhead(Session& session, std::span<const Tensor> inputs, std::function<void(const FailurePtr&)> done);
 
   Device& device() const { return *recording_.device; }
-  std::size_t providedFields() const { return providedFields_; }
   std::string text() const { return toString(program_->graph()); }
   /// Before any pass (0), after the first pass (1), …
   std::string textAfter(std::size_t passes) const;
@@ -49,7 +49,7 @@ class Program {
     std::shared_ptr<Lease> arena;
     Replay replay;  // goes first
   };
-  /// What a result is: an argument or an external, perhaps in another shape, or the number of a value that is made here.
+  /// What a result is: an argument or a captured tensor, perhaps in another shape, or the number of a value that is made here.
   struct Result {
     Value::Origin origin = Value::Origin::node;
     int index = 0;
@@ -84,41 +84,36 @@ class Program {
   bool hasPlan() const;
   void prepare(Session& session, std::span<const Tensor> inputs);
   void noteSources();
-  /// While it is there, the externals are, for a call that queues work.
+  /// While it is there, the captured tensors are, for a call that queues work.
   struct Forget {
-    void operator()(Tensors* externals) const { externals->clear(); }
+    void operator()(Tensors* captured) const { captured->clear(); }
   };
   using Present = std::unique_ptr<Tensors, Forget>;
   Present gather(std::span<const Tensor> inputs);
-  std::shared_ptr<TensorImpl> find(const Name& name, std::span<const Tensor> inputs) const;
-  /// An external as it is now; null where it has gone.
-  std::shared_ptr<TensorImpl> find(std::size_t i, std::span<const Tensor> inputs) const;
-  bool isNameRight(const Name& name, const Storage& storage, std::span<const Tensor> inputs) const;
-  bool areApart(std::span<const Tensor> inputs, std::span<const Storage* const> externals) const;
-  /// An external of the call that is queueing work.
-  const Tensor& external(std::size_t i) const { return externals_[i]; }
+  /// A captured tensor of the call that is queueing work.
+  const Tensor& captured(std::size_t i) const { return captured_[i]; }
   Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
                  Profiled done);
 
   Recording recording_;
-  Effort effort_;
-  Index samplesAtOnce_;
+  Tolerance tolerance_;
+  Index microBatch_;
   std::shared_ptr<Optimised> program_;
+  Overwritten overwritten_;
   std::vector<Result> results_;
   std::size_t providedFields_ = 0;
   std::vector<std::size_t> providerStarts_;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Preparation> preparation_;  // of a plan for how things lie now, where there is none
-  Tensors externals_;                         // while a call queues work
-  std::vector<bool> isMutated_, hasMoved_;  // externals
-  std::vector<Dims> shapes_;     // in which the externals were first used
+  Tensors captured_;                         // while a call queues work
+  std::vector<bool> hasMoved_;               // captured tensors
+  std::vector<Dims> shapes_;     // in which captured tensors were first used
   std::optional<std::vector<Layout>> inputLayouts_;  // as at the first call
   std::shared_ptr<ConstantCache> cache_;
   std::shared_ptr<Constants> constants_;  // of the plan
   std::shared_ptr<const Sources> sources_;
-  std::vector<bool> isAtRisk_;  // externals that a late failure may have spoilt
+  std::vector<bool> isAtRisk_;  // captured tensors that a late failure may have spoilt
   bool failsByValue_ = false;
-  bool overwritesInputs_ = false;
   int runs_ = 0;  // of the plan
   std::shared_ptr<Resident> resident_;
 };

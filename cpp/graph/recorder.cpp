@@ -73,29 +73,29 @@ Name Recorder::nameFor(const Tensor& tensor) const {
 
 bool Recorder::isFirstName(const Tensor& tensor, ValueId id) const {
   const Value& value = recording_.graph[id];
-  if (value.origin != Value::Origin::external) return false;
-  const External& external = recording_.externals[static_cast<std::size_t>(value.index)];
-  return !external.constant && !external.name.isGradient && external.name.tensor.lock() == tensor.impl();
+  if (value.origin != Value::Origin::captured) return false;
+  const CapturedTensor& captured = recording_.captured[static_cast<std::size_t>(value.index)];
+  return !captured.constant && !captured.name.isGradient && captured.name.tensor.lock() == tensor.impl();
 }
 
-ValueId Recorder::addExternal(const Tensor& tensor) {
+ValueId Recorder::addCaptured(const Tensor& tensor) {
   if (recording_.device && recording_.device != tensor.device()) {
     fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(), ", expected ", recording_.device->name());
   }
   recording_.device = tensor.device();
-  External external;
-  Value value{Value::Origin::external, static_cast<int>(recording_.externals.size()), TensorDesc(tensor.dtype(), tensor.shape())};
+  CapturedTensor captured;
+  Value value{Value::Origin::captured, static_cast<int>(recording_.captured.size()), TensorDesc(tensor.dtype(), tensor.shape())};
   auto of = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before == tensor.impl(); });
   if (of != touched_.end()) {
-    external.name = {.gradientOf = leafOf(of->leaf), .isGradient = true};
+    captured.name = {.gradientOf = leafOf(of->leaf), .isGradient = true};
     of->isReadFirst = of->isNamed = true;
     value.isReplaced = true;
   } else if (isConstant(*tensor->storage) || tensor->handles == 0) {
-    external.constant = tensor;
+    captured.constant = tensor;
   } else {
-    external.name = nameFor(tensor);
+    captured.name = nameFor(tensor);
   }
-  recording_.externals.push_back(std::move(external));
+  recording_.captured.push_back(std::move(captured));
   recording_.graph.values.push_back(value);
   return static_cast<ValueId>(recording_.graph.values.size()) - 1;
 }
@@ -124,7 +124,7 @@ ValueId Recorder::rootOf(const Tensor& tensor) {
         fail(ErrorKind::gradient, "compile: ", cnn::toString(tensor.desc()),
              " was computed before and wants a gradient, which does not flow through a compiled function; detach() it");
       }
-      found = known_.emplace(&storage, Known{addExternal(origin), tensor->storage}).first;
+      found = known_.emplace(&storage, Known{addCaptured(origin), tensor->storage}).first;
     }
     id = found->second.id;
     addGradientNames(origin, id);
@@ -153,7 +153,7 @@ void Recorder::makeOverwritable(const Tensor& tensor) {
   Graph& graph = recording_.graph;
   const ValueId root = rootOf(tensor);
   const Value value = graph[root];
-  if (value.origin != Value::Origin::external || !recording_.externals[static_cast<std::size_t>(value.index)].constant) return;
+  if (value.origin != Value::Origin::captured || !recording_.captured[static_cast<std::size_t>(value.index)].constant) return;
   const Dims& shape = value.desc.shape;
   Slice copy;
   copy.stops = shape;
@@ -220,9 +220,9 @@ int Recorder::provideDynamic() {
   return recording_.graph.nodes.back().provider = recording_.providers++;
 }
 
-Recording Recorder::finish(std::span<const Tensor> results, std::span<const Tensor> captured) {
+Recording Recorder::finish(std::span<const Tensor> results, std::span<const Tensor> named) {
   Graph& graph = recording_.graph;
-  for (const Tensor& tensor : captured) {
+  for (const Tensor& tensor : named) {
     auto known = known_.find(tensor->storage.get());
     if (known == known_.end() || isFirstName(tensor, known->second.id)) continue;
     recording_.aliases.push_back({nameFor(tensor), known->second.id});

@@ -5,68 +5,9 @@
 #include <unordered_map>
 
 #include "core/trace.hpp"
-#include "graph.hpp"
+#include "recording.hpp"
 
 namespace cnn::graph {
-
-/// A leaf whose gradient the function reads or replaces.
-struct Leaf {
-  std::weak_ptr<TensorImpl> tensor;
-  int input = -1;  // the leaf is this argument, another one at each run
-};
-
-/// How the function came by memory that was there before: a tensor from outside (a parameter or buffer), or the gradient that a leaf has when a
-/// run begins. A program does not keep alive what JavaScript can dispose of.
-struct Name {
-  std::weak_ptr<TensorImpl> tensor;
-  Leaf gradientOf;
-  bool isGradient = false, requiresGrad = false;
-};
-
-/// Memory that the function used without getting it as an argument.
-struct External {
-  Name name;        // the first, or
-  Tensor constant;  // what only this program knows
-};
-
-/// Another name of the same memory: it must be so in each run.
-struct Alias {
-  Name name;
-  ValueId value = noValue;  // an input or external
-};
-
-/// What becomes of a leaf's gradient.
-struct GradientEffect {
-  Leaf leaf;
-  int result = -1;  // in graph.results; -1: no gradient is left
-};
-
-/// A leaf wants a gradient from now on, or no longer.
-struct RequiresGradEffect {
-  Leaf leaf;
-  bool requiresGrad = false;
-};
-
-/// What a leaf's gradient must be when a run begins, since the function looked at it: there or not.
-struct GradientGuard {
-  Leaf leaf;
-  bool hasGradient = false;
-};
-
-struct Recording {
-  DevicePtr device;
-  Graph graph;
-  std::vector<TensorDesc> inputs;
-  std::vector<External> externals;
-  std::size_t resultCount = 0;  // graph.results begins with what the function returned; gradients follow
-  std::vector<GradientEffect> effects;
-  std::vector<RequiresGradEffect> requiresGradEffects;
-  std::vector<GradientGuard> guards;
-  std::vector<std::pair<std::size_t, std::size_t>> sharedInputs;  // arguments that share their memory
-  std::vector<Alias> aliases;
-  Index firstOffset = 0, offsetCount = 0;  // of the random ops
-  int providers = 0;
-};
 
 class Recorder final : public Trace {
  public:
@@ -82,8 +23,8 @@ class Recorder final : public Trace {
   void touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) override;
   /// The last node's dynamic fields come from outside at each run; the number under which they do.
   int provideDynamic();
-  /// `captured`: tensors from outside that JavaScript named while the function ran, even if they are arguments, too.
-  Recording finish(std::span<const Tensor> results, std::span<const Tensor> captured);
+  /// `named`: tensors from outside that JavaScript named while the function ran, even if they are arguments, too.
+  Recording finish(std::span<const Tensor> results, std::span<const Tensor> named);
 
  private:
   struct Touched {
@@ -99,7 +40,7 @@ class Recorder final : public Trace {
   bool isConstant(const Storage& storage) const;
   Name nameFor(const Tensor& tensor) const;
   bool isFirstName(const Tensor& tensor, ValueId id) const;
-  ValueId addExternal(const Tensor& tensor);
+  ValueId addCaptured(const Tensor& tensor);
   void addGradientNames(const Tensor& tensor, ValueId id);
   ValueId rootOf(const Tensor& tensor);
   ValueId use(const Tensor& tensor);

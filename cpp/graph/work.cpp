@@ -43,9 +43,9 @@ double multiplyAdds(const Op& op, std::span<const TensorDesc> inputs) {
       op);
 }
 
-double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, const TensorDesc& output) {
-  auto padding = [](const TensorDesc& desc) {
-    constexpr Index lanes = 16, image = 3;  // the channels of images are not padded
+double vectorMultiplyAdds(const Op& op, std::span<const TensorDesc> inputs, const TensorDesc& output, Index lanes) {
+  auto padding = [lanes](const TensorDesc& desc) {
+    constexpr Index image = 3;  // the channels of images are not padded
     Index channels = desc.rank() > 1 ? desc.shape[1] : 0;
     if (channels <= image) return 1.0;
     return static_cast<double>((channels + lanes - 1) / lanes * lanes) / static_cast<double>(channels);

@@ -19,7 +19,7 @@ enum class Samples : std::uint8_t {
   mixed,      // of other samples, too, or nothing is known
   ofFirst,    // of the same sample of input 0; the other inputs are the same for all samples
   broadcast,  // of the same sample of all inputs, which broadcast to the output
-  byFields,   // as `isPerSample` in graph/batch.cpp says
+  byFields,   // as `isPerSample` in graph/per_sample.cpp says
 };
 
 /// What an op does with the elements of its inputs.

@@ -42,11 +42,11 @@ std::string json(const Product& product) {
 
 }  // namespace
 
-Target describedTarget(int computeCapability, const Switches& switches) {
+Target describedTarget(int computeCapability, const CudaOptions& options) {
   for (const Product& product : products) {
     if (product.computeCapability != computeCapability) continue;
     Target target;
-    target.switches = switches;
+    target.options = options;
     target.described = Descriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
     std::string properties = json(product);
     target.described.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(properties)).finalize();

@@ -56,11 +56,11 @@ class Asker {
  public:
   Asker(int architecture, Mode mode, Sampling sampling, Index firstCompiled, Index firstFusion)
       : architecture_(architecture), mode_(std::move(mode)), compiled_(firstCompiled), fusions_(firstFusion), sampling_(sampling) {
-    Switches switches;
-    switches.tf32 = mode_.tf32;
-    target_ = cuda::graph::describedTarget(architecture, switches);
-    switches.autotune = true;
-    patient_ = cuda::graph::describedTarget(architecture, switches);
+    CudaOptions options;
+    options.allowTf32 = mode_.tf32;
+    target_ = cuda::graph::describedTarget(architecture, options);
+    options.benchmark = true;
+    patient_ = cuda::graph::describedTarget(architecture, options);
   }
 
   void askAll(const Call& call) {

@@ -35,7 +35,7 @@ const recipes: readonly [RegExp, (name: string) => unknown[]][] = [
   [/^autocast$/, () => ['bfloat16', () => 1]],
   [/^grad$/, () => [(x: cudnn.Tensor) => x.sum(), { createGraph: true }]],
   [/^keep$/, () => [x2()]],
-  [/^compile$/, () => [F.relu, { maxPrograms: 2, winograd: false, samplesAtOnce: 0 }]],
+  [/^compile$/, () => [F.relu, { maxPrograms: 2, precision: 'exact', microBatch: 0 }]],
   [/^(memory|resetPeakMemory|synchronize|synchronizeSync)$/, () => ['cpu']],
   [/^(saveSafetensors)$/, () => ['x.safetensors', { a: x2() }, { metadata: { a: 'b' } }]],
   [/^(read|load)Safetensors/, () => ['x.safetensors', { device: 'cpu' }]],

@@ -104,6 +104,8 @@ class CpuBackend final : public Backend {
   // Half of what a core complex of today's server processors has as its last level, or what their cores have each.
   std::size_t cacheBytes() const override { return std::max(std::size_t{16}, std::size_t{4} * static_cast<std::size_t>(engine_.threads.load())) << 20; }
 
+  Index vectorLanes() const override { return 16; }  // AVX-512's; shorter vectors come in multiples
+
   void* allocate(std::size_t bytes) override { return ::operator new(bytes, alignment, std::nothrow); }
   void release(void* memory, std::size_t) noexcept override { ::operator delete(memory, alignment); }
 
@@ -121,7 +123,7 @@ class CpuBackend final : public Backend {
     return std::visit(
         [&](const auto& each) -> Prepared {
           if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
-            if (signature.setting.isSmall) {
+            if (signature.setting.singleThreaded) {
               cpu::ThreadScope scope(1);
               if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
             } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {

@@ -40,7 +40,7 @@ struct Choice {
 };
 
 /// The fastest here, as timed once on this machine, the earlier of two that are level. While that is not known: the first, and how to find out.
-/// `isCold`: the weights come from memory at each run, and it counts how many bytes they are.
-Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool isCold);
+/// `weightsExceedCache`: the weights come from memory at each run, and it counts how many bytes they are.
+Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool weightsExceedCache);
 
 }  // namespace cnn::cpu

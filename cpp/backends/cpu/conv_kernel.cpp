@@ -22,7 +22,7 @@ std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geome
                                 const std::optional<Candidate>& first, std::vector<Candidate> others) {
   if (!first) return std::nullopt;
   others.insert(others.begin(), *first);
-  return fastest(engine, direction, g, others, threads, signature.setting.isCold && signature.isStable(1));
+  return fastest(engine, direction, g, others, threads, signature.setting.weightsExceedCache && signature.isStable(1));
 }
 
 KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y, std::size_t size) {

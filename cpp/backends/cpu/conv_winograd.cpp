@@ -17,7 +17,7 @@ bool isInFullVectors(const Engine& engine, const Dims& shape, Layout layout) {
 
 bool applies(const ConvCase& conv) {
   const Geometry& g = conv.geometry;
-  if (conv.signature.setting.effort != Effort::winograd || g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2) return false;
+  if (conv.signature.setting.tolerance != Tolerance::loose || g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2) return false;
   for (int i = 0; i < 2; i++) {
     auto axis = static_cast<std::size_t>(i);
     if (g.stride[axis] != 1 || g.dilation[axis] != 0) return false;
@@ -74,7 +74,7 @@ std::vector<Candidate> candidatesOf(const ConvCase& conv, winograd::Sizes sizes,
   if (sizes.form.outputs == 4 && sizes.grid().count() < fewTiles) {
     sizes.form.outputs = 2;
     // Where weights come from memory, those with fewer win if both are level.
-    candidates.insert(conv.signature.setting.isCold ? candidates.begin() : candidates.end(), candidateOf(conv, sizes, finish, isRotated));
+    candidates.insert(conv.signature.setting.weightsExceedCache ? candidates.begin() : candidates.end(), candidateOf(conv, sizes, finish, isRotated));
   }
   return candidates;
 }

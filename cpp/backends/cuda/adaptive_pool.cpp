@@ -55,7 +55,7 @@ Prepared prepare(const MaxUnpool& op, const Signature& signature, Engine& engine
   Layout layout = x.layout;
   UnpoolShape shape = unpoolShape(x, y, layout);
   if (op.accumulate) {
-    return ready(signature, [&engine, reporter = Reporter(op, signature, engine), shape, dtype = x.dtype, inOrder = engine.switches.deterministic](const Run& run) {
+    return ready(signature, [&engine, reporter = Reporter(op, signature, engine), shape, dtype = x.dtype, inOrder = engine.options.deterministic](const Run& run) {
       launchUnpoolSum(engine.stream, dtype, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), reporter.sink());
     }, 0, {layout, layout}, {layout});
   }

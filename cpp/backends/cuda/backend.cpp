@@ -32,7 +32,7 @@ std::string whyUnusable(int ordinal, const cudaDeviceProp& properties) {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int ordinal, const Switches& switches) : engine_(ordinal, switches), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
+  CudaBackend(int ordinal, const CudaOptions& options) : engine_(ordinal, options), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
   ~CudaBackend() override {
     cudaSetDevice(engine_.ordinal);
     cudaStreamSynchronize(engine_.stream);
@@ -67,6 +67,7 @@ class CudaBackend final : public Backend {
     return cuda::prepareReorder(from, to, engine_);
   }
 
+  std::size_t arenaAlignment() const override { return 256; }  // cuBLASLt and cuDNN count on what cudaMalloc gives
   void* allocate(std::size_t bytes) override { return memory_.allocate(bytes); }
   void release(void* memory, std::size_t) noexcept override { memory_.release(memory); }
   void trim() noexcept override { memory_.trim(); }
@@ -102,9 +103,9 @@ class CudaBackend final : public Backend {
   bool captures() const override { return true; }
   std::unique_ptr<Captured> capture(const std::function<void()>& enqueueAll) override { return cuda::capture(engine_, enqueueAll); }
 
-  void configure(const Switches& switches) override {
+  void configure(const BackendOptions& options) override {
     std::lock_guard lock(engine_.preparing);
-    engine_.switches = switches;
+    engine_.options = static_cast<const CudaOptions&>(options);
   }
 
  private:
@@ -141,6 +142,8 @@ std::vector<DeviceInfo> listDevices() {
   return infos;
 }
 
-std::unique_ptr<Backend> makeBackend(int ordinal, const Switches& switches) { return std::make_unique<CudaBackend>(ordinal, switches); }
+std::unique_ptr<Backend> makeBackend(int ordinal, const BackendOptions& options) {
+  return std::make_unique<CudaBackend>(ordinal, static_cast<const CudaOptions&>(options));
+}
 
 }  // namespace cnn::cuda

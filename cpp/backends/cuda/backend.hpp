@@ -7,6 +7,7 @@ namespace cnn::cuda {
 
 /// The devices that the driver knows. Makes a context on those alone for which the plugin was not compiled, to ask whether they can be used.
 std::vector<DeviceInfo> listDevices();
-std::unique_ptr<Backend> makeBackend(int ordinal, const Switches& switches);
+/// `options` are CudaOptions.
+std::unique_ptr<Backend> makeBackend(int ordinal, const BackendOptions& options);
 
 }  // namespace cnn::cuda

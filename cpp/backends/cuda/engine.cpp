@@ -54,7 +54,7 @@ std::mutex& captureLockOf(int ordinal) {
 
 }  // namespace
 
-Engine::Engine(int ordinal, const Switches& switches) : ordinal(ordinal), switches(switches), capturing(captureLockOf(ordinal)) {
+Engine::Engine(int ordinal, const CudaOptions& options) : ordinal(ordinal), options(options), capturing(captureLockOf(ordinal)) {
   enter();
   CHECK(cudaGetDeviceProperties(&properties, ordinal));
   if (std::string why = whyNoCode(properties); !why.empty()) fail(ErrorKind::device, why);

@@ -1,10 +1,11 @@
-// Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the switches. One queue's thread runs
+// Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the options. One queue's thread runs
 // all of it; kernels are prepared on other threads, one at a time. What other threads ask of `stream`, they ask while they hold `capturing`.
 #pragma once
 
 #include <mutex>
 #include <string>
 
+#include "backends/cuda/options.hpp"
 #include "core/backend.hpp"
 #include "fault_sites.hpp"
 #include "handles.hpp"
@@ -15,7 +16,7 @@ namespace cnn::cuda {
 struct Engine {
   int ordinal = 0;
   cudaDeviceProp properties{};
-  Switches switches;  // read by prepare
+  CudaOptions options;  // read by prepare
 
   cudaStream_t stream = nullptr;
   cudnnHandle_t cudnn = nullptr;    // for Kernel::run, on the queue's thread; its stream is `stream`
@@ -27,7 +28,7 @@ struct Engine {
   std::mutex preparing;   // held around every prepare
   std::mutex& capturing;  // held while `stream` records instead of running: whatever else it was given would be recorded, or break the recording
 
-  Engine(int ordinal, const Switches& switches);
+  Engine(int ordinal, const CudaOptions& options);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -56,11 +56,11 @@ struct PreferenceDeleter {
 };
 using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, PreferenceDeleter>;
 
-Preference makePreference(const GemmShape& shape, const Switches& switches) {
+Preference makePreference(const GemmShape& shape, const CudaOptions& options) {
   cublasLtMatmulPreference_t raw = nullptr;
   CHECK(cublasLtMatmulPreferenceCreate(&raw));
   Preference preference(raw);
-  set(raw, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{switches.workspaceCap});
+  set(raw, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{options.workspaceLimit});
   for (auto pointer : {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
                        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     set(raw, pointer, static_cast<std::uint32_t>(shape.alignment));
@@ -86,7 +86,7 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
   const auto& [dtype, transposeA, transposeB, m, n, k, batch, strideA, strideB, strideY, epilogue, accumulate, alignment] = shape;
   if (batch > INT32_MAX) return;
   cublasLtMatmulDesc_t product = nullptr;
-  CHECK(cublasLtMatmulDescCreate(&product, computeType(dtype, engine.switches.tf32), dtype == DType::float64 ? CUDA_R_64F : CUDA_R_32F));
+  CHECK(cublasLtMatmulDescCreate(&product, computeType(dtype, engine.options.allowTf32), dtype == DType::float64 ? CUDA_R_64F : CUDA_R_32F));
   product_.reset(product);
   set(product, CUBLASLT_MATMUL_DESC_TRANSA, transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(product, CUBLASLT_MATMUL_DESC_TRANSB, transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -99,7 +99,7 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
   b_ = makeLayout(dtype, transposeB ? k : n, transposeB ? n : k, batch, strideB);
   y_ = makeLayout(dtype, n, m, batch, strideY);
 
-  Preference preference = makePreference(shape, engine.switches);
+  Preference preference = makePreference(shape, engine.options);
   int found = 0;
   cublasStatus_t status =
       cublasLtMatmulAlgoGetHeuristic(engine.blas, product, b_.get(), a_.get(), y_.get(), y_.get(), preference.get(), 1, &algorithm_, &found);

@@ -43,7 +43,7 @@ Prepared prepare(const ScatterAdd& op, const Signature& signature, Engine& engin
   Dims indices = signature.inputs[1].shape;
   Walk<2> walk = alongIndices(indices, dx.shape, op.axis);
   return ready(signature, [&engine, reporter = Reporter(op, signature, engine), walk, indices, axis = axisOf(dx.shape, op.axis), shape = dx.shape, dtype = dx.dtype,
-                           inOrder = engine.switches.deterministic](const Run& run) {
+                           inOrder = engine.options.deterministic](const Run& run) {
     launchScatterAdd(engine.stream, dtype, walk, axis, indices, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1),
                      run.out<void>(0), run.workspace, reporter.sink());
   }, indexAddWorkspace(dx.dtype, dx.elements()));
@@ -62,7 +62,7 @@ Prepared prepare(const IndexAdd& op, const Signature& signature, Engine& engine)
   const TensorDesc& dx = signature.outputs[0];
   Index outer = outerOf(dx.shape, op.axis), inner = innerOf(dx.shape, op.axis), count = signature.inputs[1].elements();
   return ready(signature, [&engine, reporter = Reporter(op, signature, engine), outer, inner, count, axis = axisOf(dx.shape, op.axis), dtype = dx.dtype,
-                           inOrder = engine.switches.deterministic](const Run& run) {
+                           inOrder = engine.options.deterministic](const Run& run) {
     launchIndexAdd(engine.stream, dtype, outer, axis, inner, count, inOrder, run.in<void>(0), run.in<std::int32_t>(1),
                    run.out<void>(0), run.workspace, reporter.sink());
   }, indexAddWorkspace(dx.dtype, dx.elements()));

@@ -12,7 +12,7 @@ graph::Planned planFor(Engine& engine, DType dtype, Ask ask) {
   if (dtype != DType::float32 && dtype != DType::float16 && dtype != DType::bfloat16) return {nullptr, text("cuDNN does not compute in ", dtype)};
   graph::Target target;
   target.handle = engine.planner;
-  target.switches = engine.switches;
+  target.options = engine.options;
   return ask(static_cast<const graph::Target&>(target));
 }
 

@@ -58,7 +58,7 @@ std::vector<float> read(Backend& backend, const Memory& memory, std::size_t coun
 
 // x → 3×3 convolution → ReLU, on a device of its own
 void replayOnOtherData(const Plugin& plugin) {
-  std::unique_ptr<Backend> backend = plugin.open(0, Switches{});
+  std::unique_ptr<Backend> backend = plugin.open(0, CudaOptions{});
   backend->startThread(0);
   const TensorDesc x(DType::float32, {1, 2, 4, 4}, cuda::channelsLast), weight(DType::float32, {2, 2, 3, 3}, cuda::channelsLast), none;
   const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}}, relu = Unary{.function = UnaryFunction::relu};
@@ -113,7 +113,7 @@ void replayOnOtherData(const Plugin& plugin) {
   };
   captureBeside([&] { backend->finish(); });
   captureBeside([&] { captured.reset(); });
-  std::unique_ptr<Backend> sibling = plugin.open(0, Switches{});  // the same GPU, opened anew while its last use is not over
+  std::unique_ptr<Backend> sibling = plugin.open(0, CudaOptions{});  // the same GPU, opened anew while its last use is not over
   captureBeside([&] { sibling.reset(); });
 
   // what throws while it is recorded leaves the stream as it was
@@ -136,7 +136,7 @@ void replayOnOtherData(const Plugin& plugin) {
 // Where cuDNN counts elements in 32 bits: no memory is needed to see what is decided.
 void largeConvolutions(const Plugin& plugin) {
   setenv("CUDASIM_MOST_ELEMENTS", "2147483647", 1);
-  std::unique_ptr<Backend> backend = plugin.open(0, Switches{});
+  std::unique_ptr<Backend> backend = plugin.open(0, CudaOptions{});
   auto ask = [&](Index samples, Index side, DType dtype) {
     const TensorDesc x(dtype, {samples, 1, side, side}), weight(dtype, {1, 1, 3, 3}), none;
     const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}};

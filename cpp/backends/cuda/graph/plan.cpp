@@ -22,11 +22,11 @@ std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target
   return heuristics.getDescriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
-// Why an engine does not keep to the switches; null if it does. Nobody asked for inputs of a smaller type than the tensors'.
-const char* objection(const EngineConfig& engine, const Graph& graph, const Switches& switches, Compilation compilation) {
+// Why an engine does not keep to the options; null if it does. Nobody asked for inputs of a smaller type than the tensors'.
+const char* objection(const EngineConfig& engine, const Graph& graph, const CudaOptions& options, Compilation compilation) {
   if (engine.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return "all engines round their inputs to a smaller type";
-  if (!switches.tf32 && graph.hasFloat32Products() && engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return "all engines use TF32";
-  if (switches.deterministic && engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "no engine gives the same bits each time";
+  if (!options.allowTf32 && graph.hasFloat32Products() && engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return "all engines use TF32";
+  if (options.deterministic && engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "no engine gives the same bits each time";
   if (compilation == Compilation::avoided && engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)) return "all engines are compiled at run time";
   return nullptr;
 }
@@ -102,18 +102,18 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
     try {
       for (Descriptor& config : engineConfigs(operations, target, mode)) {
         auto engine = std::make_shared<const EngineConfig>(std::move(config));
-        if (const char* why = objection(*engine, graph, target.switches, compilation)) {
+        if (const char* why = objection(*engine, graph, target.options, compilation)) {
           refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, why));
           continue;
         }
         if (engine->has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION) && compilations++ >= mostCompilations) continue;
         try {
           auto plan = std::make_shared<const Plan>(std::move(engine), target);
-          if (plan->workspaceBytes() <= target.switches.workspaceCap) {
+          if (plan->workspaceBytes() <= target.options.workspaceLimit) {
             plans.push_back(std::move(plan));
           } else {
             refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, text("a workspace of ", plan->workspaceBytes(), " bytes is more than the cap of ",
-                                                             target.switches.workspaceCap)));
+                                                             target.options.workspaceLimit)));
           }
         } catch (const Declined& declined) {
           refuse(declined);
@@ -131,7 +131,7 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
 
 std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation) {
   constexpr std::size_t timed = 8;
-  if (!target.switches.autotune || !target.handle) return findPlans(graph, target, compilation, 1).front();
+  if (!target.options.benchmark || !target.handle) return findPlans(graph, target, compilation, 1).front();
   auto plans = findPlans(graph, target, compilation, timed);
   return plans.size() == 1 ? plans.front() : fastest(plans, graph, target)->again(target);
 }

@@ -54,14 +54,14 @@ enum class Compilation { allowed, avoided };
 
 /// Allowed for those who wait for speed, where there is another way.
 inline Compilation compilationFor(const Target& target) {
-  return target.switches.autotune ? Compilation::allowed : Compilation::avoided;
+  return target.options.benchmark ? Compilation::allowed : Compilation::avoided;
 }
 
-/// Up to `most` plans that keep to the target's switches, in the order of cuDNN's heuristic: mode A, then what works but may be slow.
+/// Up to `most` plans that keep to the target's options, in the order of cuDNN's heuristic: mode A, then what works but may be slow.
 /// Throws Declined where there is none.
 std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation, std::size_t most);
 
-/// The plan to use: the heuristic's first or, where the switches ask for it and the device is present, the fastest of the first ones.
+/// The plan to use: the heuristic's first or, where the options ask for it and the device is present, the fastest of the first ones.
 std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation);
 
 /// Makes a graph with `build(graph)` and a plan for it.

@@ -2,6 +2,7 @@
 // came with cuDNN 9.8; nothing else in the backend is newer than 9.0.
 #pragma once
 
+#include "backends/cuda/options.hpp"
 #include "core/backend.hpp"
 #include "descriptor.hpp"
 
@@ -10,7 +11,7 @@ namespace cnn::cuda::graph {
 struct Target {
   cudnnHandle_t handle = nullptr;  // null: a described device
   Descriptor described;            // stays empty where cuDNN is older than 9.8
-  Switches switches;
+  CudaOptions options;
 
   /// Tells a heuristic, or an engine, which device it is for, if that is a described one.
 #if CUDNN_VERSION >= 90800

@@ -98,8 +98,8 @@ graph::Planned conv(const Conv& op, const TensorDesc& x, const TensorDesc& weigh
   // need not be, and what was fused must find its kernel.
   graph::Target untimed;
   untimed.handle = target.handle;
-  untimed.switches = target.switches;
-  untimed.switches.autotune = false;
+  untimed.options = target.options;
+  untimed.options.benchmark = false;
   const graph::Target& asked = target.handle ? untimed : target;  // a described device times nothing
   auto usesThem = [&](const Epilogue& each) { return usesTensorCores(planConv(op, x, weight, y, each, asked, compilation)); };
   if (!usesThem(epilogue) && usesThem({})) return {nullptr, "the convolution alone runs on tensor cores, fused it would not"};

@@ -7,8 +7,6 @@
 
 namespace cnn::graph {
 
-inline constexpr std::size_t arenaAlignment = 256;  // cuBLASLt and cuDNN count on what cudaMalloc gives
-
 /// A buffer that is alive from step `first` to step `last`, both counted in.
 struct Lifetime {
   std::size_t bytes = 0;
@@ -16,11 +14,11 @@ struct Lifetime {
 };
 
 struct Arena {
-  std::vector<std::size_t> offsets;  // one a lifetime; multiples of arenaAlignment
+  std::vector<std::size_t> offsets;  // one a lifetime; multiples of the alignment
   std::size_t bytes = 0;
 };
 
 /// The largest first, each at the lowest place where it fits.
-Arena packArena(std::span<const Lifetime> lifetimes);
+Arena packArena(std::span<const Lifetime> lifetimes, std::size_t alignment);
 
 }  // namespace cnn::graph

@@ -1,5 +1,5 @@
 // Packing lifetimes: greedy by size, which for networks comes within a few percent of the most that is alive at once.
-#include "memory.hpp"
+#include "arena.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -7,10 +7,10 @@
 namespace cnn::graph {
 
 namespace {
-std::size_t padded(std::size_t bytes) { return (bytes + arenaAlignment - 1) / arenaAlignment * arenaAlignment; }
+std::size_t padded(std::size_t bytes, std::size_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
 }  // namespace
 
-Arena packArena(std::span<const Lifetime> lifetimes) {
+Arena packArena(std::span<const Lifetime> lifetimes, std::size_t alignment) {
   Arena arena;
   arena.offsets.resize(lifetimes.size());
   std::vector<std::size_t> order(lifetimes.size());
@@ -19,11 +19,11 @@ Arena packArena(std::span<const Lifetime> lifetimes) {
   std::vector<std::size_t> placed;  // by offset
   for (std::size_t i : order) {
     const Lifetime& own = lifetimes[i];
-    std::size_t bytes = padded(own.bytes), offset = 0;
+    std::size_t bytes = padded(own.bytes, alignment), offset = 0;
     for (std::size_t other : placed) {
       const Lifetime& that = lifetimes[other];
       if (that.last < own.first || own.last < that.first) continue;
-      std::size_t begin = arena.offsets[other], end = begin + padded(that.bytes);
+      std::size_t begin = arena.offsets[other], end = begin + padded(that.bytes, alignment);
       if (offset + bytes <= begin) break;
       offset = std::max(offset, end);
     }
