@@ -76,7 +76,8 @@ void recordNode(Session& session, const Op& op, std::span<const Tensor> inputs, 
     }
     node->edges.push_back(std::move(edge));
     Saved saved;
-    if (tensor && !saves.empty() && hasWord(saves, std::visit([&](const auto& each) { return inputName(each, i, count); }, op))) {
+    if (tensor && !saves.empty() &&
+        hasWord(saves, std::visit([&](const auto& each) { return inputName(each, i, count); }, op))) {
       saved = {tensor, tensor->storage->version};
     }
     node->inputs.push_back(std::move(saved));
@@ -85,7 +86,9 @@ void recordNode(Session& session, const Op& op, std::span<const Tensor> inputs, 
     const Tensor& tensor = outputs[i];
     node->outputDescs.push_back(tensor.desc());
     Saved saved;
-    if (!saves.empty() && hasWord(saves, std::visit([&](const auto& each) { return wordAt(each.outputs, static_cast<int>(i)).name; }, op))) {
+    if (!saves.empty() &&
+        hasWord(saves,
+                std::visit([&](const auto& each) { return wordAt(each.outputs, static_cast<int>(i)).name; }, op))) {
       saved = {tensor.detach(), tensor->storage->version};
     }
     node->outputs.push_back(std::move(saved));
@@ -99,7 +102,8 @@ void recordNode(Session& session, const Op& op, std::span<const Tensor> inputs, 
 
 class GradientTape final : public Tape {
  public:
-  void record(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) override {
+  void record(Session& session, const Op& op, std::span<const Tensor> inputs,
+              std::span<const Tensor> outputs) override {
     recordNode(session, op, inputs, outputs);
   }
 };
@@ -124,11 +128,13 @@ Tensor copyOf(Session& session, const Tensor& x) {
 
 Tensor firstGradient(Session& session, const Tensor& root, const Tensor& seed) {
   if (!root.requiresGrad()) {
-    fail(ErrorKind::gradient, "backward: ", toString(root.desc()), " does not depend on a tensor that requires a gradient");
+    fail(ErrorKind::gradient, "backward: ", toString(root.desc()),
+         " does not depend on a tensor that requires a gradient");
   }
   if (!seed) {
     if (root.desc().elements() != 1) {
-      fail(ErrorKind::gradient, "backward: the tensor is ", toString(root.desc()), ", expected a scalar, or a gradient of that shape");
+      fail(ErrorKind::gradient, "backward: the tensor is ", toString(root.desc()),
+           ", expected a scalar, or a gradient of that shape");
     }
     return apply(session, Fill{.shape = root.shape(), .dtype = root.dtype(), .value = 1}, {}, root.device())[0];
   }
@@ -161,7 +167,8 @@ class Walk {
       waiting_.erase(newest);
       if (nodeSink) nodeSink(*node, dy);
       if (node->released) {
-        fail(ErrorKind::gradient, nameOf(node->op), ": the graph was freed by an earlier backward(), pass retainGraph to use it again");
+        fail(ErrorKind::gradient, nameOf(node->op),
+             ": the graph was freed by an earlier backward(), pass retainGraph to use it again");
       }
       Tensors dx = vjp(VjpContext(session_, *node, device), node->op, dy);
       dy.clear();
@@ -210,35 +217,37 @@ class Walk {
 void backward(Session& session, const Tensor& root, const Tensor& seed, bool retainGraph, bool createGraph) {
   GradMode mode(session, createGraph);
   Tensor first = firstGradient(session, root, seed);
-  Walk(session, retainGraph || createGraph).run(
-      root, first,
-      [&](const std::shared_ptr<TensorImpl>& leaf, Tensor gradient) {
-        if (session.trace) session.trace->touchGradient(leaf, true);
-        if (leaf->grad) {
-          leaf->grad = add(session, Tensor(leaf->grad), gradient).impl();
-        } else {  // a gradient may be shared (add passes dy on to both inputs), but it is overwritten when clipped
-          bool isShared = gradient.impl().use_count() > 1 || gradient->storage.use_count() > 1;
-          leaf->grad = isShared ? copyOf(session, gradient).impl() : gradient.impl();
-        }
-      },
-      {});
+  Walk(session, retainGraph || createGraph)
+      .run(root, first,
+           [&](const std::shared_ptr<TensorImpl>& leaf, Tensor gradient) {
+             if (session.trace) session.trace->touchGradient(leaf, true);
+             if (leaf->grad) {
+               leaf->grad = add(session, Tensor(leaf->grad), gradient).impl();
+             } else {  // a gradient may be shared (add passes dy on to both inputs), but it is overwritten when clipped
+               bool isShared = gradient.impl().use_count() > 1 || gradient->storage.use_count() > 1;
+               leaf->grad = isShared ? copyOf(session, gradient).impl() : gradient.impl();
+             }
+           },
+           {});
 }
 
-Tensors grad(Session& session, const Tensor& root, const Tensor& seed, std::span<const Tensor> inputs, bool retainGraph, bool createGraph) {
+Tensors grad(Session& session, const Tensor& root, const Tensor& seed, std::span<const Tensor> inputs, bool retainGraph,
+             bool createGraph) {
   GradMode mode(session, createGraph);
   Tensors results(inputs.size());
-  Walk(session, retainGraph || createGraph).run(
-      root, firstGradient(session, root, seed),
-      [&](const std::shared_ptr<TensorImpl>& leaf, const Tensor& gradient) {
-        for (std::size_t i = 0; i < inputs.size(); i++) {
-          if (inputs[i].impl() == leaf) results[i] = results[i] ? add(session, results[i], gradient) : gradient;
-        }
-      },
-      [&](const Node& node, std::span<const Tensor> dy) {
-        for (std::size_t i = 0; i < inputs.size(); i++) {
-          if (inputs[i]->node.get() == &node) results[i] = dy[static_cast<std::size_t>(inputs[i]->outputIndex)];
-        }
-      });
+  Walk(session, retainGraph || createGraph)
+      .run(
+          root, firstGradient(session, root, seed),
+          [&](const std::shared_ptr<TensorImpl>& leaf, const Tensor& gradient) {
+            for (std::size_t i = 0; i < inputs.size(); i++) {
+              if (inputs[i].impl() == leaf) results[i] = results[i] ? add(session, results[i], gradient) : gradient;
+            }
+          },
+          [&](const Node& node, std::span<const Tensor> dy) {
+            for (std::size_t i = 0; i < inputs.size(); i++) {
+              if (inputs[i]->node.get() == &node) results[i] = dy[static_cast<std::size_t>(inputs[i]->outputIndex)];
+            }
+          });
   return results;
 }
 

@@ -10,7 +10,8 @@ namespace cnn {
 /// What a gradient rule sees.
 class VjpContext {
  public:
-  VjpContext(Session& session, const Node& node, const DevicePtr& device) : session_(session), node_(node), device_(device) {}
+  VjpContext(Session& session, const Node& node, const DevicePtr& device)
+      : session_(session), node_(node), device_(device) {}
 
   /// Whether the gradient of input i is wanted.
   bool needs(int i) const;
@@ -46,6 +47,7 @@ Tape& gradientTape();
 void backward(Session& session, const Tensor& root, const Tensor& seed, bool retainGraph, bool createGraph);
 
 /// d(root)/d(inputs), leaving every `.grad` alone; undefined where root does not depend on an input.
-Tensors grad(Session& session, const Tensor& root, const Tensor& seed, std::span<const Tensor> inputs, bool retainGraph, bool createGraph);
+Tensors grad(Session& session, const Tensor& root, const Tensor& seed, std::span<const Tensor> inputs, bool retainGraph,
+             bool createGraph);
 
 }  // namespace cnn

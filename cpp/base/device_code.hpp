@@ -1,5 +1,6 @@
 // DEVICE_CODE marks what GPU kernels call as well as the host; other compilers than CUDA's see nothing of it.
-// FORMULA marks what is compiled for one of them, with its mathematics: within a loop over an array, or within a GPU kernel.
+// FORMULA marks what is compiled for one of them, with its mathematics: within a loop over an array, or within a GPU
+// kernel.
 #pragma once
 
 #ifdef __CUDACC__
@@ -8,7 +9,8 @@
 #else
 #define DEVICE_CODE
 #if defined(__GNUC__)
-#define FORMULA __attribute__((always_inline)) inline  // a call that is not inlined keeps a loop from becoming vector code
+#define FORMULA \
+  __attribute__((always_inline)) inline  // a call that is not inlined keeps a loop from becoming vector code
 #else
 #define FORMULA inline
 #endif

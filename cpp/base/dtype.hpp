@@ -10,7 +10,8 @@ namespace cnn {
 
 enum class DType : std::uint8_t { float32, float64, bfloat16, float16, int32, uint8, boolean };
 
-inline constexpr std::string_view dtypeNames[] = {"float32", "float64", "bfloat16", "float16", "int32", "uint8", "bool"};
+inline constexpr std::string_view dtypeNames[] = {"float32", "float64", "bfloat16", "float16",
+                                                  "int32",   "uint8",   "bool"};
 
 constexpr std::string_view toString(DType dtype) { return dtypeNames[static_cast<int>(dtype)]; }
 
@@ -47,7 +48,8 @@ struct BFloat16 {
   explicit BFloat16(float value) {
     std::uint32_t u = std::bit_cast<std::uint32_t>(value);
     bool isNaN = (u & 0x7fffffffu) > 0x7f800000u;
-    bits = isNaN ? static_cast<std::uint16_t>((u >> 16) | 0x40u) : static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+    bits = isNaN ? static_cast<std::uint16_t>((u >> 16) | 0x40u)
+                 : static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
   explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };

@@ -1,4 +1,5 @@
-// Typed errors: each kind becomes the JavaScript class of the same name. A message reads `op: what came, what was expected`.
+// Typed errors: each kind becomes the JavaScript class of the same name. A message reads `op: what came, what was
+// expected`.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +30,8 @@ inline const char* className(ErrorKind kind) {
   return "BackendError";
 }
 
-/// Figures of a device's memory, in bytes. `live` is held by tensors, `reserved` was taken from the system, `peak` is the highest `live`.
+/// Figures of a device's memory, in bytes. `live` is held by tensors, `reserved` was taken from the system, `peak` is
+/// the highest `live`.
 struct MemoryFigures {
   std::size_t live = 0, reserved = 0, peak = 0, limit = 0;  // limit 0: none
   std::size_t tensors = 0;                                  // storages alive
@@ -52,7 +54,8 @@ class Error : public std::runtime_error {
 /// Any exception as an Error: a failed `new` is one of memory, what a library throws is one of the backend.
 inline Error asError(const std::exception& exception) {
   if (auto error = dynamic_cast<const Error*>(&exception)) return *error;
-  if (dynamic_cast<const std::bad_alloc*>(&exception)) return Error(ErrorKind::outOfMemory, "out of memory: the system gives this process no more");
+  if (dynamic_cast<const std::bad_alloc*>(&exception))
+    return Error(ErrorKind::outOfMemory, "out of memory: the system gives this process no more");
   return Error(ErrorKind::backend, exception.what());
 }
 

@@ -1,5 +1,6 @@
 // Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): a counter-based generator, so
-// element i of a stream depends on (seed, offset, i) alone and every device, thread count and layout gives the same numbers.
+// element i of a stream depends on (seed, offset, i) alone and every device, thread count and layout gives the same
+// numbers.
 #pragma once
 
 #include <cstddef>
@@ -38,6 +39,8 @@ static_assert(philox(0x299f31d0a4093822ull, 0x0370734413198a2eull, 0x85a308d3243
 /// A uniform number in [0, 1) with 24 random bits.
 DEVICE_CODE constexpr float uniformFloat(std::uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 /// A uniform number in (0, 1], safe for a logarithm.
-DEVICE_CODE constexpr float uniformFloatOpen(std::uint32_t bits) { return static_cast<float>((bits >> 8) + 1) * 0x1p-24f; }
+DEVICE_CODE constexpr float uniformFloatOpen(std::uint32_t bits) {
+  return static_cast<float>((bits >> 8) + 1) * 0x1p-24f;
+}
 
 }  // namespace cnn

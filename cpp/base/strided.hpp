@@ -1,4 +1,5 @@
-// Several tensors walked together, each with its own strides: 0 where it repeats (broadcast), negative where it is walked backwards.
+// Several tensors walked together, each with its own strides: 0 where it repeats (broadcast), negative where it is
+// walked backwards.
 #pragma once
 
 #include <array>
@@ -7,17 +8,20 @@
 
 namespace cnn {
 
-/// The strides with which a plain tensor of `shape` is read where it is broadcast to `to`; `own`: its strides, where it is not plain.
+/// The strides with which a plain tensor of `shape` is read where it is broadcast to `to`; `own`: its strides, where it
+/// is not plain.
 inline Dims broadcastStrides(const Dims& shape, const Dims& to, const Dims& own) {
   Dims strides = Dims::filled(to.size(), 0);
   int missing = to.size() - shape.size();
   for (int i = 0; i < shape.size(); i++) strides[missing + i] = shape[i] == 1 ? 0 : own[i];
   return strides;
 }
-inline Dims broadcastStrides(const Dims& shape, const Dims& to) { return broadcastStrides(shape, to, stridesOf(shape)); }
+inline Dims broadcastStrides(const Dims& shape, const Dims& to) {
+  return broadcastStrides(shape, to, stridesOf(shape));
+}
 
-/// Neighbouring axes that every tensor crosses without a jump become one, and axes of one element go; one axis is left at least. Returns the sizes;
-/// `strides` has the Dims of each tensor, which become those of the joined axes.
+/// Neighbouring axes that every tensor crosses without a jump become one, and axes of one element go; one axis is left
+/// at least. Returns the sizes; `strides` has the Dims of each tensor, which become those of the joined axes.
 template <class Strides>
 Dims joinAxes(const Dims& sizes, Strides& strides) {
   Dims joined;
@@ -49,7 +53,8 @@ class StridedRows {
  public:
   using Offsets = std::array<Index, N>;
 
-  StridedRows(const Dims& shape, const std::array<Dims, N>& strides) : strides_(strides), sizes_(joinAxes(shape, strides_)) {
+  StridedRows(const Dims& shape, const std::array<Dims, N>& strides)
+      : strides_(strides), sizes_(joinAxes(shape, strides_)) {
     for (int axis = 0; axis < sizes_.size() - 1; axis++) rows_ *= sizes_[axis];
     if (length() == 0) rows_ = 0;
   }

@@ -19,9 +19,7 @@ NAPI_MODULE_INIT() {
     exportAll(env, Napi::Object(env, exports));
   } catch (const cnn::Interrupted&) {
     // the thread is being ended while it starts
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
-  } catch (const std::exception& error) {
+  } catch (const Napi::Error& error) { error.ThrowAsJavaScriptException(); } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }
   return exports;

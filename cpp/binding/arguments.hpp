@@ -1,4 +1,5 @@
-// Reads JavaScript arguments into the fields of ops and writes results back; every mismatch is a typed error that names the field.
+// Reads JavaScript arguments into the fields of ops and writes results back; every mismatch is a typed error that names
+// the field.
 #pragma once
 
 #include <cmath>
@@ -63,7 +64,8 @@ inline std::string readString(napi_env env, napi_value value, Place place) {
 inline std::uint32_t readArrayLength(napi_env env, napi_value value, Place place, std::string_view expected) {
   bool isArray = false;
   napi_is_array(env, value, &isArray);
-  if (!isArray) fail(ErrorKind::value, place.op, ": ", place.field, " is ", typeName(env, value), ", expected ", expected);
+  if (!isArray)
+    fail(ErrorKind::value, place.op, ": ", place.field, " is ", typeName(env, value), ", expected ", expected);
   std::uint32_t length;
   napi_get_array_length(env, value, &length);
   return length;
@@ -76,8 +78,12 @@ inline napi_value readElement(napi_env env, napi_value array, std::uint32_t i) {
   return entry;
 }
 
-inline void readField(napi_env env, napi_value value, double& field, Place place) { field = readNumber(env, value, place); }
-inline void readField(napi_env env, napi_value value, Index& field, Place place) { field = readInteger(env, value, place); }
+inline void readField(napi_env env, napi_value value, double& field, Place place) {
+  field = readNumber(env, value, place);
+}
+inline void readField(napi_env env, napi_value value, Index& field, Place place) {
+  field = readInteger(env, value, place);
+}
 inline void readField(napi_env env, napi_value value, bool& field, Place place) {
   if (napi_get_value_bool(env, value, &field) != napi_ok) {
     fail(ErrorKind::value, place.op, ": ", place.field, " is ", typeName(env, value), ", expected a boolean");
@@ -85,7 +91,8 @@ inline void readField(napi_env env, napi_value value, bool& field, Place place) 
 }
 inline void readField(napi_env env, napi_value value, Dims& field, Place place) {
   std::uint32_t length = readArrayLength(env, value, place, "an array of whole numbers");
-  if (length > maxRank) fail(ErrorKind::shape, place.op, ": ", place.field, " has ", length, " entries, expected at most ", maxRank);
+  if (length > maxRank)
+    fail(ErrorKind::shape, place.op, ": ", place.field, " has ", length, " entries, expected at most ", maxRank);
   field = Dims();
   for (std::uint32_t i = 0; i < length; i++) {
     napi_value entry = readElement(env, value, i);
@@ -100,7 +107,8 @@ inline void readField(napi_env env, napi_value value, DType& field, Place place)
       return;
     }
   }
-  fail(ErrorKind::dtype, place.op, ": ", place.field, " is '", name, "', expected one of float32, float64, bfloat16, float16, int32, uint8, bool");
+  fail(ErrorKind::dtype, place.op, ": ", place.field, " is '", name,
+       "', expected one of float32, float64, bfloat16, float16, int32, uint8, bool");
 }
 template <class Enum>
   requires std::is_enum_v<Enum>
@@ -132,14 +140,16 @@ void readProperty(napi_env env, napi_value object, const char* name, Value& valu
 inline void readField(napi_env env, napi_value value, ChainLinks& field, Place place) {
   std::uint32_t length = readArrayLength(env, value, place, "an array of links");
   if (length > ChainLinks::capacity) {
-    fail(ErrorKind::value, place.op, ": ", place.field, " has ", length, " entries, expected at most ", ChainLinks::capacity);
+    fail(ErrorKind::value, place.op, ": ", place.field, " has ", length, " entries, expected at most ",
+         ChainLinks::capacity);
   }
   field = ChainLinks();
   for (std::uint32_t i = 0; i < length; i++) {
     napi_value entry = readElement(env, value, i);
     napi_valuetype type;
     napi_typeof(env, entry, &type);
-    if (type != napi_object) fail(ErrorKind::value, place.op, ": ", place.field, " holds ", typeName(env, entry), ", expected links");
+    if (type != napi_object)
+      fail(ErrorKind::value, place.op, ": ", place.field, " holds ", typeName(env, entry), ", expected links");
     ChainLink link;
     readProperty(env, entry, "kind", link.kind, {place.op, "kind"});
     if (link.kind == LinkKind::binary || link.kind == LinkKind::swapped) {
@@ -155,7 +165,8 @@ inline void readField(napi_env env, napi_value value, ChainLinks& field, Place p
 }
 
 /// The tensor of a handle; undefined for 0, null and undefined where it may be absent.
-inline Tensor readTensor(napi_env env, const Environment& environment, napi_value value, Place place, bool isOptional = false) {
+inline Tensor readTensor(napi_env env, const Environment& environment, napi_value value, Place place,
+                         bool isOptional = false) {
   napi_valuetype type;
   napi_typeof(env, value, &type);
   double handle = 0;
@@ -163,13 +174,12 @@ inline Tensor readTensor(napi_env env, const Environment& environment, napi_valu
   bool isAbsent = type == napi_undefined || type == napi_null || (type == napi_number && handle == 0);
   if (isAbsent && isOptional) return Tensor();
   if (type != napi_number || isAbsent) {
-    fail(ErrorKind::value, place.op, ": ", place.field, " is ", isAbsent ? "missing" : typeName(env, value), ", expected a tensor");
+    fail(ErrorKind::value, place.op, ": ", place.field, " is ", isAbsent ? "missing" : typeName(env, value),
+         ", expected a tensor");
   }
   try {
     return environment.handles.get(handle);
-  } catch (const Error& error) {
-    throw Error(error.kind, text(place.op, ": ", place.field, ": ", error.what()));
-  }
+  } catch (const Error& error) { throw Error(error.kind, text(place.op, ": ", place.field, ": ", error.what())); }
 }
 
 inline napi_value toJs(napi_env env, double number) {
@@ -190,7 +200,8 @@ inline napi_value toJs(napi_env env, std::string_view string) {
 inline napi_value toJs(napi_env env, const Dims& dims) {
   napi_value array;
   napi_create_array_with_length(env, static_cast<std::size_t>(dims.size()), &array);
-  for (int i = 0; i < dims.size(); i++) checked(napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, static_cast<double>(dims[i]))));
+  for (int i = 0; i < dims.size(); i++)
+    checked(napi_set_element(env, array, static_cast<std::uint32_t>(i), toJs(env, static_cast<double>(dims[i]))));
   return array;
 }
 /// Handles of new tensors.

@@ -84,7 +84,9 @@ napi_value setCudaOptions(napi_env env, napi_callback_info info) {
 
 // openDevice(name) → the name of the device that 'auto' (or the name itself) stands for
 napi_value openNamed(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, std::string_view(deviceArgument(env, Arguments<1>(env, info)[0], "device")->name())); });
+  return guarded(env, [&] {
+    return toJs(env, std::string_view(deviceArgument(env, Arguments<1>(env, info)[0], "device")->name()));
+  });
 }
 
 napi_value memory(napi_env env, napi_callback_info info) {
@@ -106,13 +108,15 @@ napi_value memory(napi_env env, napi_callback_info info) {
 napi_value kernelKinds(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     auto array = Napi::Array::New(env);
-    for (const std::string& each : deviceArgument(env, Arguments<1>(env, info)[0], "kernelKinds")->kernelKinds()) array.Set(array.Length(), each);
+    for (const std::string& each : deviceArgument(env, Arguments<1>(env, info)[0], "kernelKinds")->kernelKinds())
+      array.Set(array.Length(), each);
     return napi_value(array);
   });
 }
 
-// heapBytes() → what the process holds from malloc, to the byte: a leak shows here at once, where the size of the process drowns it
-// in the pages that V8 takes and returns. 0 where the C library does not tell (before glibc 2.33, under a sanitizer).
+// heapBytes() → what the process holds from malloc, to the byte: a leak shows here at once, where the size of the
+// process drowns it in the pages that V8 takes and returns. 0 where the C library does not tell (before glibc 2.33,
+// under a sanitizer).
 napi_value heapBytes(napi_env env, napi_callback_info) {
   return guarded(env, [&] {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
@@ -148,14 +152,20 @@ napi_value trim(napi_env env, napi_callback_info info) {
   });
 }
 
-// synchronize(device) → a promise that settles when all queued so far is done; it rejects with a failure that nobody was told of
+// synchronize(device) → a promise that settles when all queued so far is done; it rejects with a failure that nobody
+// was told of
 napi_value synchronize(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     DevicePtr device = deviceArgument(env, Arguments<1>(env, info)[0], "synchronize");
-    napi_value promise = environment.promise([](napi_env env) { return undefined(env); }, [&](const SettlementPtr& settlement) {
-      finish(environment.session, *device, [settler = environment.settler(), settlement](const FailurePtr& failure) { settler->settle(settlement, failure); });
-    });
+    napi_value promise =
+        environment.promise([](napi_env env) { return undefined(env); },
+                            [&](const SettlementPtr& settlement) {
+                              finish(environment.session, *device,
+                                     [settler = environment.settler(), settlement](const FailurePtr& failure) {
+                                       settler->settle(settlement, failure);
+                                     });
+                            });
     environment.awaitBriefly(*device);
     return promise;
   });
@@ -169,8 +179,8 @@ napi_value synchronizeSync(napi_env env, napi_callback_info info) {
   });
 }
 
-// unreadFailures(isPatient) → the errors of ops that nobody was told of, who is told now; null if patient while somebody waits for a read, which
-// may tell of them
+// unreadFailures(isPatient) → the errors of ops that nobody was told of, who is told now; null if patient while
+// somebody waits for a read, which may tell of them
 napi_value unreadFailures(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     Environment& environment = Environment::of(env);
@@ -206,7 +216,9 @@ napi_value failAllocation(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<2> arguments(env, info);
     Index number = readInteger(env, arguments[1], {"failAllocation", "number"});
-    deviceArgument(env, arguments[0], "failAllocation")->allocator().failRequest(static_cast<std::size_t>(std::max<Index>(number, 0)));
+    deviceArgument(env, arguments[0], "failAllocation")
+        ->allocator()
+        .failRequest(static_cast<std::size_t>(std::max<Index>(number, 0)));
     return undefined(env);
   });
 }
@@ -262,7 +274,8 @@ napi_value threads(napi_env env, napi_callback_info) {
 napi_value setThreadCount(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Index count = readInteger(env, Arguments<1>(env, info)[0], {"setThreads", "threads"});
-    if (count < 0 || count > 4096) fail(ErrorKind::value, "setThreads: threads is ", count, ", expected 0 (all cores) … 4096");
+    if (count < 0 || count > 4096)
+      fail(ErrorKind::value, "setThreads: threads is ", count, ", expected 0 (all cores) … 4096");
     setThreads(static_cast<int>(count));
     return undefined(env);
   });

@@ -18,7 +18,8 @@ double Handles::add(Tensor tensor) {
   if (!tensor) return 0;
   std::uint32_t slot;
   if (free_.empty()) {
-    if (static_cast<double>(slots_.size()) >= slots) fail(ErrorKind::outOfMemory, "more than 16777216 tensors are alive, dispose of some");
+    if (static_cast<double>(slots_.size()) >= slots)
+      fail(ErrorKind::outOfMemory, "more than 16777216 tensors are alive, dispose of some");
     slot = static_cast<std::uint32_t>(slots_.size());
     slots_.emplace_back();
   } else {
@@ -39,7 +40,9 @@ Handles::Parts Handles::split(double handle) const {
   auto environment = static_cast<std::uint32_t>(std::fmod(handle, slotsAndEnvironments) / slots);
   auto generation = static_cast<std::uint32_t>(handle / slotsAndEnvironments);
   if (environment != environment_) {
-    fail(ErrorKind::value, "this tensor belongs to another thread, expected one of this thread; send its values, await tensor.data(), instead");
+    fail(ErrorKind::value,
+         "this tensor belongs to another thread, expected one of this thread; send its values, await tensor.data(), "
+         "instead");
   }
   if (slot >= slots_.size() || generation > slots_[slot].generation) failNone();
   return {slot, generation};
@@ -69,7 +72,8 @@ std::size_t Handles::remove(double handle) {
   Tensor last = std::move(slot.tensor);
   slot.tensor = {};
   slot.last = last.desc();
-  // Nobody can ask for its gradient any more; one made with createGraph holds this very tensor, a circle that must not stay.
+  // Nobody can ask for its gradient any more; one made with createGraph holds this very tensor, a circle that must not
+  // stay.
   if (--last->handles == 0) last->grad.reset();
   alive_--;
   if (slot.generation++ < lastGeneration) free_.push_back(index);
@@ -89,18 +93,22 @@ void Handles::clear() {
 Environment::Environment(napi_env env) : env_(env) {
   napi_value name;
   napi_create_string_utf8(env, "node-cudnn", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle, &settler_->function_) != napi_ok) {
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, settle,
+                                      &settler_->function_) != napi_ok) {
     throw std::runtime_error("node-cudnn: Node can't create a thread-safe function");
   }
   napi_unref_threadsafe_function(env, settler_->function_);
   session.tape = &gradientTape();
-  session.client()->isEnding = [this, thread = std::this_thread::get_id()] { return std::this_thread::get_id() == thread && isEnding(); };
+  session.client()->isEnding = [this, thread = std::this_thread::get_id()] {
+    return std::this_thread::get_id() == thread && isEnding();
+  };
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->close(); }, this);
 }
 
 Environment::~Environment() = default;
 
-// Runs before Node takes its own parts down. What is still queued is dropped, what runs now is not waited for: it only settles promises of nobody.
+// Runs before Node takes its own parts down. What is still queued is dropped, what runs now is not waited for: it only
+// settles promises of nobody.
 void Environment::close() {
   session.client()->isEnding = nullptr;
   session.leave();
@@ -122,12 +130,11 @@ Environment& Environment::of(napi_env env) {
   return *static_cast<Environment*>(data);
 }
 
-namespace {
-constexpr std::int64_t mebibyte = 1 << 20;
-}
+namespace { constexpr std::int64_t mebibyte = 1 << 20; }
 
-// Told in steps of a mebibyte, and when the event loop turns: V8 may collect garbage at once when it hears of memory, several times while the weights of
-// one network are made, and tensors that it finds are freed by the event loop anyway.
+// Told in steps of a mebibyte, and when the event loop turns: V8 may collect garbage at once when it hears of memory,
+// several times while the weights of one network are made, and tensors that it finds are freed by the event loop
+// anyway.
 void Environment::adjustMemory(std::int64_t bytes) {
   constexpr std::int64_t most = 256 * mebibyte;
   held_ += bytes;
@@ -171,7 +178,8 @@ DevicePtr Environment::device(std::string_view name) {
   return device;
 }
 
-napi_value Environment::promise(std::function<napi_value(napi_env)> value, const std::function<void(const SettlementPtr&)>& start) {
+napi_value Environment::promise(std::function<napi_value(napi_env)> value,
+                                const std::function<void(const SettlementPtr&)>& start) {
   auto settlement = std::make_shared<Settlement>();
   settlement->value = std::move(value);
   napi_value promise;
@@ -202,7 +210,8 @@ void Settler::settle(const SettlementPtr& settlement, const FailurePtr& failure)
   settlement->failure = failure;
   settlement->self = settlement;
   std::lock_guard lock(mutex_);
-  if (!function_ || napi_call_threadsafe_function(function_, settlement.get(), napi_tsfn_nonblocking) != napi_ok) settlement->self.reset();
+  if (!function_ || napi_call_threadsafe_function(function_, settlement.get(), napi_tsfn_nonblocking) != napi_ok)
+    settlement->self.reset();
 }
 
 // Node refuses this call, which needs no JavaScript here, from a thread that is being ended.
@@ -220,7 +229,8 @@ void Environment::awaitBriefly(Device& device) {
   constexpr std::chrono::microseconds most(100);
   constexpr int mostAsleep = 1024;
   if (device.backend().hostThreads() < 2) return;  // the core is for the work
-  // Node settles promises without a turn of the event loop in between, as long as there is another to settle: once a millisecond there shall be none.
+  // Node settles promises without a turn of the event loop in between, as long as there is another to settle: once a
+  // millisecond there shall be none.
   constexpr std::chrono::milliseconds longestTurn(1);
   auto now = std::chrono::steady_clock::now();
   if (now - turned_ > longestTurn) {
@@ -258,7 +268,8 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
     }
     napi_resolve_deferred(env, settlement->deferred, settlement->value(env));
   } catch (const Interrupted&) {
-    // Node could not make the value; where the thread is being ended it takes no reason either, and nobody waits any more
+    // Node could not make the value; where the thread is being ended it takes no reason either, and nobody waits any
+    // more
     napi_value reason = nullptr;
     bool isPending = false;
     napi_is_exception_pending(env, &isPending);
@@ -268,9 +279,7 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
       reason = self.toJs(std::bad_alloc());
     }
     reject(reason);
-  } catch (const std::exception& error) {
-    reject(self.toJs(error));
-  }
+  } catch (const std::exception& error) { reject(self.toJs(error)); }
 }
 
 SitePtr Environment::captureSite() {
@@ -373,13 +382,9 @@ napi_value Environment::toJs(const std::exception& error) noexcept {
   try {
     auto queued = dynamic_cast<const QueuedError*>(&error);
     return callFactory(asError(error), queued ? queued->site : nullptr);
-  } catch (const Napi::Error&) {
+  } catch (const Napi::Error&) { return nullptr; } catch (const Interrupted&) {
     return nullptr;
-  } catch (const Interrupted&) {
-    return nullptr;
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+  } catch (const std::bad_alloc&) { return nullptr; }
 }
 
 void Environment::raise(const std::exception& error) noexcept {

@@ -18,7 +18,9 @@ bool boolAt(napi_env env, napi_value value, std::string_view op, std::string_vie
 }
 
 napi_value requiresGrad(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, tensorAt(env, Arguments<1>(env, info)[0], "requiresGrad", "tensor").requiresGrad()); });
+  return guarded(env, [&] {
+    return toJs(env, tensorAt(env, Arguments<1>(env, info)[0], "requiresGrad", "tensor").requiresGrad());
+  });
 }
 
 napi_value isLeaf(napi_env env, napi_callback_info info) {
@@ -31,9 +33,11 @@ napi_value setRequiresGrad(napi_env env, napi_callback_info info) {
     Tensor tensor = tensorAt(env, arguments[0], "requiresGrad_", "tensor");
     bool wanted = boolAt(env, arguments[1], "requiresGrad_", "requiresGrad");
     if (wanted && !isFloat(tensor.dtype())) {
-      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()), ", expected a floating-point type: others have no gradient");
+      fail(ErrorKind::dtype, "requiresGrad_: the tensor is ", toString(tensor.desc()),
+           ", expected a floating-point type: others have no gradient");
     }
-    if (!wanted && tensor->node) fail(ErrorKind::gradient, "requiresGrad_: only a leaf can stop to require a gradient; use detach()");
+    if (!wanted && tensor->node)
+      fail(ErrorKind::gradient, "requiresGrad_: only a leaf can stop to require a gradient; use detach()");
     Session& session = Environment::of(env).session;
     if (session.trace) session.trace->touchRequiresGrad(tensor.impl());
     tensor->requiresGrad = wanted;
@@ -56,9 +60,10 @@ napi_value setGrad(napi_env env, napi_callback_info info) {
     Arguments<2> arguments(env, info);
     Tensor tensor = tensorAt(env, arguments[0], "grad", "tensor");
     Tensor gradient = tensorAt(env, arguments[1], "grad", "gradient", true);
-    if (gradient && (!(gradient.shape() == tensor.shape()) || gradient.dtype() != tensor.dtype() || gradient.device() != tensor.device())) {
-      fail(ErrorKind::shape, "grad: the gradient is ", toString(gradient.desc()), " on ", gradient.device()->name(), ", expected ", toString(tensor.desc()),
-           " on ", tensor.device()->name());
+    if (gradient && (!(gradient.shape() == tensor.shape()) || gradient.dtype() != tensor.dtype() ||
+                     gradient.device() != tensor.device())) {
+      fail(ErrorKind::shape, "grad: the gradient is ", toString(gradient.desc()), " on ", gradient.device()->name(),
+           ", expected ", toString(tensor.desc()), " on ", tensor.device()->name());
     }
     Session& session = Environment::of(env).session;
     if (session.trace) session.trace->touchGradient(tensor.impl(), false);
@@ -71,8 +76,10 @@ napi_value setGrad(napi_env env, napi_callback_info info) {
 napi_value runBackward(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<4> arguments(env, info);
-    backward(Environment::of(env).session, tensorAt(env, arguments[0], "backward", "tensor"), tensorAt(env, arguments[1], "backward", "gradient", true),
-             boolAt(env, arguments[2], "backward", "retainGraph"), boolAt(env, arguments[3], "backward", "createGraph"));
+    backward(Environment::of(env).session, tensorAt(env, arguments[0], "backward", "tensor"),
+             tensorAt(env, arguments[1], "backward", "gradient", true),
+             boolAt(env, arguments[2], "backward", "retainGraph"),
+             boolAt(env, arguments[3], "backward", "createGraph"));
     return undefined(env);
   });
 }
@@ -87,11 +94,15 @@ napi_value gradients(napi_env env, napi_callback_info info) {
     for (std::uint32_t i = 0; i < length; i++) {
       napi_value entry = readElement(env, arguments[2], i);
       inputs.push_back(tensorAt(env, entry, "grad", "inputs"));
-      if (!inputs.back().requiresGrad()) fail(ErrorKind::gradient, "grad: input ", i, " ", toString(inputs.back().desc()), " does not require a gradient");
+      if (!inputs.back().requiresGrad())
+        fail(ErrorKind::gradient, "grad: input ", i, " ", toString(inputs.back().desc()),
+             " does not require a gradient");
     }
-    return toJs(env, environment,
-                grad(environment.session, tensorAt(env, arguments[0], "grad", "tensor"), tensorAt(env, arguments[1], "grad", "gradient", true), inputs,
-                     boolAt(env, arguments[3], "grad", "retainGraph"), boolAt(env, arguments[4], "grad", "createGraph")));
+    return toJs(
+        env, environment,
+        grad(environment.session, tensorAt(env, arguments[0], "grad", "tensor"),
+             tensorAt(env, arguments[1], "grad", "gradient", true), inputs,
+             boolAt(env, arguments[3], "grad", "retainGraph"), boolAt(env, arguments[4], "grad", "createGraph")));
   });
 }
 
@@ -107,14 +118,16 @@ napi_value setGradEnabled(napi_env env, napi_callback_info info) {
 
 // autocast() → the type in which products compute: float32 where autocast is off
 napi_value autocastType(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return toJs(env, toString(Environment::of(env).session.autocast.value_or(DType::float32))); });
+  return guarded(env,
+                 [&] { return toJs(env, toString(Environment::of(env).session.autocast.value_or(DType::float32))); });
 }
 napi_value setAutocast(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Session& session = Environment::of(env).session;
     DType dtype = DType::float32;
     readField(env, Arguments<1>(env, info)[0], dtype, {"autocast", "dtype"});
-    if (accumulationType(dtype) != DType::float32) fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
+    if (accumulationType(dtype) != DType::float32)
+      fail(ErrorKind::dtype, "autocast: dtype is ", dtype, ", expected bfloat16 or float16, or float32 for none");
     session.autocast = isHalf(dtype) ? std::optional(dtype) : std::nullopt;
     if (!session.autocast) session.casts.reset();
     return undefined(env);

@@ -12,8 +12,8 @@ namespace {
 
 template <class O>
 constexpr std::size_t argumentCount() {
-  return static_cast<std::size_t>(countWords(O::inputs) == 0 ? 1 : countWords(O::inputs)) + std::tuple_size_v<decltype(O::fields())> +
-         std::tuple_size_v<decltype(O::dynamicFields())>;
+  return static_cast<std::size_t>(countWords(O::inputs) == 0 ? 1 : countWords(O::inputs)) +
+         std::tuple_size_v<decltype(O::fields())> + std::tuple_size_v<decltype(O::dynamicFields())>;
 }
 
 template <class O>
@@ -26,7 +26,8 @@ Tensors readInputs(napi_env env, const Environment& environment, const napi_valu
       std::uint32_t length = readArrayLength(env, values[i], place, "an array of tensors");
       if (!first) first = length;
       if (length != *first && length != 0) {
-        fail(ErrorKind::value, O::name, ": ", word.name, " has ", length, " tensors, expected ", *first, " as the first list has");
+        fail(ErrorKind::value, O::name, ": ", word.name, " has ", length, " tensors, expected ", *first,
+             " as the first list has");
       }
       for (std::uint32_t k = 0; k < length; k++) {
         napi_value entry = readElement(env, values[i], k);
@@ -91,7 +92,8 @@ Napi::Object describeOp(Napi::Env env, Napi::Object enums) {
     entry.Set("name", std::string(field.name));
     entry.Set("type", typeOf<Value>());
     fields.Set(fields.Length(), entry);
-    if constexpr (std::is_enum_v<Value> && !std::is_same_v<Value, DType>) enums.Set(std::string(EnumNames<Value>::type), std::string(EnumNames<Value>::list));
+    if constexpr (std::is_enum_v<Value> && !std::is_same_v<Value, DType>)
+      enums.Set(std::string(EnumNames<Value>::type), std::string(EnumNames<Value>::list));
   };
   std::apply([&](const auto&... each) { (put(each), ...); }, O::fields());
   std::apply([&](const auto&... each) { (put(each), ...); }, O::dynamicFields());
@@ -105,14 +107,14 @@ void exportAll(Napi::Env env, Napi::Object exports, std::type_identity<std::vari
   (define(env, ops, O::name, call<O>), ...);
   exports.Set("ops", ops);
   exports.Set("describe", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
-    auto result = Napi::Object::New(info.Env());
-    auto list = Napi::Array::New(info.Env());
-    auto enums = Napi::Object::New(info.Env());
-    (list.Set(list.Length(), describeOp<O>(info.Env(), enums)), ...);
-    result.Set("ops", list);
-    result.Set("enums", enums);
-    return result;
-  }));
+                auto result = Napi::Object::New(info.Env());
+                auto list = Napi::Array::New(info.Env());
+                auto enums = Napi::Object::New(info.Env());
+                (list.Set(list.Length(), describeOp<O>(info.Env(), enums)), ...);
+                result.Set("ops", list);
+                result.Set("enums", enums);
+                return result;
+              }));
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ graph::Recorder& recorderOf(Environment& environment) {
 napi_value beginTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
-    environment.recorder = std::make_unique<graph::Recorder>(environment.session, tensorsArgument(env, Arguments<1>(env, info)[0], "inputs"));
+    environment.recorder = std::make_unique<graph::Recorder>(
+        environment.session, tensorsArgument(env, Arguments<1>(env, info)[0], "inputs"));
     return undefined(env);
   });
 }
@@ -54,7 +55,8 @@ napi_value endTrace(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Environment& environment = Environment::of(env);
     Arguments<4> arguments(env, info);
-    Tensors results = tensorsArgument(env, arguments[0], "results"), captured = tensorsArgument(env, arguments[1], "captured");
+    Tensors results = tensorsArgument(env, arguments[0], "results"),
+            captured = tensorsArgument(env, arguments[1], "captured");
     bool isLoose = false;
     readField(env, arguments[2], isLoose, {"compile", "isLoose"});
     Index samples = readInteger(env, arguments[3], {"compile", "microBatch"});
@@ -62,7 +64,8 @@ napi_value endTrace(napi_env env, napi_callback_info info) {
     environment.recorder.reset();
     Index id = environment.nextProgram++;
     const Tolerance tolerance = isLoose ? Tolerance::loose : Tolerance::tight;
-    environment.programs.emplace(id, std::make_shared<graph::Program>(std::move(recording), environment.constants, tolerance, samples));
+    environment.programs.emplace(
+        id, std::make_shared<graph::Program>(std::move(recording), environment.constants, tolerance, samples));
     return toJs(env, static_cast<double>(id));
   });
 }
@@ -87,7 +90,8 @@ napi_value pauseTrace(napi_env env, napi_callback_info info) {
 }
 
 napi_value provideDynamic(napi_env env, napi_callback_info) {
-  return guarded(env, [&] { return toJs(env, static_cast<double>(recorderOf(Environment::of(env)).provideDynamic())); });
+  return guarded(env,
+                 [&] { return toJs(env, static_cast<double>(recorderOf(Environment::of(env)).provideDynamic())); });
 }
 
 napi_value programHolds(napi_env env, napi_callback_info info) {
@@ -115,14 +119,19 @@ napi_value prepareProgram(napi_env env, napi_callback_info info) {
     Environment& environment = Environment::of(env);
     graph::Program& program = programArgument(env, arguments[0]);
     Tensors inputs = tensorsArgument(env, arguments[1], "inputs");
-    return environment.promise([](napi_env env) { return undefined(env); }, [&](const SettlementPtr& settlement) {
-      program.prepareAhead(environment.session, inputs,
-                           [settler = environment.settler(), settlement](const FailurePtr& failure) { settler->settle(settlement, failure); });
-    });
+    return environment.promise([](napi_env env) { return undefined(env); },
+                               [&](const SettlementPtr& settlement) {
+                                 program.prepareAhead(
+                                     environment.session, inputs,
+                                     [settler = environment.settler(), settlement](const FailurePtr& failure) {
+                                       settler->settle(settlement, failure);
+                                     });
+                               });
   });
 }
 
-// profileProgram(program, inputs, dynamics) → a promise of [{ name, detail, seconds, multiplyAdds, bytes }], an entry a step
+// profileProgram(program, inputs, dynamics) → a promise of [{ name, detail, seconds, multiplyAdds, bytes }], an entry a
+// step
 napi_value profileProgram(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     Arguments<3> arguments(env, info);
@@ -146,7 +155,8 @@ napi_value profileProgram(napi_env env, napi_callback_info info) {
     };
     return environment.promise(value, [&](const SettlementPtr& settlement) {
       program.profile(environment.session, inputs, dynamics,
-                      [settler = environment.settler(), settlement, profile](std::vector<graph::StepProfile> steps, const FailurePtr& failure) {
+                      [settler = environment.settler(), settlement, profile](std::vector<graph::StepProfile> steps,
+                                                                             const FailurePtr& failure) {
                         *profile = std::move(steps);
                         settler->settle(settlement, failure);
                       });
@@ -160,7 +170,8 @@ napi_value programText(napi_env env, napi_callback_info info) {
     Arguments<2> arguments(env, info);
     const graph::Program& program = programArgument(env, arguments[0]);
     Index passes = readInteger(env, arguments[1], {"compile", "passes"});
-    return toJs(env, std::string_view(passes < 0 ? program.text() : program.textAfter(static_cast<std::size_t>(passes))));
+    return toJs(env,
+                std::string_view(passes < 0 ? program.text() : program.textAfter(static_cast<std::size_t>(passes))));
   });
 }
 

@@ -38,7 +38,8 @@ napi_value fromData(napi_env env, napi_callback_info info) {
     } else if (isBuffer) {
       napi_get_arraybuffer_info(env, arguments[3], &data, &bytes);
     } else {
-      fail(ErrorKind::value, "tensor: its data is ", typeName(env, arguments[3]), ", expected a typed array or an ArrayBuffer");
+      fail(ErrorKind::value, "tensor: its data is ", typeName(env, arguments[3]),
+           ", expected a typed array or an ArrayBuffer");
     }
     double expected = static_cast<double>(sizeOf(desc.dtype));
     for (Index size : desc.shape) expected *= static_cast<double>(size);
@@ -49,19 +50,22 @@ napi_value fromData(napi_env env, napi_callback_info info) {
   });
 }
 
-// A tensor whose element i is make(i), written piece by piece on the queue's thread: nowhere else lies more than a piece of it.
+// A tensor whose element i is make(i), written piece by piece on the queue's thread: nowhere else lies more than a
+// piece of it.
 template <class Make>
 Tensor generate(Session& session, const DevicePtr& device, const TensorDesc& desc, Make make) {
   Tensor tensor = Tensor::empty(device, desc);
   if (session.trace) session.trace->addConstant(tensor);
-  auto write = [&backend = device->backend(), target = static_cast<std::byte*>(tensor->storage->data()), count = desc.elements(), dtype = desc.dtype, make] {
+  auto write = [&backend = device->backend(), target = static_cast<std::byte*>(tensor->storage->data()),
+                count = desc.elements(), dtype = desc.dtype, make] {
     auto writeAs = [&]<class T>(T, auto valueAt) {
       constexpr Index most = 8192;
       std::vector<T> piece(static_cast<std::size_t>(std::min(most, count)));
       for (Index first = 0; first < count; first += most) {
         const Index length = std::min(most, count - first);
         for (Index i = 0; i < length; i++) piece[static_cast<std::size_t>(i)] = static_cast<T>(valueAt(first + i));
-        backend.copyFromHost(target + static_cast<std::size_t>(first) * sizeof(T), piece.data(), static_cast<std::size_t>(length) * sizeof(T));
+        backend.copyFromHost(target + static_cast<std::size_t>(first) * sizeof(T), piece.data(),
+                             static_cast<std::size_t>(length) * sizeof(T));
       }
     };
     switch (dtype) {
@@ -98,11 +102,17 @@ napi_value range(napi_env env, napi_callback_info info) {
     DevicePtr device = environment.device(readString(env, arguments[1], {op, "device"}));
     const DType dtype = generatedType(env, arguments[2], {op, "dtype"});
     const TensorDesc desc = check::checkedShape(op, dtype, Dims{readInteger(env, arguments[3], {op, "length"})});
-    const double first = readNumber(env, arguments[4], {op, "first"}), step = readNumber(env, arguments[5], {op, "step"});
+    const double first = readNumber(env, arguments[4], {op, "first"}),
+                 step = readNumber(env, arguments[5], {op, "step"});
     if (desc.elements() > 0) {
       const double last = first + static_cast<double>(desc.elements() - 1) * step;
       const bool isWhole = dtype == DType::int32 || dtype == DType::uint8;
-      for (double each : {first, last}) check::representable(op, "a number of it", isWhole ? std::trunc(each) : dtype == DType::boolean ? 0 : each, dtype);
+      for (double each : {first, last})
+        check::representable(op, "a number of it",
+                             isWhole                   ? std::trunc(each)
+                             : dtype == DType::boolean ? 0
+                                                       : each,
+                             dtype);
     }
     auto make = [=](Index i) { return first + static_cast<double>(i) * step; };
     return toJs(env, environment.add(generate(environment.session, device, desc, make)));
@@ -118,7 +128,8 @@ napi_value eye(napi_env env, napi_callback_info info) {
     const DType dtype = generatedType(env, arguments[1], {"eye", "dtype"});
     const Index n = readInteger(env, arguments[2], {"eye", "n"});
     const TensorDesc desc = check::checkedShape("eye", dtype, Dims{n, n});
-    return toJs(env, environment.add(generate(environment.session, device, desc, [n](Index i) { return i % (n + 1) == 0 ? 1.0 : 0.0; })));
+    return toJs(env, environment.add(generate(environment.session, device, desc,
+                                              [n](Index i) { return i % (n + 1) == 0 ? 1.0 : 0.0; })));
   });
 }
 
@@ -134,7 +145,9 @@ napi_value dtypeOf(napi_env env, napi_callback_info info) {
   return guarded(env, [&] { return toJs(env, toString(tensorArgument(env, Arguments<1>(env, info)[0]).dtype())); });
 }
 napi_value deviceOf(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, std::string_view(tensorArgument(env, Arguments<1>(env, info)[0]).device()->name())); });
+  return guarded(env, [&] {
+    return toJs(env, std::string_view(tensorArgument(env, Arguments<1>(env, info)[0]).device()->name()));
+  });
 }
 
 napi_value dispose(napi_env env, napi_callback_info info) {
@@ -147,14 +160,16 @@ napi_value dispose(napi_env env, napi_callback_info info) {
 // disposedText(handle) → type and shape of the tensor that had this handle until lately
 napi_value disposedText(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    TensorDesc desc = Environment::of(env).handles.lastDesc(readNumber(env, Arguments<1>(env, info)[0], {"tensor", "handle"}));
+    TensorDesc desc =
+        Environment::of(env).handles.lastDesc(readNumber(env, Arguments<1>(env, info)[0], {"tensor", "handle"}));
     return toJs(env, std::string_view(desc.defined ? toString(TensorDesc(desc.dtype, desc.shape)) : std::string()));
   });
 }
 
 // alias(handle) → a second handle of the same tensor; detach(handle) → the same memory outside the gradient graph.
 napi_value alias(napi_env env, napi_callback_info info) {
-  return guarded(env, [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]))); });
+  return guarded(env,
+                 [&] { return toJs(env, Environment::of(env).add(tensorArgument(env, Arguments<1>(env, info)[0]))); });
 }
 napi_value detach(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
@@ -203,12 +218,14 @@ napi_value read(napi_env env, napi_callback_info info) {
     Tensor tensor = tensorArgument(env, Arguments<1>(env, info)[0]);
     std::size_t size = tensor.desc().plainBytes();
     auto bytes = std::make_shared<std::unique_ptr<std::byte[]>>(tensor.device()->allocator().allocateHost(size));
-    napi_value promise = environment.promise(
-        [bytes, size](napi_env env) { return toArrayBuffer(env, std::move(*bytes), size); },
-        [&](const SettlementPtr& settlement) {
-          readHost(environment.session, tensor, bytes->get(),
-                   [settler = environment.settler(), settlement, bytes](const FailurePtr& failure) { settler->settle(settlement, failure); });
-        });
+    napi_value promise =
+        environment.promise([bytes, size](napi_env env) { return toArrayBuffer(env, std::move(*bytes), size); },
+                            [&](const SettlementPtr& settlement) {
+                              readHost(environment.session, tensor, bytes->get(),
+                                       [settler = environment.settler(), settlement, bytes](const FailurePtr& failure) {
+                                         settler->settle(settlement, failure);
+                                       });
+                            });
     environment.awaitBriefly(*tensor.device());
     return promise;
   });

@@ -17,7 +17,8 @@ std::uint64_t callingClient() {
 }
 }  // namespace
 
-Allocator::Allocator(Backend& backend, std::string device, Queue& queue) : backend_(backend), device_(std::move(device)), queue_(queue) {}
+Allocator::Allocator(Backend& backend, std::string device, Queue& queue)
+    : backend_(backend), device_(std::move(device)), queue_(queue) {}
 
 Allocator::~Allocator() {
   for (Cache& cache : caches_) {
@@ -28,8 +29,8 @@ Allocator::~Allocator() {
   backend_.trim();
 }
 
-// Up to 1 KiB multiples of 64 bytes, above that eight steps per power of two: at most 12.5 % is wasted. From 64 MiB on large pages, as a GPU's driver gives
-// them: at most 3 %.
+// Up to 1 KiB multiples of 64 bytes, above that eight steps per power of two: at most 12.5 % is wasted. From 64 MiB on
+// large pages, as a GPU's driver gives them: at most 3 %.
 std::size_t Allocator::sizeClass(std::size_t bytes) {
   if (bytes <= 1024) return bytes == 0 ? 64 : (bytes + 63) / 64 * 64;
   std::size_t step = bytes <= manyPages ? std::bit_ceil(bytes) / 16 : largePage;
@@ -104,12 +105,13 @@ void Allocator::refuse(std::size_t bytes, bool isLimited) const {
   std::string others;
   if (auto shared = isLimited ? std::nullopt : backend_.sharedMemory()) {
     std::size_t used = shared->total - shared->available;
-    others = text(", the device has ", shared->total, ", of which ", shared->available, " are free and ", used - std::min(used, figures_.reserved),
-                  " are held by other processes and libraries");
+    others = text(", the device has ", shared->total, ", of which ", shared->available, " are free and ",
+                  used - std::min(used, figures_.reserved), " are held by other processes and libraries");
   }
   Error error(ErrorKind::outOfMemory,
-              text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ", figures_.reserved,
-                   " reserved, the peak was ", figures_.peak, figures_.limit ? text(", the limit is ", figures_.limit) : std::string(), others));
+              text("out of memory on ", device_, ": ", bytes, " bytes were asked for, ", figures_.live, " are live, ",
+                   figures_.reserved, " reserved, the peak was ", figures_.peak,
+                   figures_.limit ? text(", the limit is ", figures_.limit) : std::string(), others));
   error.memory = figures_;
   error.requested = bytes;
   throw error;
@@ -137,7 +139,8 @@ void Allocator::release(Block block, bool isTensor) noexcept {
     figures_.tensors--;
   }
   auto& list = cacheOf(block.client).blocks[block.bytes];
-  // What all may use is held by whoever uses it: the task that lets go of it is the last, and the next one may have it at once.
+  // What all may use is held by whoever uses it: the task that lets go of it is the last, and the next one may have it
+  // at once.
   const bool isPast = block.client == 0 && queue_.isQueueThread();
   list.insert(isPast ? list.begin() : list.end(), {block.memory, isPast ? Ticket{0} : queue_.last()});
 }
@@ -151,7 +154,8 @@ std::size_t Allocator::cachedBytes() const {
 }
 
 // Own tasks may also hold tensors: where cached memory is not enough, half a second shows whether they give some back.
-bool Allocator::awaitMore(std::unique_lock<std::mutex>& lock, std::size_t size, std::uint64_t client, Queue::Clock::time_point end) {
+bool Allocator::awaitMore(std::unique_lock<std::mutex>& lock, std::size_t size, std::uint64_t client,
+                          Queue::Clock::time_point end) {
   if (figures_.limit != 0 && size > figures_.limit) return false;
   std::size_t cached = cachedBytes();
   bool isEnough = figures_.limit == 0 ? cached > 0 : figures_.reserved - cached + size <= figures_.limit;

@@ -24,7 +24,8 @@ struct Work {
   Lease workspace;
 };
 
-Work ready(Device& device, const KernelPtr& kernel, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
+Work ready(Device& device, const KernelPtr& kernel, const Op& op, std::span<const Tensor> inputs,
+           std::span<const Tensor> outputs) {
   Work work{kernel, op, {}, {}, Lease(device.allocator(), kernel->workspaceBytes)};
   work.pointers.reserve(inputs.size() + outputs.size());
   work.descs.reserve(inputs.size());
@@ -38,7 +39,11 @@ Work ready(Device& device, const KernelPtr& kernel, const Op& op, std::span<cons
 
 // What a failure means for the memory of an op.
 Touched touchedBy(const Op& op, std::span<void* const> pointers, std::size_t inputCount, std::uint64_t call) {
-  Touched touched{.reads = pointers.first(inputCount), .makes = pointers.subspan(inputCount), .overwrites = {}, .failsByValue = failsByValue(op), .call = call};
+  Touched touched{.reads = pointers.first(inputCount),
+                  .makes = pointers.subspan(inputCount),
+                  .overwrites = {},
+                  .failsByValue = failsByValue(op),
+                  .call = call};
   if (std::holds_alternative<Copy>(op)) {
     touched.reads = pointers.subspan(1, 1);
     touched.overwrites = pointers.first(1);
@@ -51,11 +56,13 @@ Touched touchedBy(const Op& op, std::span<void* const> pointers, std::size_t inp
   return touched;
 }
 
-// Puts it on the queue. The task holds raw pointers only: memory that is freed meanwhile serves later tasks alone, since they run after this one.
+// Puts it on the queue. The task holds raw pointers only: memory that is freed meanwhile serves later tasks alone,
+// since they run after this one.
 void enqueue(Session& session, Device& device, Work&& work) {
   device.queue().push(
-      [kernel = std::move(work.kernel), op = work.op, pointers = std::move(work.pointers), descs = std::move(work.descs),
-       workspace = work.workspace.memory(), site = session.site(), &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
+      [kernel = std::move(work.kernel), op = work.op, pointers = std::move(work.pointers),
+       descs = std::move(work.descs), workspace = work.workspace.memory(), site = session.site(),
+       &poison = device.poison(), failures = session.failures().get(), call = session.failures()->now()] {
         std::span<void* const> all(pointers);
         poison.run(*failures, touchedBy(op, all, descs.size(), call), [&] {
           try {
@@ -74,8 +81,8 @@ DevicePtr commonDevice(const Op& op, std::span<const Tensor> inputs, const Devic
   for (const Tensor& tensor : inputs) {
     if (!tensor) continue;
     if (found && tensor.device() != device) {
-      fail(ErrorKind::device, calledName(op), ": its inputs are on different devices (", device->name(), " and ", tensor.device()->name(),
-           "), expected one; move them with to()");
+      fail(ErrorKind::device, calledName(op), ": its inputs are on different devices (", device->name(), " and ",
+           tensor.device()->name(), "), expected one; move them with to()");
     }
     device = tensor.device();
     found = true;
@@ -83,8 +90,8 @@ DevicePtr commonDevice(const Op& op, std::span<const Tensor> inputs, const Devic
   return device;
 }
 
-// Calls `start` with what is to be called in the end, and waits for it. The waiting ends early where the thread is being ended, so what
-// `start` queues may not touch the caller's memory.
+// Calls `start` with what is to be called in the end, and waits for it. The waiting ends early where the thread is
+// being ended, so what `start` queues may not touch the caller's memory.
 template <class Start>
 void waitFor(Session& session, Queue& queue, Start start) {
   struct Outcome {
@@ -97,7 +104,8 @@ void waitFor(Session& session, Queue& queue, Start start) {
     outcome->isThere.store(true, std::memory_order_release);
   });
   queue.await(session.client()->id(), queue.last());
-  if (!outcome->isThere.load(std::memory_order_acquire)) fail(ErrorKind::backend, "waiting was given up: the thread is being ended");
+  if (!outcome->isThere.load(std::memory_order_acquire))
+    fail(ErrorKind::backend, "waiting was given up: the thread is being ended");
   if (outcome->failure) {
     session.failures()->hand(*outcome->failure);
     throw QueuedError(outcome->failure->error);
@@ -108,13 +116,11 @@ void waitFor(Session& session, Queue& queue, Start start) {
 Descs inferOrExplain(const Op& op, const Descs& inputs) {
   try {
     return infer(op, inputs);
-  } catch (const Error& error) {
-    throw Error(error.kind, text(error.what(), " — in ", describe(op, inputs)));
-  }
+  } catch (const Error& error) { throw Error(error.kind, text(error.what(), " — in ", describe(op, inputs))); }
 }
 
-// Shares the memory: another shape of the same elements. A tensor that no gradient needs in its layout becomes plain itself, lest a view of a
-// parameter that a compiled function has moved be a copy, which sees no later step.
+// Shares the memory: another shape of the same elements. A tensor that no gradient needs in its layout becomes plain
+// itself, lest a view of a parameter that a compiled function has moved be a copy, which sees no later step.
 Tensors reshape(Session& session, const Tensor& x, const TensorDesc& desc) {
   if (!x.desc().layout.isPlain() && !x->node && x->storage.use_count() == 1) {
     Tensor moved = withLayout(session, x, Layout{});
@@ -138,7 +144,8 @@ Work conversion(const Tensor& from, const Tensor& to) {
 void refuseReading(const Session& session, const Tensor& tensor, std::string_view what) {
   if (session.trace) {
     fail(ErrorKind::value, "compile: ", what, " of ", toString(tensor.desc()),
-         " while the function is recorded: it has no values yet, so JavaScript can neither read them nor decide by them; "
+         " while the function is recorded: it has no values yet, so JavaScript can neither read them nor decide by "
+         "them; "
          "return the tensor, or compute with where()");
   }
   if (tensor->storage->isSymbolic()) {
@@ -179,7 +186,8 @@ Tensors apply(Session& session, const Op& op, std::span<const Tensor> inputs, co
     std::vector<Tensor> given(inputs.begin(), inputs.end());
     for (std::size_t i = 0; i < given.size(); i++) {
       if (given[i] && given[i]->storage->isSymbolic()) refuseReading(session, given[i], nameOf(op));
-      if (given[i]) given[i] = withLayout(session, given[i], kernel->inputLayouts.empty() ? Layout{} : kernel->inputLayouts[i]);
+      if (given[i])
+        given[i] = withLayout(session, given[i], kernel->inputLayouts.empty() ? Layout{} : kernel->inputLayouts[i]);
     }
     outputs.reserve(kernel->outputs.size());
     for (const TensorDesc& desc : kernel->outputs) outputs.push_back(Tensor::empty(device, desc));
@@ -213,7 +221,8 @@ Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& des
     std::memcpy(staged.get(), data, bytes);
     device->queue().push(
         [&backend, &poison = device->poison(), failures = session.failures().get(), target, staged, bytes] {
-          poison.run(*failures, {.reads = {}, .makes = {&target, 1}, .overwrites = {}}, [&] { backend.copyFromHost(target, staged.get(), bytes); });
+          poison.run(*failures, {.reads = {}, .makes = {&target, 1}, .overwrites = {}},
+                     [&] { backend.copyFromHost(target, staged.get(), bytes); });
         },
         session.failures());
   }
@@ -224,7 +233,8 @@ void readHost(Session& session, const Tensor& tensor, void* data, std::function<
   refuseReading(session, tensor, "reading");
   Tensor plain = withLayout(session, tensor, Layout{});
   plain.device()->queue().push(
-      [plain = plain.detach(), asked = tensor->storage->data(), data, failures = session.failures().get(), call = session.failures()->now(), done = std::move(done)] {
+      [plain = plain.detach(), asked = tensor->storage->data(), data, failures = session.failures().get(),
+       call = session.failures()->now(), done = std::move(done)] {
         Poison& poison = plain.device()->poison();
         void* const memory[] = {plain->storage->data(), asked};
         FailurePtr failure = poison.isClean() ? nullptr : poison.of(memory[0], call);
@@ -232,9 +242,7 @@ void readHost(Session& session, const Tensor& tensor, void* data, std::function<
           try {
             plain.device()->backend().copyToHost(data, memory[0], plain.desc().plainBytes());
             poison.acquit();
-          } catch (const std::exception& exception) {
-            failure = poison.convict(*failures, exception, memory, call);
-          }
+          } catch (const std::exception& exception) { failure = poison.convict(*failures, exception, memory, call); }
         }
         done(failure);
       },
@@ -256,9 +264,7 @@ void finish(Session& session, Device& device, std::function<void(const FailurePt
         try {
           device.backend().finish();
           device.poison().acquit();
-        } catch (const std::exception& exception) {
-          device.poison().convict(*failures, exception, {}, 0);
-        }
+        } catch (const std::exception& exception) { device.poison().convict(*failures, exception, {}, 0); }
         done(failures->take());
       },
       session.failures());

@@ -1,4 +1,5 @@
-// The one door: every op, whoever asks for it, goes through `apply`: infer the shapes, enqueue the kernel, write the tape.
+// The one door: every op, whoever asks for it, goes through `apply`: infer the shapes, enqueue the kernel, write the
+// tape.
 #pragma once
 
 #include "session.hpp"
@@ -16,13 +17,14 @@ Tensor withLayout(Session& session, const Tensor& tensor, Layout layout);
 /// Copies `bytes` of plain host data into a new tensor (in queue order; the host memory may go at once).
 Tensor fromHost(Session& session, const DevicePtr& device, const TensorDesc& desc, const void* data);
 
-/// Copies the plain content of `tensor` to `data` once it is computed, and calls `done` on the queue's thread: with the failure that it depends on, or
-/// with null.
+/// Copies the plain content of `tensor` to `data` once it is computed, and calls `done` on the queue's thread: with the
+/// failure that it depends on, or with null.
 void readHost(Session& session, const Tensor& tensor, void* data, std::function<void(const FailurePtr&)> done);
 /// Waits for that. Blocks the caller. Throws the failure's error.
 void readHostSync(Session& session, const Tensor& tensor, void* data);
 
-/// Calls `done` on the queue's thread when all that is queued now is done: with the session's first failure of which nobody was told yet, or with null.
+/// Calls `done` on the queue's thread when all that is queued now is done: with the session's first failure of which
+/// nobody was told yet, or with null.
 void finish(Session& session, Device& device, std::function<void(const FailurePtr&)> done);
 /// Waits for that. Blocks the caller. Throws the failure's error.
 void finishSync(Session& session, Device& device);

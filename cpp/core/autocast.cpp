@@ -11,15 +11,20 @@ namespace cnn {
 
 namespace {
 
-bool isCast(const Tensor& tensor, DType dtype) { return tensor && accumulationType(tensor.dtype()) == DType::float32 && tensor.dtype() != dtype; }
+bool isCast(const Tensor& tensor, DType dtype) {
+  return tensor && accumulationType(tensor.dtype()) == DType::float32 && tensor.dtype() != dtype;
+}
 
-Tensor castTo(Session& session, const Tensor& tensor, DType dtype) { return apply(session, Cast{.dtype = dtype}, {&tensor, 1})[0]; }
+Tensor castTo(Session& session, const Tensor& tensor, DType dtype) {
+  return apply(session, Cast{.dtype = dtype}, {&tensor, 1})[0];
+}
 
 }  // namespace
 
 Tensors autocast(Session& session, const Op& op, Tensors inputs) {
   auto has = [&](DType dtype) {
-    return std::any_of(inputs.begin(), inputs.end(), [dtype](const Tensor& each) { return each && each.dtype() == dtype; });
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [dtype](const Tensor& each) { return each && each.dtype() == dtype; });
   };
   DType target = DType::float32;
   switch (precisionOf(op)) {
@@ -48,8 +53,10 @@ Tensors autocast(Session& session, const Op& op, Tensors inputs) {
 Tensor CastCache::cast(Session& session, const Tensor& parameter, DType dtype) {
   Entry& entry = entries_[parameter.impl().get()];
   const Tensor& found = entry.cast;
-  // What a finished backward pass went through can't be gone through again, and what was cast without gradients has none.
-  const bool holds = found && entry.parameter.lock() == parameter.impl() && entry.version == parameter->storage->version && found.dtype() == dtype &&
+  // What a finished backward pass went through can't be gone through again, and what was cast without gradients has
+  // none.
+  const bool holds = found && entry.parameter.lock() == parameter.impl() &&
+                     entry.version == parameter->storage->version && found.dtype() == dtype &&
                      found.requiresGrad() == session.gradEnabled && !(found->node && found->node->released);
   if (!holds) entry = {parameter.impl(), parameter->storage->version, castTo(session, parameter, dtype)};
   return entry.cast;

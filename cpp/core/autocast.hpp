@@ -12,7 +12,8 @@ namespace cnn {
 /// The inputs in the types in which `op` computes, each cast on the tape. float64 and integers stay as they are.
 Tensors autocast(Session& session, const Op& op, Tensors inputs);
 
-/// Casts of parameters, so that one that is used twice, or by several calls, is cast once. It is emptied when autocast ends.
+/// Casts of parameters, so that one that is used twice, or by several calls, is cast once. It is emptied when autocast
+/// ends.
 class CastCache {
  public:
   /// `parameter` in `dtype`, from the cache where it holds.

@@ -23,16 +23,23 @@ struct Run {
   void* workspace = nullptr;
 
   template <class T>
-  const T* in(int i) const { return static_cast<const T*>(inputs[static_cast<std::size_t>(i)]); }
+  const T* in(int i) const {
+    return static_cast<const T*>(inputs[static_cast<std::size_t>(i)]);
+  }
   /// An input that the op overwrites.
   template <class T>
-  T* inOut(int i) const { return static_cast<T*>(inputs[static_cast<std::size_t>(i)]); }
+  T* inOut(int i) const {
+    return static_cast<T*>(inputs[static_cast<std::size_t>(i)]);
+  }
   template <class T>
-  T* out(int i) const { return static_cast<T*>(outputs[static_cast<std::size_t>(i)]); }
+  T* out(int i) const {
+    return static_cast<T*>(outputs[static_cast<std::size_t>(i)]);
+  }
 };
 
 /// A prepared op: every decision is taken. `run` may be called many times, in queue order; it never allocates and
-/// never waits for the queue. It throws Error for what only the data shows (a target outside the classes), before it overwrites an input.
+/// never waits for the queue. It throws Error for what only the data shows (a target outside the classes), before it
+/// overwrites an input.
 class Kernel {
  public:
   Kernel() = default;
@@ -48,9 +55,11 @@ class Kernel {
   std::size_t workspaceBytes = 0;
   /// Outputs that `run` does without where nobody wants them: it then finds null.
   std::vector<int> optionalOutputs;
-  /// Of a kernel that does no more than to copy each input to a run of bytes of output 0: where those begin. A plan lets the inputs be made there.
+  /// Of a kernel that does no more than to copy each input to a run of bytes of output 0: where those begin. A plan
+  /// lets the inputs be made there.
   std::vector<std::size_t> pieces;
-  /// Inputs whose memory output 0 may have: `run` reads every element before it writes what lies at its place. Best first.
+  /// Inputs whose memory output 0 may have: `run` reads every element before it writes what lies at its place. Best
+  /// first.
   std::vector<int> inPlace;
   /// Where set, time would tell whether there is a faster one: after this ran on the queue's thread, `prepare` knows.
   std::function<void()> tune;
@@ -69,15 +78,16 @@ class FunctionKernel final : public Kernel {
   F function_;
 };
 
-/// How much a kernel may round: about 1e-7 relative to the largest terms, or about 1e-5, which allows of faster algorithms that compute with
-/// transformed values. Candidates are then timed.
+/// How much a kernel may round: about 1e-7 relative to the largest terms, or about 1e-5, which allows of faster
+/// algorithms that compute with transformed values. Candidates are then timed.
 enum class Tolerance : std::uint8_t { tight, loose };
 
 /// What is known of an op within a program.
 struct Setting {
   Tolerance tolerance = Tolerance::tight;
-  std::uint64_t stable = 0;         // bit i: input i is the same at each run, so it is worth any conversion
-  bool singleThreaded = false;      // one thread does the whole program in about a twentieth of a millisecond: sharing it would cost more than it saves
+  std::uint64_t stable = 0;     // bit i: input i is the same at each run, so it is worth any conversion
+  bool singleThreaded = false;  // one thread does the whole program in about a twentieth of a millisecond: sharing it
+                                // would cost more than it saves
   bool weightsExceedCache = false;  // no cache holds all that is stable, from one run to the next
 };
 
@@ -149,7 +159,8 @@ class Backend {
   /// Bytes that a tensor takes in its layout (blocked layouts are padded).
   virtual std::size_t bytes(const TensorDesc& desc) const { return desc.plainBytes(); }
 
-  /// The layout of `batch` samples of which each lies as those of `part`, one behind the other; nothing where the samples of `part` do not.
+  /// The layout of `batch` samples of which each lies as those of `part`, one behind the other; nothing where the
+  /// samples of `part` do not.
   virtual std::optional<Layout> layoutOfBatch(const TensorDesc& part, Index /*batch*/) {
     return part.layout.isPlain() ? std::optional(part.layout) : std::nullopt;
   }
@@ -169,7 +180,8 @@ class Backend {
   /// For messages: what all of a device has, where that can be told.
   virtual std::optional<SharedMemory> sharedMemory() { return std::nullopt; }
 
-  /// Whether the host may read and write that memory; if not, the two copies and `finish` say how it gets there and back.
+  /// Whether the host may read and write that memory; if not, the two copies and `finish` say how it gets there and
+  /// back.
   virtual bool isHostMemory() const { return true; }
   /// On the queue's thread; `from` may go as soon as the call returns.
   virtual void copyFromHost(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

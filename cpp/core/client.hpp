@@ -1,4 +1,5 @@
-// Client: one user of the queues, a thread that runs JavaScript. What it puts in runs in that order; between clients there is no order.
+// Client: one user of the queues, a thread that runs JavaScript. What it puts in runs in that order; between clients
+// there is no order.
 #pragma once
 
 #include <atomic>
@@ -14,7 +15,8 @@ namespace cnn {
 class Client : public Failures {
  public:
   Client();
-  /// That of the calling thread, made where it has none or its last one has left. Each call is one `leave` more until it has left.
+  /// That of the calling thread, made where it has none or its last one has left. Each call is one `leave` more until
+  /// it has left.
   static std::shared_ptr<Client> join();
   /// What it still has in queues is dropped when it is reached, and what runs ends between two steps.
   void leave() noexcept;
@@ -23,7 +25,8 @@ class Client : public Failures {
 
   /// Never used twice; 0 stands for no client.
   std::uint64_t id() const { return id_; }
-  /// Asked every few milliseconds while the client's thread waits for a queue: whether the thread is being ended. Then the client leaves.
+  /// Asked every few milliseconds while the client's thread waits for a queue: whether the thread is being ended. Then
+  /// the client leaves.
   std::function<bool()> isEnding;
 
   /// The one for whom the calling thread works; null: none, and then memory is reused with more care.

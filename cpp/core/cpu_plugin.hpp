@@ -1,4 +1,5 @@
-// The cpu backend lies beside the addon, in a library for each level of a processor's instructions: which there are, and which one is opened.
+// The cpu backend lies beside the addon, in a library for each level of a processor's instructions: which there are,
+// and which one is opened.
 #pragma once
 
 #include <vector>
@@ -21,8 +22,8 @@ using CpuPluginFunction = const CpuPlugin* (*)();
 
 /// The levels that this processor has and that are built, the best first.
 std::vector<std::string> cpuLevels();
-/// Opens the library of the best level, or of the one that NODE_CUDNN_CPU_LEVEL names, if it isn't open yet. Throws ValueError for a name that is
-/// none, DeviceError for a level that is not here and for a library that can't be opened.
+/// Opens the library of the best level, or of the one that NODE_CUDNN_CPU_LEVEL names, if it isn't open yet. Throws
+/// ValueError for a name that is none, DeviceError for a level that is not here and for a library that can't be opened.
 std::unique_ptr<Backend> openCpu(PrepareFunction others);
 
 }  // namespace cnn

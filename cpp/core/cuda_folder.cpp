@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What opens others by name finds them beside itself (cuDNN) or among those that are open (NVRTC's built-ins, NVRTC, cuBLASLt).
+// What opens others by name finds them beside itself (cuDNN) or among those that are open (NVRTC's built-ins, NVRTC,
+// cuBLASLt).
 std::vector<std::string> toOpen(const fs::path& folder, int major) {
   std::string suffix = text(".so.", major);
   std::vector<std::string> names = {"libcudart" + suffix};
@@ -30,10 +31,16 @@ std::vector<std::string> toOpen(const fs::path& folder, int major) {
 }
 
 // cuDNN opens these when it first needs them; that is late to learn that one is missing.
-constexpr const char* partsOfCudnn[] = {"libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_cnn.so.9", "libcudnn_heuristic.so.9",
-                                        "libcudnn_engines_precompiled.so.9", "libcudnn_engines_runtime_compiled.so.9"};
+constexpr const char* partsOfCudnn[] = {"libcudnn_graph.so.9",
+                                        "libcudnn_ops.so.9",
+                                        "libcudnn_cnn.so.9",
+                                        "libcudnn_heuristic.so.9",
+                                        "libcudnn_engines_precompiled.so.9",
+                                        "libcudnn_engines_runtime_compiled.so.9"};
 
-std::string repair(int major) { return text("get it again with: npx node-cudnn cuda install --cuda ", major, " --force"); }
+std::string repair(int major) {
+  return text("get it again with: npx node-cudnn cuda install --cuda ", major, " --force");
+}
 
 }  // namespace
 
@@ -62,10 +69,12 @@ void openCudaFolder(const fs::path& folder, int major) {
   std::vector<std::string> expected = names;
   expected.insert(expected.end(), std::begin(partsOfCudnn), std::end(partsOfCudnn));
   for (const std::string& name : expected) {
-    if (!fs::exists(folder / name, ignored)) fail(ErrorKind::device, folder.string(), " lacks ", name, "; ", repair(major));
+    if (!fs::exists(folder / name, ignored))
+      fail(ErrorKind::device, folder.string(), " lacks ", name, "; ", repair(major));
   }
   for (const std::string& name : names) {
-    if (!dlopen((folder / name).c_str(), RTLD_NOW | RTLD_LOCAL)) fail(ErrorKind::device, dlerror(), "; ", repair(major));
+    if (!dlopen((folder / name).c_str(), RTLD_NOW | RTLD_LOCAL))
+      fail(ErrorKind::device, dlerror(), "; ", repair(major));
   }
 }
 

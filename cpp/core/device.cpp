@@ -19,18 +19,21 @@ void append(std::string& key, const TensorDesc& desc) {
 }
 
 // Before anything is prepared for a result that there can't be.
-void checkFits(const std::string& device, const MemoryFigures& figures, const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs) {
+void checkFits(const std::string& device, const MemoryFigures& figures, const Op& op,
+               std::span<const TensorDesc> inputs, const Descs& outputs) {
   if (figures.limit == 0 || outputs.empty() || outputs[0].plainBytes() <= figures.limit) return;
-  Error error(ErrorKind::outOfMemory, text("out of memory on ", device, ": ", outputs[0].plainBytes(), " bytes were asked for, ", figures.live, " are live, ",
-                                           figures.reserved, " reserved, the peak was ", figures.peak, ", the limit is ", figures.limit, " — in ",
-                                           describe(op, inputs)));
+  Error error(ErrorKind::outOfMemory,
+              text("out of memory on ", device, ": ", outputs[0].plainBytes(), " bytes were asked for, ", figures.live,
+                   " are live, ", figures.reserved, " reserved, the peak was ", figures.peak, ", the limit is ",
+                   figures.limit, " — in ", describe(op, inputs)));
   error.memory = figures;
   error.requested = outputs[0].plainBytes();
   throw error;
 }
 }  // namespace
 
-Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads) : name_(std::move(name)), backend_(std::move(backend)), poison_(!backend_->isHostMemory()) {
+Device::Device(std::string name, std::unique_ptr<Backend> backend, int threads)
+    : name_(std::move(name)), backend_(std::move(backend)), poison_(!backend_->isHostMemory()) {
   queue_ = std::make_unique<Queue>([this, threads] { backend_->startThread(threads); });
   allocator_ = std::make_unique<Allocator>(*backend_, name_, *queue_);
 }
@@ -54,7 +57,8 @@ KernelPtr Device::cached(const std::string& key, Make make) {
   return kernels_.try_emplace(key, std::move(kernel)).first->second;
 }
 
-KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting) {
+KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs,
+                         const Setting& setting) {
   std::string key = keyOf(op);
   key.push_back(static_cast<char>(setting.tolerance));
   key.push_back(static_cast<char>(setting.singleThreaded));
@@ -66,7 +70,8 @@ KernelPtr Device::kernel(const Op& op, std::span<const TensorDesc> inputs, const
     const Signature signature{inputs, outputs, setting};
     // Where there are no elements it makes no difference whose kernel it is.
     auto isEmpty = [](const TensorDesc& desc) { return desc.defined && desc.elements() == 0; };
-    const bool isNoted = std::none_of(inputs.begin(), inputs.end(), isEmpty) && std::none_of(outputs.begin(), outputs.end(), isEmpty);
+    const bool isNoted =
+        std::none_of(inputs.begin(), inputs.end(), isEmpty) && std::none_of(outputs.begin(), outputs.end(), isEmpty);
     Prepared prepared = backend_->prepare(op, signature);
     if (!prepared.kernel && involvesHalf(signature)) {
       if (Prepared widened = prepareWidened(*backend_, op, signature); widened.kernel) {
@@ -97,7 +102,9 @@ KernelPtr Device::reorder(const TensorDesc& from, const TensorDesc& to) {
   return cached(key, [&] {
     KernelPtr kernel = backend_->prepareReorder(from, to);
     if (!kernel && isHalf(from.dtype)) kernel = reorderWidened(*backend_, from, to);
-    if (!kernel) fail(ErrorKind::backend, name_, " can't reorder ", toString(from), " from layout ", from.layout.id, " to ", to.layout.id);
+    if (!kernel)
+      fail(ErrorKind::backend, name_, " can't reorder ", toString(from), " from layout ", from.layout.id, " to ",
+           to.layout.id);
     return kernel;
   });
 }

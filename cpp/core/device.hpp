@@ -22,17 +22,18 @@ class Device {
   Allocator& allocator() { return *allocator_; }
   Poison& poison() { return poison_; }
 
-  /// The kernel for an op on such inputs, from the cache or prepared now. Throws BackendError where the backend declines.
+  /// The kernel for an op on such inputs, from the cache or prepared now. Throws BackendError where the backend
+  /// declines.
   KernelPtr kernel(const Op& op, std::span<const TensorDesc> inputs, const Descs& outputs, const Setting& setting = {});
   KernelPtr reorder(const TensorDesc& from, const TensorDesc& to);
   std::size_t cachedKernels() const;
-  /// Whose kernels were prepared so far for each kind of op (see `kindOf`) that has elements: `unary sin float32: own`, `unary sin float64: fallback`,
-  /// `argReduce float16: widened`.
+  /// Whose kernels were prepared so far for each kind of op (see `kindOf`) that has elements: `unary sin float32: own`,
+  /// `unary sin float64: fallback`, `argReduce float16: widened`.
   std::vector<std::string> kernelKinds() const;
   /// A number that no other memory of this device has had or will have.
   std::uint64_t nextStorage() { return storages_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after another. A greater wish
-  /// makes a greater one; it lives as long as somebody holds it.
+  /// At least `bytes` of memory for the recorded runs of compiled functions: all share it, since they run one after
+  /// another. A greater wish makes a greater one; it lives as long as somebody holds it.
   std::shared_ptr<Lease> sharedArena(std::size_t bytes);
   /// Kernels that are prepared from now on follow these options; those that were are forgotten.
   void configure(const BackendOptions& options);

@@ -30,7 +30,8 @@ FailurePtr Failures::take() {
 
 void Failures::hand(const Failure& failure) {
   failure.tell();
-  if (!failure.isKnownTo(now())) failure.knownSince_.store(handed_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (!failure.isKnownTo(now()))
+    failure.knownSince_.store(handed_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void Failures::listen(std::function<void()> listener) {

@@ -74,7 +74,8 @@ class Failures {
   void listen(std::function<void()> listener);
 
  private:
-  static constexpr std::size_t most = 256;  // of a loop that fails at each step, and never reads, the first ones are kept
+  static constexpr std::size_t most =
+      256;  // of a loop that fails at each step, and never reads, the first ones are kept
   std::mutex mutex_;
   std::vector<FailurePtr> all_;
   std::atomic<std::uint64_t> handed_{0};

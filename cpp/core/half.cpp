@@ -30,7 +30,8 @@ using Pointers = std::array<void*, maxTensors>;
 
 class WideKernel final : public Kernel {
  public:
-  WideKernel(Backend& backend, KernelPtr inner, std::span<const TensorDesc> given, const Descs& results, const std::vector<bool>& isOverwritten)
+  WideKernel(Backend& backend, KernelPtr inner, std::span<const TensorDesc> given, const Descs& results,
+             const std::vector<bool>& isOverwritten)
       : inner_(std::move(inner)) {
     inputLayouts = inner_->inputLayouts;
     outputs = inner_->outputs;
@@ -53,7 +54,8 @@ class WideKernel final : public Kernel {
 
   bool isWhole() const {
     auto hasKernels = [](const Stage& stage) { return stage.widen || stage.round; };
-    return std::all_of(inputs_.begin(), inputs_.end(), hasKernels) && std::all_of(outputs_.begin(), outputs_.end(), hasKernels);
+    return std::all_of(inputs_.begin(), inputs_.end(), hasKernels) &&
+           std::all_of(outputs_.begin(), outputs_.end(), hasKernels);
   }
 
   void run(const Run& run) const override {
@@ -67,7 +69,8 @@ class WideKernel final : public Kernel {
     }
     for (const Stage& stage : outputs_) out[stage.tensor] = base + stage.offset;
     void* rest = inner_->workspaceBytes ? base + innerAt_ : nullptr;
-    inner_->run(Run{run.op, std::span<void* const>(in).first(run.inputs.size()), std::span<void* const>(out).first(run.outputs.size()), rest});
+    inner_->run(Run{run.op, std::span<void* const>(in).first(run.inputs.size()),
+                    std::span<void* const>(out).first(run.outputs.size()), rest});
     for (const Stage& stage : inputs_) {
       if (stage.round) convert(*stage.round, toFloat_, in[stage.tensor], run.inputs[stage.tensor]);
     }
@@ -76,14 +79,16 @@ class WideKernel final : public Kernel {
 
  private:
   // The conversions see all that lies in memory, padding included, as one row.
-  static Stage stage(Backend& backend, std::size_t tensor, std::size_t& offset, const TensorDesc& half, bool isRead, bool isWritten) {
+  static Stage stage(Backend& backend, std::size_t tensor, std::size_t& offset, const TensorDesc& half, bool isRead,
+                     bool isWritten) {
     auto count = static_cast<Index>(backend.bytes(half) / sizeOf(half.dtype));
     TensorDesc narrow(half.dtype, {count}), wideRow(DType::float32, {count});
     auto conversion = [&](const TensorDesc& from, const TensorDesc& to) {
       Descs result = {to};
       return backend.prepare(Cast{.dtype = to.dtype}, Signature{{&from, 1}, result}).kernel;
     };
-    Stage made{tensor, offset, isRead ? conversion(narrow, wideRow) : nullptr, isWritten ? conversion(wideRow, narrow) : nullptr};
+    Stage made{tensor, offset, isRead ? conversion(narrow, wideRow) : nullptr,
+               isWritten ? conversion(wideRow, narrow) : nullptr};
     offset += aligned(wideRow.plainBytes());
     return made;
   }
@@ -123,7 +128,8 @@ Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signatu
     isOverwritten.push_back(mutates(op, static_cast<int>(i), static_cast<int>(count)));
   }
   for (const TensorDesc& desc : signature.outputs) outputs.push_back(widened(desc));
-  // Weights in an order that only a compiled function of float32 can prepare ahead (Winograd's) would have no half to be made of.
+  // Weights in an order that only a compiled function of float32 can prepare ahead (Winograd's) would have no half to
+  // be made of.
   Prepared inner = backend.prepare(op, Signature{inputs, outputs});
   if (!inner.kernel) return inner;
   KernelPtr kernel = wrapped(backend, inner.kernel, signature.inputs, signature.outputs, isOverwritten);

@@ -10,11 +10,14 @@ namespace cnn {
 bool involvesHalf(const Signature& signature);
 
 /// Whether a backend whose loops know float32 and float64 alone must decline.
-inline bool needsWidening(const Op& op, const Signature& signature) { return involvesHalf(signature) && !movesElements(op); }
+inline bool needsWidening(const Op& op, const Signature& signature) {
+  return involvesHalf(signature) && !movesElements(op);
+}
 
-/// The op in float32, as the backend prepares it, with its half inputs widened into the workspace before and its half outputs (and
-/// the inputs that it overwrites) rounded to nearest even afterwards: so rounding happens between ops, never within one. It takes
-/// four bytes of workspace for each half element. Declines where the backend declines that too.
+/// The op in float32, as the backend prepares it, with its half inputs widened into the workspace before and its half
+/// outputs (and the inputs that it overwrites) rounded to nearest even afterwards: so rounding happens between ops,
+/// never within one. It takes four bytes of workspace for each half element. Declines where the backend declines that
+/// too.
 Prepared prepareWidened(Backend& backend, const Op& op, const Signature& signature);
 
 /// Conversion between two layouts of a half type by way of float32, which holds every half exactly.

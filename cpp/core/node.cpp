@@ -9,8 +9,9 @@ using Leftovers = std::vector<std::shared_ptr<void>>;
 thread_local Leftovers* leftovers = nullptr;
 }  // namespace
 
-// A chain of a hundred thousand nodes would overflow the stack if each destroyed the next, be it through an edge or through a tensor that it
-// saved. So a node hands over all that it holds to the outermost one, which lets go of it piece by piece.
+// A chain of a hundred thousand nodes would overflow the stack if each destroyed the next, be it through an edge or
+// through a tensor that it saved. So a node hands over all that it holds to the outermost one, which lets go of it
+// piece by piece.
 Node::~Node() {
   Leftovers own;
   const bool isOutermost = leftovers == nullptr;

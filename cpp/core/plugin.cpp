@@ -107,10 +107,12 @@ bool readAll(int file, std::string& text, int seconds) {
 
 constexpr std::string_view searchPath = "LD_LIBRARY_PATH=";
 
-// The folders in which this process's loader searches: as they were when it started, whatever the program has set since.
+// The folders in which this process's loader searches: as they were when it started, whatever the program has set
+// since.
 std::optional<std::string> searchPathAtStart() {
   std::ifstream file("/proc/self/environ", std::ios::binary);
-  if (const char* now = std::getenv("LD_LIBRARY_PATH"); now && !file) return std::string(searchPath) + now;  // a system that does not tell
+  if (const char* now = std::getenv("LD_LIBRARY_PATH"); now && !file)
+    return std::string(searchPath) + now;  // a system that does not tell
   for (std::string entry; std::getline(file, entry, '\0');) {
     if (entry.starts_with(searchPath)) return entry;
   }
@@ -131,7 +133,8 @@ std::vector<std::string> environmentOfProbe() {
 std::string hintOfSearchPath() {
   const char* now = std::getenv("LD_LIBRARY_PATH");
   if (!now || searchPathAtStart() == std::string(searchPath) + now) return "";
-  return " (LD_LIBRARY_PATH was set in this process, after its start: the loader does not look at it any more; set it before, or use NODE_CUDNN_CUDA_DIR)";
+  return " (LD_LIBRARY_PATH was set in this process, after its start: the loader does not look at it any more; set it "
+         "before, or use NODE_CUDNN_CUDA_DIR)";
 }
 
 ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::path& plugin) {
@@ -161,7 +164,8 @@ ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::
   if (!isDone) {
     output.failure = text("the CUDA driver did not answer within ", seconds, " s");
   } else if (WIFSIGNALED(status)) {
-    output.failure = text("looking for CUDA devices ended with signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), "), as a broken driver makes it");
+    output.failure = text("looking for CUDA devices ended with signal ", WTERMSIG(status), " (",
+                          strsignal(WTERMSIG(status)), "), as a broken driver makes it");
   } else if (WEXITSTATUS(status) != 0) {
     output.failure = text("looking for CUDA devices ended with status ", WEXITSTATUS(status));
   }
@@ -172,7 +176,9 @@ ProbeOutput runProbe(const std::filesystem::path& probe, const std::filesystem::
 
 std::string hintOfSearchPath() { return ""; }
 
-ProbeOutput runProbe(const std::filesystem::path&, const std::filesystem::path&) { return {"", "CUDA devices exist on Linux only"}; }
+ProbeOutput runProbe(const std::filesystem::path&, const std::filesystem::path&) {
+  return {"", "CUDA devices exist on Linux only"};
+}
 
 #endif
 
@@ -186,8 +192,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// A line a device, its members between tabs, or `missing` and the reason; before them `libraries` and the folder that it took
-// (cpp/backends/cuda/probe.cpp writes them). The last member of a device is why it can't be used.
+// A line a device, its members between tabs, or `missing` and the reason; before them `libraries` and the folder that
+// it took (cpp/backends/cuda/probe.cpp writes them). The last member of a device is why it can't be used.
 CudaStatus parse(const std::string& output) {
   CudaStatus status;
   for (const std::string& line : split(output, '\n')) {
@@ -199,13 +205,19 @@ CudaStatus parse(const std::string& output) {
     }
     if (words[0] != "device" || words.size() != 9) continue;
     auto& list = words[8].empty() ? status.devices : status.unusable;
-    list.push_back({.name = words[1], .description = words[2], .product = words[3], .computeCapability = words[4],
-                    .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10), .multiprocessors = std::atoi(words[6].c_str()),
-                    .warning = words[7], .unusable = words[8]});
+    list.push_back({.name = words[1],
+                    .description = words[2],
+                    .product = words[3],
+                    .computeCapability = words[4],
+                    .memoryBytes = std::strtoull(words[5].c_str(), nullptr, 10),
+                    .multiprocessors = std::atoi(words[6].c_str()),
+                    .warning = words[7],
+                    .unusable = words[8]});
   }
   if (!status.missing.empty()) status.devices.clear();
   std::string unusable;
-  for (const DeviceInfo& device : status.unusable) unusable += text(unusable.empty() ? "" : "; ", device.name, ": ", device.unusable);
+  for (const DeviceInfo& device : status.unusable)
+    unusable += text(unusable.empty() ? "" : "; ", device.name, ": ", device.unusable);
   if (!status.devices.empty()) {
     std::string& warning = status.devices[0].warning;
     if (!unusable.empty()) warning += text(warning.empty() ? "" : "; ", "not used: ", unusable);
@@ -226,8 +238,8 @@ CudaStatus look(const std::filesystem::path& plugin) {
   std::error_code ignored;
   for (const auto& file : {plugin, probe}) {
     if (!std::filesystem::exists(file, ignored)) {
-      return missing(text("the CUDA plugin is not built (", file.string(),
-                          " does not exist); install ", cudaPackages, ", or build it where CUDA 12 or 13 and cuDNN 9 are installed"));
+      return missing(text("the CUDA plugin is not built (", file.string(), " does not exist); install ", cudaPackages,
+                          ", or build it where CUDA 12 or 13 and cuDNN 9 are installed"));
     }
   }
   ProbeOutput output = runProbe(probe, plugin);
@@ -265,7 +277,8 @@ const Plugin* load() {
   auto function = reinterpret_cast<PluginFunction>(dlsym(library, pluginSymbol));
   const Plugin* plugin = function ? function() : nullptr;
   if (!plugin || std::string_view(plugin->interface) != CNN_INTERFACE) {
-    fail(ErrorKind::device, "the CUDA plugin ", file.string(), " belongs to another build of the addon, build both again");
+    fail(ErrorKind::device, "the CUDA plugin ", file.string(),
+         " belongs to another build of the addon, build both again");
   }
   return plugin;
 }

@@ -35,15 +35,18 @@ struct CudaStatus {
   std::vector<DeviceInfo> unusable;  // the others
   std::string missing;
   std::filesystem::path plugin;  // which looked
-  std::string libraries;  // the folder of the CUDA libraries that the probe opened (cuda_folder.hpp); empty: the loader found them
+  std::string libraries;  // the folder of the CUDA libraries that the probe opened (cuda_folder.hpp); empty: the loader
+                          // found them
   int cuda = 0;           // and which CUDA they are of, 12 or 13
 };
 
-/// Where plugins are sought, the best first, for whoever has not asked for `cudaStatus` yet; none: in the addon's folder.
+/// Where plugins are sought, the best first, for whoever has not asked for `cudaStatus` yet; none: in the addon's
+/// folder.
 void setCudaPlugins(std::vector<std::filesystem::path> files);
 
-/// Looked up once a process, by a program of its own, so that a broken driver can't end this one. Costs nothing where no
-/// plugin was built, milliseconds where there is no driver, and as long as the driver takes to start where there is one.
+/// Looked up once a process, by a program of its own, so that a broken driver can't end this one. Costs nothing where
+/// no plugin was built, milliseconds where there is no driver, and as long as the driver takes to start where there is
+/// one.
 const CudaStatus& cudaStatus();
 /// Opens the plugin if it isn't open yet. Throws DeviceError.
 std::unique_ptr<Backend> openCuda(int ordinal, const BackendOptions& options);

@@ -49,7 +49,8 @@ FailurePtr Poison::fail(Failures& failures, const Touched& touched, const std::e
 void Poison::suspect(const Touched& touched) {
   bool isSuspect = touched.failsByValue;
   if (!isSuspect && suspects_.empty()) return;
-  isSuspect = isSuspect || std::any_of(touched.reads.begin(), touched.reads.end(), [&](void* block) { return suspects_.contains(block); });
+  isSuspect = isSuspect || std::any_of(touched.reads.begin(), touched.reads.end(),
+                                       [&](void* block) { return suspects_.contains(block); });
   for (auto list : {touched.makes, touched.overwrites}) {
     for (void* block : list) {
       if (!block) continue;
@@ -62,12 +63,14 @@ void Poison::suspect(const Touched& touched) {
   }
 }
 
-FailurePtr Poison::convict(Failures& failures, const std::exception& exception, std::span<void* const> memory, std::uint64_t call) {
+FailurePtr Poison::convict(Failures& failures, const std::exception& exception, std::span<void* const> memory,
+                           std::uint64_t call) {
   FailurePtr failure = failures.record(exception);
   std::vector<void*> blocks(suspects_.begin(), suspects_.end());
   suspects_.clear();
   put(blocks, failure);
-  const bool isOfValues = findsLate_ && failure->error.kind == ErrorKind::value;  // a kernel's report: the copy itself went well
+  const bool isOfValues =
+      findsLate_ && failure->error.kind == ErrorKind::value;  // a kernel's report: the copy itself went well
   if (!isOfValues) put(memory, failure);
   return memory.empty() ? failure : of(memory[0], call);
 }

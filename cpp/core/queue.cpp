@@ -12,7 +12,8 @@ constexpr auto turn = std::chrono::milliseconds(1);
 // How often a thread that waits looks whether it still should.
 constexpr auto glance = std::chrono::milliseconds(20);
 
-// Told when the thread ends, after all that came later and is local to it: who waits for that takes down what those use.
+// Told when the thread ends, after all that came later and is local to it: who waits for that takes down what those
+// use.
 struct EndOfThread {
   std::promise<void>* promise = nullptr;
   ~EndOfThread() {
@@ -106,7 +107,8 @@ bool Queue::waitFor(std::unique_lock<std::mutex>& lock, Clock::time_point end, F
   }
   waiters_--;
   // Whoever held the tasks may end the process now: none shall run then.
-  while (afterTask_ && waiters_ == 0 && isRunning() && Clock::now() < end) progress_.wait_until(lock, std::min(end, Clock::now() + glance));
+  while (afterTask_ && waiters_ == 0 && isRunning() && Clock::now() < end)
+    progress_.wait_until(lock, std::min(end, Clock::now() + glance));
   return isDone();
 }
 
@@ -121,7 +123,8 @@ void Queue::hold(Task afterTask, Clock::time_point end) {
 }
 
 bool Queue::isPastLocked(std::uint64_t client, Ticket ticket) const {
-  return std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) { return (client != 0 && lane->id() != client) || lane->isPast(ticket); });
+  return std::all_of(lanes_.begin(), lanes_.end(),
+                     [&](const auto& lane) { return (client != 0 && lane->id() != client) || lane->isPast(ticket); });
 }
 
 bool Queue::isPast(std::uint64_t client, Ticket ticket) const {

@@ -1,5 +1,5 @@
-// A device's queue: one thread runs the tasks of all clients, those of a client in the order in which it put them in. Clients share
-// the thread's time equally, whatever they have waiting.
+// A device's queue: one thread runs the tasks of all clients, those of a client in the order in which it put them in.
+// Clients share the thread's time equally, whatever they have waiting.
 #pragma once
 
 #include <atomic>
@@ -29,10 +29,11 @@ class Queue {
   explicit Queue(Task start);
   ~Queue();  // stops
 
-  /// Appends a task; what it throws goes to its client's failures. Where the client has `capacity` tasks waiting, the caller waits too: the
-  /// queue is bounded. Once the queue has stopped or the client has left, the task is dropped.
+  /// Appends a task; what it throws goes to its client's failures. Where the client has `capacity` tasks waiting, the
+  /// caller waits too: the queue is bounded. Once the queue has stopped or the client has left, the task is dropped.
   void push(Task task, const ClientPtr& client);
-  /// As `push`, for a task that the thread passes by (with what its client put in later) until `gate` is true; who sets it calls `wake`.
+  /// As `push`, for a task that the thread passes by (with what its client put in later) until `gate` is true; who sets
+  /// it calls `wake`.
   void pushBehind(std::shared_ptr<const std::atomic<bool>> gate, Task task, const ClientPtr& client);
   void wake();
 
@@ -40,17 +41,19 @@ class Queue {
   Ticket last() const { return last_.load(std::memory_order_acquire); }
   /// Whether all tasks up to `ticket` that a client put in are done; client 0: of all clients.
   bool isPast(std::uint64_t client, Ticket ticket) const;
-  /// Waits for that, until `end` at most, and returns whether it is so: it may not be where the waiting thread is being ended.
+  /// Waits for that, until `end` at most, and returns whether it is so: it may not be where the waiting thread is being
+  /// ended.
   bool await(std::uint64_t client, Ticket ticket, Clock::time_point end = never);
 
-  /// Spins until nothing is queued or running, for so long at most, and lets others have the core meanwhile; true if so.
+  /// Spins until nothing is queued or running, for so long at most, and lets others have the core meanwhile; true if
+  /// so.
   bool awaitIdle(std::chrono::microseconds most) const;
   /// True if nothing is queued or running: memory may then be touched directly.
   bool isIdle() const { return pending_.load(std::memory_order_acquire) == 0; }
   bool isQueueThread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
-  /// For the end of the process: from now on a task starts only while a thread waits for one, and `afterTask` is called behind each. Returns when
-  /// no task runs, or at `end`.
+  /// For the end of the process: from now on a task starts only while a thread waits for one, and `afterTask` is called
+  /// behind each. Returns when no task runs, or at `end`.
   void hold(Task afterTask, Clock::time_point end);
   /// From now on no task starts, and a running one ends between two steps.
   void stop();
@@ -74,7 +77,9 @@ class Queue {
     std::uint64_t id() const { return client ? client->id() : 0; }
     bool isActive() const { return running != 0 || !entries.empty(); }
     bool isReady() const;
-    bool isPast(Ticket ticket) const { return (running == 0 || running > ticket) && (entries.empty() || entries.front().ticket > ticket); }
+    bool isPast(Ticket ticket) const {
+      return (running == 0 || running > ticket) && (entries.empty() || entries.front().ticket > ticket);
+    }
   };
   void append(Entry entry, const ClientPtr& client);
   Lane& laneOf(const ClientPtr& client);
@@ -94,9 +99,9 @@ class Queue {
   Lane* current_ = nullptr;              // the lane of the last task
   std::atomic<std::size_t> pending_{0};  // queued or running
   std::atomic<Ticket> last_{0};
-  std::size_t waiters_ = 0;              // callers waiting for progress
+  std::size_t waiters_ = 0;  // callers waiting for progress
   bool sleeping_ = false;
-  Task afterTask_;                       // empty: tasks are not held
+  Task afterTask_;  // empty: tasks are not held
   std::atomic<bool> stopping_{false};
   std::promise<void> end_;
   std::shared_future<void> ended_ = end_.get_future().share();

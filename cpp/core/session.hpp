@@ -1,4 +1,5 @@
-// Session: the state of one user (one Node environment): gradient mode, autocast, random counter, failures. Nothing here is global.
+// Session: the state of one user (one Node environment): gradient mode, autocast, random counter, failures. Nothing
+// here is global.
 #pragma once
 
 #include <optional>
@@ -65,7 +66,9 @@ class Session {
 /// Sets the gradient mode for a scope.
 class GradMode {
  public:
-  GradMode(Session& session, bool enabled) : session_(session), before_(session.gradEnabled) { session.gradEnabled = enabled; }
+  GradMode(Session& session, bool enabled) : session_(session), before_(session.gradEnabled) {
+    session.gradEnabled = enabled;
+  }
   ~GradMode() { session_.gradEnabled = before_; }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;

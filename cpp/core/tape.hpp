@@ -15,7 +15,8 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
   virtual ~Tape() = default;
   /// Makes a node of the op where its outputs depend on a tensor that wants a gradient.
-  virtual void record(Session& session, const Op& op, std::span<const Tensor> inputs, std::span<const Tensor> outputs) = 0;
+  virtual void record(Session& session, const Op& op, std::span<const Tensor> inputs,
+                      std::span<const Tensor> outputs) = 0;
 };
 
 }  // namespace cnn

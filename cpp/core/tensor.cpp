@@ -5,7 +5,8 @@
 
 namespace cnn {
 
-Storage::Storage(DevicePtr device, std::size_t bytes) : device_(std::move(device)), id_(device_->nextStorage()), block_(device_->allocator().allocate(bytes)) {}
+Storage::Storage(DevicePtr device, std::size_t bytes)
+    : device_(std::move(device)), id_(device_->nextStorage()), block_(device_->allocator().allocate(bytes)) {}
 
 Storage::Storage(DevicePtr device, const Trace& trace, int value)
     : device_(std::move(device)), id_(device_->nextStorage()), trace_(trace.id), value_(value) {}

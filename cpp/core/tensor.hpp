@@ -44,11 +44,11 @@ class Node;
 struct TensorImpl {
   TensorDesc desc;
   std::shared_ptr<Storage> storage;
-  bool requiresGrad = false;      // a leaf whose gradient is wanted, or a result that depends on one
-  std::shared_ptr<Node> node;     // what made it, where a gradient flows
-  int outputIndex = 0;            // which output of node
+  bool requiresGrad = false;   // a leaf whose gradient is wanted, or a result that depends on one
+  std::shared_ptr<Node> node;  // what made it, where a gradient flows
+  int outputIndex = 0;         // which output of node
   std::shared_ptr<TensorImpl> grad;
-  int handles = 0;                // numbers that JavaScript has for it
+  int handles = 0;  // numbers that JavaScript has for it
 };
 
 /// A value type: copies share the same tensor. A default-made one is "no tensor".

@@ -21,7 +21,8 @@ struct Maker {
 };
 
 const std::vector<Maker>& makers() {
-  static const std::vector<Maker> all = {{"cpu", [] { return openCpu(prepareReference); }}, {"reference", makeReferenceBackend}};
+  static const std::vector<Maker> all = {{"cpu", [] { return openCpu(prepareReference); }},
+                                         {"reference", makeReferenceBackend}};
   return all;
 }
 
@@ -38,14 +39,17 @@ T fromEnvironment(const char* name, T otherwise, T most, const char* expected) {
   return number;
 }
 
-bool flagFromEnvironment(const char* name, bool otherwise) { return fromEnvironment<unsigned>(name, otherwise, 1, "0 or 1") == 1; }
+bool flagFromEnvironment(const char* name, bool otherwise) {
+  return fromEnvironment<unsigned>(name, otherwise, 1, "0 or 1") == 1;
+}
 
 CudaOptions cudaOptionsFromEnvironment() {
   CudaOptions options;
   options.allowTf32 = flagFromEnvironment("NODE_CUDNN_ALLOW_TF32", options.allowTf32);
   options.deterministic = flagFromEnvironment("NODE_CUDNN_DETERMINISTIC", options.deterministic);
   options.benchmark = flagFromEnvironment("NODE_CUDNN_BENCHMARK", options.benchmark);
-  options.workspaceLimit = fromEnvironment<std::size_t>("NODE_CUDNN_WORKSPACE_LIMIT", options.workspaceLimit, std::size_t{1} << 48, "a number of bytes");
+  options.workspaceLimit = fromEnvironment<std::size_t>("NODE_CUDNN_WORKSPACE_LIMIT", options.workspaceLimit,
+                                                        std::size_t{1} << 48, "a number of bytes");
   return options;
 }
 
@@ -70,15 +74,16 @@ Registry& registry() {
   return instance;
 }
 
-// How long an exit of the process waits for what runs then. Where exit handlers are not told the status, it waits as long as it takes: the process
-// must end with that.
+// How long an exit of the process waits for what runs then. Where exit handlers are not told the status, it waits as
+// long as it takes: the process must end with that.
 #if defined(__GLIBC__)
 constexpr std::optional<std::chrono::seconds> exitPatience(2);
 #else
 constexpr std::optional<std::chrono::seconds> exitPatience;
 #endif
 
-// Runs in exit(). No task starts any more; one that runs is waited for, since handlers that come later unmap the code that it is in.
+// Runs in exit(). No task starts any more; one that runs is waited for, since handlers that come later unmap the code
+// that it is in.
 void stopQueues(int status, void*) {
   const auto end = exitPatience ? std::chrono::steady_clock::now() + *exitPatience : Queue::never;
   std::vector<std::shared_future<void>> ends;
@@ -95,9 +100,10 @@ void stopQueues(int status, void*) {
   _exit(status);
 }
 
-// Has all queues stop when the process exits. Exit handlers run in the reverse order of their registration: what a task uses for the first time (code that a
-// library generates) is taken down before anything that was registered earlier. So this is called again behind each task that the process may end after.
-// Where a kernel does not end within two seconds, the process ends without the rest of the exit handlers.
+// Has all queues stop when the process exits. Exit handlers run in the reverse order of their registration: what a task
+// uses for the first time (code that a library generates) is taken down before anything that was registered earlier. So
+// this is called again behind each task that the process may end after. Where a kernel does not end within two seconds,
+// the process ends without the rest of the exit handlers.
 void stopQueuesAtExit() {
 #if defined(__GLIBC__)
   on_exit(stopQueues, nullptr);
@@ -106,7 +112,8 @@ void stopQueuesAtExit() {
 #endif
 }
 
-// A thread can't wait for itself, and nobody shall wait for a kernel: a device that is busy, or may be, is closed by another thread.
+// A thread can't wait for itself, and nobody shall wait for a kernel: a device that is busy, or may be, is closed by
+// another thread.
 void closeDevice(Device* device) {
   bool isQuick = !device->queue().isQueueThread() && device->queue().isIdle() && device->backend().isHostMemory();
   {
@@ -154,7 +161,8 @@ std::string resolve(std::string_view name) {
   for (const DeviceInfo& device : cudaStatus().unusable) {
     if (device.name == name) fail(ErrorKind::device, "device '", name, "' can't be used: ", device.unusable);
   }
-  if (cudaOrdinal(name) && !cudaStatus().missing.empty()) fail(ErrorKind::device, "device '", name, "' can't be used: ", cudaStatus().missing);
+  if (cudaOrdinal(name) && !cudaStatus().missing.empty())
+    fail(ErrorKind::device, "device '", name, "' can't be used: ", cudaStatus().missing);
   std::string names = "auto";
   for (const DeviceInfo& device : cudaStatus().devices) names += ", " + device.name;
   for (const Maker& maker : makers()) names += ", " + maker.name;
@@ -174,7 +182,8 @@ void checkName(const std::string& name) {
     if (name == maker.name) return;
   }
   auto isIt = [&](const DeviceInfo& device) { return device.name == name; };
-  if (!cudaOrdinal(name) || std::none_of(cudaStatus().devices.begin(), cudaStatus().devices.end(), isIt)) failUnknown(name);
+  if (!cudaOrdinal(name) || std::none_of(cudaStatus().devices.begin(), cudaStatus().devices.end(), isIt))
+    failUnknown(name);
 }
 
 }  // namespace
@@ -198,7 +207,8 @@ DevicePtr openDevice(std::string_view given) {
   auto& slot = registry().open[name];
   DevicePtr device = slot.lock();
   if (!device) {
-    device = DevicePtr(new Device(name, makeBackend(name, registry().currentCudaOptions()), registry().threads), closeDevice);
+    device = DevicePtr(new Device(name, makeBackend(name, registry().currentCudaOptions()), registry().threads),
+                       closeDevice);
     slot = device;
     registry().alive.push_back(device.get());
     stopQueuesAtExit();

@@ -1,5 +1,5 @@
-// Three ways to save memory and copies: a tensor's next value is made in the tensor, pieces are made at their place in the whole, and an output takes
-// the memory of an input that nobody reads any more.
+// Three ways to save memory and copies: a tensor's next value is made in the tensor, pieces are made at their place in
+// the whole, and an output takes the memory of an input that nobody reads any more.
 #include "aliasing.hpp"
 
 #include <algorithm>
@@ -60,15 +60,18 @@ class Aliaser {
 
   bool uses(const DraftStep& step, int root) const {
     auto isRoot = [&](int id) { return id >= 0 && rootOf(id) == root; };
-    return std::any_of(step.inputs.begin(), step.inputs.end(), isRoot) || std::any_of(step.outputs.begin(), step.outputs.end(), isRoot);
+    return std::any_of(step.inputs.begin(), step.inputs.end(), isRoot) ||
+           std::any_of(step.outputs.begin(), step.outputs.end(), isRoot);
   }
 
-  // Of all that a step reads, only input i lies there, in the layout and size of output 0: element k of one lies where element k of the other lies.
+  // Of all that a step reads, only input i lies there, in the layout and size of output 0: element k of one lies where
+  // element k of the other lies.
   bool isReplaceable(const DraftStep& step, int i) const {
     int root = rootOf(step.inputs[static_cast<std::size_t>(i)]);
     const TensorDesc &from = step.inputDescs[static_cast<std::size_t>(i)], &to = step.kernel->outputs[0];
     bool isAlike = from.layout == to.layout && from.shape == to.shape && from.dtype == to.dtype;
-    return isAlike && std::count_if(step.inputs.begin(), step.inputs.end(), [&](int other) { return other >= 0 && rootOf(other) == root; }) == 1;
+    return isAlike && std::count_if(step.inputs.begin(), step.inputs.end(),
+                                    [&](int other) { return other >= 0 && rootOf(other) == root; }) == 1;
   }
 
   // What is made only to be copied over a tensor (a counter's next value) is made there.
@@ -80,14 +83,17 @@ class Aliaser {
     if (!isOnlyCopied || buffer(target).kind != Reference::Kind::captured) return;
     // Between the two nobody may want what the tensor held before; who makes the value may read it element by element.
     const int first = life(source).first;
-    if (std::any_of(steps_.begin() + first + 1, steps_.begin() + static_cast<int>(s), [&](const DraftStep& step) { return uses(step, target); })) return;
+    if (std::any_of(steps_.begin() + first + 1, steps_.begin() + static_cast<int>(s),
+                    [&](const DraftStep& step) { return uses(step, target); }))
+      return;
     const DraftStep& maker = steps_[static_cast<std::size_t>(first)];
     if (failsByValue(maker.op)) return;  // the tensor keeps its values then
     const std::vector<int>& inputs = maker.kernel->inPlace;
     bool isInPlace = maker.outputs[0] == source && std::any_of(inputs.begin(), inputs.end(), [&](int i) {
-      return i < static_cast<int>(maker.inputs.size()) && maker.inputs[static_cast<std::size_t>(i)] >= 0 &&
-             rootOf(maker.inputs[static_cast<std::size_t>(i)]) == target && isReplaceable(maker, i);
-    });
+                       return i < static_cast<int>(maker.inputs.size()) &&
+                              maker.inputs[static_cast<std::size_t>(i)] >= 0 &&
+                              rootOf(maker.inputs[static_cast<std::size_t>(i)]) == target && isReplaceable(maker, i);
+                     });
     if (uses(maker, target) && !isInPlace) return;
     alias(source).of = target;
     made_.isElided[s] = true;

@@ -1,4 +1,5 @@
-// Aliasing: the second step of a plan. It says which buffers of a draft lie in the memory of others, and from which step to which each is alive.
+// Aliasing: the second step of a plan. It says which buffers of a draft lie in the memory of others, and from which
+// step to which each is alive.
 #pragma once
 
 #include "draft.hpp"

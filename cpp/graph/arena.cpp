@@ -15,7 +15,8 @@ Arena packArena(std::span<const Lifetime> lifetimes, std::size_t alignment) {
   arena.offsets.resize(lifetimes.size());
   std::vector<std::size_t> order(lifetimes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return lifetimes[a].bytes > lifetimes[b].bytes; });
   std::vector<std::size_t> placed;  // by offset
   for (std::size_t i : order) {
     const Lifetime& own = lifetimes[i];
@@ -29,7 +30,9 @@ Arena packArena(std::span<const Lifetime> lifetimes, std::size_t alignment) {
     }
     arena.offsets[i] = offset;
     arena.bytes = std::max(arena.bytes, offset + bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), i, [&](std::size_t a, std::size_t b) { return arena.offsets[a] < arena.offsets[b]; }), i);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
+                                   [&](std::size_t a, std::size_t b) { return arena.offsets[a] < arena.offsets[b]; }),
+                  i);
   }
   return arena;
 }

@@ -76,15 +76,17 @@ std::optional<BatchPart> partOf(const Graph& graph, Index samples) {
       part.isBatched[static_cast<std::size_t>(node.outputs[i])] = true;
     }
   }
-  const bool isWhole = std::all_of(graph.results.begin(), graph.results.end(),
-                                   [&](ValueId id) { return graph[id].origin == Value::Origin::node && isBatched(id); });
+  const bool isWhole = std::all_of(graph.results.begin(), graph.results.end(), [&](ValueId id) {
+    return graph[id].origin == Value::Origin::node && isBatched(id);
+  });
   return isWhole ? std::optional(std::move(part)) : std::nullopt;
 }
 
 namespace {
 
 // The steps of a part, once for each of its runs. Nothing where a result does not lie sample by sample.
-std::optional<Plan> repeat(Plan plan, const BatchPart& part, Device& device, const Graph& whole, std::span<const TensorDesc> inputs) {
+std::optional<Plan> repeat(Plan plan, const BatchPart& part, Device& device, const Graph& whole,
+                           std::span<const TensorDesc> inputs) {
   std::vector<std::size_t> inputSample(inputs.size()), resultSample(plan.resultBytes.size());  // bytes
   for (std::size_t id = 0; id < whole.values.size(); id++) {
     const Value& value = whole.values[id];
@@ -99,19 +101,27 @@ std::optional<Plan> repeat(Plan plan, const BatchPart& part, Device& device, con
     resultSample[output.reference.at] = plan.resultBytes[output.reference.at] / static_cast<std::size_t>(part.samples);
     output.desc.shape[0] = part.batch;
     output.desc.layout = *layout;
-    if (device.backend().bytes(output.desc) != resultSample[output.reference.at] * static_cast<std::size_t>(part.batch)) return std::nullopt;
+    if (device.backend().bytes(output.desc) != resultSample[output.reference.at] * static_cast<std::size_t>(part.batch))
+      return std::nullopt;
   }
   // Devices whose libraries count on aligned memory get no other.
-  auto isAligned = [&](std::size_t bytes) { return device.backend().isHostMemory() || bytes % device.backend().arenaAlignment() == 0; };
-  if (!std::all_of(inputSample.begin(), inputSample.end(), isAligned) || !std::all_of(resultSample.begin(), resultSample.end(), isAligned)) return std::nullopt;
-  for (std::size_t i = 0; i < plan.resultBytes.size(); i++) plan.resultBytes[i] = resultSample[i] * static_cast<std::size_t>(part.batch);
+  auto isAligned = [&](std::size_t bytes) {
+    return device.backend().isHostMemory() || bytes % device.backend().arenaAlignment() == 0;
+  };
+  if (!std::all_of(inputSample.begin(), inputSample.end(), isAligned) ||
+      !std::all_of(resultSample.begin(), resultSample.end(), isAligned))
+    return std::nullopt;
+  for (std::size_t i = 0; i < plan.resultBytes.size(); i++)
+    plan.resultBytes[i] = resultSample[i] * static_cast<std::size_t>(part.batch);
   std::vector<Step> steps;
   for (Index start : part.starts()) {
     for (Step step : plan.steps) {
       for (auto* references : {&step.inputs, &step.outputs}) {
         for (Reference& reference : *references) {
-          if (reference.kind == Reference::Kind::input) reference.offset += static_cast<std::size_t>(start) * inputSample[reference.at];
-          if (reference.kind == Reference::Kind::result) reference.offset += static_cast<std::size_t>(start) * resultSample[reference.at];
+          if (reference.kind == Reference::Kind::input)
+            reference.offset += static_cast<std::size_t>(start) * inputSample[reference.at];
+          if (reference.kind == Reference::Kind::result)
+            reference.offset += static_cast<std::size_t>(start) * resultSample[reference.at];
         }
       }
       steps.push_back(std::move(step));
@@ -124,17 +134,21 @@ std::optional<Plan> repeat(Plan plan, const BatchPart& part, Device& device, con
 
 }  // namespace
 
-Plan makePlanInParts(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> captured, Tolerance tolerance,
-                     Index samples) {
+Plan makePlanInParts(Device& device, const Graph& graph, std::span<const TensorDesc> inputs,
+                     std::span<const TensorDesc> captured, Tolerance tolerance, Index samples) {
   if (samples == 0) samples = microBatchOf(graph, device.backend().cacheBytes(), device.backend().hostThreads());
-  const bool arePlain = std::all_of(inputs.begin(), inputs.end(), [](const TensorDesc& desc) { return desc.layout.isPlain(); });
+  const bool arePlain =
+      std::all_of(inputs.begin(), inputs.end(), [](const TensorDesc& desc) { return desc.layout.isPlain(); });
   if (auto part = arePlain ? partOf(graph, samples) : std::nullopt) {
     std::vector<TensorDesc> partInputs(inputs.begin(), inputs.end());
     for (std::size_t id = 0; id < graph.values.size(); id++) {
       const Value& value = graph.values[id];
-      if (value.origin == Value::Origin::input && part->isBatched[id]) partInputs[static_cast<std::size_t>(value.index)].shape[0] = part->samples;
+      if (value.origin == Value::Origin::input && part->isBatched[id])
+        partInputs[static_cast<std::size_t>(value.index)].shape[0] = part->samples;
     }
-    if (auto plan = repeat(makePlan(device, part->graph, partInputs, captured, tolerance), *part, device, graph, inputs)) return std::move(*plan);
+    if (auto plan =
+            repeat(makePlan(device, part->graph, partInputs, captured, tolerance), *part, device, graph, inputs))
+      return std::move(*plan);
   }
   return makePlan(device, graph, inputs, captured, tolerance);
 }

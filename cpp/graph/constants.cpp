@@ -102,7 +102,8 @@ void Constants::bind(Launch& launch, const std::shared_ptr<const Sources>& sourc
   if (sources_ != sources) {
     std::vector<Made> made = describe(*sources);
     for (std::size_t at = 0; at < held_.size(); at++) {
-      if (plan_->isConstantKept[at]) held_[at] = cache_->find(made[at].key, device_.allocator(), plan_->constantBytes[at]);
+      if (plan_->isConstantKept[at])
+        held_[at] = cache_->find(made[at].key, device_.allocator(), plan_->constantBytes[at]);
     }
     compute(launch, made);
     sources_ = sources;
@@ -121,8 +122,9 @@ void Constants::compute(const Launch& launch, const std::vector<Made>& made) {
   for (std::size_t at = 0; at < held_.size(); at++) isWanted[at] = isStale(at);
   std::vector<std::size_t> lastReader(held_.size());
   for (std::size_t s = steps.size(); s-- > 0;) {
-    isNeeded[s] = std::any_of(steps[s].outputs.begin(), steps[s].outputs.end(),
-                              [&](const Reference& reference) { return reference.kind == Reference::Kind::constant && isWanted[reference.at]; });
+    isNeeded[s] = std::any_of(steps[s].outputs.begin(), steps[s].outputs.end(), [&](const Reference& reference) {
+      return reference.kind == Reference::Kind::constant && isWanted[reference.at];
+    });
     if (!isNeeded[s]) continue;
     for (const Reference& reference : steps[s].inputs) {
       if (reference.kind != Reference::Kind::constant) continue;
@@ -142,8 +144,11 @@ void Constants::compute(const Launch& launch, const std::vector<Made>& made) {
     for (const auto* references : {&steps[s].inputs, &steps[s].outputs}) {
       for (const Reference& reference : *references) {
         if (reference.kind != Reference::Kind::constant) continue;
-        if (!held_[reference.at] && !passing[reference.at]) passing[reference.at] = std::make_unique<Lease>(device_.allocator(), plan_->constantBytes[reference.at], Users::all);
-        own.constants[reference.at] = held_[reference.at] ? held_[reference.at]->memory.memory() : passing[reference.at]->memory();
+        if (!held_[reference.at] && !passing[reference.at])
+          passing[reference.at] =
+              std::make_unique<Lease>(device_.allocator(), plan_->constantBytes[reference.at], Users::all);
+        own.constants[reference.at] =
+            held_[reference.at] ? held_[reference.at]->memory.memory() : passing[reference.at]->memory();
       }
     }
     for (const Reference& reference : steps[s].outputs) {
@@ -151,7 +156,8 @@ void Constants::compute(const Launch& launch, const std::vector<Made>& made) {
     }
     own.run(steps, s, s + 1);
     for (const Reference& reference : steps[s].outputs) {
-      if (reference.kind == Reference::Kind::constant && held_[reference.at]) held_[reference.at]->stamp = made[reference.at].stamp;
+      if (reference.kind == Reference::Kind::constant && held_[reference.at])
+        held_[reference.at]->stamp = made[reference.at].stamp;
     }
     for (const Reference& reference : steps[s].inputs) {
       if (reference.kind == Reference::Kind::constant && lastReader[reference.at] == s) passing[reference.at] = nullptr;

@@ -1,4 +1,5 @@
-// Constants: what programs compute of weights once, ahead of all runs (packed, folded, transformed), in memory once for all programs that want the same.
+// Constants: what programs compute of weights once, ahead of all runs (packed, folded, transformed), in memory once for
+// all programs that want the same.
 #pragma once
 
 #include <array>
@@ -10,14 +11,16 @@
 
 namespace cnn::graph {
 
-/// The memory that a constant was computed from, and how often that had been overwritten. Storage 0: nothing that constants read.
+/// The memory that a constant was computed from, and how often that had been overwritten. Storage 0: nothing that
+/// constants read.
 struct Source {
   std::uint64_t storage = 0, version = 0;
   friend bool operator==(const Source&, const Source&) = default;
 };
 using Sources = std::vector<Source>;  // one a captured tensor
 
-/// The constants of one environment, found by what they are computed from: its memory, the ops, the layouts. Programs hold them, the last one frees them.
+/// The constants of one environment, found by what they are computed from: its memory, the ops, the layouts. Programs
+/// hold them, the last one frees them.
 class ConstantCache {
  public:
   /// 128 bits of hash; equal for what is computed alike of the same memory.
@@ -43,7 +46,8 @@ class Constants {
   Constants(std::shared_ptr<ConstantCache> cache, Device& device, std::shared_ptr<const Plan> plan)
       : cache_(std::move(cache)), device_(device), plan_(std::move(plan)), held_(plan_->constantBytes.size()) {}
 
-  /// Sets the launch's constants, computed again where somebody has overwritten what they were computed from. `launch` has its captured tensors.
+  /// Sets the launch's constants, computed again where somebody has overwritten what they were computed from. `launch`
+  /// has its captured tensors.
   void bind(Launch& launch, const std::shared_ptr<const Sources>& sources);
 
  private:

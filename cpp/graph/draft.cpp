@@ -1,4 +1,5 @@
-// Walks the graph once and asks the device for a kernel of every node and for the conversions of layouts that these kernels need.
+// Walks the graph once and asks the device for a kernel of every node and for the conversions of layouts that these
+// kernels need.
 #include "draft.hpp"
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace cnn::graph {
 
 namespace {
 
-// Whether one thread does it all in about a twentieth of a millisecond, as two threads would not: the JavaScript thread, which sends the next run, wants a core too.
+// Whether one thread does it all in about a twentieth of a millisecond, as two threads would not: the JavaScript
+// thread, which sends the next run, wants a core too.
 bool isSingleThreaded(const Graph& graph, Index lanes) {
   constexpr double most = 6e6;
   double total = 0;
@@ -32,7 +34,8 @@ bool doWeightsExceed(std::size_t cacheBytes, const Graph& graph, const Uses& use
   std::size_t bytes = 0;
   for (std::size_t id = 0; id < graph.values.size(); id++) {
     const Value& value = graph.values[id];
-    if (value.origin == Value::Origin::captured && uses.isStable(static_cast<ValueId>(id))) bytes += value.desc.plainBytes();
+    if (value.origin == Value::Origin::captured && uses.isStable(static_cast<ValueId>(id)))
+      bytes += value.desc.plainBytes();
   }
   return cacheBytes > 0 && bytes > cacheBytes;
 }
@@ -40,7 +43,9 @@ bool doWeightsExceed(std::size_t cacheBytes, const Graph& graph, const Uses& use
 class Drafter {
  public:
   Drafter(Device& device, const Graph& graph, Tolerance tolerance)
-      : device_(device), graph_(graph), uses_(graph),
+      : device_(device),
+        graph_(graph),
+        uses_(graph),
         setting_{.tolerance = tolerance,
                  .singleThreaded = isSingleThreaded(graph, device.backend().vectorLanes()),
                  .weightsExceedCache = doWeightsExceed(device.backend().cacheBytes(), graph, uses_)} {
@@ -66,7 +71,8 @@ class Drafter {
   Buffer& buffer(int id) { return draft_.buffers[static_cast<std::size_t>(id)]; }
 
   int newBuffer(const TensorDesc& desc, bool isConstant) {
-    draft_.buffers.push_back({isConstant ? Reference::Kind::constant : Reference::Kind::arena, isConstant ? constants_++ : 0, device_.backend().bytes(desc)});
+    draft_.buffers.push_back({isConstant ? Reference::Kind::constant : Reference::Kind::arena,
+                              isConstant ? constants_++ : 0, device_.backend().bytes(desc)});
     return static_cast<int>(draft_.buffers.size()) - 1;
   }
 
@@ -74,7 +80,8 @@ class Drafter {
   Located converted(ValueId id, Layout layout) {
     Located from = at(id);
     if (from.desc.layout == layout) return from;
-    const bool isConstant = uses_.isStable(id);  // a view that the caller gets is not, though what it is a view of may be
+    const bool isConstant =
+        uses_.isStable(id);  // a view that the caller gets is not, though what it is a view of may be
     auto [found, isNew] = copies_.try_emplace({from.buffer, from.desc.shape, layout.id, isConstant}, Located());
     if (isNew) found->second = reorder(from, layout, isConstant);
     return found->second;
@@ -101,10 +108,13 @@ class Drafter {
   void addView(const Node& node) {
     Located from = at(node.inputs[0]);
     // What the caller gets is its own, and no constant.
-    if (!from.desc.layout.isPlain()) from = uses_.isResult(node.outputs[0]) ? reorder(from, Layout{}, false) : converted(node.inputs[0], Layout{});
+    if (!from.desc.layout.isPlain())
+      from = uses_.isResult(node.outputs[0]) ? reorder(from, Layout{}, false) : converted(node.inputs[0], Layout{});
     if (uses_.isMutated(node.outputs[0]) && from.buffer != at(node.inputs[0]).buffer) {
       const Value& origin = graph_[node.inputs[0]];
-      if (origin.origin != Value::Origin::node) fail(ErrorKind::backend, "compile: ", cnn::toString(origin.desc), " is overwritten through a view of another layout");
+      if (origin.origin != Value::Origin::node)
+        fail(ErrorKind::backend, "compile: ", cnn::toString(origin.desc),
+             " is overwritten through a view of another layout");
     }
     from.desc.shape = graph_[node.outputs[0]].desc.shape;
     at(node.outputs[0]) = from;
@@ -149,7 +159,8 @@ class Drafter {
         step.inputDescs.push_back(TensorDesc());
         continue;
       }
-      Layout layout = step.kernel->inputLayouts.empty() ? Layout{} : step.kernel->inputLayouts[static_cast<std::size_t>(i)];
+      Layout layout =
+          step.kernel->inputLayouts.empty() ? Layout{} : step.kernel->inputLayouts[static_cast<std::size_t>(i)];
       bool isOverwritten = mutates(node.op, i, count);
       Located input = at(id);
       if (input.desc.layout != layout) {
@@ -173,7 +184,8 @@ class Drafter {
     for (std::size_t i = 0; i < step.kernel->outputs.size(); i++) {
       const TensorDesc& desc = step.kernel->outputs[i];
       bool isOptional = std::count(optional.begin(), optional.end(), static_cast<int>(i)) > 0;
-      bool isWanted = i < node.outputs.size() && (uses_.isResult(node.outputs[i]) || !uses_.consumers(node.outputs[i]).empty());
+      bool isWanted =
+          i < node.outputs.size() && (uses_.isResult(node.outputs[i]) || !uses_.consumers(node.outputs[i]).empty());
       if (isOptional && !isWanted) {
         step.outputs.push_back(-1);
         continue;
@@ -189,7 +201,8 @@ class Drafter {
     for (int i = 0; i < count; i++) {
       ValueId id = node.inputs[static_cast<std::size_t>(i)];
       if (id == noValue || !mutates(node.op, i, count)) continue;
-      auto first = copies_.lower_bound({at(id).buffer, Dims(), 0, false}), last = copies_.lower_bound({at(id).buffer + 1, Dims(), 0, false});
+      auto first = copies_.lower_bound({at(id).buffer, Dims(), 0, false}),
+           last = copies_.lower_bound({at(id).buffer + 1, Dims(), 0, false});
       copies_.erase(first, last);
     }
   }
@@ -199,7 +212,8 @@ class Drafter {
     const Value& value = graph_[id];
     if (value.origin != Value::Origin::captured || !uses_.isMutated(id) || layout.isPlain()) return;
     std::vector<PreferredLayout>& known = draft_.preferredLayouts;
-    bool isKnown = std::any_of(known.begin(), known.end(), [&](const PreferredLayout& each) { return each.captured == value.index; });
+    bool isKnown = std::any_of(known.begin(), known.end(),
+                               [&](const PreferredLayout& each) { return each.captured == value.index; });
     if (!isKnown) known.push_back({value.index, layout});
   }
 
@@ -236,7 +250,8 @@ class Drafter {
 
 }  // namespace
 
-Draft makeDraft(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> captured, Tolerance tolerance) {
+Draft makeDraft(Device& device, const Graph& graph, std::span<const TensorDesc> inputs,
+                std::span<const TensorDesc> captured, Tolerance tolerance) {
   return Drafter(device, graph, tolerance).make(inputs, captured);
 }
 

@@ -1,4 +1,5 @@
-// Draft: the first step of a plan. Every node has a kernel, every value a layout, and conversions stand between them. Buffers have sizes, but no memory yet.
+// Draft: the first step of a plan. Every node has a kernel, every value a layout, and conversions stand between them.
+// Buffers have sizes, but no memory yet.
 #pragma once
 
 #include "plan.hpp"
@@ -35,6 +36,7 @@ struct Draft {
 };
 
 /// `captured`: how captured tensors lie now.
-Draft makeDraft(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> captured, Tolerance tolerance);
+Draft makeDraft(Device& device, const Graph& graph, std::span<const TensorDesc> inputs,
+                std::span<const TensorDesc> captured, Tolerance tolerance);
 
 }  // namespace cnn::graph

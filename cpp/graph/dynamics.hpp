@@ -16,7 +16,8 @@ inline std::vector<double> dynamicFields(const Op& op) {
   std::vector<double> values;
   std::visit(
       [&](const auto& each) {
-        std::apply([&](const auto&... fields) { (values.push_back(static_cast<double>(each.*fields.member)), ...); }, each.dynamicFields());
+        std::apply([&](const auto&... fields) { (values.push_back(static_cast<double>(each.*fields.member)), ...); },
+                   each.dynamicFields());
       },
       op);
   return values;

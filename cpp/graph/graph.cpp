@@ -18,7 +18,10 @@ bool isRandom(const Op& op) {
 bool isPure(const Node& node) { return node.provider < 0 && !mutates(node.op) && !isRandom(node.op); }
 
 Uses::Uses(const Graph& graph)
-    : producers_(graph.values.size(), -1), consumers_(graph.values.size()), isResult_(graph.values.size()), isMutated_(graph.values.size()),
+    : producers_(graph.values.size(), -1),
+      consumers_(graph.values.size()),
+      isResult_(graph.values.size()),
+      isMutated_(graph.values.size()),
       isStable_(graph.values.size()) {
   for (std::size_t n = 0; n < graph.nodes.size(); n++) {
     const Node& node = graph.nodes[n];
@@ -41,10 +44,12 @@ Uses::Uses(const Graph& graph)
     if (isResult_[y]) isResult_[x] = true;
   }
   for (const Node& node : graph.nodes) {
-    if (isView(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])]) isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
+    if (isView(node.op) && isMutated_[static_cast<std::size_t>(node.inputs[0])])
+      isMutated_[static_cast<std::size_t>(node.outputs[0])] = true;
   }
   for (std::size_t id = 0; id < graph.values.size(); id++) {
-    isStable_[id] = graph.values[id].origin == Value::Origin::captured && !isMutated_[id] && !graph.values[id].isReplaced;
+    isStable_[id] =
+        graph.values[id].origin == Value::Origin::captured && !isMutated_[id] && !graph.values[id].isReplaced;
   }
   for (const Node& node : graph.nodes) {
     bool stable = isPure(node);
@@ -72,15 +77,19 @@ std::string toString(const Graph& graph, const Node& node) {
       break;
     }
     const Value& value = graph[node.inputs[i]];
-    out += separator + (value.origin == Value::Origin::input ? "input " : value.origin == Value::Origin::captured ? "captured " : "") + "%" +
-           std::to_string(node.inputs[i]) + " " + cnn::toString(value.desc);
+    out += separator +
+           (value.origin == Value::Origin::input      ? "input "
+            : value.origin == Value::Origin::captured ? "captured "
+                                                      : "") +
+           "%" + std::to_string(node.inputs[i]) + " " + cnn::toString(value.desc);
     separator = ", ";
   }
   std::string fields = describe(node.op);
   fields = fields.substr(nameOf(node.op).size() + 1);
   if (fields != ")") out += separator;
   out += fields;
-  for (std::size_t i = 0; i < node.outputs.size(); i++) out += (i ? ", " : " → ") + cnn::toString(graph[node.outputs[i]].desc);
+  for (std::size_t i = 0; i < node.outputs.size(); i++)
+    out += (i ? ", " : " → ") + cnn::toString(graph[node.outputs[i]].desc);
   return out;
 }
 

@@ -29,7 +29,7 @@ struct Value {
 struct Node {
   Op op;
   std::vector<ValueId> inputs, outputs;
-  int provider = -1;  // who gives its dynamic fields at each run; -1: they are as recorded
+  int provider = -1;       // who gives its dynamic fields at each run; -1: they are as recorded
   SitePtr site = nullptr;  // where the function called it, if its values can make it fail
 };
 
@@ -69,7 +69,8 @@ class Uses {
 /// Whether running it twice gives the same and changes nothing else.
 bool isPure(const Node& node);
 
-/// One node a line: `%5 = conv(%0 float32[8, 3, 32, 32], %1 float32[32, 3, 5, 5], stride=[1, 1], …) → float32[8, 32, 32, 32]`.
+/// One node a line: `%5 = conv(%0 float32[8, 3, 32, 32], %1 float32[32, 3, 5, 5], stride=[1, 1], …) → float32[8, 32,
+/// 32, 32]`.
 std::string toString(const Graph& graph);
 /// A node's line; also for messages.
 std::string toString(const Graph& graph, const Node& node);

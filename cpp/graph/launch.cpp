@@ -26,7 +26,8 @@ void* Launch::pointer(const Reference& reference) const {
 }
 
 const Op& Launch::opOf(const std::vector<Step>& steps, std::size_t s) const {
-  auto found = std::lower_bound(bound.begin(), bound.end(), s, [](const auto& each, std::size_t step) { return each.first < step; });
+  auto found = std::lower_bound(bound.begin(), bound.end(), s,
+                                [](const auto& each, std::size_t step) { return each.first < step; });
   return found != bound.end() && found->first == s ? found->second : steps[s].op;
 }
 
@@ -41,10 +42,13 @@ void Launch::run(const std::vector<Step>& steps, std::size_t from, std::size_t t
     for (const Reference& reference : step.outputs) pointers.push_back(pointer(reference));
     std::span<void* const> all(pointers);
     try {
-      step.kernel->run(Run{op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
+      step.kernel->run(
+          Run{op, all.first(step.inputs.size()), all.subspan(step.inputs.size()), pointer(step.workspace)});
     } catch (const std::exception& exception) {
       const Error error = asError(exception);
-      throw QueuedError(error.saying(cnn::text(error.what(), " — in ", describe(op, step.inputDescs), " of a compiled function")), step.site);
+      throw QueuedError(
+          error.saying(cnn::text(error.what(), " — in ", describe(op, step.inputDescs), " of a compiled function")),
+          step.site);
     }
   }
 }
@@ -64,7 +68,8 @@ std::vector<StepProfile> Launch::profile(const std::vector<Step>& steps, Backend
     backend.finish();
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     profile.push_back({std::string(nameOf(step.op)), describe(step.op, step.inputDescs), seconds.count(),
-                       multiplyAdds(step.op, step.inputDescs), bytesMoved(step.op, step.inputDescs, step.kernel->outputs)});
+                       multiplyAdds(step.op, step.inputDescs),
+                       bytesMoved(step.op, step.inputDescs, step.kernel->outputs)});
   }
   return profile;
 }

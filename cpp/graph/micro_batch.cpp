@@ -1,4 +1,5 @@
-// How many samples of a batch go through a program together: what they keep in the cache is weighed against the weights that each part reads again.
+// How many samples of a batch go through a program together: what they keep in the cache is weighed against the weights
+// that each part reads again.
 #include <algorithm>
 
 #include "batch.hpp"
@@ -68,12 +69,14 @@ Index microBatchOf(const Graph& graph, std::size_t cacheBytes, int threads) {
   const Traffic traffic = trafficOf(*part);
   if (traffic.peak == 0) return batch;
   constexpr Index mostParts = 64;  // each has steps of its own in the plan
-  const auto inCache = static_cast<Index>(cacheBytes / traffic.peak), inTwice = static_cast<Index>(2 * cacheBytes / traffic.peak);
+  const auto inCache = static_cast<Index>(cacheBytes / traffic.peak),
+             inTwice = static_cast<Index>(2 * cacheBytes / traffic.peak);
   // Where a thread has a sample or less, ops are so small that waiting for each other takes what the cache saves.
   const Index fitting = std::max({inCache, std::min<Index>(2 * threads, inTwice), (batch + mostParts - 1) / mostParts});
   if (inCache < 1 || fitting >= batch) return batch;
   const Index samples = evenest(batch, fitting), parts = (batch + samples - 1) / samples;
-  const bool readsMore = static_cast<double>(parts - 1) * static_cast<double>(traffic.weights) > static_cast<double>(batch) * static_cast<double>(traffic.moved) / 4;
+  const bool readsMore = static_cast<double>(parts - 1) * static_cast<double>(traffic.weights) >
+                         static_cast<double>(batch) * static_cast<double>(traffic.moved) / 4;
   return readsMore || parts * samples > batch + batch / 16 ? batch : samples;
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 bool contains(const Dims& axes, Index axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
 
-// Whether an op makes each sample of its output of the same sample of its inputs alone; one for each op that says Samples::byFields.
+// Whether an op makes each sample of its output of the same sample of its inputs alone; one for each op that says
+// Samples::byFields.
 bool isPerSample(const ConvActivation&, const SampleQuery& q) { return q.exactly({0, 3}); }
 bool isPerSample(const BatchNorm& op, const SampleQuery& q) { return !op.training && q.exactly({0}); }
 bool isPerSample(const BatchNormActivation& op, const SampleQuery& q) { return !op.training && q.exactly({0, 5}); }

@@ -31,7 +31,8 @@ Placement placeBuffers(const Draft& draft, const Aliasing& aliasing, std::size_t
   for (std::size_t s = 0; s < draft.steps.size(); s++) {
     const DraftStep& step = draft.steps[s];
     const Arena& of = step.isConstant ? constantArena : arena;
-    placement.workspaces.push_back(step.kernel->workspaceBytes ? Reference{Reference::Kind::arena, of.offsets[workspaceSlots[s]]} : Reference{});
+    placement.workspaces.push_back(
+        step.kernel->workspaceBytes ? Reference{Reference::Kind::arena, of.offsets[workspaceSlots[s]]} : Reference{});
   }
   return placement;
 }

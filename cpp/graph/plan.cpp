@@ -1,4 +1,5 @@
-// A plan is made in three steps, each of which hands on what it made: kernels and layouts (draft), who lies in whose memory (aliasing), and where (placement).
+// A plan is made in three steps, each of which hands on what it made: kernels and layouts (draft), who lies in whose
+// memory (aliasing), and where (placement).
 #include "plan.hpp"
 
 #include "placement.hpp"
@@ -24,7 +25,8 @@ Step toStep(DraftStep& draft, const Graph& graph, const Placement& placement, co
 
 }  // namespace
 
-Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> captured, Tolerance tolerance) {
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs,
+              std::span<const TensorDesc> captured, Tolerance tolerance) {
   Draft draft = makeDraft(device, graph, inputs, captured, tolerance);
   const Aliasing aliasing = findAliases(draft);
   const Placement placement = placeBuffers(draft, aliasing, device.backend().arenaAlignment());
@@ -42,7 +44,8 @@ Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> in
     const Located& result = draft.values[static_cast<std::size_t>(id)];
     plan.outputs.push_back({placement.buffers[static_cast<std::size_t>(result.buffer)], result.desc});
     const Buffer& buffer = draft.buffers[static_cast<std::size_t>(result.buffer)];
-    if (buffer.kind == Reference::Kind::result && buffer.index == plan.resultBytes.size()) plan.resultBytes.push_back(buffer.bytes);
+    if (buffer.kind == Reference::Kind::result && buffer.index == plan.resultBytes.size())
+      plan.resultBytes.push_back(buffer.bytes);
   }
   plan.inputLayouts = layoutsOf(inputs);
   plan.capturedLayouts = layoutsOf(captured);

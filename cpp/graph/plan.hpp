@@ -15,7 +15,7 @@ struct Reference {
 
 struct Step {
   Op op;
-  int node = -1;        // in the graph; -1: a reorder
+  int node = -1;  // in the graph; -1: a reorder
   int provider = -1;
   KernelPtr kernel;
   std::vector<Reference> inputs, outputs;
@@ -45,12 +45,13 @@ struct Plan {
   std::vector<Output> outputs;
   std::vector<Layout> inputLayouts, capturedLayouts;  // as the steps expect them
   std::vector<PreferredLayout> preferredLayouts;
-  /// Whether all steps have run once, to the end: on the queue's thread. What a device does at a kernel's first run (it loads code), it can't while it records.
+  /// Whether all steps have run once, to the end: on the queue's thread. What a device does at a kernel's first run (it
+  /// loads code), it can't while it records.
   mutable bool hasRun = false;
 };
 
 /// `captured`: how captured tensors lie now.
-Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs, std::span<const TensorDesc> captured,
-              Tolerance tolerance = Tolerance::tight);
+Plan makePlan(Device& device, const Graph& graph, std::span<const TensorDesc> inputs,
+              std::span<const TensorDesc> captured, Tolerance tolerance = Tolerance::tight);
 
 }  // namespace cnn::graph

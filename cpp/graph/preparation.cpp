@@ -9,8 +9,9 @@ namespace cnn::graph {
 
 namespace {
 
-// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two conversions: then it
-// does so with the fused op, which has conversions and a rounding for one op instead of two or three.
+// With a kernel of the fused op. In half types also without, where the backend computes the part in float32 between two
+// conversions: then it does so with the fused op, which has conversions and a rounding for one op instead of two or
+// three.
 bool takes(Backend& backend, const Call& fused, const Call& part) {
   if (!backend.fuses(fused.op)) return false;
   const Signature signature{fused.inputs, fused.outputs};
@@ -49,7 +50,8 @@ std::shared_ptr<const Plan> Preparation::make(const Descs& captured) {
   const bool mayTime = device_.queue().isQueueThread();
   constexpr int mostRounds = 8;  // what was found may want other layouts, whose kernels are then timed
   for (int round = 0;; round++) {
-    auto plan = std::make_shared<const Plan>(makePlanInParts(device_, program_->graph(), given_.inputs, captured, given_.tolerance, given_.microBatch));
+    auto plan = std::make_shared<const Plan>(
+        makePlanInParts(device_, program_->graph(), given_.inputs, captured, given_.tolerance, given_.microBatch));
     std::vector<KernelPtr> kernels = kernelsToTime(*plan);
     isTuned_ = kernels.empty();
     if (kernels.empty() || !mayTime) return plan;

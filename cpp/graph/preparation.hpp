@@ -1,4 +1,5 @@
-// Preparation: passes and a plan under way. They take tens of milliseconds for a large network, so the queue's thread does them ahead of a first run.
+// Preparation: passes and a plan under way. They take tens of milliseconds for a large network, so the queue's thread
+// does them ahead of a first run.
 #pragma once
 
 #include <atomic>
@@ -41,8 +42,8 @@ class Preparation {
   Preparation(Device& device, std::shared_ptr<Optimised> program, std::shared_ptr<ConstantCache> cache, Given given)
       : device_(device), program_(std::move(program)), cache_(std::move(cache)), given_(std::move(given)) {}
 
-  /// The plan for how things lie, made by who asks first. Throws what planning throws. On the queue's thread it also times kernels that want it, so that the
-  /// plan has the fastest.
+  /// The plan for how things lie, made by who asks first. Throws what planning throws. On the queue's thread it also
+  /// times kernels that want it, so that the plan has the fastest.
   std::shared_ptr<const Plan> plan();
   /// Whether `plan` has come to an end on the queue's thread. Then the rest may be looked at.
   bool isDone() const { return isDone_.load(std::memory_order_acquire); }

@@ -1,4 +1,5 @@
-// A program from its recording to its runs: it asks for a plan, and after a call does to gradients and counters what the function did.
+// A program from its recording to its runs: it asks for a plan, and after a call does to gradients and counters what
+// the function did.
 #include "program.hpp"
 
 #include <algorithm>
@@ -11,9 +12,12 @@
 namespace cnn::graph {
 
 Program::Program(Recording recording, std::shared_ptr<ConstantCache> constants, Tolerance tolerance, Index microBatch)
-    : recording_(std::move(recording)), tolerance_(tolerance), microBatch_(microBatch),
+    : recording_(std::move(recording)),
+      tolerance_(tolerance),
+      microBatch_(microBatch),
       program_(std::make_shared<Optimised>(*recording_.device, std::move(recording_.graph))),
-      overwritten_(program_->recorded, recording_.captured.size()), cache_(std::move(constants)) {
+      overwritten_(program_->recorded, recording_.captured.size()),
+      cache_(std::move(constants)) {
   const Graph& graph = program_->recorded;
   std::vector<std::size_t> counts(static_cast<std::size_t>(recording_.providers));
   for (const Node& node : graph.nodes) {
@@ -31,7 +35,8 @@ Program::Program(Recording recording, std::shared_ptr<ConstantCache> constants, 
   }
   for (ValueId id : graph.results) {
     Result result{.desc = graph[id].desc};
-    for (int n = uses.producer(id); n >= 0 && isView(graph.nodes[static_cast<std::size_t>(n)].op); n = uses.producer(id)) {
+    for (int n = uses.producer(id); n >= 0 && isView(graph.nodes[static_cast<std::size_t>(n)].op);
+         n = uses.producer(id)) {
       id = graph.nodes[static_cast<std::size_t>(n)].inputs[0];
       result.isReshaped = true;
     }
@@ -47,7 +52,8 @@ Program::Present Program::gather(std::span<const Tensor> inputs) {
   Present present(&captured_);
   for (std::size_t i = 0; i < recording_.captured.size(); i++) {
     captured_.emplace_back(tensorOf(recording_.captured[i], inputs));
-    if (!captured_.back()) fail(ErrorKind::disposed, "compile: a tensor of shape ", shapes_[i], " that the function uses was disposed");
+    if (!captured_.back())
+      fail(ErrorKind::disposed, "compile: a tensor of shape ", shapes_[i], " that the function uses was disposed");
   }
   return present;
 }
@@ -60,7 +66,8 @@ bool Program::hasPlan() const {
   return true;
 }
 
-// Takes the plan that the queue has made. Parameters that are trained move to the layouts that their convolutions like, if nobody else holds their memory.
+// Takes the plan that the queue has made. Parameters that are trained move to the layouts that their convolutions like,
+// if nobody else holds their memory.
 void Program::adopt(Session& session) {
   if (!preparation_ || !preparation_->isDone()) return;
   auto made = std::move(preparation_);
@@ -101,17 +108,20 @@ void Program::prepare(Session& session, std::span<const Tensor> inputs) {
   plan_ = nullptr;
   constants_ = nullptr;
   Given given{.tolerance = tolerance_, .microBatch = microBatch_};
-  for (std::size_t i = 0; i < inputs.size(); i++) given.inputs.push_back(TensorDesc(inputs[i].dtype(), inputs[i].shape(), (*inputLayouts_)[i]));
+  for (std::size_t i = 0; i < inputs.size(); i++)
+    given.inputs.push_back(TensorDesc(inputs[i].dtype(), inputs[i].shape(), (*inputLayouts_)[i]));
   for (std::size_t i = 0; i < recording_.captured.size(); i++) {
     Tensor tensor = captured(i);
     given.captured.push_back(TensorDesc(tensor.dtype(), shapes_[i], tensor.desc().layout));
-    given.mayMove.push_back(!recording_.captured[i].name.isGradient && !hasMoved_[i] && tensor->storage.use_count() <= 1);
+    given.mayMove.push_back(!recording_.captured[i].name.isGradient && !hasMoved_[i] &&
+                            tensor->storage.use_count() <= 1);
   }
   if (preparation_ && preparation_->given().captured == given.captured) return;
   preparation_ = std::make_shared<Preparation>(*recording_.device, program_, cache_, std::move(given));
 }
 
-void Program::prepareAhead(Session& session, std::span<const Tensor> inputs, std::function<void(const FailurePtr&)> done) {
+void Program::prepareAhead(Session& session, std::span<const Tensor> inputs,
+                           std::function<void(const FailurePtr&)> done) {
   const Present present = gather(inputs);
   prepare(session, inputs);
   auto run = [preparation = preparation_, done = std::move(done)] {
@@ -163,7 +173,8 @@ Tensors Program::launch(Session& session, std::span<const Tensor> inputs, std::s
   Tensors given;
   for (std::size_t i = 0; i < inputs.size(); i++) given.push_back(withLayout(session, inputs[i], (*inputLayouts_)[i]));
   for (std::size_t i = 0; i < recording_.captured.size(); i++) launch.captured.push_back(captured(i)->storage->data());
-  Fields fields{providerStarts_, {dynamics.begin(), dynamics.end()}, session.seed(), session.offset() - recording_.firstOffset};
+  Fields fields{
+      providerStarts_, {dynamics.begin(), dynamics.end()}, session.seed(), session.offset() - recording_.firstOffset};
   Tensors outputs = plan_ ? enqueue(session, std::move(launch), given, fields, std::move(done))
                           : enqueueFirst(session, std::move(launch), given, std::move(fields), std::move(done));
   for (std::size_t i = 0; i < recording_.captured.size(); i++) {
@@ -200,7 +211,8 @@ ProgramFigures Program::figures() const {
   for (const Step& step : plan->steps) figures.reorders += std::holds_alternative<Reorder>(step.op) ? 1 : 0;
   figures.arenaBytes = plan->arenaBytes;
   figures.microBatch = plan->samples;
-  for (std::size_t i = 0; i < plan->constantBytes.size(); i++) figures.constantBytes += plan->isConstantKept[i] ? plan->constantBytes[i] : 0;
+  for (std::size_t i = 0; i < plan->constantBytes.size(); i++)
+    figures.constantBytes += plan->isConstantKept[i] ? plan->constantBytes[i] : 0;
   for (std::size_t bytes : plan->resultBytes) figures.resultBytes += bytes;
   return figures;
 }

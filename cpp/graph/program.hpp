@@ -1,4 +1,5 @@
-// Program: a recorded function that runs in one call: passes, plan, and what ties it to the tensors that were there before.
+// Program: a recorded function that runs in one call: passes, plan, and what ties it to the tensors that were there
+// before.
 #pragma once
 
 #include <optional>
@@ -20,13 +21,18 @@ using Profiled = std::function<void(std::vector<StepProfile>, const FailurePtr&)
 
 class Program {
  public:
-  /// `microBatch`: how many samples of a batch go through the program together, where that makes no difference to them; 0: as many as a cache holds.
-  explicit Program(Recording recording, std::shared_ptr<ConstantCache> constants, Tolerance tolerance = Tolerance::tight, Index microBatch = 0);
+  /// `microBatch`: how many samples of a batch go through the program together, where that makes no difference to them;
+  /// 0: as many as a cache holds.
+  explicit Program(Recording recording, std::shared_ptr<ConstantCache> constants,
+                   Tolerance tolerance = Tolerance::tight, Index microBatch = 0);
   ~Program();
 
   /// Whether all that the recording took for granted still holds; false: record again.
-  bool holds(std::span<const Tensor> inputs) const { return graph::holds(recording_, program_->recorded, overwritten_, inputs); }
-  /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of the providers.
+  bool holds(std::span<const Tensor> inputs) const {
+    return graph::holds(recording_, program_->recorded, overwritten_, inputs);
+  }
+  /// Enqueues a run and returns what the function returned at once. `dynamics`: the provided fields, in the order of
+  /// the providers.
   Tensors run(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics);
   /// As `run`, and calls `done` on the queue's thread with the time of every step, or with the failure.
   Tensors profile(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics, Profiled done);
@@ -45,11 +51,13 @@ class Program {
   struct Resident {
     Resident(Backend& backend, std::shared_ptr<const Plan> plan) : plan(std::move(plan)), replay(backend) {}
     std::shared_ptr<const Plan> plan;
-    std::vector<std::unique_ptr<Lease>> inputs, results;  // no tensors: the queue must not be the last to hold its device
+    std::vector<std::unique_ptr<Lease>> inputs,
+        results;  // no tensors: the queue must not be the last to hold its device
     std::shared_ptr<Lease> arena;
     Replay replay;  // goes first
   };
-  /// What a result is: an argument or a captured tensor, perhaps in another shape, or the number of a value that is made here.
+  /// What a result is: an argument or a captured tensor, perhaps in another shape, or the number of a value that is
+  /// made here.
   struct Result {
     Value::Origin origin = Value::Origin::node;
     int index = 0;
@@ -74,8 +82,9 @@ class Program {
   };
   Memory memoryOf(Session& session, const Tensors& given, std::span<void* const> made) const;
   void findRisks(const Graph& graph);
-  static void runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation, const std::shared_ptr<const Sources>& sources,
-                       std::span<void* const> targets, std::vector<StepProfile>* profile);
+  static void runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation,
+                       const std::shared_ptr<const Sources>& sources, std::span<void* const> targets,
+                       std::vector<StepProfile>* profile);
   Tensors enqueue(Session& session, Launch launch, const Tensors& given, const Fields& fields, Profiled done);
   Tensors enqueueFirst(Session& session, Launch launch, const Tensors& given, Fields fields, Profiled done);
   void enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results);
@@ -92,8 +101,7 @@ class Program {
   Present gather(std::span<const Tensor> inputs);
   /// A captured tensor of the call that is queueing work.
   const Tensor& captured(std::size_t i) const { return captured_[i]; }
-  Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics,
-                 Profiled done);
+  Tensors launch(Session& session, std::span<const Tensor> inputs, std::span<const double> dynamics, Profiled done);
 
   Recording recording_;
   Tolerance tolerance_;
@@ -104,10 +112,10 @@ class Program {
   std::size_t providedFields_ = 0;
   std::vector<std::size_t> providerStarts_;
   std::shared_ptr<const Plan> plan_;
-  std::shared_ptr<Preparation> preparation_;  // of a plan for how things lie now, where there is none
-  Tensors captured_;                         // while a call queues work
-  std::vector<bool> hasMoved_;               // captured tensors
-  std::vector<Dims> shapes_;     // in which captured tensors were first used
+  std::shared_ptr<Preparation> preparation_;         // of a plan for how things lie now, where there is none
+  Tensors captured_;                                 // while a call queues work
+  std::vector<bool> hasMoved_;                       // captured tensors
+  std::vector<Dims> shapes_;                         // in which captured tensors were first used
   std::optional<std::vector<Layout>> inputLayouts_;  // as at the first call
   std::shared_ptr<ConstantCache> cache_;
   std::shared_ptr<Constants> constants_;  // of the plan

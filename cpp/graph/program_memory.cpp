@@ -4,7 +4,8 @@
 
 namespace cnn::graph {
 
-// Only for devices that hear of a failure late: elsewhere nothing runs that depends on it. The step of an optimizer doesn't there either.
+// Only for devices that hear of a failure late: elsewhere nothing runs that depends on it. The step of an optimizer
+// doesn't there either.
 void Program::findRisks(const Graph& graph) {
   isAtRisk_.resize(recording_.captured.size());
   std::vector<bool> isTainted(graph.values.size());
@@ -29,12 +30,15 @@ void Program::findRisks(const Graph& graph) {
 
 Touched Program::Memory::touched() const {
   const std::span<void* const> all(blocks);
-  return {.reads = all.first(readCount), .makes = all.subspan(readCount, madeCount), .overwrites = all.subspan(readCount + madeCount),
-          .failsByValue = failsByValue, .call = call};
+  return {.reads = all.first(readCount),
+          .makes = all.subspan(readCount, madeCount),
+          .overwrites = all.subspan(readCount + madeCount),
+          .failsByValue = failsByValue,
+          .call = call};
 }
 
-// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails. Constants are made of captured tensors
-// within the run.
+// A gradient that the function overwrites is as good as made by it; other tensors keep their values where it fails.
+// Constants are made of captured tensors within the run.
 Program::Memory Program::memoryOf(Session& session, const Tensors& given, std::span<void* const> made) const {
   Memory memory{.blocks = {}, .failsByValue = failsByValue_, .call = session.failures()->now()};
   const std::size_t count = recording_.captured.size();

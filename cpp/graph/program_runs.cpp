@@ -1,4 +1,5 @@
-// The three ways to run a plan: by itself, for the first time while the plan is being made, and as a recording that the device repeats.
+// The three ways to run a plan: by itself, for the first time while the plan is being made, and as a recording that the
+// device repeats.
 #include <map>
 
 #include "core/apply.hpp"
@@ -15,7 +16,8 @@ std::vector<std::pair<std::size_t, Op>> Program::Fields::of(const Plan& plan) co
     if (step.provider < 0 && !isRandom(step.op)) continue;
     Op op = step.op;
     if (step.provider >= 0) {
-      setDynamicFields(op, std::span(dynamics).subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
+      setDynamicFields(op,
+                       std::span(dynamics).subspan(starts[static_cast<std::size_t>(step.provider)], dynamicCount(op)));
     }
     std::visit(
         [&](auto& each) {
@@ -62,9 +64,9 @@ Tensors Program::enqueue(Session& session, Launch launch, const Tensors& given, 
   }
   Tensors outputs;
   for (const Plan::Output& output : plan.outputs) {
-    Tensor memory = output.reference.kind == Reference::Kind::result     ? results[output.reference.at]
-                    : output.reference.kind == Reference::Kind::input    ? given[output.reference.at]
-                                                                 : captured(output.reference.at);
+    Tensor memory = output.reference.kind == Reference::Kind::result  ? results[output.reference.at]
+                    : output.reference.kind == Reference::Kind::input ? given[output.reference.at]
+                                                                      : captured(output.reference.at);
     Tensor tensor = memory.detach();
     tensor->desc = output.desc;
     outputs.push_back(std::move(tensor));
@@ -72,7 +74,8 @@ Tensors Program::enqueue(Session& session, Launch launch, const Tensors& given, 
   return outputs;
 }
 
-// A run whose plan is not there yet: its results have plain memory, and the task makes the plan, or finds what an earlier one has made.
+// A run whose plan is not there yet: its results have plain memory, and the task makes the plan, or finds what an
+// earlier one has made.
 Tensors Program::enqueueFirst(Session& session, Launch launch, const Tensors& given, Fields fields, Profiled done) {
   Device& device = *recording_.device;
   Tensors outputs;
@@ -100,8 +103,9 @@ Tensors Program::enqueueFirst(Session& session, Launch launch, const Tensors& gi
   for (void* target : targets) {
     if (target) made.push_back(target);
   }
-  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), fields = std::move(fields), preparation = preparation_,
-              sources = sources_, targets = std::move(targets), done = std::move(done), &device, failures = session.failures().get()]() mutable {
+  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), fields = std::move(fields),
+              preparation = preparation_, sources = sources_, targets = std::move(targets), done = std::move(done),
+              &device, failures = session.failures().get()]() mutable {
     std::vector<StepProfile> profile;
     FailurePtr failure = device.poison().run(*failures, memory.touched(), [&] {
       runFirst(device, launch, fields, *preparation, sources, targets, done ? &profile : nullptr);
@@ -112,14 +116,18 @@ Tensors Program::enqueueFirst(Session& session, Launch launch, const Tensors& gi
   return outputs;
 }
 
-// On the queue's thread. `targets`: plain memory of each result; null where the result is an argument or a captured tensor itself.
-void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation, const std::shared_ptr<const Sources>& sources,
-                       std::span<void* const> targets, std::vector<StepProfile>* profile) {
+// On the queue's thread. `targets`: plain memory of each result; null where the result is an argument or a captured
+// tensor itself.
+void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Preparation& preparation,
+                       const std::shared_ptr<const Sources>& sources, std::span<void* const> targets,
+                       std::vector<StepProfile>* profile) {
   launch.plan = preparation.plan();
   const Plan& plan = *launch.plan;
   // Cached memory that queued tasks may use is not for the task that runs now.
   std::vector<std::unique_ptr<Lease>> leases;
-  auto lease = [&](std::size_t bytes) { return leases.emplace_back(std::make_unique<Lease>(device.allocator(), bytes, Users::all))->memory(); };
+  auto lease = [&](std::size_t bytes) {
+    return leases.emplace_back(std::make_unique<Lease>(device.allocator(), bytes, Users::all))->memory();
+  };
   launch.bound = fields.of(plan);
   preparation.constants()->bind(launch, sources);
   launch.results.resize(plan.resultBytes.size());
@@ -149,7 +157,8 @@ void Program::runFirst(Device& device, Launch& launch, const Fields& fields, Pre
   }
 }
 
-// The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied out.
+// The device repeats what it has recorded on the same memory: what is given is copied in and what comes out is copied
+// out.
 void Program::enqueueReplay(Session& session, Launch launch, const Tensors& given, const Tensors& results) {
   Device& device = *recording_.device;
   const Plan& plan = *plan_;
@@ -178,7 +187,8 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
   for (const auto& each : resident.results) launch.results.push_back(each->memory());
   for (const Plan::Output& output : plan.outputs) {
     if (output.reference.kind != Reference::Kind::result) continue;
-    after.push_back({device.reorder(output.desc, output.desc), launch.results[output.reference.at], results[output.reference.at]->storage->data()});
+    after.push_back({device.reorder(output.desc, output.desc), launch.results[output.reference.at],
+                     results[output.reference.at]->storage->data()});
   }
   auto transfer = [](const std::vector<Transfer>& list) {
     const Op copy = Reshape{};
@@ -186,9 +196,9 @@ void Program::enqueueReplay(Session& session, Launch launch, const Tensors& give
   };
   std::vector<void*> made;
   for (const Tensor& each : results) made.push_back(each->storage->data());
-  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), constants = constants_, sources = sources_, resident = resident_,
-              before = std::move(before), after = std::move(after), transfer, &poison = device.poison(),
-              failures = session.failures().get()]() mutable {
+  auto run = [memory = memoryOf(session, given, made), launch = std::move(launch), constants = constants_,
+              sources = sources_, resident = resident_, before = std::move(before), after = std::move(after), transfer,
+              &poison = device.poison(), failures = session.failures().get()]() mutable {
     poison.run(*failures, memory.touched(), [&] {
       constants->bind(launch, sources);
       transfer(before);

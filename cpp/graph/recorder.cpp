@@ -10,18 +10,23 @@
 
 namespace cnn::graph {
 
-Recorder::Recorder(Session& session, std::vector<Tensor> inputs) : Trace(session.nextSequence() + 1), session_(session), inputs_(std::move(inputs)) {
-  if (session.trace) fail(ErrorKind::value, "compile: a compiled function was called while another one is recorded; call the function itself there");
+Recorder::Recorder(Session& session, std::vector<Tensor> inputs)
+    : Trace(session.nextSequence() + 1), session_(session), inputs_(std::move(inputs)) {
+  if (session.trace)
+    fail(ErrorKind::value,
+         "compile: a compiled function was called while another one is recorded; call the function itself there");
   Graph& graph = recording_.graph;
   for (std::size_t i = 0; i < inputs_.size(); i++) {
     const Tensor& input = inputs_[i];
-    if (input->storage->isSymbolic()) fail(ErrorKind::value, "compile: argument ", i, " was made while a function was recorded: it has no values");
+    if (input->storage->isSymbolic())
+      fail(ErrorKind::value, "compile: argument ", i, " was made while a function was recorded: it has no values");
     if (input->node) {
       fail(ErrorKind::gradient, "compile: argument ", i, " ", cnn::toString(input.desc()),
            " is a result that wants a gradient, which does not flow through a compiled function; detach() it");
     }
     if (recording_.device && recording_.device != input.device()) {
-      fail(ErrorKind::device, "compile: the arguments are on ", recording_.device->name(), " and ", input.device()->name(), ", expected one device");
+      fail(ErrorKind::device, "compile: the arguments are on ", recording_.device->name(), " and ",
+           input.device()->name(), ", expected one device");
     }
     recording_.device = input.device();
     TensorDesc desc(input.dtype(), input.shape());
@@ -48,18 +53,21 @@ void Recorder::restore() {
 
 const Tensor& Recorder::originOf(const Tensor& tensor) const {
   const Tensor* origin = &tensor;
-  for (auto made = made_.find(origin->impl().get()); made != made_.end(); made = made_.find(origin->impl().get())) origin = &made->second.of;
+  for (auto made = made_.find(origin->impl().get()); made != made_.end(); made = made_.find(origin->impl().get()))
+    origin = &made->second.of;
   return *origin;
 }
 
 Leaf Recorder::leafOf(const std::shared_ptr<TensorImpl>& tensor) const {
-  auto argument = std::find_if(inputs_.begin(), inputs_.end(), [&](const Tensor& input) { return input.impl() == tensor; });
+  auto argument =
+      std::find_if(inputs_.begin(), inputs_.end(), [&](const Tensor& input) { return input.impl() == tensor; });
   if (argument == inputs_.end()) return {tensor, -1};
   return {{}, static_cast<int>(argument - inputs_.begin())};
 }
 
 bool Recorder::isConstant(const Storage& storage) const {
-  return std::any_of(constants_.begin(), constants_.end(), [&](const Tensor& each) { return each->storage.get() == &storage; });
+  return std::any_of(constants_.begin(), constants_.end(),
+                     [&](const Tensor& each) { return each->storage.get() == &storage; });
 }
 
 bool Recorder::isMadeHere(const std::shared_ptr<TensorImpl>& tensor) const {
@@ -80,12 +88,15 @@ bool Recorder::isFirstName(const Tensor& tensor, ValueId id) const {
 
 ValueId Recorder::addCaptured(const Tensor& tensor) {
   if (recording_.device && recording_.device != tensor.device()) {
-    fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(), ", expected ", recording_.device->name());
+    fail(ErrorKind::device, "compile: ", cnn::toString(tensor.desc()), " is on ", tensor.device()->name(),
+         ", expected ", recording_.device->name());
   }
   recording_.device = tensor.device();
   CapturedTensor captured;
-  Value value{Value::Origin::captured, static_cast<int>(recording_.captured.size()), TensorDesc(tensor.dtype(), tensor.shape())};
-  auto of = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before == tensor.impl(); });
+  Value value{Value::Origin::captured, static_cast<int>(recording_.captured.size()),
+              TensorDesc(tensor.dtype(), tensor.shape())};
+  auto of =
+      std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.before == tensor.impl(); });
   if (of != touched_.end()) {
     captured.name = {.gradientOf = leafOf(of->leaf), .isGradient = true};
     of->isReadFirst = of->isNamed = true;
@@ -109,14 +120,17 @@ void Recorder::addGradientNames(const Tensor& tensor, ValueId id) {
   }
 }
 
-void Recorder::addAlias(const Tensor& tensor, const Tensor& alias) { made_.emplace(alias.impl().get(), Made{alias, tensor}); }
+void Recorder::addAlias(const Tensor& tensor, const Tensor& alias) {
+  made_.emplace(alias.impl().get(), Made{alias, tensor});
+}
 
 // The value that a tensor's memory holds, in whatever shape.
 ValueId Recorder::rootOf(const Tensor& tensor) {
   const Storage& storage = *tensor->storage;
   ValueId id = storage.valueIn(*this);
   if (id == noValue) {
-    if (storage.isSymbolic()) fail(ErrorKind::value, "compile: a tensor was made while another function was recorded: it has no values");
+    if (storage.isSymbolic())
+      fail(ErrorKind::value, "compile: a tensor was made while another function was recorded: it has no values");
     const Tensor& origin = originOf(tensor);
     auto found = known_.find(&storage);
     if (found == known_.end()) {
@@ -153,7 +167,8 @@ void Recorder::makeOverwritable(const Tensor& tensor) {
   Graph& graph = recording_.graph;
   const ValueId root = rootOf(tensor);
   const Value value = graph[root];
-  if (value.origin != Value::Origin::captured || !recording_.captured[static_cast<std::size_t>(value.index)].constant) return;
+  if (value.origin != Value::Origin::captured || !recording_.captured[static_cast<std::size_t>(value.index)].constant)
+    return;
   const Dims& shape = value.desc.shape;
   Slice copy;
   copy.stops = shape;
@@ -176,7 +191,8 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
     return {y};
   }
   if (recording_.device && device != recording_.device) {
-    fail(ErrorKind::device, "compile: ", nameOf(op), " is on ", device->name(), ", expected ", recording_.device->name(), " as all before");
+    fail(ErrorKind::device, "compile: ", nameOf(op), " is on ", device->name(), ", expected ",
+         recording_.device->name(), " as all before");
   }
   recording_.device = device;
   Node node{op, {}, {}};
@@ -193,7 +209,8 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
     ValueId root = rootOf(input), id = node.inputs[static_cast<std::size_t>(i)];
     if (root != id) {
       if (graph[root].origin != Value::Origin::node) {
-        fail(ErrorKind::value, "compile: ", nameOf(op), " overwrites a view of ", cnn::toString(graph[root].desc), ", expected that tensor itself");
+        fail(ErrorKind::value, "compile: ", nameOf(op), " overwrites a view of ", cnn::toString(graph[root].desc),
+             ", expected that tensor itself");
       }
       current_[root] = id;
     }
@@ -211,12 +228,14 @@ Tensors Recorder::add(const Op& op, std::span<const Tensor> inputs, const Descs&
 
 void Recorder::touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) {
   auto touched = std::find_if(touched_.begin(), touched_.end(), [&](const Touched& each) { return each.leaf == leaf; });
-  if (touched == touched_.end()) touched = touched_.insert(touched, {.leaf = leaf, .before = leaf->grad, .isReadFirst = isRead});
+  if (touched == touched_.end())
+    touched = touched_.insert(touched, {.leaf = leaf, .before = leaf->grad, .isReadFirst = isRead});
   if (!isRead) touched->isReplaced = true;
 }
 
 int Recorder::provideDynamic() {
-  if (recording_.graph.nodes.empty()) fail(ErrorKind::value, "compile: no op was recorded whose fields could be provided");
+  if (recording_.graph.nodes.empty())
+    fail(ErrorKind::value, "compile: no op was recorded whose fields could be provided");
   return recording_.graph.nodes.back().provider = recording_.providers++;
 }
 
@@ -230,7 +249,8 @@ Recording Recorder::finish(std::span<const Tensor> results, std::span<const Tens
   for (const Tensor& tensor : results) {
     if (tensor.requiresGrad()) {
       fail(ErrorKind::gradient, "compile: the result ", cnn::toString(tensor.desc()),
-           " wants a gradient, which does not flow out of a compiled function; call backward() inside of it, or compile within noGrad()");
+           " wants a gradient, which does not flow out of a compiled function; call backward() inside of it, or "
+           "compile within noGrad()");
     }
     makeOverwritable(tensor);
     graph.results.push_back(use(tensor));
@@ -251,7 +271,8 @@ Recording Recorder::finish(std::span<const Tensor> results, std::span<const Tens
     recording_.effects.push_back(std::move(effect));
   }
   for (const auto& [leaf, before] : wantedGrad_) {
-    if (leaf->requiresGrad != before && !isMadeHere(leaf)) recording_.requiresGradEffects.push_back({leafOf(leaf), leaf->requiresGrad});
+    if (leaf->requiresGrad != before && !isMadeHere(leaf))
+      recording_.requiresGradEffects.push_back({leafOf(leaf), leaf->requiresGrad});
   }
   recording_.offsetCount = session_.offset() - recording_.firstOffset;
   if (!recording_.device) fail(ErrorKind::value, "compile: the function used no tensor");

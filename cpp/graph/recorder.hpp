@@ -1,4 +1,5 @@
-// Recorder: the trace of a function: it turns the ops that come through the door, forward, backward and update, into a graph.
+// Recorder: the trace of a function: it turns the ops that come through the door, forward, backward and update, into a
+// graph.
 #pragma once
 
 #include <map>
@@ -19,7 +20,9 @@ class Recorder final : public Trace {
   Tensors add(const Op& op, std::span<const Tensor> inputs, const Descs& outputs, const DevicePtr& device) override;
   void addConstant(const Tensor& tensor) override { constants_.push_back(tensor); }
   void addAlias(const Tensor& tensor, const Tensor& alias) override;
-  void touchRequiresGrad(const std::shared_ptr<TensorImpl>& leaf) override { wantedGrad_.try_emplace(leaf, leaf->requiresGrad); }
+  void touchRequiresGrad(const std::shared_ptr<TensorImpl>& leaf) override {
+    wantedGrad_.try_emplace(leaf, leaf->requiresGrad);
+  }
   void touchGradient(const std::shared_ptr<TensorImpl>& leaf, bool isRead) override;
   /// The last node's dynamic fields come from outside at each run; the number under which they do.
   int provideDynamic();
@@ -31,7 +34,7 @@ class Recorder final : public Trace {
     std::shared_ptr<TensorImpl> leaf, before;
     bool isReadFirst = false;
     bool isReplaced = false;  // even if by the same
-    bool isNamed = false;  // its gradient of before was used
+    bool isNamed = false;     // its gradient of before was used
   };
   /// The tensor from outside that `tensor` is an alias of, or itself.
   const Tensor& originOf(const Tensor& tensor) const;
@@ -55,13 +58,14 @@ class Recorder final : public Trace {
     ValueId id;
     std::shared_ptr<Storage> storage;  // held, lest other memory comes to lie where it was
   };
-  std::unordered_map<const Storage*, Known> known_;       // memory that was there before
+  std::unordered_map<const Storage*, Known> known_;  // memory that was there before
   struct Made {
     Tensor alias, of;
   };
-  std::unordered_map<const TensorImpl*, Made> made_;      // aliases that the function made
-  std::map<std::shared_ptr<TensorImpl>, bool> wantedGrad_;  // when the recording began, of leaves where that was changed
-  std::unordered_map<ValueId, ValueId> current_;          // a value whose view was overwritten: that view
+  std::unordered_map<const TensorImpl*, Made> made_;  // aliases that the function made
+  std::map<std::shared_ptr<TensorImpl>, bool>
+      wantedGrad_;                                // when the recording began, of leaves where that was changed
+  std::unordered_map<ValueId, ValueId> current_;  // a value whose view was overwritten: that view
   std::unordered_map<ValueId, int> versions_;
   std::map<std::pair<ValueId, std::string>, ValueId> views_;  // by value and by shape and version
   std::vector<Touched> touched_;

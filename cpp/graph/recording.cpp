@@ -19,7 +19,8 @@ bool isNameRight(const Name& name, const Storage& storage, std::span<const Tenso
 }
 
 // What is overwritten shares no memory with anything that was apart from it in the recording.
-bool areApart(const Recording& recording, const Overwritten& overwritten, std::span<const Tensor> inputs, std::span<const Storage* const> captured) {
+bool areApart(const Recording& recording, const Overwritten& overwritten, std::span<const Tensor> inputs,
+              std::span<const Storage* const> captured) {
   for (std::size_t i = 0; i < inputs.size(); i++) {
     const Storage* storage = inputs[i]->storage.get();
     for (std::size_t k = 0; k < captured.size(); k++) {
@@ -54,7 +55,8 @@ std::shared_ptr<TensorImpl> tensorOf(const CapturedTensor& captured, std::span<c
   return captured.constant ? captured.constant.impl() : tensorOf(captured.name, inputs);
 }
 
-bool holds(const Recording& recording, const Graph& graph, const Overwritten& overwritten, std::span<const Tensor> inputs) {
+bool holds(const Recording& recording, const Graph& graph, const Overwritten& overwritten,
+           std::span<const Tensor> inputs) {
   std::vector<const Storage*> storages;
   storages.reserve(recording.captured.size());
   for (const CapturedTensor& each : recording.captured) {

@@ -1,4 +1,5 @@
-// Recording: a recorded function, the tensors from outside that it uses, and what must still be so when its program runs.
+// Recording: a recorded function, the tensors from outside that it uses, and what must still be so when its program
+// runs.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,8 @@ struct Leaf {
   int input = -1;  // the leaf is this argument, another one at each run
 };
 
-/// How the function came by memory that was there before: a tensor from outside (a parameter or buffer), or the gradient that a leaf has when a
-/// run begins. A program does not keep alive what JavaScript can dispose of.
+/// How the function came by memory that was there before: a tensor from outside (a parameter or buffer), or the
+/// gradient that a leaf has when a run begins. A program does not keep alive what JavaScript can dispose of.
 struct Name {
   std::weak_ptr<TensorImpl> tensor;
   Leaf gradientOf;
@@ -81,8 +82,10 @@ struct Overwritten {
 std::shared_ptr<TensorImpl> leafOf(const Leaf& leaf, std::span<const Tensor> inputs);
 /// The captured tensor as it is in such a call; null if it has gone.
 std::shared_ptr<TensorImpl> tensorOf(const CapturedTensor& captured, std::span<const Tensor> inputs);
-/// Whether a program of this recording may run with these arguments: the tensors that the function used are there, on their device, the same
-/// ones share memory, and gradients are there or not as they were. (What JavaScript holds, fields of modules, is compared there: lib/guards.ts.)
-bool holds(const Recording& recording, const Graph& graph, const Overwritten& overwritten, std::span<const Tensor> inputs);
+/// Whether a program of this recording may run with these arguments: the tensors that the function used are there, on
+/// their device, the same ones share memory, and gradients are there or not as they were. (What JavaScript holds,
+/// fields of modules, is compared there: lib/guards.ts.)
+bool holds(const Recording& recording, const Graph& graph, const Overwritten& overwritten,
+           std::span<const Tensor> inputs);
 
 }  // namespace cnn::graph

@@ -7,7 +7,8 @@ namespace cnn::graph {
 
 bool Replay::isRecordedFor(const Launch& launch) const {
   return launch.plan == recorded_.plan && launch.arena == recorded_.arena && launch.inputs == recorded_.inputs &&
-         launch.captured == recorded_.captured && launch.constants == recorded_.constants && launch.results == recorded_.results;
+         launch.captured == recorded_.captured && launch.constants == recorded_.constants &&
+         launch.results == recorded_.results;
 }
 
 bool Replay::hasChanged(const Launch& launch) {

@@ -1,4 +1,5 @@
-// Replay: what is the same in every run of a plan is recorded by the device and repeated by it at once (a CUDA graph), what is not runs by itself.
+// Replay: what is the same in every run of a plan is recorded by the device and repeated by it at once (a CUDA graph),
+// what is not runs by itself.
 #pragma once
 
 #include <map>
@@ -8,8 +9,9 @@
 
 namespace cnn::graph {
 
-/// On the queue's thread. A plan that has not run yet, or not to its end, runs by itself first. Where the pointers differ from those of the last run, it
-/// records again. A step whose fields change from run to run (Adam's step count, dropout's counter) is left out of the recording from the second change on.
+/// On the queue's thread. A plan that has not run yet, or not to its end, runs by itself first. Where the pointers
+/// differ from those of the last run, it records again. A step whose fields change from run to run (Adam's step count,
+/// dropout's counter) is left out of the recording from the second change on.
 class Replay {
  public:
   explicit Replay(Backend& backend) : backend_(backend) {}
@@ -29,7 +31,7 @@ class Replay {
 
   Backend& backend_;
   std::vector<Segment> segments_;
-  Launch recorded_;                                 // what they were recorded for
+  Launch recorded_;                                    // what they were recorded for
   std::map<std::size_t, std::vector<double>> fields_;  // of steps that have stayed the same
   std::map<std::size_t, int> changes_;
 };

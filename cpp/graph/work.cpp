@@ -12,14 +12,24 @@ double elements(const Dims& shape) { return static_cast<double>(shape.product())
 
 // One for each op that multiplies: there is none for the others.
 // Every output takes the filter of its channel once: |y| · |weight| / filters.
-double convolution(const Dims& y, const Dims& weight) { return elements(y) * elements(weight) / static_cast<double>(weight[0]); }
-double count(const Conv& op, std::span<const TensorDesc> inputs) { return convolution(infer(op, inputs)[0].shape, inputs[1].shape); }
-double count(const ConvActivation& op, std::span<const TensorDesc> inputs) { return convolution(infer(op, inputs)[0].shape, inputs[1].shape); }
-double count(const ConvBackwardData&, std::span<const TensorDesc> inputs) { return convolution(inputs[0].shape, inputs[1].shape); }
+double convolution(const Dims& y, const Dims& weight) {
+  return elements(y) * elements(weight) / static_cast<double>(weight[0]);
+}
+double count(const Conv& op, std::span<const TensorDesc> inputs) {
+  return convolution(infer(op, inputs)[0].shape, inputs[1].shape);
+}
+double count(const ConvActivation& op, std::span<const TensorDesc> inputs) {
+  return convolution(infer(op, inputs)[0].shape, inputs[1].shape);
+}
+double count(const ConvBackwardData&, std::span<const TensorDesc> inputs) {
+  return convolution(inputs[0].shape, inputs[1].shape);
+}
 double count(const ConvBackwardWeight& op, std::span<const TensorDesc> inputs) {
   return convolution(inputs[1].shape, infer(op, inputs)[0].shape);
 }
-double count(const Linear&, std::span<const TensorDesc> inputs) { return elements(inputs[0].shape) * static_cast<double>(inputs[1].shape[0]); }
+double count(const Linear&, std::span<const TensorDesc> inputs) {
+  return elements(inputs[0].shape) * static_cast<double>(inputs[1].shape[0]);
+}
 double count(const LinearActivation&, std::span<const TensorDesc> inputs) { return count(Linear{}, inputs); }
 double count(const LinearBackwardWeight& op, std::span<const TensorDesc> inputs) {
   return elements(inputs[0].shape) * static_cast<double>(infer(op, inputs)[0].shape[0]);
@@ -57,7 +67,8 @@ double bytesMoved(const Op& op, std::span<const TensorDesc> inputs, std::span<co
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < inputs.size(); i++) {
     if (!inputs[i].defined) continue;
-    bool isReadAndWritten = mutates(op, static_cast<int>(i), static_cast<int>(inputs.size())) && !std::holds_alternative<Copy>(op);
+    bool isReadAndWritten =
+        mutates(op, static_cast<int>(i), static_cast<int>(inputs.size())) && !std::holds_alternative<Copy>(op);
     bytes += (isReadAndWritten ? 2 : 1) * inputs[i].plainBytes();
   }
   for (const TensorDesc& desc : outputs) bytes += desc.plainBytes();

@@ -21,10 +21,12 @@ void checkUnary(const ChainLink& link, const TensorDesc& x) {
 }
 
 void checkBinary(const ChainLink& link, const TensorDesc& x, const TensorDesc& other) {
-  if (isComparison(link.binary)) fail(ErrorKind::value, op, ": function is ", enumName(link.binary), ", expected one that keeps the type of x");
+  if (isComparison(link.binary))
+    fail(ErrorKind::value, op, ": function is ", enumName(link.binary), ", expected one that keeps the type of x");
   check::sameType(op, "other", other, "x", x);
   if (check::broadcast(op, "x", x, "other", other) != x.shape) {
-    fail(ErrorKind::shape, op, ": other is ", toString(other), ", expected a shape that broadcasts to that of x, ", toString(x));
+    fail(ErrorKind::shape, op, ": other is ", toString(other), ", expected a shape that broadcasts to that of x, ",
+         toString(x));
   }
 }
 
@@ -48,7 +50,8 @@ Descs infer(const ElementwiseChain& chain, Inputs inputs) {
     }
   }
   for (Index i = 1; i < static_cast<Index>(inputs.size()); i++) {
-    bool isRead = std::any_of(chain.links.begin(), chain.links.end(), [&](const ChainLink& link) { return link.input == i; });
+    bool isRead =
+        std::any_of(chain.links.begin(), chain.links.end(), [&](const ChainLink& link) { return link.input == i; });
     if (!isRead) fail(ErrorKind::value, op, ": others[", i - 1, "] is read by no link");
   }
   return {check::checkedShape(op, x.dtype, x.shape)};

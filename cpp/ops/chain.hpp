@@ -1,4 +1,5 @@
-// ElementwiseChain: what the compiled path makes of element-wise ops that follow each other, so that memory is swept once.
+// ElementwiseChain: what the compiled path makes of element-wise ops that follow each other, so that memory is swept
+// once.
 #pragma once
 
 #include <vector>
@@ -8,7 +9,8 @@
 namespace cnn {
 
 /// What a link does to the running value v; o is one of the inputs.
-///   unary: v = f(v) · binary: v = f(v, o) · swapped: v = f(o, v) · backward: v = v · f'(o), v being dy of UnaryBackward
+///   unary: v = f(v) · binary: v = f(v, o) · swapped: v = f(o, v) · backward: v = v · f'(o), v being dy of
+///   UnaryBackward
 NAMED_ENUM(LinkKind, unary, binary, swapped, backward);
 
 struct ChainLink {
@@ -39,9 +41,9 @@ class ChainLinks {
   int size_ = 0;
 };
 
-/// v starts as x and goes through the links; y is v at the end. x has the shape of y; the others broadcast to it, but that of a
-/// `backward` link is like x. In half types y is rounded once, where the ops one by one round after each: it is the more exact.
-/// It has no gradient: fusing comes after the backward pass was recorded.
+/// v starts as x and goes through the links; y is v at the end. x has the shape of y; the others broadcast to it, but
+/// that of a `backward` link is like x. In half types y is rounded once, where the ops one by one round after each: it
+/// is the more exact. It has no gradient: fusing comes after the backward pass was recorded.
 struct ElementwiseChain : OpBase<ElementwiseChain> {
   static constexpr std::string_view name = "elementwiseChain", inputs = "x others...";
   static constexpr Traits traits{Precision::given, Samples::broadcast, Elements::computed, Halves::all};

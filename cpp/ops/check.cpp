@@ -23,7 +23,8 @@ TensorDesc checkedShape(Name op, DType dtype, const Dims& shape) {
     if (size < 0) fail(ErrorKind::shape, op, ": the result would be ", dtype, shape, ", expected no negative size");
     if (size <= 1) continue;
     if (bytes > std::numeric_limits<Index>::max() / size) {
-      fail(ErrorKind::shape, op, ": the result would be ", dtype, shape, ", expected a number of bytes that can be counted");
+      fail(ErrorKind::shape, op, ": the result would be ", dtype, shape,
+           ", expected a number of bytes that can be counted");
     }
     bytes *= size;
   }
@@ -74,7 +75,8 @@ void shapeIs(Name op, Name what, const TensorDesc& x, const Dims& shape, Name ex
 void sameDesc(Name op, Name what, const TensorDesc& x, Name otherName, const TensorDesc& other) {
   sameType(op, what, x, otherName, other);
   if (x.shape != other.shape) {
-    fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", but ", otherName, " is ", toString(other), "; expected one shape");
+    fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", but ", otherName, " is ", toString(other),
+         "; expected one shape");
   }
 }
 
@@ -97,8 +99,8 @@ Dims broadcast(Name op, Name aName, const TensorDesc& a, Name bName, const Tenso
 
 void entries(Name op, Name what, const Dims& values, int size, Index least) {
   if (values.size() != size) {
-    fail(ErrorKind::shape, op, ": ", what, " is ", values, " with ", values.size(), values.size() == 1 ? " entry" : " entries",
-         ", expected ", size);
+    fail(ErrorKind::shape, op, ": ", what, " is ", values, " with ", values.size(),
+         values.size() == 1 ? " entry" : " entries", ", expected ", size);
   }
   for (Index value : values) {
     if (value < least || value > maxInt32) {
@@ -108,7 +110,8 @@ void entries(Name op, Name what, const Dims& values, int size, Index least) {
 }
 
 void inRange(Name op, Name what, Index value, Index least, Index most) {
-  if (value < least || value > most) fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected ", least, " to ", most);
+  if (value < least || value > most)
+    fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected ", least, " to ", most);
 }
 
 void axis(Name op, Name what, Index axis, int rank) {
@@ -121,7 +124,8 @@ void axes(Name op, Name what, const Dims& axes, int rank) {
   unsigned seen = 0;
   for (Index each : axes) {
     if (each < 0 || each >= rank) {
-      fail(ErrorKind::shape, op, ": ", what, " is ", axes, ", of which ", each, " does not exist in a tensor of ", dimensions(rank));
+      fail(ErrorKind::shape, op, ": ", what, " is ", axes, ", of which ", each, " does not exist in a tensor of ",
+           dimensions(rank));
     }
     const unsigned bit = 1u << each;
     if (seen & bit) fail(ErrorKind::shape, op, ": ", what, " is ", axes, ", which repeats ", each);
@@ -144,7 +148,8 @@ void notNaN(Name op, Name what, double value) {
 }
 
 void fraction(Name op, Name what, double value) {
-  if (!(value >= 0 && value < 1)) fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected at least 0 and less than 1");
+  if (!(value >= 0 && value < 1))
+    fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected at least 0 and less than 1");
 }
 
 void representable(Name op, Name what, double value, DType dtype) {
@@ -155,22 +160,25 @@ void representable(Name op, Name what, double value, DType dtype) {
     most = 2147483647.0;
   }
   if (!(value >= least && value <= most) || value != std::trunc(value)) {
-    fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected a whole number from ", static_cast<Index>(least), " to ",
-         static_cast<Index>(most), " for ", dtype);
+    fail(ErrorKind::value, op, ": ", what, " is ", value, ", expected a whole number from ", static_cast<Index>(least),
+         " to ", static_cast<Index>(most), " for ", dtype);
   }
 }
 
 Name planesText(int spatial) {
-  return named({"[N, C, spatial…] with 1 to 3 spatial dimensions", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"}, spatial);
+  return named({"[N, C, spatial…] with 1 to 3 spatial dimensions", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"},
+               spatial);
 }
 
 void planes(Name op, Name what, const TensorDesc& x, int spatial) {
   if (spatial < 1 || spatial > 3 || x.rank() != spatial + 2) {
-    fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), " of ", dimensions(x.rank()), ", expected ", planesText(spatial));
+    fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), " of ", dimensions(x.rank()), ", expected ",
+         planesText(spatial));
   }
   isFloat(op, what, x);
   for (int i = 1; i < x.rank(); i++) {
-    if (x.shape[i] == 0) fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", expected no empty dimension except the batch");
+    if (x.shape[i] == 0)
+      fail(ErrorKind::shape, op, ": ", what, " is ", toString(x), ", expected no empty dimension except the batch");
   }
 }
 

@@ -1,4 +1,5 @@
-// Convolution (cross-correlation, as in every deep-learning library) of one, two or three spatial dimensions, and its two gradients.
+// Convolution (cross-correlation, as in every deep-learning library) of one, two or three spatial dimensions, and its
+// two gradients.
 #pragma once
 
 #include "field.hpp"
@@ -6,7 +7,8 @@
 namespace cnn {
 
 /// y[n, o, p] = bias[o] + Σ x[n, c, p·stride − padding + k·dilation] · weight[o, c, k]
-/// x [N, C, spatial…], weight [O, C/groups, kernel…], bias [O]. `paddingEnd` may differ from `padding` ('same' with even kernels).
+/// x [N, C, spatial…], weight [O, C/groups, kernel…], bias [O]. `paddingEnd` may differ from `padding` ('same' with
+/// even kernels).
 struct Conv : OpBase<Conv> {
   static constexpr std::string_view name = "conv", inputs = "x weight bias?", saves = "x weight";
   static constexpr Traits traits{Precision::half, Samples::ofFirst, Elements::multiplied, Halves::all};
@@ -15,10 +17,11 @@ struct Conv : OpBase<Conv> {
   FIELDS(Conv, stride, padding, paddingEnd, dilation, groups)
 };
 
-/// The gradient of Conv for x, and at the same time the transposed convolution: dy [N, O, …], weight [O, C/groups, kernel…],
-/// bias [C] → dx [N, C, inputSize…].
+/// The gradient of Conv for x, and at the same time the transposed convolution: dy [N, O, …], weight [O, C/groups,
+/// kernel…], bias [C] → dx [N, C, inputSize…].
 struct ConvBackwardData : OpBase<ConvBackwardData> {
-  static constexpr std::string_view name = "convBackwardData", inputs = "dy weight bias?", outputs = "dx", saves = "dy weight";
+  static constexpr std::string_view name = "convBackwardData", inputs = "dy weight bias?", outputs = "dx",
+                                    saves = "dy weight";
   static constexpr Traits traits{Precision::half, Samples::ofFirst, Elements::multiplied, Halves::all};
   Dims stride, padding, paddingEnd, dilation;
   Index groups = 1;
@@ -26,7 +29,8 @@ struct ConvBackwardData : OpBase<ConvBackwardData> {
   FIELDS(ConvBackwardData, stride, padding, paddingEnd, dilation, groups, inputSize)
 };
 
-/// The gradient of Conv for the weight (and the bias): x [N, C, …], dy [N, O, …] → dw [O, C/groups, kernelSize…], db [O] if `bias`.
+/// The gradient of Conv for the weight (and the bias): x [N, C, …], dy [N, O, …] → dw [O, C/groups, kernelSize…], db
+/// [O] if `bias`.
 struct ConvBackwardWeight : OpBase<ConvBackwardWeight> {
   static constexpr std::string_view name = "convBackwardWeight", inputs = "x dy", outputs = "dw db?", saves = "x dy";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::multiplied, Halves::all};

@@ -31,7 +31,8 @@ void isComparable(check::Name op, check::Name what, const TensorDesc& x) {
 void checkWhole(check::Name op, check::Name what, double value, bool mayBeInfinite) {
   if (mayBeInfinite && std::isinf(value)) return;
   if (value != std::trunc(value) || std::abs(value) > 2147483648.0) {
-    fail(ErrorKind::dtype, op, ": ", what, " is ", value, ", expected a whole number for int32; cast x to float32 first");
+    fail(ErrorKind::dtype, op, ": ", what, " is ", value,
+         ", expected a whole number for int32; cast x to float32 first");
   }
 }
 
@@ -85,7 +86,8 @@ Descs infer(const UnaryBackward& unary, Inputs inputs) {
          enumName(unary.function));
   }
   if (traitsOf(unary.function).bend == Bend::steps) {
-    fail(ErrorKind::value, op, ": function is ", enumName(unary.function), ", expected one whose derivative is not zero everywhere");
+    fail(ErrorKind::value, op, ": function is ", enumName(unary.function),
+         ", expected one whose derivative is not zero everywhere");
   }
   return {check::checkedShape(op, dy.dtype, dy.shape)};
 }
@@ -113,7 +115,8 @@ Descs infer(const Where&, Inputs inputs) {
   }
   check::sameType(op, "b", b, "a", a);
   const TensorDesc values(a.dtype, check::broadcast(op, "a", a, "b", b));
-  return {check::checkedShape(op, a.dtype, check::broadcast(op, "condition", condition, "the broadcast of a and b", values))};
+  return {check::checkedShape(op, a.dtype,
+                              check::broadcast(op, "condition", condition, "the broadcast of a and b", values))};
 }
 
 Descs infer(const Cast& cast, Inputs inputs) { return {check::checkedShape(Cast::name, cast.dtype, inputs[0].shape)}; }

@@ -1,7 +1,8 @@
 // Element by element: functions of one tensor, of two (broadcasting as NumPy does), selection and type conversion.
 //
-// All functions take float32 and float64. int32 too: abs, neg, sign, square, clamp, affine (whole alpha and beta), add, sub, mul,
-// maximum, minimum (overflow wraps). Every comparable type (with uint8 and bool): logicalNot, comparisons and logic.
+// All functions take float32 and float64. int32 too: abs, neg, sign, square, clamp, affine (whole alpha and beta), add,
+// sub, mul, maximum, minimum (overflow wraps). Every comparable type (with uint8 and bool): logicalNot, comparisons and
+// logic.
 #pragma once
 
 #include "field.hpp"

@@ -1,5 +1,5 @@
-// The functions of one and of two numbers: what is known of each, its value and its derivative. cpu and cuda compile these formulas; `reference` has its
-// own, in double, to which the tests hold them.
+// The functions of one and of two numbers: what is known of each, its value and its derivative. cpu and cuda compile
+// these formulas; `reference` has its own, in double, to which the tests hold them.
 #pragma once
 
 #include <numbers>
@@ -14,13 +14,14 @@ namespace cnn {
 // alpha and beta where a function has parameters:
 //   leakyRelu: alpha = negative slope · elu: alpha · softplus: alpha = beta, beta = threshold · clamp: [alpha, beta]
 //   powScalar: x^alpha · affine: alpha·x + beta
-NAMED_ENUM(UnaryFunction, relu, relu6, leakyRelu, elu, gelu, geluTanh, silu, sigmoid, hardsigmoid, hardswish, tanh, softplus,
-           exp, log, sqrt, rsqrt, abs, neg, sign, square, reciprocal, powScalar, affine, clamp, sin, cos, log1p, expm1, erf,
-           floor, ceil, round, isnan, logicalNot);
+NAMED_ENUM(UnaryFunction, relu, relu6, leakyRelu, elu, gelu, geluTanh, silu, sigmoid, hardsigmoid, hardswish, tanh,
+           softplus, exp, log, sqrt, rsqrt, abs, neg, sign, square, reciprocal, powScalar, affine, clamp, sin, cos,
+           log1p, expm1, erf, floor, ceil, round, isnan, logicalNot);
 
 /// What a derivative is written in terms of: the input x, the output y, or neither.
 enum class Reads : std::uint8_t { x, y, nothing };
-/// What the second derivative is wherever it exists: of a curve something, of straight pieces zero; of steps the first one, too, is zero.
+/// What the second derivative is wherever it exists: of a curve something, of straight pieces zero; of steps the first
+/// one, too, is zero.
 enum class Bend : std::uint8_t { curve, pieces, steps };
 /// Work per element on a processor: some instructions, a polynomial in vector code, or a call of the C library.
 enum class Cost : std::uint8_t { light = 1, series = 8, call = 24 };
@@ -73,7 +74,8 @@ constexpr UnaryTraits traitsOf(UnaryFunction f) {
     case UnaryFunction::isnan: return {Reads::nothing, Bend::steps, Precision::given, Cost::light, false};
     case UnaryFunction::logicalNot: return {Reads::nothing, Bend::steps, Precision::given, Cost::light, false};
   }
-  return {Reads::x, Bend::curve, Precision::given, Cost::light, false};  // no function: the compiler asks for a row for each
+  return {Reads::x, Bend::curve, Precision::given, Cost::light,
+          false};  // no function: the compiler asks for a row for each
 }
 
 constexpr Precision precisionOf(UnaryFunction f) { return traitsOf(f).precision; }
@@ -85,14 +87,17 @@ NAMED_ENUM(BinaryFunction, add, sub, mul, div, maximum, minimum, pow, eq, ne, lt
 
 constexpr bool isComparison(BinaryFunction f) { return f >= BinaryFunction::eq; }
 
-constexpr Precision precisionOf(BinaryFunction f) { return f == BinaryFunction::pow ? Precision::single : Precision::widest; }
+constexpr Precision precisionOf(BinaryFunction f) {
+  return f == BinaryFunction::pow ? Precision::single : Precision::widest;
+}
 
 constexpr Cost costOf(BinaryFunction f) { return f == BinaryFunction::pow ? Cost::call : Cost::light; }
 
 // ---- value and derivative -----------------------------------------------------------------------------------------
 //
-// C is the type that computes, float or double. M has its mathematics: exp, log, …, which are fast series on processors and library calls on GPUs. Where f
-// is known to the compiler, what is left is one formula without branches that leave a loop; so `&` and `|` stand where `&&` and `||` would jump.
+// C is the type that computes, float or double. M has its mathematics: exp, log, …, which are fast series on processors
+// and library calls on GPUs. Where f is known to the compiler, what is left is one formula without branches that leave
+// a loop; so `&` and `|` stand where `&&` and `||` would jump.
 
 namespace formula {
 
@@ -156,7 +161,7 @@ FORMULA C powerGradient(C dy, C x, C exponent) {
   if (exponent == 2) return dy * 2 * x;
   if (exponent == 3) return dy * 3 * x * x;
   if (exponent == half<C>) return dy * (half<C> / M::sqrt(x));
-  if (exponent == 3 * half<C>) return dy * (3 * half<C>) * M::sqrt(x);
+  if (exponent == 3 * half<C>) return dy * (3 * half<C>)*M::sqrt(x);
   return anyPowerGradient<M, C>(dy, x, exponent);
 }
 

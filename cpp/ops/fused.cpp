@@ -37,7 +37,8 @@ Descs infer(const BatchNormActivationBackward& op, Inputs inputs) {
     fail(ErrorKind::value, BatchNormActivationBackward::name, ": only ", inputs[2].defined ? "weight" : "bias",
          " was given, expected weight and bias or neither where y is not given");
   }
-  if (op.residual && !inputs[6].defined) fail(ErrorKind::value, BatchNormActivationBackward::name, ": y is missing, expected it with a residual");
+  if (op.residual && !inputs[6].defined)
+    fail(ErrorKind::value, BatchNormActivationBackward::name, ": y is missing, expected it with a residual");
   if (op.residual) outputs.push_back(outputs[0]);
   return outputs;
 }
@@ -54,7 +55,8 @@ Descs infer(const CrossEntropyBackward& op, Inputs inputs) {
   const TensorDesc& logits = inputs[1];
   check::rankIs(CrossEntropyBackward::name, "logits", logits, 2, "[N, C]");
   const TensorDesc parts[] = {inputs[0], inputs[2], inputs[3], inputs[4]};
-  Descs outputs = infer(NllLossBackward{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = logits.shape[1]}, parts);
+  Descs outputs = infer(
+      NllLossBackward{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = logits.shape[1]}, parts);
   checkLike(CrossEntropyBackward::name, "logits", logits, outputs[0]);
   check::shapeIs(CrossEntropyBackward::name, "logSums", inputs[5], {logits.shape[0], 2}, "two numbers a row");
   return outputs;

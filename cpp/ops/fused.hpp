@@ -1,5 +1,5 @@
-// Ops that the compiled path makes of two or three neighbours: one sweep over memory where each alone would take its own. They have
-// no gradients: fusing comes after the backward pass was recorded.
+// Ops that the compiled path makes of two or three neighbours: one sweep over memory where each alone would take its
+// own. They have no gradients: fusing comes after the backward pass was recorded.
 #pragma once
 
 #include "conv.hpp"
@@ -11,7 +11,8 @@ namespace cnn {
 
 NAMED_ENUM(Activation, identity, relu, relu6);
 
-/// y = activation(conv(x, weight) + bias + residual), residual like y. Beside a half x the bias may be float32, as the sums are to which it is added.
+/// y = activation(conv(x, weight) + bias + residual), residual like y. Beside a half x the bias may be float32, as the
+/// sums are to which it is added.
 struct ConvActivation : OpBase<ConvActivation> {
   static constexpr std::string_view name = "convActivation", inputs = "x weight bias? residual?";
   static constexpr Traits traits{Precision::given, Samples::byFields, Elements::multiplied, Halves::all};
@@ -20,7 +21,9 @@ struct ConvActivation : OpBase<ConvActivation> {
   Index groups = 1;
   Activation activation = Activation::identity;
   FIELDS(ConvActivation, stride, padding, paddingEnd, dilation, groups, activation)
-  Conv conv() const { return {.stride = stride, .padding = padding, .paddingEnd = paddingEnd, .dilation = dilation, .groups = groups}; }
+  Conv conv() const {
+    return {.stride = stride, .padding = padding, .paddingEnd = paddingEnd, .dilation = dilation, .groups = groups};
+  }
 };
 
 /// y = activation(x · weightᵀ + bias).
@@ -34,7 +37,8 @@ struct LinearActivation : OpBase<LinearActivation> {
 
 /// y = activation(batchNorm(x) + residual); statistics as BatchNorm's.
 struct BatchNormActivation : OpBase<BatchNormActivation> {
-  static constexpr std::string_view name = "batchNormActivation", inputs = "x weight? bias? runningMean? runningVar? residual?",
+  static constexpr std::string_view name = "batchNormActivation",
+                                    inputs = "x weight? bias? runningMean? runningVar? residual?",
                                     outputs = "y mean invStd", mutates = "runningMean runningVar";
   static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
@@ -48,8 +52,8 @@ struct BatchNormActivation : OpBase<BatchNormActivation> {
   BatchNorm norm() const { return {.training = training, .eps = eps, .momentum = momentum}; }
 };
 
-/// The gradient of BatchNormActivation. Where y was clamped is found from y if it is there (needed with a residual), else computed
-/// again from x, exactly as forward. `residual`: dr, what flows to the residual, comes out as well.
+/// The gradient of BatchNormActivation. Where y was clamped is found from y if it is there (needed with a residual),
+/// else computed again from x, exactly as forward. `residual`: dr, what flows to the residual, comes out as well.
 struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
   static constexpr std::string_view name = "batchNormActivationBackward", inputs = "dy x weight? bias? mean invStd y?",
                                     outputs = "dx dw db dr?";
@@ -62,9 +66,11 @@ struct BatchNormActivationBackward : OpBase<BatchNormActivationBackward> {
   FIELDS(BatchNormActivationBackward, training, eps, activation, residual)
 };
 
-/// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N, 2] (float64 of float64, else float32): m = max and log Σ exp(logits − m), for the gradient.
+/// nllLoss(logSoftmax(logits)) of logits [N, C]; logSums [N, 2] (float64 of float64, else float32): m = max and log Σ
+/// exp(logits − m), for the gradient.
 struct CrossEntropy : OpBase<CrossEntropy> {
-  static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?", outputs = "loss totalWeight logSums";
+  static constexpr std::string_view name = "crossEntropy", inputs = "logits target weight?",
+                                    outputs = "loss totalWeight logSums";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   static constexpr Gradient gradient = Gradient::missing;
@@ -76,7 +82,8 @@ struct CrossEntropy : OpBase<CrossEntropy> {
 
 /// dlogits = (softmax(logits) − one-hot) · weight[target] · dy, over totalWeight where the reduction is mean.
 struct CrossEntropyBackward : OpBase<CrossEntropyBackward> {
-  static constexpr std::string_view name = "crossEntropyBackward", inputs = "dy logits target weight? totalWeight logSums", outputs = "dlogits";
+  static constexpr std::string_view name = "crossEntropyBackward",
+                                    inputs = "dy logits target weight? totalWeight logSums", outputs = "dlogits";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::missing;
   Reduction reduction = Reduction::mean;

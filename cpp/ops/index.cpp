@@ -10,8 +10,8 @@ void checkPositions(check::Name op, const TensorDesc& indices, const Dims& whole
   check::rankIs(op, "indices", indices, whole.size(), "the rank of the indexed tensor");
   for (int i = 0; i < whole.size(); i++) {
     if (i != axis && indices.shape[i] > whole[i]) {
-      fail(ErrorKind::shape, op, ": indices are ", toString(indices), " for a tensor of shape ", whole, ", expected at most ", whole[i],
-           " in dimension ", i);
+      fail(ErrorKind::shape, op, ": indices are ", toString(indices), " for a tensor of shape ", whole,
+           ", expected at most ", whole[i], " in dimension ", i);
     }
   }
 }
@@ -23,7 +23,8 @@ Descs infer(const OneHot& oneHot, Inputs inputs) {
   check::isInt32(OneHot::name, "indices", indices);
   check::inRange(OneHot::name, "classes", oneHot.classes, 1, check::maxInt32);
   if (indices.rank() == maxRank) {
-    fail(ErrorKind::shape, OneHot::name, ": indices are ", toString(indices), ", expected at most ", maxRank - 1, " dimensions");
+    fail(ErrorKind::shape, OneHot::name, ": indices are ", toString(indices), ", expected at most ", maxRank - 1,
+         " dimensions");
   }
   Dims shape = indices.shape;
   shape.push(oneHot.classes);

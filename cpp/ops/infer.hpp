@@ -14,8 +14,8 @@ using Inputs = std::span<const TensorDesc>;
 CNN_OPS(CNN_DECLARE)
 #undef CNN_DECLARE
 
-/// The descs of the outputs, in the plain layout. Checks first that the inputs are as many as the op's `inputs` says and that
-/// only optional ones are absent.
+/// The descs of the outputs, in the plain layout. Checks first that the inputs are as many as the op's `inputs` says
+/// and that only optional ones are absent.
 Descs infer(const Op& op, Inputs inputs);
 
 }  // namespace cnn

@@ -1,5 +1,5 @@
-// keyOf: an op as a short string of bytes, equal exactly where op and static fields are equal. It is made at every call, so
-// nothing is formatted: small numbers take one byte.
+// keyOf: an op as a short string of bytes, equal exactly where op and static fields are equal. It is made at every
+// call, so nothing is formatted: small numbers take one byte.
 #pragma once
 
 #include <cstring>
@@ -11,7 +11,9 @@ namespace cnn {
 
 namespace detail {
 
-inline void appendBytes(std::string& key, const void* bytes, std::size_t count) { key.append(static_cast<const char*>(bytes), count); }
+inline void appendBytes(std::string& key, const void* bytes, std::size_t count) {
+  key.append(static_cast<const char*>(bytes), count);
+}
 
 inline void appendKey(std::string& key, Index value) {
   if (value >= 0 && value < 255) {

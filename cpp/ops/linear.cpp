@@ -11,8 +11,8 @@ Descs infer(const Linear&, Inputs inputs) {
   check::sameType(op, "weight", weight, "x", x);
   check::rankIs(op, "weight", weight, 2, "[O, I]");
   if (weight.shape[1] != x.shape.back()) {
-    fail(ErrorKind::shape, op, ": x is ", toString(x), " with ", x.shape.back(), " features, but weight ", toString(weight), " expects ",
-         weight.shape[1]);
+    fail(ErrorKind::shape, op, ": x is ", toString(x), " with ", x.shape.back(), " features, but weight ",
+         toString(weight), " expects ", weight.shape[1]);
   }
   if (bias.defined) {
     check::sameType(op, "bias", bias, "x", x);
@@ -30,7 +30,8 @@ Descs infer(const LinearBackwardWeight& linear, Inputs inputs) {
   check::isFloat(op, "x", x);
   check::sameType(op, "dy", dy, "x", x);
   if (dy.rank() != x.rank() || dy.shape.slice(0, dy.rank() - 1) != x.shape.slice(0, x.rank() - 1)) {
-    fail(ErrorKind::shape, op, ": x is ", toString(x), " and dy is ", toString(dy), ", expected them to differ in the last dimension alone");
+    fail(ErrorKind::shape, op, ": x is ", toString(x), " and dy is ", toString(dy),
+         ", expected them to differ in the last dimension alone");
   }
   Descs outputs = {check::checkedShape(op, x.dtype, {dy.shape.back(), x.shape.back()})};
   if (linear.bias) outputs.push_back(check::checkedShape(op, x.dtype, {dy.shape.back()}));
@@ -48,8 +49,8 @@ Descs infer(const MatMul& matmul, Inputs inputs) {
   if (matmul.transposeA) std::swap(left[0], left[1]);
   if (matmul.transposeB) std::swap(right[0], right[1]);
   if (left[1] != right[0]) {
-    fail(ErrorKind::shape, op, ": a is ", toString(a), " and b is ", toString(b), ", expected the columns of a (", left[1],
-         ") to be as many as the rows of b (", right[0], ")");
+    fail(ErrorKind::shape, op, ": a is ", toString(a), " and b is ", toString(b), ", expected the columns of a (",
+         left[1], ") to be as many as the rows of b (", right[0], ")");
   }
   const TensorDesc aBatch(a.dtype, a.shape.slice(0, a.rank() - 2)), bBatch(b.dtype, b.shape.slice(0, b.rank() - 2));
   Dims shape = check::broadcast(op, "batch of a", aBatch, "batch of b", bBatch);

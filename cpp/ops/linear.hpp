@@ -19,7 +19,8 @@ struct LinearBackwardWeight : OpBase<LinearBackwardWeight> {
   FIELDS(LinearBackwardWeight, bias)
 };
 
-/// a [..., M, K] · b [..., K, N] → [..., M, N]; leading (batch) dimensions broadcast. `transposeA`: a is [..., K, M]; `transposeB`: b is [..., N, K].
+/// a [..., M, K] · b [..., K, N] → [..., M, N]; leading (batch) dimensions broadcast. `transposeA`: a is [..., K, M];
+/// `transposeB`: b is [..., N, K].
 struct MatMul : OpBase<MatMul> {
   static constexpr std::string_view name = "matmul", inputs = "a b", saves = "a b";
   static constexpr Traits traits{Precision::half, Samples::byFields, Elements::multiplied, Halves::all};

@@ -56,7 +56,8 @@ Descs infer(const NllLossBackward& loss, Inputs inputs) {
   check::inRange(op, "classes", loss.classes, 1, check::maxInt32);
   check::isInt32(op, "target", target);
   if (target.rank() < 1 || target.rank() >= maxRank) {
-    fail(ErrorKind::shape, op, ": target is ", toString(target), ", expected [N, …] of 1 to ", maxRank - 1, " dimensions");
+    fail(ErrorKind::shape, op, ": target is ", toString(target), ", expected [N, …] of 1 to ", maxRank - 1,
+         " dimensions");
   }
   check::shapeIs(op, "dy", dy, loss.reduction == Reduction::none ? target.shape : Dims{}, "the shape of the loss");
   if (weight.defined) {

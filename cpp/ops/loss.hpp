@@ -1,5 +1,5 @@
-// Softmax, the negative log-likelihood, and losses of pairs whose gradients hold at their edges; every other loss is written with elementwise
-// ops and reductions.
+// Softmax, the negative log-likelihood, and losses of pairs whose gradients hold at their edges; every other loss is
+// written with elementwise ops and reductions.
 #pragma once
 
 #include "field.hpp"
@@ -25,8 +25,9 @@ struct SoftmaxBackward : OpBase<SoftmaxBackward> {
 
 NAMED_ENUM(Reduction, none, mean, sum);
 
-/// −weight[target]·logp[target]: logp [N, C, …], target int32 [N, …], weight [C]. mean divides by the sum of the weights used.
-/// A target equal to ignoreIndex counts nothing; one outside [0, C) is a ValueError. totalWeight is a scalar.
+/// −weight[target]·logp[target]: logp [N, C, …], target int32 [N, …], weight [C]. mean divides by the sum of the
+/// weights used. A target equal to ignoreIndex counts nothing; one outside [0, C) is a ValueError. totalWeight is a
+/// scalar.
 struct NllLoss : OpBase<NllLoss> {
   static constexpr std::string_view name = "nllLoss", inputs = "logp target weight?", outputs = "loss totalWeight",
                                     saves = "target weight totalWeight";
@@ -39,8 +40,8 @@ struct NllLoss : OpBase<NllLoss> {
 
 /// dy: scalar, or [N, …] where reduction is none → dlogp [N, classes, …].
 struct NllLossBackward : OpBase<NllLossBackward> {
-  static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight", outputs = "dlogp",
-                                    saves = "target weight";
+  static constexpr std::string_view name = "nllLossBackward", inputs = "dy target weight? totalWeight",
+                                    outputs = "dlogp", saves = "target weight";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr bool failsByValue = true;
   Reduction reduction = Reduction::mean;
@@ -53,7 +54,8 @@ NAMED_ENUM(PairLossFunction, smoothL1, binaryCrossEntropy);
 
 /// The loss of each pair of elements, d being x − target:
 ///   smoothL1             d²/(2·beta) where |d| < beta, else |d| − beta/2; beta > 0
-///   binaryCrossEntropy   −target·log x − (1 − target)·log(1 − x), logarithms being at least −100; x in [0, 1], else NaN
+///   binaryCrossEntropy   −target·log x − (1 − target)·log(1 − x), logarithms being at least −100; x in [0, 1], else
+///   NaN
 struct PairLoss : OpBase<PairLoss> {
   static constexpr std::string_view name = "pairLoss", inputs = "x target", outputs = "loss", saves = "x target";
   static constexpr Traits traits{Precision::single, Samples::byFields, Elements::computed, Halves::all};
@@ -62,9 +64,11 @@ struct PairLoss : OpBase<PairLoss> {
   FIELDS(PairLoss, function, beta)
 };
 
-/// dx of dy, by the formulas of PyTorch: smoothL1 is ±dy from |d| = beta on, binaryCrossEntropy divides by at least 1e-12.
+/// dx of dy, by the formulas of PyTorch: smoothL1 is ±dy from |d| = beta on, binaryCrossEntropy divides by at least
+/// 1e-12.
 struct PairLossBackward : OpBase<PairLossBackward> {
-  static constexpr std::string_view name = "pairLossBackward", inputs = "dy x target", outputs = "dx", saves = "dy x target";
+  static constexpr std::string_view name = "pairLossBackward", inputs = "dy x target", outputs = "dx",
+                                    saves = "dy x target";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   PairLossFunction function = PairLossFunction::smoothL1;
   double beta = 1;

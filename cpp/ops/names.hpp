@@ -34,7 +34,8 @@ inline std::string_view calledName(const Op& op) {
       op);
 }
 
-/// The name of input i of `count`; the entries of a list share its name. Ops with several lists say by `count` field how long each is.
+/// The name of input i of `count`; the entries of a list share its name. Ops with several lists say by `count` field
+/// how long each is.
 template <class O>
 constexpr std::string_view inputName(const O& op, int i, int count) {
   if constexpr (hasList(O::inputs)) {
@@ -48,7 +49,8 @@ constexpr std::string_view inputName(const O& op, int i, int count) {
   }
 }
 
-/// Whether the op is the step of an optimizer: that never runs on values which a failed op left behind, wherever that is found out.
+/// Whether the op is the step of an optimizer: that never runs on values which a failed op left behind, wherever that
+/// is found out.
 inline bool isOptimizerStep(const Op& op) {
   return std::holds_alternative<Sgd>(op) || std::holds_alternative<Adam>(op) || std::holds_alternative<RmsProp>(op);
 }
@@ -73,11 +75,7 @@ inline bool mutates(const Op& op) {
 /// Whether the op overwrites its input i.
 inline bool mutates(const Op& op, int i, int count) {
   if (!mutates(op)) return false;
-  return std::visit(
-      [&](const auto& each) {
-        return hasWord(each.mutates, inputName(each, i, count));
-      },
-      op);
+  return std::visit([&](const auto& each) { return hasWord(each.mutates, inputName(each, i, count)); }, op);
 }
 
 }  // namespace cnn

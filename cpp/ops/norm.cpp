@@ -16,11 +16,11 @@ void parameterType(check::Name op, check::Name what, const TensorDesc& parameter
 }
 
 /// Optional [shape] tensors of one type that come both or not at all.
-void checkPair(check::Name op, const TensorDesc& x, check::Name firstName, const TensorDesc& first, check::Name secondName,
-               const TensorDesc& second, const Dims& shape, check::Name expected) {
+void checkPair(check::Name op, const TensorDesc& x, check::Name firstName, const TensorDesc& first,
+               check::Name secondName, const TensorDesc& second, const Dims& shape, check::Name expected) {
   if (first.defined != second.defined) {
-    fail(ErrorKind::value, op, ": only ", first.defined ? firstName : secondName, " was given, expected ", firstName, " and ", secondName,
-         " or neither");
+    fail(ErrorKind::value, op, ": only ", first.defined ? firstName : secondName, " was given, expected ", firstName,
+         " and ", secondName, " or neither");
   }
   if (!first.defined) return;
   parameterType(op, firstName, first, x);
@@ -37,7 +37,8 @@ Descs inferBackward(check::Name op, Inputs inputs, const Dims& weightShape, cons
     parameterType(op, "weight", weight, x);
     check::shapeIs(op, "weight", weight, weightShape, "as in the forward pass");
   }
-  if (mean.dtype != accumulationType(x.dtype)) fail(ErrorKind::dtype, op, ": mean is ", toString(mean), ", expected ", accumulationType(x.dtype));
+  if (mean.dtype != accumulationType(x.dtype))
+    fail(ErrorKind::dtype, op, ": mean is ", toString(mean), ", expected ", accumulationType(x.dtype));
   check::shapeIs(op, "mean", mean, statisticsShape, "as the forward pass made it");
   check::sameDesc(op, "invStd", invStd, "mean", mean);
   const TensorDesc dw = check::checkedShape(op, weight.defined ? weight.dtype : accumulationType(x.dtype), weightShape);
@@ -49,7 +50,8 @@ Dims groupShape(check::Name op, const TensorDesc& x, Index groups) {
   atLeastChannels(op, "x", x, 2, "[N, C, …]");
   check::inRange(op, "groups", groups, 1, check::maxInt32);
   if (x.shape[1] == 0 || x.shape[1] % groups != 0) {
-    fail(ErrorKind::shape, op, ": x is ", toString(x), " with ", x.shape[1], " channels, expected a multiple of groups=", groups);
+    fail(ErrorKind::shape, op, ": x is ", toString(x), " with ", x.shape[1],
+         " channels, expected a multiple of groups=", groups);
   }
   return {x.shape[0], groups};
 }
@@ -81,9 +83,12 @@ Descs infer(const BatchNorm& norm, Inputs inputs) {
   checkPair(op, x, "runningMean", inputs[3], "runningVar", inputs[4], channels, "one number a channel of x");
   check::atLeast(op, "eps", norm.eps, 0);
   if (norm.training) {
-    if (!(norm.momentum >= 0 && norm.momentum <= 1)) fail(ErrorKind::value, op, ": momentum is ", norm.momentum, ", expected 0 to 1");
+    if (!(norm.momentum >= 0 && norm.momentum <= 1))
+      fail(ErrorKind::value, op, ": momentum is ", norm.momentum, ", expected 0 to 1");
     if (x.shape[0] * x.shape.slice(2).product() == 1) {
-      fail(ErrorKind::value, op, ": x is ", toString(x), ", expected more than 1 value per channel when training (a batch of one sample? a loader's dropLast leaves out a last batch that is not full)");
+      fail(ErrorKind::value, op, ": x is ", toString(x),
+           ", expected more than 1 value per channel when training (a batch of one sample? a loader's dropLast leaves "
+           "out a last batch that is not full)");
     }
   } else if (!inputs[3].defined) {
     fail(ErrorKind::value, op, ": runningMean and runningVar are missing, expected both when not training");
@@ -106,7 +111,8 @@ Descs infer(const GroupNorm& norm, Inputs inputs) {
   checkPair(op, x, "weight", inputs[1], "bias", inputs[2], {x.shape[1]}, "one number a channel of x");
   check::atLeast(op, "eps", norm.eps, 0);
   if (x.shape[0] == 1 && x.shape[1] == norm.groups && x.shape.slice(2).product() == 1) {
-    fail(ErrorKind::value, op, ": x is ", toString(x), " with groups=", norm.groups, ", expected more than 1 value per group");
+    fail(ErrorKind::value, op, ": x is ", toString(x), " with groups=", norm.groups,
+         ", expected more than 1 value per group");
   }
   return {check::checkedShape(op, x.dtype, x.shape), statistics, statistics};
 }

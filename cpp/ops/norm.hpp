@@ -1,17 +1,18 @@
-// Normalisation. x is [N, C, spatial…]; weight and bias (both or neither) scale and shift after normalising. Beside a half x the statistics
-// are float32; parameters and running statistics may be.
+// Normalisation. x is [N, C, spatial…]; weight and bias (both or neither) scale and shift after normalising. Beside a
+// half x the statistics are float32; parameters and running statistics may be.
 #pragma once
 
 #include "field.hpp"
 
 namespace cnn {
 
-/// Normalises each channel. Training: with the batch's mean and variance, and running ← (1 − momentum)·running + momentum·batch
-/// (unbiased variance). Evaluation: with the running statistics. All statistics are [C].
-/// `mean` and `invStd` are what was used to normalise.
+/// Normalises each channel. Training: with the batch's mean and variance, and running ← (1 − momentum)·running +
+/// momentum·batch (unbiased variance). Evaluation: with the running statistics. All statistics are [C]. `mean` and
+/// `invStd` are what was used to normalise.
 struct BatchNorm : OpBase<BatchNorm> {
   static constexpr std::string_view name = "batchNorm", inputs = "x weight? bias? runningMean? runningVar?",
-                                    outputs = "y mean invStd", saves = "x weight mean invStd", mutates = "runningMean runningVar";
+                                    outputs = "y mean invStd", saves = "x weight mean invStd",
+                                    mutates = "runningMean runningVar";
   static constexpr Traits traits{Precision::given, Samples::byFields, Elements::computed, Halves::data};
   bool training = true;
   double eps = 1e-5;
@@ -23,7 +24,8 @@ struct BatchNorm : OpBase<BatchNorm> {
 
 /// dw and db are always made ([C]); callers without a weight drop them.
 struct BatchNormBackward : OpBase<BatchNormBackward> {
-  static constexpr std::string_view name = "batchNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
+  static constexpr std::string_view name = "batchNormBackward", inputs = "dy x weight? mean invStd",
+                                    outputs = "dx dw db";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   bool training = true;
@@ -31,7 +33,8 @@ struct BatchNormBackward : OpBase<BatchNormBackward> {
   FIELDS(BatchNormBackward, training, eps)
 };
 
-/// Normalises each of `groups` groups of channels of each sample; mean and invStd are [N, groups]. groups = C is instance norm.
+/// Normalises each of `groups` groups of channels of each sample; mean and invStd are [N, groups]. groups = C is
+/// instance norm.
 struct GroupNorm : OpBase<GroupNorm> {
   static constexpr std::string_view name = "groupNorm", inputs = "x weight? bias?", outputs = "y mean invStd",
                                     saves = "x weight mean invStd";
@@ -42,14 +45,16 @@ struct GroupNorm : OpBase<GroupNorm> {
 };
 
 struct GroupNormBackward : OpBase<GroupNormBackward> {
-  static constexpr std::string_view name = "groupNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
+  static constexpr std::string_view name = "groupNormBackward", inputs = "dy x weight? mean invStd",
+                                    outputs = "dx dw db";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   Index groups = 1;
   FIELDS(GroupNormBackward, groups)
 };
 
-/// Normalises over the last `axes` dimensions; weight and bias have their shape; mean and invStd have the shape of the others.
+/// Normalises over the last `axes` dimensions; weight and bias have their shape; mean and invStd have the shape of the
+/// others.
 struct LayerNorm : OpBase<LayerNorm> {
   static constexpr std::string_view name = "layerNorm", inputs = "x weight? bias?", outputs = "y mean invStd",
                                     saves = "x weight mean invStd";
@@ -60,7 +65,8 @@ struct LayerNorm : OpBase<LayerNorm> {
 };
 
 struct LayerNormBackward : OpBase<LayerNormBackward> {
-  static constexpr std::string_view name = "layerNormBackward", inputs = "dy x weight? mean invStd", outputs = "dx dw db";
+  static constexpr std::string_view name = "layerNormBackward", inputs = "dy x weight? mean invStd",
+                                    outputs = "dx dw db";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::data};
   static constexpr Gradient gradient = Gradient::missing;
   Index axes = 1;

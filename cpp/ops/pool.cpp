@@ -6,18 +6,23 @@ namespace cnn {
 namespace {
 
 constexpr check::Names maxPoolNames = {"maxPool", "maxPool1d", "maxPool2d", "maxPool3d"};
-constexpr check::Names maxPoolBackwardNames = {"maxPoolBackward", "maxPool1dBackward", "maxPool2dBackward", "maxPool3dBackward"};
+constexpr check::Names maxPoolBackwardNames = {"maxPoolBackward", "maxPool1dBackward", "maxPool2dBackward",
+                                               "maxPool3dBackward"};
 constexpr check::Names maxUnpoolNames = {"maxUnpool", "maxUnpool1d", "maxUnpool2d", "maxUnpool3d"};
 constexpr check::Names avgPoolNames = {"avgPool", "avgPool1d", "avgPool2d", "avgPool3d"};
-constexpr check::Names avgPoolBackwardNames = {"avgPoolBackward", "avgPool1dBackward", "avgPool2dBackward", "avgPool3dBackward"};
-constexpr check::Names adaptiveAvgNames = {"adaptiveAvgPool", "adaptiveAvgPool1d", "adaptiveAvgPool2d", "adaptiveAvgPool3d"};
-constexpr check::Names adaptiveAvgBackwardNames = {"adaptiveAvgPoolBackward", "adaptiveAvgPool1dBackward", "adaptiveAvgPool2dBackward",
-                                                   "adaptiveAvgPool3dBackward"};
-constexpr check::Names adaptiveMaxNames = {"adaptiveMaxPool", "adaptiveMaxPool1d", "adaptiveMaxPool2d", "adaptiveMaxPool3d"};
+constexpr check::Names avgPoolBackwardNames = {"avgPoolBackward", "avgPool1dBackward", "avgPool2dBackward",
+                                               "avgPool3dBackward"};
+constexpr check::Names adaptiveAvgNames = {"adaptiveAvgPool", "adaptiveAvgPool1d", "adaptiveAvgPool2d",
+                                           "adaptiveAvgPool3d"};
+constexpr check::Names adaptiveAvgBackwardNames = {"adaptiveAvgPoolBackward", "adaptiveAvgPool1dBackward",
+                                                   "adaptiveAvgPool2dBackward", "adaptiveAvgPool3dBackward"};
+constexpr check::Names adaptiveMaxNames = {"adaptiveMaxPool", "adaptiveMaxPool1d", "adaptiveMaxPool2d",
+                                           "adaptiveMaxPool3d"};
 
 /// Number of spatial dimensions: entries of the parameter that sets it.
 int spatialOf(check::Name op, check::Name what, const Dims& values) {
-  if (values.size() < 1 || values.size() > 3) fail(ErrorKind::shape, op, ": ", what, " is ", values, ", expected 1 to 3 entries");
+  if (values.size() < 1 || values.size() > 3)
+    fail(ErrorKind::shape, op, ": ", what, " is ", values, ", expected 1 to 3 entries");
   check::entries(op, what, values, values.size(), 1);
   return values.size();
 }
@@ -32,21 +37,22 @@ int checkWindow(check::Name op, const Pool& pool, const Dims& dilation) {
   for (int i = 0; i < spatial; i++) {
     const Index most = ((pool.kernelSize[i] - 1) * dilation[i] + 1) / 2;
     if (pool.padding[i] > most) {
-      fail(ErrorKind::value, op, ": padding is ", pool.padding, " with kernelSize ", pool.kernelSize, ", expected at most half the kernel (",
-           most, " in spatial dimension ", i, ")");
+      fail(ErrorKind::value, op, ": padding is ", pool.padding, " with kernelSize ", pool.kernelSize,
+           ", expected at most half the kernel (", most, " in spatial dimension ", i, ")");
     }
   }
   return spatial;
 }
 
-/// Spatial sizes of the pooled tensor. In ceil mode a last window is added where elements are left over, but only if it starts inside
-/// the input or the padding before it.
+/// Spatial sizes of the pooled tensor. In ceil mode a last window is added where elements are left over, but only if it
+/// starts inside the input or the padding before it.
 template <class Pool>
 Dims pooledSizes(check::Name op, const Pool& pool, const Dims& dilation, const Dims& input) {
   Dims sizes;
   for (int i = 0; i < input.size(); i++) {
     const Index reach = (pool.kernelSize[i] - 1) * dilation[i] + 1;
-    const Index room = input[i] + 2 * pool.padding[i] - reach;  // where the last whole window starts, from the padded start
+    const Index room =
+        input[i] + 2 * pool.padding[i] - reach;  // where the last whole window starts, from the padded start
     const Index stride = pool.stride[i];
     Index size = room < 0 ? 0 : room / stride + 1;
     if (pool.ceilMode) {
@@ -55,8 +61,8 @@ Dims pooledSizes(check::Name op, const Pool& pool, const Dims& dilation, const D
       if ((size - 1) * stride >= input[i] + pool.padding[i]) size--;
     }
     if (size < 1) {
-      fail(ErrorKind::shape, op, ": x has spatial size ", input, ", in which a window of ", pool.kernelSize, " with dilation ", dilation,
-           " does not fit with padding ", pool.padding);
+      fail(ErrorKind::shape, op, ": x has spatial size ", input, ", in which a window of ", pool.kernelSize,
+           " with dilation ", dilation, " does not fit with padding ", pool.padding);
     }
     sizes.push(size);
   }
@@ -98,7 +104,8 @@ Descs infer(const MaxPoolBackward& pool, Inputs inputs) {
   check::planes(op, "dy", dy, spatial);
   check::entries(op, "inputSize", pool.inputSize, spatial, 1);
   checkPlane(op, pool.inputSize);
-  check::shapeIs(op, "dy", dy, check::withSpatial(dy, pooledSizes(op, pool, pool.dilation, pool.inputSize)), "what pooling inputSize gives");
+  check::shapeIs(op, "dy", dy, check::withSpatial(dy, pooledSizes(op, pool, pool.dilation, pool.inputSize)),
+                 "what pooling inputSize gives");
   if (pool.returnIndices) {  // else the state is what the backend made of it
     check::isInt32(op, "state", state);
     check::shapeIs(op, "state", state, dy.shape, "the shape of dy");
@@ -143,7 +150,8 @@ Descs infer(const AvgPoolBackward& pool, Inputs inputs) {
   check::planes(op, "dy", dy, spatial);
   check::inRange(op, "divisor", pool.divisor, 0, check::maxInt32);
   check::entries(op, "inputSize", pool.inputSize, spatial, 1);
-  check::shapeIs(op, "dy", dy, check::withSpatial(dy, pooledSizes(op, pool, dilation, pool.inputSize)), "what pooling inputSize gives");
+  check::shapeIs(op, "dy", dy, check::withSpatial(dy, pooledSizes(op, pool, dilation, pool.inputSize)),
+                 "what pooling inputSize gives");
   return {check::checkedShape(op, dy.dtype, check::withSpatial(dy, pool.inputSize))};
 }
 

@@ -5,8 +5,9 @@
 
 namespace cnn {
 
-/// y is the maximum of each window. `state` is what the backward pass needs: with `returnIndices` the int32 position of each
-/// maximum within its plane (PyTorch's indices; ties: the first; −1: a window wholly in the padding), else whatever the backend likes.
+/// y is the maximum of each window. `state` is what the backward pass needs: with `returnIndices` the int32 position of
+/// each maximum within its plane (PyTorch's indices; ties: the first; −1: a window wholly in the padding), else
+/// whatever the backend likes.
 struct MaxPool : OpBase<MaxPool> {
   static constexpr std::string_view name = "maxPool", inputs = "x", outputs = "y state", saves = "state";
   static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::computed, Halves::all};

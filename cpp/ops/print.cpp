@@ -31,7 +31,9 @@ void append(std::string& out, Enum value) {
 }
 
 // "x" or "others[0]"
-void appendInput(std::string& out, Index input) { out += input == 0 ? "x" : "others[" + std::to_string(input - 1) + "]"; }
+void appendInput(std::string& out, Index input) {
+  out += input == 0 ? "x" : "others[" + std::to_string(input - 1) + "]";
+}
 
 // What follows the value so far: "sqrt", "affine 2 1", "sub x", "others[0] sub v", "gelu' at others[0]".
 void append(std::string& out, const ChainLink& link) {

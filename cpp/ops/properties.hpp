@@ -72,7 +72,8 @@ inline bool expectsFloat(const Op& op, std::span<const TensorDesc> inputs) {
         for (std::size_t i = 0; i < inputs.size(); i++) {
           if (!inputs[i].defined || !isHalf(inputs[i].dtype) || O::traits.halves == Halves::all) continue;
           if (O::traits.halves == Halves::none) return true;
-          if (!hasWord("x y dy residual", inputName(each, static_cast<int>(i), static_cast<int>(inputs.size())))) return true;
+          if (!hasWord("x y dy residual", inputName(each, static_cast<int>(i), static_cast<int>(inputs.size()))))
+            return true;
         }
         return false;
       },

@@ -6,7 +6,8 @@ namespace cnn {
 namespace {
 
 void isFloatType(check::Name op, DType dtype) {
-  if (!isComputeFloat(dtype)) fail(ErrorKind::dtype, op, ": dtype is ", dtype, ", expected float32 or float64; cast the result");
+  if (!isComputeFloat(dtype))
+    fail(ErrorKind::dtype, op, ": dtype is ", dtype, ", expected float32 or float64; cast the result");
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ Descs infer(const Dropout& dropout, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = dropout.channelwise ? "dropout2d" : "dropout";
   check::isFloat(op, "x", x);
-  if (!(dropout.p >= 0 && dropout.p <= 1)) fail(ErrorKind::value, op, ": p is ", dropout.p, ", expected a probability in [0, 1]");
+  if (!(dropout.p >= 0 && dropout.p <= 1))
+    fail(ErrorKind::value, op, ": p is ", dropout.p, ", expected a probability in [0, 1]");
   if (dropout.channelwise && x.rank() < 2) fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected [N, C, …]");
   return {check::checkedShape(op, x.dtype, x.shape)};
 }

@@ -1,5 +1,6 @@
 // Tensors made from nothing: constants and random numbers. Element i of a random tensor uses word i%4 of the
-// Philox block philox(seed, offset, i/4) (Normal and Permutation say their own), so every device gives the same numbers.
+// Philox block philox(seed, offset, i/4) (Normal and Permutation say their own), so every device gives the same
+// numbers.
 #pragma once
 
 #include "field.hpp"
@@ -55,8 +56,8 @@ struct Permutation : OpBase<Permutation> {
   DYNAMIC(Permutation, seed, offset)
 };
 
-/// y = x/(1−p) where uniformFloat(word) ≥ p, else 0 (p in [0, 1]). `channelwise`: one word for each (n, c) plane of [N, C, …].
-/// It is linear in x, so its gradient is itself with the same seed and offset.
+/// y = x/(1−p) where uniformFloat(word) ≥ p, else 0 (p in [0, 1]). `channelwise`: one word for each (n, c) plane of [N,
+/// C, …]. It is linear in x, so its gradient is itself with the same seed and offset.
 struct Dropout : OpBase<Dropout> {
   static constexpr std::string_view name = "dropout", inputs = "x", saves = "";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};

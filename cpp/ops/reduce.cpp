@@ -64,7 +64,8 @@ Descs infer(const ArgReduce& reduce, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const check::Name op = reduce.max ? "argmax" : "argmin";
   if (!isNumber(x.dtype) && x.dtype != DType::uint8) {
-    fail(ErrorKind::dtype, op, ": x is ", toString(x), ", expected float32, float64, bfloat16, float16, int32 or uint8; cast it first");
+    fail(ErrorKind::dtype, op, ": x is ", toString(x),
+         ", expected float32, float64, bfloat16, float16, int32 or uint8; cast it first");
   }
   const bool flattens = reduce.axis == -1;
   if (!flattens) check::axis(op, "axis", reduce.axis, x.rank());
@@ -72,7 +73,8 @@ Descs infer(const ArgReduce& reduce, Inputs inputs) {
   notEmpty(op, x, axes);
   const Index length = flattens ? x.elements() : x.shape[static_cast<int>(reduce.axis)];
   if (length > check::maxInt32) {
-    fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected at most ", check::maxInt32, " elements to choose from");
+    fail(ErrorKind::shape, op, ": x is ", toString(x), ", expected at most ", check::maxInt32,
+         " elements to choose from");
   }
   return {check::checkedShape(op, DType::int32, reducedShape(x.shape, axes, reduce.keepdim))};
 }

@@ -9,7 +9,8 @@ namespace {
 template <class AnyUpsample>
 int checkParameters(const AnyUpsample& upsample, check::Name what, const Dims& sizes) {
   const check::Name op = "interpolate";
-  if (sizes.size() < 1 || sizes.size() > 3) fail(ErrorKind::shape, op, ": ", what, " is ", sizes, ", expected 1 to 3 entries");
+  if (sizes.size() < 1 || sizes.size() > 3)
+    fail(ErrorKind::shape, op, ": ", what, " is ", sizes, ", expected 1 to 3 entries");
   check::entries(op, what, sizes, sizes.size(), 1);
   if (upsample.alignCorners && upsample.mode == Interpolation::nearest) {
     fail(ErrorKind::value, op, ": alignCorners is true with mode nearest, expected mode linear");

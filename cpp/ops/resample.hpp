@@ -7,8 +7,8 @@ namespace cnn {
 
 NAMED_ENUM(Interpolation, nearest, linear);
 
-/// nearest reads ⌊i·input/output⌋, in whole numbers (PyTorch rounds the ratio to float32 and can be one off at odd ratios);
-/// linear is linear, bilinear or trilinear by rank. The ratio is that of the sizes.
+/// nearest reads ⌊i·input/output⌋, in whole numbers (PyTorch rounds the ratio to float32 and can be one off at odd
+/// ratios); linear is linear, bilinear or trilinear by rank. The ratio is that of the sizes.
 struct Upsample : OpBase<Upsample> {
   static constexpr std::string_view name = "upsample", inputs = "x", saves = "";
   static constexpr Traits traits{Precision::given, Samples::ofFirst, Elements::computed, Halves::all};

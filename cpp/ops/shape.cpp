@@ -9,8 +9,8 @@ namespace {
 Dims slicedShape(check::Name op, const Dims& starts, const Dims& stops, const Dims& steps, const Dims& shape) {
   const int rank = shape.size();
   if (starts.size() != rank || stops.size() != rank || steps.size() != rank) {
-    fail(ErrorKind::shape, op, ": starts are ", starts, ", stops ", stops, " and steps ", steps, ", expected one of each for each of the ",
-         rank, " dimensions of ", shape);
+    fail(ErrorKind::shape, op, ": starts are ", starts, ", stops ", stops, " and steps ", steps,
+         ", expected one of each for each of the ", rank, " dimensions of ", shape);
   }
   Dims result;
   for (int i = 0; i < rank; i++) {
@@ -29,22 +29,23 @@ Dims slicedShape(check::Name op, const Dims& starts, const Dims& stops, const Di
 Dims paddedShape(check::Name op, const Dims& low, const Dims& high, PadMode mode, const Dims& shape) {
   const int rank = shape.size();
   if (low.size() != rank || high.size() != rank) {
-    fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, expected one of each for each of the ", rank,
-         " dimensions of ", shape);
+    fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high,
+         " after, expected one of each for each of the ", rank, " dimensions of ", shape);
   }
   Dims result;
   for (int i = 0; i < rank; i++) {
     const Index size = shape[i];
     // Beyond this range the sum could overflow.
     if (std::max(low[i], high[i]) > check::maxBytes || std::min(low[i], high[i]) < -check::maxBytes) {
-      fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, expected at most ", check::maxBytes);
+      fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, expected at most ",
+           check::maxBytes);
     }
     const Index padded = low[i] + size + high[i];
     if (mode == PadMode::constant) {
       // One side alone must not cut away more than there is, nor both together.
       if (padded < 0 || low[i] + size < 0 || high[i] + size < 0) {
-        fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, which cut more than there is from dimension ", i,
-             " of ", shape);
+        fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high,
+             " after, which cut more than there is from dimension ", i, " of ", shape);
       }
     } else {
       const Index most = mode == PadMode::reflect    ? std::max<Index>(size - 1, 0)
@@ -52,8 +53,8 @@ Dims paddedShape(check::Name op, const Dims& low, const Dims& high, PadMode mode
                          : size == 0                 ? 0
                                                      : check::maxBytes;
       if (low[i] < 0 || high[i] < 0 || low[i] > most || high[i] > most) {
-        fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, expected 0 to ", most, " in dimension ", i, " of ", shape,
-             " with mode ", enumName(mode));
+        fail(ErrorKind::shape, op, ": pads are ", low, " before and ", high, " after, expected 0 to ", most,
+             " in dimension ", i, " of ", shape, " with mode ", enumName(mode));
       }
     }
     result.push(padded);
@@ -67,8 +68,8 @@ Descs infer(const Reshape& reshape, Inputs inputs) {
   const TensorDesc& x = inputs[0];
   const TensorDesc y = check::checkedShape(Reshape::name, x.dtype, reshape.shape);
   if (y.elements() != x.elements()) {
-    fail(ErrorKind::shape, Reshape::name, ": x is ", toString(x), " with ", x.elements(), " elements, but shape ", reshape.shape, " has ",
-         y.elements());
+    fail(ErrorKind::shape, Reshape::name, ": x is ", toString(x), " with ", x.elements(), " elements, but shape ",
+         reshape.shape, " has ", y.elements());
   }
   return {y};
 }
@@ -80,7 +81,8 @@ Descs infer(const Permute& permute, Inputs inputs) {
   const check::Name op = Permute::name;
   check::axes(op, "axes", permute.axes, x.rank());
   if (permute.axes.size() != x.rank()) {
-    fail(ErrorKind::shape, op, ": axes are ", permute.axes, ", expected each of the ", x.rank(), " dimensions of ", toString(x), " once");
+    fail(ErrorKind::shape, op, ": axes are ", permute.axes, ", expected each of the ", x.rank(), " dimensions of ",
+         toString(x), " once");
   }
   Dims shape;
   for (Index axis : permute.axes) shape.push(x.shape[static_cast<int>(axis)]);
@@ -112,8 +114,8 @@ Descs infer(const Concat& concat, Inputs inputs) {
     Dims expected = first.shape;
     if (x.rank() == first.rank()) expected[axis] = x.shape[axis];
     if (x.shape != expected || x.dtype != first.dtype) {
-      fail(x.dtype != first.dtype ? ErrorKind::dtype : ErrorKind::shape, op, ": tensor ", i, " is ", toString(x), ", but tensor 0 is ",
-           toString(first), "; expected one type, and one shape except along axis ", axis);
+      fail(x.dtype != first.dtype ? ErrorKind::dtype : ErrorKind::shape, op, ": tensor ", i, " is ", toString(x),
+           ", but tensor 0 is ", toString(first), "; expected one type, and one shape except along axis ", axis);
     }
     // Each size is below 2^46: only a sum of many can overflow.
     shape[axis] = std::min(shape[axis] + x.shape[axis], Index{1} << 62);
@@ -123,14 +125,16 @@ Descs infer(const Concat& concat, Inputs inputs) {
 
 Descs infer(const Slice& slice, Inputs inputs) {
   const TensorDesc& x = inputs[0];
-  return {check::checkedShape(Slice::name, x.dtype, slicedShape(Slice::name, slice.starts, slice.stops, slice.steps, x.shape))};
+  return {check::checkedShape(Slice::name, x.dtype,
+                              slicedShape(Slice::name, slice.starts, slice.stops, slice.steps, x.shape))};
 }
 
 Descs infer(const SliceBackward& slice, Inputs inputs) {
   const TensorDesc& dy = inputs[0];
   const check::Name op = SliceBackward::name;
   const TensorDesc dx = check::checkedShape(op, dy.dtype, slice.inputShape);
-  check::shapeIs(op, "dy", dy, slicedShape(op, slice.starts, slice.stops, slice.steps, slice.inputShape), "the slice of inputShape");
+  check::shapeIs(op, "dy", dy, slicedShape(op, slice.starts, slice.stops, slice.steps, slice.inputShape),
+                 "the slice of inputShape");
   return {dx};
 }
 

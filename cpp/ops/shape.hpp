@@ -13,7 +13,8 @@ struct Reshape : OpBase<Reshape> {
   FIELDS(Reshape, shape)
 };
 
-/// The same elements in another layout: what plans put between two kernels that want different ones. Which layouts is said by the tensors.
+/// The same elements in another layout: what plans put between two kernels that want different ones. Which layouts is
+/// said by the tensors.
 struct Reorder : OpBase<Reorder> {
   static constexpr std::string_view name = "reorder", inputs = "x";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::moved, Halves::all};

@@ -1,4 +1,5 @@
-// What every op states of itself beside its name and fields. Nothing here has a default: an op that leaves one out does not compile.
+// What every op states of itself beside its name and fields. Nothing here has a default: an op that leaves one out does
+// not compile.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ enum class Precision : std::uint8_t {
   byFunction,  // as `precisionOf(op.function)` says
 };
 
-/// Of which inputs a sample of the outputs (an entry along axis 0) is made: what lets a large batch go through a program in parts.
+/// Of which inputs a sample of the outputs (an entry along axis 0) is made: what lets a large batch go through a
+/// program in parts.
 enum class Samples : std::uint8_t {
   mixed,      // of other samples, too, or nothing is known
   ofFirst,    // of the same sample of input 0; the other inputs are the same for all samples
@@ -30,7 +32,8 @@ enum class Elements : std::uint8_t {
   multiplied,  // convolutions and matrix products: `count` in graph/work.cpp says how many multiply-adds
 };
 
-/// Which inputs a kernel that reads halves may be given in a half type; where another one comes as a half, the op is computed in float32.
+/// Which inputs a kernel that reads halves may be given in a half type; where another one comes as a half, the op is
+/// computed in float32.
 enum class Halves : std::uint8_t {
   all,
   data,  // x, y, dy and residual: parameters and statistics stay float32

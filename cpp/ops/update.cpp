@@ -20,16 +20,17 @@ void checkLists(check::Name op, Inputs inputs, Index count, Index least, Index m
   if (count < 1) fail(ErrorKind::value, op, ": got no parameters, expected at least one");
   const Index given = static_cast<Index>(inputs.size());
   if (given % count != 0 || given / count < least || given / count > most) {
-    fail(ErrorKind::value, op, ": got ", given, " tensors for ", count, " parameters, expected ", least, most > least ? " or more" : "",
-         " lists of equal length");
+    fail(ErrorKind::value, op, ": got ", given, " tensors for ", count, " parameters, expected ", least,
+         most > least ? " or more" : "", " lists of equal length");
   }
   const auto size = static_cast<std::size_t>(count);
   checkTypes(op, "a parameter", inputs.first(size));
   for (std::size_t i = size; i < inputs.size(); i++) {
     const TensorDesc &param = inputs[i % size], &x = inputs[i];
     if (x.dtype == param.dtype && x.shape == param.shape) continue;
-    fail(x.dtype != param.dtype ? ErrorKind::dtype : ErrorKind::shape, op, ": parameter ", i % size, " is ", toString(param), ", but its ",
-         i < 2 * size ? "gradient" : "state", " is ", toString(x), "; expected one shape and type");
+    fail(x.dtype != param.dtype ? ErrorKind::dtype : ErrorKind::shape, op, ": parameter ", i % size, " is ",
+         toString(param), ", but its ", i < 2 * size ? "gradient" : "state", " is ", toString(x),
+         "; expected one shape and type");
   }
 }
 
@@ -89,7 +90,8 @@ Descs infer(const ClipGradNorm& clip, Inputs inputs) {
   if (inputs.empty()) fail(ErrorKind::value, op, ": got no gradients, expected at least one");
   checkTypes(op, "a gradient", inputs);
   if (!(clip.maxNorm >= 0)) fail(ErrorKind::value, op, ": maxNorm is ", clip.maxNorm, ", expected at least 0");
-  if (!(clip.normType > 0)) fail(ErrorKind::value, op, ": normType is ", clip.normType, ", expected more than 0 (or infinity)");
+  if (!(clip.normType > 0))
+    fail(ErrorKind::value, op, ": normType is ", clip.normType, ", expected more than 0 (or infinity)");
   return {check::checkedShape(op, inputs[0].dtype, {})};
 }
 

@@ -6,10 +6,11 @@
 
 namespace cnn {
 
-/// g ← grad + weightDecay·p; with momentum: b ← g at `step` 1, else momentum·b + (1 − dampening)·g; g ← nesterov ? g + momentum·b : b;
-/// p ← p − learningRate·g. `buffers` is empty without momentum.
+/// g ← grad + weightDecay·p; with momentum: b ← g at `step` 1, else momentum·b + (1 − dampening)·g; g ← nesterov ? g +
+/// momentum·b : b; p ← p − learningRate·g. `buffers` is empty without momentum.
 struct Sgd : OpBase<Sgd> {
-  static constexpr std::string_view name = "sgd", inputs = "params... grads... buffers...", outputs = "", mutates = "params buffers";
+  static constexpr std::string_view name = "sgd", inputs = "params... grads... buffers...", outputs = "",
+                                    mutates = "params buffers";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
@@ -20,10 +21,11 @@ struct Sgd : OpBase<Sgd> {
   DYNAMIC(Sgd, learningRate, momentum, dampening, weightDecay, step)
 };
 
-/// `decoupled`: AdamW (weight decay applied to p, not to the gradient). `maxSquares` is empty without amsgrad. step counts from 1.
+/// `decoupled`: AdamW (weight decay applied to p, not to the gradient). `maxSquares` is empty without amsgrad. step
+/// counts from 1.
 struct Adam : OpBase<Adam> {
-  static constexpr std::string_view name = "adam", inputs = "params... grads... averages... squares... maxSquares...", outputs = "",
-                                    mutates = "params averages squares maxSquares";
+  static constexpr std::string_view name = "adam", inputs = "params... grads... averages... squares... maxSquares...",
+                                    outputs = "", mutates = "params averages squares maxSquares";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
@@ -36,8 +38,8 @@ struct Adam : OpBase<Adam> {
 
 /// `buffers` is empty without momentum, `averages` (of the gradient) without `centered`.
 struct RmsProp : OpBase<RmsProp> {
-  static constexpr std::string_view name = "rmsProp", inputs = "params... grads... squares... buffers... averages...", outputs = "",
-                                    mutates = "params squares buffers averages";
+  static constexpr std::string_view name = "rmsProp", inputs = "params... grads... squares... buffers... averages...",
+                                    outputs = "", mutates = "params squares buffers averages";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};
   static constexpr Gradient gradient = Gradient::zero;
   Index count = 0;  // number of params
@@ -47,8 +49,8 @@ struct RmsProp : OpBase<RmsProp> {
   DYNAMIC(RmsProp, learningRate, alpha, eps, weightDecay, momentum)
 };
 
-/// Scales all grads by min(1, maxNorm/(norm + 1e-6)); `norm` (scalar) is the norm of all of them together before, of order
-/// normType (infinity allowed).
+/// Scales all grads by min(1, maxNorm/(norm + 1e-6)); `norm` (scalar) is the norm of all of them together before, of
+/// order normType (infinity allowed).
 struct ClipGradNorm : OpBase<ClipGradNorm> {
   static constexpr std::string_view name = "clipGradNorm", inputs = "grads...", outputs = "norm", mutates = "grads";
   static constexpr Traits traits{Precision::given, Samples::mixed, Elements::computed, Halves::all};

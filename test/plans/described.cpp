@@ -1,4 +1,5 @@
-// The numbers that cuDNN asks of a device, as NVIDIA's data sheets and the CUDA programming guide (compute capabilities) state them.
+// The numbers that cuDNN asks of a device, as NVIDIA's data sheets and the CUDA programming guide (compute
+// capabilities) state them.
 #include "described.hpp"
 
 #include "base/error.hpp"
@@ -28,16 +29,19 @@ constexpr Product products[] = {
 };
 
 std::string json(const Product& product) {
-  return text("{\"deviceVer\": ", product.computeCapability * 10, ", \"driverVer\": 13000, \"cudaVersion\": 13000, \"cudaDeviceId\": 0",
-              ", \"totalGlobalMem\": ", product.memoryBytes,
-              ", \"maxGridSize\": [2147483647, 65535, 65535], \"maxBlockSize\": [1024, 1024, 64], \"regsPerBlock\": 65536",
-              ", \"multiProcessorCount\": ", product.multiprocessors, ", \"smCountOrigin\": 0, \"warpSize\": 32",
-              ", \"maxSharedMemoryPerBlock\": 49152, \"maxSharedMemoryPerBlockOptin\": ", product.sharedMemoryOptin,
-              ", \"reservedSharedMemoryPerBlock\": 1024, \"maxRegistersPerSM\": 65536, \"maxCtasPerSM\": ", product.blocksPerMultiprocessor,
-              ", \"maxThreadsPerBlock\": 1024, \"maxThreadsPerSM\": ", product.threadsPerMultiprocessor,
-              ", \"pciDeviceId\": 0, \"isTccDriver\": 0, \"supportCoopLaunch\": 1, \"smClockRateKHz\": ", product.clockKHz,
-              ", \"memClockRateKHz\": ", product.memoryClockKHz, ", \"l2CacheSize\": ", product.l2Bytes,
-              ", \"deviceName\": \"", product.name, "\"}");
+  return text(
+      "{\"deviceVer\": ", product.computeCapability * 10,
+      ", \"driverVer\": 13000, \"cudaVersion\": 13000, \"cudaDeviceId\": 0",
+      ", \"totalGlobalMem\": ", product.memoryBytes,
+      ", \"maxGridSize\": [2147483647, 65535, 65535], \"maxBlockSize\": [1024, 1024, 64], \"regsPerBlock\": 65536",
+      ", \"multiProcessorCount\": ", product.multiprocessors, ", \"smCountOrigin\": 0, \"warpSize\": 32",
+      ", \"maxSharedMemoryPerBlock\": 49152, \"maxSharedMemoryPerBlockOptin\": ", product.sharedMemoryOptin,
+      ", \"reservedSharedMemoryPerBlock\": 1024, \"maxRegistersPerSM\": 65536, \"maxCtasPerSM\": ",
+      product.blocksPerMultiprocessor,
+      ", \"maxThreadsPerBlock\": 1024, \"maxThreadsPerSM\": ", product.threadsPerMultiprocessor,
+      ", \"pciDeviceId\": 0, \"isTccDriver\": 0, \"supportCoopLaunch\": 1, \"smClockRateKHz\": ", product.clockKHz,
+      ", \"memClockRateKHz\": ", product.memoryClockKHz, ", \"l2CacheSize\": ", product.l2Bytes, ", \"deviceName\": \"",
+      product.name, "\"}");
 }
 
 }  // namespace
@@ -52,7 +56,8 @@ Target describedTarget(int computeCapability, const CudaOptions& options) {
     target.described.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::span<const char>(properties)).finalize();
     return target;
   }
-  fail(ErrorKind::device, "no device of compute capability ", computeCapability, " is described, expected 75, 80, 86, 89, 90, 100 or 120");
+  fail(ErrorKind::device, "no device of compute capability ", computeCapability,
+       " is described, expected 75, 80, 86, 89, 90, 100 or 120");
 }
 
 }  // namespace cnn::cuda::graph

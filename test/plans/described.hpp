@@ -5,7 +5,8 @@
 
 namespace cnn::cuda::graph {
 
-/// A device of a compute capability (75, 80, 86, 89, 90, 100, 120), with the sizes of one product. Its plans can be made, not run.
+/// A device of a compute capability (75, 80, 86, 89, 90, 100, 120), with the sizes of one product. Its plans can be
+/// made, not run.
 Target describedTarget(int computeCapability, const CudaOptions& options);
 
 }  // namespace cnn::cuda::graph

@@ -1,10 +1,11 @@
-// Builds, with the real cuDNN and no device, the plans of the graphs that the calls on standard input need: the op, its gradients and
-// the fusions around it, each distinct one once. One line a plan on standard output, tab-separated:
-//   architecture, type, graph, call, `plan`, engine, workspace bytes, `tensorCores`, `compiled`, milliseconds of processor time
-//   architecture, type, graph, call, `declined`, reason, , , , milliseconds
+// Builds, with the real cuDNN and no device, the plans of the graphs that the calls on standard input need: the op, its
+// gradients and the fusions around it, each distinct one once. One line a plan on standard output, tab-separated:
+//   architecture, type, graph, call, `plan`, engine, workspace bytes, `tensorCores`, `compiled`, milliseconds of
+//   processor time architecture, type, graph, call, `declined`, reason, , , , milliseconds
 //
 // plans --architectures 80,90 --types float32,tf32,float16,bfloat16 --batch 32 --compiled 1 --fusions 1 < calls
-//   --compiled n: of the graphs that are compiled at run time every n-th for each architecture and type, others than for the one before
+//   --compiled n: of the graphs that are compiled at run time every n-th for each architecture and type, others than
+//   for the one before
 //   --fusions n: likewise of the compiled fusions; 0: none
 //   --first i: this run is for the i-th architecture of several
 #include <ctime>
@@ -55,7 +56,11 @@ struct Sampling {
 class Asker {
  public:
   Asker(int architecture, Mode mode, Sampling sampling, Index firstCompiled, Index firstFusion)
-      : architecture_(architecture), mode_(std::move(mode)), compiled_(firstCompiled), fusions_(firstFusion), sampling_(sampling) {
+      : architecture_(architecture),
+        mode_(std::move(mode)),
+        compiled_(firstCompiled),
+        fusions_(firstFusion),
+        sampling_(sampling) {
     CudaOptions options;
     options.allowTf32 = mode_.tf32;
     target_ = cuda::graph::describedTarget(architecture, options);
@@ -75,11 +80,16 @@ class Asker {
     TensorDesc x = typed(call.inputs[0]), weight = typed(call.inputs[1]), y = typed(call.outputs[0]);
     forward(op, x, weight, y, {.hasBias = call.inputs[2].defined}, call.inputs[2].defined ? "conv+bias" : "conv");
     if (call.inputs[2].defined) forward(op, x, weight, y, {}, "conv");
-    data({.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups,
+    data({.stride = op.stride,
+          .padding = op.padding,
+          .paddingEnd = op.paddingEnd,
+          .dilation = op.dilation,
+          .groups = op.groups,
           .inputSize = x.shape.slice(2)},
          y, weight, x);
     weights(op, x, y, weight);
-    Unary relu{.function = UnaryFunction::relu}, relu6{.function = UnaryFunction::relu6}, silu{.function = UnaryFunction::silu};
+    Unary relu{.function = UnaryFunction::relu}, relu6{.function = UnaryFunction::relu6},
+        silu{.function = UnaryFunction::silu};
     forward(op, x, weight, y, {.hasBias = true, .activation = relu}, "conv+bias+relu");
     fusion(op, x, weight, y, {.hasBias = true, .activation = relu6}, "conv+bias+relu6");
     fusion(op, x, weight, y, {.hasBias = true, .activation = silu}, "conv+bias+silu");
@@ -90,23 +100,37 @@ class Asker {
   void ask(const ConvBackwardData& op, const Call& call) {
     TensorDesc dy = typed(call.inputs[0]), weight = typed(call.inputs[1]), dx = typed(call.outputs[0]);
     data(op, dy, weight, dx);
-    Conv conv{.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups};
+    Conv conv{.stride = op.stride,
+              .padding = op.padding,
+              .paddingEnd = op.paddingEnd,
+              .dilation = op.dilation,
+              .groups = op.groups};
     forward(conv, dx, weight, dy, {}, "conv");
     weights(conv, dx, dy, weight);
   }
 
   void ask(const MaxPool& op, const Call& call) {
     TensorDesc x = typed(call.inputs[0]), y = typed(call.outputs[0]);
-    MaxPoolBackward backward{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .dilation = op.dilation,
-                             .ceilMode = op.ceilMode, .returnIndices = op.returnIndices, .inputSize = x.shape.slice(2)};
+    MaxPoolBackward backward{.kernelSize = op.kernelSize,
+                             .stride = op.stride,
+                             .padding = op.padding,
+                             .dilation = op.dilation,
+                             .ceilMode = op.ceilMode,
+                             .returnIndices = op.returnIndices,
+                             .inputSize = x.shape.slice(2)};
     compiled("maxPool", op, {x}, [&] { return cuda::plans::maxPool(op, x, y, patient_); });
     compiled("maxPoolBackward", backward, {y}, [&] { return cuda::plans::maxPoolBackward(backward, y, x, patient_); });
   }
 
   void ask(const AvgPool& op, const Call& call) {
     TensorDesc x = typed(call.inputs[0]), y = typed(call.outputs[0]);
-    AvgPoolBackward backward{.kernelSize = op.kernelSize, .stride = op.stride, .padding = op.padding, .ceilMode = op.ceilMode,
-                             .countIncludePad = op.countIncludePad, .divisor = op.divisor, .inputSize = x.shape.slice(2)};
+    AvgPoolBackward backward{.kernelSize = op.kernelSize,
+                             .stride = op.stride,
+                             .padding = op.padding,
+                             .ceilMode = op.ceilMode,
+                             .countIncludePad = op.countIncludePad,
+                             .divisor = op.divisor,
+                             .inputSize = x.shape.slice(2)};
     compiled("avgPool", op, {x}, [&] { return cuda::plans::avgPool(op, x, y, patient_); });
     compiled("avgPoolBackward", backward, {y}, [&] { return cuda::plans::avgPoolBackward(backward, y, x, patient_); });
   }
@@ -115,7 +139,8 @@ class Asker {
     if (!op.training || call.inputs[0].rank() > 5) return;  // own kernels
     TensorDesc x = typed(call.inputs[0]);
     bool isTracking = call.inputs[3].defined;
-    compiled(isTracking ? "batchNorm+running" : "batchNorm", op, {x}, [&] { return cuda::plans::batchNorm(x, isTracking, target_); });
+    compiled(isTracking ? "batchNorm+running" : "batchNorm", op, {x},
+             [&] { return cuda::plans::batchNorm(x, isTracking, target_); });
     compiled("batchNormBackward", op, {x}, [&] { return cuda::plans::batchNormBackward(x, target_); });
   }
 
@@ -125,20 +150,29 @@ class Asker {
     if (mode_.name == "tf32" || !isNew(graph, op, inputs)) return;
     if (compiled_++ % sampling_.compiled == 0) answer(graph, make);
   }
-  void fusion(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue, const char* name) {
+  void fusion(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y,
+              const Epilogue& epilogue, const char* name) {
     if (sampling_.fusions == 0 || !isNew(name, op, {x, weight})) return;
-    if (fusions_++ % sampling_.fusions == 0) answer(name, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, patient_); });
+    if (fusions_++ % sampling_.fusions == 0)
+      answer(name, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, patient_); });
   }
-  void forward(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y, const Epilogue& epilogue, const char* name) {
+  void forward(const Conv& op, const TensorDesc& x, const TensorDesc& weight, const TensorDesc& y,
+               const Epilogue& epilogue, const char* name) {
     report(name, op, {x, weight}, [&] { return cuda::plans::conv(op, x, weight, y, epilogue, target_); });
   }
   void data(const ConvBackwardData& op, const TensorDesc& dy, const TensorDesc& weight, const TensorDesc& dx) {
-    report("convBackwardData", op, {dy, weight}, [&] { return cuda::plans::convBackwardData(op, dy, weight, dx, target_); });
+    report("convBackwardData", op, {dy, weight},
+           [&] { return cuda::plans::convBackwardData(op, dy, weight, dx, target_); });
   }
   void weights(const Conv& op, const TensorDesc& x, const TensorDesc& dy, const TensorDesc& dw) {
-    ConvBackwardWeight backward{.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation,
-                                .groups = op.groups, .kernelSize = dw.shape.slice(2)};
-    report("convBackwardWeight", backward, {x, dy}, [&] { return cuda::plans::convBackwardWeight(backward, x, dy, dw, target_); });
+    ConvBackwardWeight backward{.stride = op.stride,
+                                .padding = op.padding,
+                                .paddingEnd = op.paddingEnd,
+                                .dilation = op.dilation,
+                                .groups = op.groups,
+                                .kernelSize = dw.shape.slice(2)};
+    report("convBackwardWeight", backward, {x, dy},
+           [&] { return cuda::plans::convBackwardWeight(backward, x, dy, dw, target_); });
   }
 
   TensorDesc typed(TensorDesc desc) const {
@@ -206,7 +240,8 @@ class Asker {
 
 int main(int count, char** arguments) {
   try {
-    std::vector<std::string> architectures = {"80", "90", "100", "120"}, types = {"float32", "tf32", "float16", "bfloat16"};
+    std::vector<std::string> architectures = {"80", "90", "100", "120"},
+                             types = {"float32", "tf32", "float16", "bfloat16"};
     Index batch = 32;
     Sampling sampling;
     Index first = 0;

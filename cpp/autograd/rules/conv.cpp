@@ -9,18 +9,32 @@ namespace {
 
 template <class From>
 Conv forwardOf(const From& op) {
-  return {.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups};
+  return {.stride = op.stride,
+          .padding = op.padding,
+          .paddingEnd = op.paddingEnd,
+          .dilation = op.dilation,
+          .groups = op.groups};
 }
 
 template <class From>
 ConvBackwardData dataOf(const From& op, const Dims& x) {
-  return {.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups, .inputSize = x.slice(2)};
+  return {.stride = op.stride,
+          .padding = op.padding,
+          .paddingEnd = op.paddingEnd,
+          .dilation = op.dilation,
+          .groups = op.groups,
+          .inputSize = x.slice(2)};
 }
 
 template <class From>
 ConvBackwardWeight weightOf(const From& op, const Dims& weight, bool bias) {
-  return {.stride = op.stride, .padding = op.padding, .paddingEnd = op.paddingEnd, .dilation = op.dilation, .groups = op.groups,
-          .kernelSize = weight.slice(2), .bias = bias};
+  return {.stride = op.stride,
+          .padding = op.padding,
+          .paddingEnd = op.paddingEnd,
+          .dilation = op.dilation,
+          .groups = op.groups,
+          .kernelSize = weight.slice(2),
+          .bias = bias};
 }
 
 // dy summed over all but the channels: the gradient of a bias.

@@ -1,5 +1,5 @@
-// Second derivatives of the functions of one tensor: how f'(v) changes with v (y where the gradient is written in y, else x).
-// They are compositions of ops, so third and higher derivatives follow.
+// Second derivatives of the functions of one tensor: how f'(v) changes with v (y where the gradient is written in y,
+// else x). They are compositions of ops, so third and higher derivatives follow.
 #include <limits>
 #include <numbers>
 
@@ -31,12 +31,13 @@ Tensor siluCurvature(const Context& c, const Tensor& x) {
 // (x·Φ)'' = φ·(2 − x²)
 Tensor geluCurvature(const Context& c, const Tensor& x) {
   const Tensor squared = square(c, x);
-  const Tensor density = affine(c, unary(c, UnaryFunction::exp, affine(c, squared, -0.5)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+  const Tensor density =
+      affine(c, unary(c, UnaryFunction::exp, affine(c, squared, -0.5)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
   return mul(c, density, affine(c, squared, -1, 2));
 }
 
-// f = x·σ, σ of u = 2k·(x + a·x³): f'' = 2·σ'·u' + x·(σ'·u'' + σ'·(1 − 2σ)·u'²). σ' = σ(u)·σ(−u) keeps its digits where σ is near 1, and comes
-// first in every product, so that it becomes 0 before a power of x overflows.
+// f = x·σ, σ of u = 2k·(x + a·x³): f'' = 2·σ'·u' + x·(σ'·u'' + σ'·(1 − 2σ)·u'²). σ' = σ(u)·σ(−u) keeps its digits where
+// σ is near 1, and comes first in every product, so that it becomes 0 before a power of x overflows.
 Tensor geluTanhCurvature(const Context& c, const Tensor& x) {
   const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi, a = 0.044715;
   const Tensor squared = square(c, x);
@@ -64,7 +65,8 @@ Tensor curvature(const UnaryBackward& op, const Context& c, const Tensor& v) {
     case UnaryFunction::sqrt: return affine(c, square(c, unary(c, UnaryFunction::reciprocal, v)), -0.5);
     case UnaryFunction::rsqrt: return affine(c, square(c, v), -1.5);
     case UnaryFunction::hardswish:
-      return affine(c, mul(c, indicator(c, BinaryFunction::gt, v, -3), indicator(c, BinaryFunction::lt, v, 3)), 1.0 / 3);
+      return affine(c, mul(c, indicator(c, BinaryFunction::gt, v, -3), indicator(c, BinaryFunction::lt, v, 3)),
+                    1.0 / 3);
     case UnaryFunction::elu: {  // the exponential of what is above 0 is not looked at, and must not overflow
       const Tensor below = unary(c, UnaryFunction::clamp, v, -std::numeric_limits<double>::infinity(), 0);
       const Tensor isBelow = binary(c, BinaryFunction::lt, v, fill(c, TensorDesc(v.dtype(), Dims()), 0));
@@ -80,7 +82,8 @@ Tensor curvature(const UnaryBackward& op, const Context& c, const Tensor& v) {
     case UnaryFunction::square: return fill(c, v.desc(), 2);
     case UnaryFunction::powScalar: {
       const double factor = op.alpha * (op.alpha - 1);
-      return factor == 0 ? fill(c, v.desc(), 0) : affine(c, unary(c, UnaryFunction::powScalar, v, op.alpha - 2), factor);
+      return factor == 0 ? fill(c, v.desc(), 0)
+                         : affine(c, unary(c, UnaryFunction::powScalar, v, op.alpha - 2), factor);
     }
     case UnaryFunction::sin: return neg(c, unary(c, UnaryFunction::sin, v));
     case UnaryFunction::cos: return neg(c, unary(c, UnaryFunction::cos, v));
@@ -113,7 +116,8 @@ Tensors vjp(const UnaryBackward& op, const Context& c, Grads grads) {
   Tensors result(2);
   const Tensor v = c.input(1);
   if (c.needs(0)) result[0] = c.emit(op, {grads[0], v});
-  if (c.needs(1) && traitsOf(op.function).bend == Bend::curve) result[1] = mul(c, mul(c, grads[0], c.input(0)), curvature(op, c, v));
+  if (c.needs(1) && traitsOf(op.function).bend == Bend::curve)
+    result[1] = mul(c, mul(c, grads[0], c.input(0)), curvature(op, c, v));
   return result;
 }
 

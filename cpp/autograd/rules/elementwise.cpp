@@ -16,16 +16,19 @@ Tensors vjp(const Unary& op, const Context& c, Grads dy) {
 namespace {
 
 // None of dy where `self` loses, half of it where both are equal, else all of it (also beside a NaN, which spreads).
-Tensor extremumGradient(const Context& c, BinaryFunction loses, const Tensor& dy, const Tensor& self, const Tensor& other) {
+Tensor extremumGradient(const Context& c, BinaryFunction loses, const Tensor& dy, const Tensor& self,
+                        const Tensor& other) {
   Tensor kept = c.emit(Where{}, {binary(c, BinaryFunction::eq, self, other), affine(c, dy, 0.5), dy});
   return c.emit(Where{}, {binary(c, loses, self, other), fill(c, TensorDesc(dy.dtype(), Dims()), 0), kept});
 }
 
-// b·a^(b−1), 0 where b = 0 (also at a = 0): of the slope, and of the product with a dy that may be infinite when it is differentiated again.
+// b·a^(b−1), 0 where b = 0 (also at a = 0): of the slope, and of the product with a dy that may be infinite when it is
+// differentiated again.
 Tensor powBaseGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b) {
   const Tensor zero = fill(c, TensorDesc(b.dtype(), Dims()), 0);
   const Tensor isZero = binary(c, BinaryFunction::eq, b, zero);
-  const Tensor slope = c.emit(Where{}, {isZero, zero, mul(c, b, binary(c, BinaryFunction::pow, a, affine(c, b, 1, -1)))});
+  const Tensor slope =
+      c.emit(Where{}, {isZero, zero, mul(c, b, binary(c, BinaryFunction::pow, a, affine(c, b, 1, -1)))});
   return c.emit(Where{}, {isZero, zero, mul(c, dy, slope)});
 }
 
@@ -33,7 +36,8 @@ Tensor powBaseGradient(const Context& c, const Tensor& dy, const Tensor& a, cons
 Tensor powExponentGradient(const Context& c, const Tensor& dy, const Tensor& a, const Tensor& b, const Tensor& y) {
   Tensor zero = fill(c, TensorDesc(a.dtype(), Dims()), 0);
   Tensor slope = mul(c, y, unary(c, UnaryFunction::log, a));
-  Tensor isFlat = binary(c, BinaryFunction::logicalAnd, binary(c, BinaryFunction::eq, a, zero), binary(c, BinaryFunction::ge, b, zero));
+  Tensor isFlat = binary(c, BinaryFunction::logicalAnd, binary(c, BinaryFunction::eq, a, zero),
+                         binary(c, BinaryFunction::ge, b, zero));
   return mul(c, dy, c.emit(Where{}, {isFlat, zero, slope}));
 }
 

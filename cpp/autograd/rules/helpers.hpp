@@ -14,12 +14,16 @@ inline Tensor unary(const Context& c, UnaryFunction f, const Tensor& x, double a
 inline Tensor affine(const Context& c, const Tensor& x, double alpha, double beta = 0) {
   return unary(c, UnaryFunction::affine, x, alpha, beta);
 }
-inline Tensor binary(const Context& c, BinaryFunction f, const Tensor& a, const Tensor& b) { return c.emit(Binary{.function = f}, {a, b}); }
+inline Tensor binary(const Context& c, BinaryFunction f, const Tensor& a, const Tensor& b) {
+  return c.emit(Binary{.function = f}, {a, b});
+}
 inline Tensor add(const Context& c, const Tensor& a, const Tensor& b) { return binary(c, BinaryFunction::add, a, b); }
 inline Tensor mul(const Context& c, const Tensor& a, const Tensor& b) { return binary(c, BinaryFunction::mul, a, b); }
 inline Tensor div(const Context& c, const Tensor& a, const Tensor& b) { return binary(c, BinaryFunction::div, a, b); }
 inline Tensor neg(const Context& c, const Tensor& x) { return unary(c, UnaryFunction::neg, x); }
-inline Tensor cast(const Context& c, const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : c.emit(Cast{.dtype = dtype}, {x}); }
+inline Tensor cast(const Context& c, const Tensor& x, DType dtype) {
+  return x.dtype() == dtype ? x : c.emit(Cast{.dtype = dtype}, {x});
+}
 inline Tensor fill(const Context& c, const TensorDesc& like, double value) {
   return c.emit(Fill{.shape = like.shape, .dtype = like.dtype, .value = value}, {});
 }
@@ -46,7 +50,8 @@ inline Tensor sumTo(const Context& c, const Tensor& dy, const Dims& shape) {
   return reshape(c, axes.empty() ? dy : sum(c, dy, axes, true), shape);
 }
 
-/// `x`, which was reduced over `axes` without `keepdim`, with those axes back as ones, so that it broadcasts against `full`.
+/// `x`, which was reduced over `axes` without `keepdim`, with those axes back as ones, so that it broadcasts against
+/// `full`.
 inline Tensor keepReduced(const Context& c, const Tensor& x, const Dims& full, const Dims& axes) {
   Dims shape = full;
   for (int i = 0; i < shape.size(); i++) {

@@ -45,7 +45,8 @@ Tensors vjp(const LinearBackwardWeight& op, const Context& c, Grads ddw) {
   return result;
 }
 
-// With A and B as they enter the product (after transposing): dA = dy·Bᵀ, dB = Aᵀ·dy; a transposed input gets the transpose of that.
+// With A and B as they enter the product (after transposing): dA = dy·Bᵀ, dB = Aᵀ·dy; a transposed input gets the
+// transpose of that.
 Tensors vjp(const MatMul& op, const Context& c, Grads dy) {
   Tensors dx(2);
   if (c.needs(0)) {

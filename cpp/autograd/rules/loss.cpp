@@ -32,14 +32,15 @@ Tensors vjp(const SoftmaxBackward& op, const Context& c, Grads grads) {
 
 Tensors vjp(const NllLoss& op, const Context& c, Grads dy) {
   if (dy[1]) fail(ErrorKind::gradient, "nllLoss: totalWeight has no gradient");
-  NllLossBackward backward{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = c.inputDesc(0).shape[1]};
+  NllLossBackward backward{
+      .reduction = op.reduction, .ignoreIndex = op.ignoreIndex, .classes = c.inputDesc(0).shape[1]};
   return {c.emit(backward, {dy[0], c.input(1), c.input(2), c.output(1)}), Tensor(), Tensor()};
 }
 
 // The loss is linear in logp, so the gradient is linear in dy with the loss itself as its transpose.
 Tensors vjp(const NllLossBackward& op, const Context& c, Grads ddx) {
-  return {c.emit(NllLoss{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex}, {ddx[0], c.input(1), c.input(2)}), Tensor(), Tensor(),
-          Tensor()};
+  return {c.emit(NllLoss{.reduction = op.reduction, .ignoreIndex = op.ignoreIndex}, {ddx[0], c.input(1), c.input(2)}),
+          Tensor(), Tensor(), Tensor()};
 }
 
 Tensors vjp(const PairLoss& op, const Context& c, Grads dy) {
@@ -53,13 +54,15 @@ Tensors vjp(const PairLoss& op, const Context& c, Grads dy) {
   if (isSmooth) {
     result[1] = neg(c, result[0]);
   } else {  // log(1 − x) − log x
-    const Tensor logs = binary(c, BinaryFunction::sub, unary(c, UnaryFunction::log1p, neg(c, x)), unary(c, UnaryFunction::log, x));
+    const Tensor logs =
+        binary(c, BinaryFunction::sub, unary(c, UnaryFunction::log1p, neg(c, x)), unary(c, UnaryFunction::log, x));
     result[1] = mul(c, dy[0], logs);
   }
   return result;
 }
 
-// The slopes of smoothL1's gradient g·[|d| < beta]/beta, and those of binaryCrossEntropy's with 1e-12 beside x and 1 − x, as PyTorch has them.
+// The slopes of smoothL1's gradient g·[|d| < beta]/beta, and those of binaryCrossEntropy's with 1e-12 beside x and 1 −
+// x, as PyTorch has them.
 Tensors vjp(const PairLossBackward& op, const Context& c, Grads grads) {
   Tensors result(3);
   const Tensor &g = grads[0], dy = c.input(0), x = c.input(1), target = c.input(2);

@@ -24,21 +24,25 @@ void onlyFirstOutput(std::string_view op, Grads dy) {
 
 Tensors vjp(const BatchNorm& op, const Context& c, Grads dy) {
   onlyFirstOutput(op.name, dy);
-  return spread(c, c.emitAll(BatchNormBackward{.training = op.training, .eps = op.eps}, {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
+  return spread(c, c.emitAll(BatchNormBackward{.training = op.training, .eps = op.eps},
+                             {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
 }
 
 Tensors vjp(const GroupNorm& op, const Context& c, Grads dy) {
   onlyFirstOutput(op.name, dy);
-  return spread(c, c.emitAll(GroupNormBackward{.groups = op.groups}, {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
+  return spread(
+      c, c.emitAll(GroupNormBackward{.groups = op.groups}, {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
 }
 
 Tensors vjp(const LayerNorm& op, const Context& c, Grads dy) {
   onlyFirstOutput(op.name, dy);
-  return spread(c, c.emitAll(LayerNormBackward{.axes = op.axes}, {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
+  return spread(
+      c, c.emitAll(LayerNormBackward{.axes = op.axes}, {dy[0], c.input(0), c.input(1), c.output(1), c.output(2)}));
 }
 
 Tensors vjp(const LocalResponseNorm& op, const Context& c, Grads dy) {
-  return one(c.emit(LocalResponseNormBackward{.size = op.size, .alpha = op.alpha, .beta = op.beta, .k = op.k}, {dy[0], c.input(0)}));
+  return one(c.emit(LocalResponseNormBackward{.size = op.size, .alpha = op.alpha, .beta = op.beta, .k = op.k},
+                    {dy[0], c.input(0)}));
 }
 
 }  // namespace cnn

@@ -9,9 +9,12 @@ using namespace rules;
 
 namespace {
 
-Tensor expand(const Context& c, const Tensor& x, const Dims& shape) { return x.shape() == shape ? x : c.emit(Expand{.shape = shape}, {x}); }
+Tensor expand(const Context& c, const Tensor& x, const Dims& shape) {
+  return x.shape() == shape ? x : c.emit(Expand{.shape = shape}, {x});
+}
 
-// dy shared equally among the elements equal to the extremum (torch.amax). A NaN equals nothing, so that all become NaN.
+// dy shared equally among the elements equal to the extremum (torch.amax). A NaN equals nothing, so that all become
+// NaN.
 Tensor sharedAmongTies(const Context& c, const Tensor& dy, const Tensor& x, const Tensor& y, const Dims& axes) {
   Tensor isExtremum = cast(c, binary(c, BinaryFunction::eq, x, y), dy.dtype());
   return mul(c, isExtremum, div(c, dy, sum(c, isExtremum, axes, true)));
@@ -33,8 +36,9 @@ Tensor rows(const Context& c, const Tensor& x, Index from, Index to) {
   return c.emit(part, {x});
 }
 
-// dy times the product of all other elements along the first axis: dy [1, kept…], x [n, kept…]. The product is seen as a tree, halves times
-// halves; dy goes down it, times the other half at each step. Nothing is divided, so zeros are as good as any number, to every order.
+// dy times the product of all other elements along the first axis: dy [1, kept…], x [n, kept…]. The product is seen as
+// a tree, halves times halves; dy goes down it, times the other half at each step. Nothing is divided, so zeros are as
+// good as any number, to every order.
 Tensor timesOthers(const Context& c, Tensor dy, const Tensor& x) {
   Tensors levels = {x};
   while (levels.back().size(0) > 1) {
@@ -85,14 +89,16 @@ Tensors vjp(const Reduce& op, const Context& c, Grads grads) {
       return one(expand(c, affine(c, dy, 1 / count), x.shape));
     }
     case ReduceFunction::max:
-    case ReduceFunction::min: return one(sharedAmongTies(c, dy, c.input(0), keepReduced(c, c.output(0), x.shape, op.axes), op.axes));
+    case ReduceFunction::min:
+      return one(sharedAmongTies(c, dy, c.input(0), keepReduced(c, c.output(0), x.shape, op.axes), op.axes));
     case ReduceFunction::prod: return one(productGradient(c, dy, c.input(0), op.axes));
   }
   return one(Tensor());
 }
 
-// Of the variance 2/(n − correction)·(x − mean), of its root that over twice the root. The mean is an output, so that second derivatives go
-// through it. Of all elements there is no formula without degrees of freedom; PyTorch's infinities are kept there.
+// Of the variance 2/(n − correction)·(x − mean), of its root that over twice the root. The mean is an output, so that
+// second derivatives go through it. Of all elements there is no formula without degrees of freedom; PyTorch's
+// infinities are kept there.
 Tensors vjp(const Variance& op, const Context& c, Grads grads) {
   const TensorDesc& x = c.inputDesc(0);
   Tensor dx;
@@ -113,7 +119,8 @@ Tensors vjp(const Variance& op, const Context& c, Grads grads) {
       using Limits = std::numeric_limits<double>;
       const TensorDesc scalar(x.dtype, Dims());
       const Tensor isMean = binary(c, BinaryFunction::eq, c.input(0), mean);
-      dx = mul(c, dy, c.emit(Where{}, {isMean, fill(c, scalar, Limits::quiet_NaN()), fill(c, scalar, Limits::infinity())}));
+      dx = mul(c, dy,
+               c.emit(Where{}, {isMean, fill(c, scalar, Limits::quiet_NaN()), fill(c, scalar, Limits::infinity())}));
     } else {
       dx = mul(c, affine(c, dy, 2 / freedom), binary(c, BinaryFunction::sub, c.input(0), mean));
     }

@@ -1,6 +1,6 @@
-// rules: the gradient rule of each differentiable op. A rule receives dy (one an output; undefined where no gradient came)
-// and returns one tensor an input, undefined where none is wanted or none flows. It is written with ops, so it also
-// runs on every device, traces, and differentiates again.
+// rules: the gradient rule of each differentiable op. A rule receives dy (one an output; undefined where no gradient
+// came) and returns one tensor an input, undefined where none is wanted or none flows. It is written with ops, so it
+// also runs on every device, traces, and differentiates again.
 #pragma once
 
 #include "autograd/tape.hpp"

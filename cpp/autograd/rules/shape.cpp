@@ -39,7 +39,9 @@ Tensors vjp(const Concat& op, const Context& c, Grads dy) {
 }
 
 Tensors vjp(const Slice& op, const Context& c, Grads dy) {
-  return one(c.emit(SliceBackward{.starts = op.starts, .stops = op.stops, .steps = op.steps, .inputShape = c.inputDesc(0).shape}, {dy[0]}));
+  return one(c.emit(
+      SliceBackward{.starts = op.starts, .stops = op.stops, .steps = op.steps, .inputShape = c.inputDesc(0).shape},
+      {dy[0]}));
 }
 
 Tensors vjp(const SliceBackward& op, const Context& c, Grads ddx) {
@@ -49,7 +51,8 @@ Tensors vjp(const SliceBackward& op, const Context& c, Grads ddx) {
 // Of a constant pad, what was added is cut away again, and what was cut away becomes zeros.
 Tensors vjp(const Pad& op, const Context& c, Grads dy) {
   if (op.mode == PadMode::constant) return one(c.emit(Pad{.low = negated(op.low), .high = negated(op.high)}, {dy[0]}));
-  return one(c.emit(PadBackward{.low = op.low, .high = op.high, .mode = op.mode, .inputShape = c.inputDesc(0).shape}, {dy[0]}));
+  return one(c.emit(PadBackward{.low = op.low, .high = op.high, .mode = op.mode, .inputShape = c.inputDesc(0).shape},
+                    {dy[0]}));
 }
 
 Tensors vjp(const PadBackward& op, const Context& c, Grads ddx) {

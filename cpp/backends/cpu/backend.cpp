@@ -24,9 +24,7 @@ auto typed(Make make) {
 #ifdef CNN_WITH_ONEDNN
   try {
     return make();
-  } catch (const dnnl::error& error) {
-    fail(cpu::kindOf(error.status), "oneDNN: ", error.what());
-  }
+  } catch (const dnnl::error& error) { fail(cpu::kindOf(error.status), "oneDNN: ", error.what()); }
 #else
   return make();
 #endif
@@ -64,11 +62,15 @@ class CpuBackend final : public Backend {
 
   std::string description() const override {
     const int threads = engine_.threads.load();
-    if (engine_.usesOneDnn) return text(engine_.library(), " and own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads");
+    if (engine_.usesOneDnn)
+      return text(engine_.library(), " and own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads");
 #ifdef CNN_WITH_ONEDNN
-    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN is left out by NODE_CUDNN_ONEDNN");
+    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads,
+                " threads; oneDNN is left out by NODE_CUDNN_ONEDNN");
 #else
-    return text("own kernels for level " CNN_CPU_LEVEL ", ", threads, " threads; oneDNN was absent when this was built, so convolutions and products are computed without it");
+    return text(
+        "own kernels for level " CNN_CPU_LEVEL ", ", threads,
+        " threads; oneDNN was absent when this was built, so convolutions and products are computed without it");
 #endif
   }
 
@@ -77,7 +79,11 @@ class CpuBackend final : public Backend {
   }
 
   bool fuses(const Op& op) const override {
-    return std::visit([]<class O>(const O& each) { return requires(const Signature& signature, cpu::Engine& engine) { cpu::prepare(each, signature, engine); }; }, op);
+    return std::visit(
+        []<class O>(const O& each) {
+          return requires(const Signature& signature, cpu::Engine& engine) { cpu::prepare(each, signature, engine); };
+        },
+        op);
   }
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
@@ -86,7 +92,8 @@ class CpuBackend final : public Backend {
 
   std::size_t bytes(const TensorDesc& desc) const override {
     if (desc.layout.isPlain()) return desc.plainBytes();
-    if (engine_.isTransformed(desc.layout)) return static_cast<std::size_t>(engine_.transformed(desc.layout).elements()) * sizeof(float);
+    if (engine_.isTransformed(desc.layout))
+      return static_cast<std::size_t>(engine_.transformed(desc.layout).elements()) * sizeof(float);
     return static_cast<std::size_t>(cpu::paddedElements(engine_.format(desc), desc.shape)) * sizeOf(desc.dtype);
   }
 
@@ -95,14 +102,17 @@ class CpuBackend final : public Backend {
     if (engine_.isTransformed(part.layout)) return std::nullopt;
     cpu::Format format = engine_.format(part);
     if (part.shape[0] == 1) format.insert(format.begin(), {0, 0});
-    const auto stepsOverBatch = std::count_if(format.begin(), format.end(), [](cpu::Step step) { return step.axis == 0; });
+    const auto stepsOverBatch =
+        std::count_if(format.begin(), format.end(), [](cpu::Step step) { return step.axis == 0; });
     if (format.front() != cpu::Step{0, 0} || stepsOverBatch != 1) return std::nullopt;
     Dims shape = part.shape;
     shape[0] = batch;
     return engine_.layouts.intern(format, shape);
   }
   // Half of what a core complex of today's server processors has as its last level, or what their cores have each.
-  std::size_t cacheBytes() const override { return std::max(std::size_t{16}, std::size_t{4} * static_cast<std::size_t>(engine_.threads.load())) << 20; }
+  std::size_t cacheBytes() const override {
+    return std::max(std::size_t{16}, std::size_t{4} * static_cast<std::size_t>(engine_.threads.load())) << 20;
+  }
 
   Index vectorLanes() const override { return 16; }  // AVX-512's; shorter vectors come in multiples
 
@@ -125,7 +135,8 @@ class CpuBackend final : public Backend {
           if constexpr (requires { cpu::prepare(each, signature, engine_); }) {
             if (signature.setting.singleThreaded) {
               cpu::ThreadScope scope(1);
-              if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) return {std::make_shared<LoneKernel>(kernel), ""};
+              if (KernelPtr kernel = cpu::prepare(each, signature, engine_))
+                return {std::make_shared<LoneKernel>(kernel), ""};
             } else if (KernelPtr kernel = cpu::prepare(each, signature, engine_)) {
               return {kernel, ""};
             }
@@ -140,7 +151,7 @@ class CpuBackend final : public Backend {
   static constexpr std::align_val_t alignment{64};
   const PrepareFunction others_;
   cpu::Engine engine_{cpu::threadLimit()};  // OMP_NUM_THREADS, or the number of cores
-  std::optional<cpu::ThreadPool> pool_;              // the queue's thread and its helpers
+  std::optional<cpu::ThreadPool> pool_;     // the queue's thread and its helpers
 };
 
 }  // namespace

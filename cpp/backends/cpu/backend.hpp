@@ -3,8 +3,4 @@
 
 #include "core/cpu_plugin.hpp"
 
-namespace cnn {
-
-std::unique_ptr<Backend> makeCpuBackend(PrepareFunction others);
-
-}  // namespace cnn
+namespace cnn { std::unique_ptr<Backend> makeCpuBackend(PrepareFunction others); }  // namespace cnn

@@ -1,4 +1,5 @@
-// Batch normalisation in any layout that can be walked by channels, alone or with a residual and an activation in the same sweep.
+// Batch normalisation in any layout that can be walked by channels, alone or with a residual and an activation in the
+// same sweep.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -36,10 +37,11 @@ auto withActivation(Activation activation, F&& f) {
   return f(std::integral_constant<Activation, Activation::identity>{});
 }
 
-// y = activation((x − center)·scale + shift + residual), numbers of each lane, over the positions of one row. (A shift that held
-// −center·scale as well would lose what x and center have in common.)
+// y = activation((x − center)·scale + shift + residual), numbers of each lane, over the positions of one row. (A shift
+// that held −center·scale as well would lose what x and center have in common.)
 template <Activation activation>
-void scaleRow(const ChannelView& view, const float* x, const float* center, const float* scale, const float* shift, const float* residual, float* y) {
+void scaleRow(const ChannelView& view, const float* x, const float* center, const float* scale, const float* shift,
+              const float* residual, float* y) {
   if (view.lanes == 1) {
     float m = center[0], a = scale[0], b = shift[0];
     if (residual) {
@@ -85,10 +87,12 @@ class Pieces {
 
 Index channelLanes(const ChannelView& view) { return view.blocks * view.lanes; }
 
-// Two numbers of each row, [batch][blocks][lanes], and some of each channel. Those of padded lanes are there too: what is zero there keeps y zero.
+// Two numbers of each row, [batch][blocks][lanes], and some of each channel. Those of padded lanes are there too: what
+// is zero there keeps y zero.
 std::size_t workBytes(const ChannelView& view, Index numbersOfChannel) {
   Index channels = channelLanes(view);
-  return static_cast<std::size_t>(view.batch * channels) * 2 * sizeof(double) + static_cast<std::size_t>(channels * numbersOfChannel) * sizeof(float);
+  return static_cast<std::size_t>(view.batch * channels) * 2 * sizeof(double) +
+         static_cast<std::size_t>(channels * numbersOfChannel) * sizeof(float);
 }
 
 struct ForwardWork {
@@ -119,8 +123,8 @@ struct BackwardWork {
   }
 };
 
-// The mean of each row and its squares around it: two sweeps over a row that the second finds in the cache. It also finds what rounding left of the mean in
-// the first, so that the mean of a constant is that constant.
+// The mean of each row and its squares around it: two sweeps over a row that the second finds in the cache. It also
+// finds what rounding left of the mean in the first, so that the mean of a constant is that constant.
 void rowMoments(const ChannelView& view, const float* x, double* means, double* squares) {
   Index rowElements = view.positions * view.lanes;
   parallelRows(view.batch * view.blocks, 2 * rowElements, [&](Index from, Index to) {
@@ -134,7 +138,8 @@ void rowMoments(const ChannelView& view, const float* x, double* means, double* 
         float center[w];
         for (int l = 0; l < w; l++) center[l] = static_cast<float>(mean[l] / positions);
         double rest[w], *square = squares + row * view.lanes + lane;
-        sumDistances<w>(view.positions, view.lanes, rest, square, [=, &center](Index i, int l) { return source[i + lane] - center[l]; });
+        sumDistances<w>(view.positions, view.lanes, rest, square,
+                        [=, &center](Index i, int l) { return source[i + lane] - center[l]; });
         for (int l = 0; l < w; l++) {
           rest[l] /= positions;
           mean[l] = static_cast<double>(center[l]) + rest[l];
@@ -168,7 +173,9 @@ bool isSupported(const TensorDesc& x) { return x.dtype == DType::float32 && x.el
 double momentumOf(const BatchNorm& op) { return op.momentum; }
 double momentumOf(const BatchNormActivation& op) { return op.momentum; }
 
-double elementsOfChannel(const ChannelView& view) { return static_cast<double>(view.batch) * static_cast<double>(view.positions); }
+double elementsOfChannel(const ChannelView& view) {
+  return static_cast<double>(view.batch) * static_cast<double>(view.positions);
+}
 
 // The tensors of one number a channel; those that are not there are null.
 struct ForwardChannels {
@@ -176,18 +183,22 @@ struct ForwardChannels {
   float *runningMean, *runningVar, *mean, *invStd;
 };
 
-// What each channel is normalised with, out of the rows in training, else out of the running statistics; the former go into the latter.
-void findChannels(const ChannelView& view, const ForwardChannels& t, const ForwardWork& work, bool training, double momentum, double eps) {
+// What each channel is normalised with, out of the rows in training, else out of the running statistics; the former go
+// into the latter.
+void findChannels(const ChannelView& view, const ForwardChannels& t, const ForwardWork& work, bool training,
+                  double momentum, double eps) {
   const double count = elementsOfChannel(view);
   for (Index c = 0; c < channelLanes(view); c++) {
     if (c >= view.channels) {
       work.scale[c] = work.shift[c] = work.center[c] = 0;
       continue;
     }
-    Moments used = training ? joinRows(view, work, c) : Moments{static_cast<double>(t.runningMean[c]), static_cast<double>(t.runningVar[c])};
+    Moments used = training ? joinRows(view, work, c)
+                            : Moments{static_cast<double>(t.runningMean[c]), static_cast<double>(t.runningVar[c])};
     if (training && t.runningMean) {
       double unbiased = used.variance * count / (count - 1);
-      t.runningMean[c] = static_cast<float>((1 - momentum) * static_cast<double>(t.runningMean[c]) + momentum * used.mean);
+      t.runningMean[c] =
+          static_cast<float>((1 - momentum) * static_cast<double>(t.runningMean[c]) + momentum * used.mean);
       t.runningVar[c] = static_cast<float>((1 - momentum) * static_cast<double>(t.runningVar[c]) + momentum * unbiased);
     }
     auto invStd = static_cast<float>(1 / std::sqrt(used.variance + eps));
@@ -199,13 +210,15 @@ void findChannels(const ChannelView& view, const ForwardChannels& t, const Forwa
   }
 }
 
-void scaleRows(const ChannelView& view, const float* x, const ForwardWork& work, const float* residual, Activation activation, float* y) {
+void scaleRows(const ChannelView& view, const float* x, const ForwardWork& work, const float* residual,
+               Activation activation, float* y) {
   Index rowElements = view.positions * view.lanes;
   withActivation(activation, [&](auto kind) {
     parallelRows(view.batch * view.blocks, rowElements, [&](Index from, Index to) {
       for (Index row = from; row < to; row++) {
         Index c = row % view.blocks * view.lanes, at = row * rowElements;
-        scaleRow<kind()>(view, x + at, work.center + c, work.scale + c, work.shift + c, residual ? residual + at : nullptr, y + at);
+        scaleRow<kind()>(view, x + at, work.center + c, work.scale + c, work.shift + c,
+                         residual ? residual + at : nullptr, y + at);
       }
     });
   });
@@ -220,7 +233,8 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   ChannelView view = *engine.view(x);
   bool hasResidual = signature.inputs.size() > 5 && signature.inputs[5].defined;
   auto run = [view, hasResidual, activation, training = op.training, eps = op.eps](const Run& run) {
-    const ForwardChannels channels{run.in<float>(1), run.in<float>(2), run.inOut<float>(3), run.inOut<float>(4), run.out<float>(1), run.out<float>(2)};
+    const ForwardChannels channels{run.in<float>(1),    run.in<float>(2),  run.inOut<float>(3),
+                                   run.inOut<float>(4), run.out<float>(1), run.out<float>(2)};
     const ForwardWork work(view, run.workspace);
     if (training) rowMoments(view, run.in<float>(0), work.means, work.squares);
     findChannels(view, channels, work, training, momentumOf(std::get<AnyNorm>(run.op)), eps);
@@ -237,11 +251,12 @@ KernelPtr prepareForward(const AnyNorm& op, const Signature& signature, Engine& 
   return kernel;
 }
 
-// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one. Σ g is made in double, in which that of a constant is
-// exact: a constant less its mean must be nothing, since where a channel is constant too it is multiplied by 1/√eps.
+// Σ g and Σ g·(x − center) over the positions of one row; g goes to `residual` as well, if there is one. Σ g is made in
+// double, in which that of a constant is exact: a constant less its mean must be nothing, since where a channel is
+// constant too it is multiplied by 1/√eps.
 template <int w, Activation activation>
-void sumBackward(const ChannelView& view, const float* dy, const float* x, const float* y, float* residual, const float* center, const float* scale,
-                 const float* shift, double* sums, double* products) {
+void sumBackward(const ChannelView& view, const float* dy, const float* x, const float* y, float* residual,
+                 const float* center, const float* scale, const float* shift, double* sums, double* products) {
   double totals[w] = {}, totalProducts[w] = {};
   for (Index begin = 0; begin < view.positions; begin += chunk) {
     Index end = std::min(begin + chunk, view.positions);
@@ -286,8 +301,9 @@ void sumBackward(const ChannelView& view, const float* dy, const float* x, const
 
 // dx = (g − meanG)·ofG + (x − center)·ofX over the positions of one row.
 template <int w, Activation activation>
-void writeBackward(const ChannelView& view, const float* dy, const float* x, const float* y, const float* ofG, const float* ofX, const float* meanG,
-                   const float* center, const float* scale, const float* shift, float* dx) {
+void writeBackward(const ChannelView& view, const float* dy, const float* x, const float* y, const float* ofG,
+                   const float* ofX, const float* meanG, const float* center, const float* scale, const float* shift,
+                   float* dx) {
   auto write = [&](auto gradient) {
     if constexpr (w == 1) {
 #pragma omp simd
@@ -298,7 +314,8 @@ void writeBackward(const ChannelView& view, const float* dy, const float* x, con
     } else {
       for (Index i = 0; i < view.positions * view.lanes; i += view.lanes) {
 #pragma omp simd
-        for (int l = 0; l < w; l++) dx[i + l] = (gradient(i + l, l) - meanG[l]) * ofG[l] + (x[i + l] - center[l]) * ofX[l];
+        for (int l = 0; l < w; l++)
+          dx[i + l] = (gradient(i + l, l) - meanG[l]) * ofG[l] + (x[i + l] - center[l]) * ofX[l];
       }
     }
   };
@@ -326,15 +343,17 @@ void findForwardChannels(const ChannelView& view, const BackwardTensors& t, cons
   }
 }
 
-// Calls f(kind, width, row, the element at which its lanes begin, their channel) for each row and as many lanes of it as a vector has; `kind` is the
-// activation and `width` the number of lanes, known to the compiler.
+// Calls f(kind, width, row, the element at which its lanes begin, their channel) for each row and as many lanes of it
+// as a vector has; `kind` is the activation and `width` the number of lanes, known to the compiler.
 template <class F>
 void forEachRow(const ChannelView& view, Activation activation, Index work, F f) {
   const Index rowElements = view.positions * view.lanes;
   withActivation(activation, [&](auto kind) {
     parallelRows(view.batch * view.blocks, work * rowElements, [&](Index from, Index to) {
       for (Index row = from; row < to; row++) {
-        forLanes(view.lanes, [&](auto width, Index lane) { f(kind, width, row, row * rowElements + lane, row % view.blocks * view.lanes + lane); });
+        forLanes(view.lanes, [&](auto width, Index lane) {
+          f(kind, width, row, row * rowElements + lane, row % view.blocks * view.lanes + lane);
+        });
       }
     });
   });
@@ -352,8 +371,9 @@ void sumRows(const ChannelView& view, const BackwardTensors& t, const BackwardWo
     constexpr int w = width();
     const Lanes<w> center(work.center + c), scale(work.scale + c), shift(work.shift + c);
     const Index to = row * view.lanes + c % view.lanes;
-    sumBackward<w, kind()>(view, t.dy + at, t.x + at, t.y ? t.y + at : nullptr, t.dResidual ? t.dResidual + at : nullptr, center.at, scale.at, shift.at,
-                           work.sums + to, work.products + to);
+    sumBackward<w, kind()>(view, t.dy + at, t.x + at, t.y ? t.y + at : nullptr,
+                           t.dResidual ? t.dResidual + at : nullptr, center.at, scale.at, shift.at, work.sums + to,
+                           work.products + to);
   });
 }
 
@@ -366,7 +386,8 @@ void joinBackward(const ChannelView& view, const BackwardTensors& t, const Backw
       work.ofG[c] = work.ofX[c] = work.meanG[c] = 0;
       continue;
     }
-    double sum = 0, product = 0, invStd = static_cast<double>(t.invStd[c]), weight = t.weight ? static_cast<double>(t.weight[c]) : 1;
+    double sum = 0, product = 0, invStd = static_cast<double>(t.invStd[c]),
+           weight = t.weight ? static_cast<double>(t.weight[c]) : 1;
     for (Index n = 0; n < view.batch; n++) {
       sum += work.sums[n * stride + c];
       product += work.products[n * stride + c];
@@ -383,11 +404,14 @@ void joinBackward(const ChannelView& view, const BackwardTensors& t, const Backw
 void writeRows(const ChannelView& view, const BackwardTensors& t, const BackwardWork& work, Activation activation) {
   // With dResidual there, the masked gradient need not be found again.
   const float* source = t.dResidual ? t.dResidual : t.dy;
-  forEachRow(view, t.dResidual ? Activation::identity : activation, 1, [&](auto kind, auto width, Index, Index at, Index c) {
-    constexpr int w = width();
-    const Lanes<w> ofG(work.ofG + c), ofX(work.ofX + c), meanG(work.meanG + c), center(work.center + c), scale(work.scale + c), shift(work.shift + c);
-    writeBackward<w, kind()>(view, source + at, t.x + at, t.y ? t.y + at : nullptr, ofG.at, ofX.at, meanG.at, center.at, scale.at, shift.at, t.dx + at);
-  });
+  forEachRow(view, t.dResidual ? Activation::identity : activation, 1,
+             [&](auto kind, auto width, Index, Index at, Index c) {
+               constexpr int w = width();
+               const Lanes<w> ofG(work.ofG + c), ofX(work.ofX + c), meanG(work.meanG + c), center(work.center + c),
+                   scale(work.scale + c), shift(work.shift + c);
+               writeBackward<w, kind()>(view, source + at, t.x + at, t.y ? t.y + at : nullptr, ofG.at, ofX.at, meanG.at,
+                                        center.at, scale.at, shift.at, t.dx + at);
+             });
 }
 
 // What backward reads: where each tensor is among the inputs.
@@ -395,9 +419,10 @@ struct BackwardInputs {
   int weight, bias, mean, invStd, y;  // −1: there is none
 };
 
-// dx = w·invStd·(g − mean(g) − (x − mean)·invStd²·mean(g·(x − mean))), in evaluation without the means; g is dy where the activation let
-// it through. Two sweeps: sums, then dx.
-KernelPtr prepareBackward(const Signature& signature, Engine& engine, const BackwardInputs& inputs, bool training, Activation activation, bool hasResidual) {
+// dx = w·invStd·(g − mean(g) − (x − mean)·invStd²·mean(g·(x − mean))), in evaluation without the means; g is dy where
+// the activation let it through. Two sweeps: sums, then dx.
+KernelPtr prepareBackward(const Signature& signature, Engine& engine, const BackwardInputs& inputs, bool training,
+                          Activation activation, bool hasResidual) {
   TensorDesc x = signature.inputs[1];
   if (!isSupported(x)) return nullptr;
   if (!engine.view(x)) x.layout = {};
@@ -442,11 +467,13 @@ KernelPtr prepare(const BatchNormActivation& op, const Signature& signature, Eng
 }
 
 KernelPtr prepare(const BatchNormBackward& op, const Signature& signature, Engine& engine) {
-  return prepareBackward(signature, engine, {.weight = 2, .bias = -1, .mean = 3, .invStd = 4, .y = -1}, op.training, Activation::identity, false);
+  return prepareBackward(signature, engine, {.weight = 2, .bias = -1, .mean = 3, .invStd = 4, .y = -1}, op.training,
+                         Activation::identity, false);
 }
 
 KernelPtr prepare(const BatchNormActivationBackward& op, const Signature& signature, Engine& engine) {
-  return prepareBackward(signature, engine, {.weight = 2, .bias = 3, .mean = 4, .invStd = 5, .y = 6}, op.training, op.activation, op.residual);
+  return prepareBackward(signature, engine, {.weight = 2, .bias = 3, .mean = 4, .invStd = 5, .y = 6}, op.training,
+                         op.activation, op.residual);
 }
 
 }  // namespace cnn::cpu

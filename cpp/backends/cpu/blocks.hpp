@@ -1,4 +1,5 @@
-// Blocks: an output in memory order, cut into pieces that fit the first-level cache, and what of each input belongs to a piece.
+// Blocks: an output in memory order, cut into pieces that fit the first-level cache, and what of each input belongs to
+// a piece.
 #pragma once
 
 #include <utility>
@@ -14,7 +15,8 @@ class Blocks {
   static constexpr Index most = 1024;  // elements of a block: 4 KB of floats
 
   /// `strides`: those of each input; the last axis has 0 or 1.
-  Blocks(const Dims& sizes, std::vector<Dims> strides) : strides_(std::move(strides)), sizes_(joinAxes(sizes, strides_)), reach_(strides_.size()) {
+  Blocks(const Dims& sizes, std::vector<Dims> strides)
+      : strides_(std::move(strides)), sizes_(joinAxes(sizes, strides_)), reach_(strides_.size()) {
     for (std::size_t i = 0; i < strides_.size(); i++) {
       bool isSingle = std::all_of(strides_[i].begin(), strides_[i].end(), [](Index stride) { return stride == 0; });
       reach_[i] = strides_[i] == stridesOf(sizes_) ? Reach::whole : isSingle ? Reach::single : Reach::part;
@@ -23,7 +25,8 @@ class Blocks {
 
   Index elements() const { return sizes_.product(); }
 
-  /// Elements of the block that begins at `at`, before `to`. It ends with a long row, so that what stays in a row need not be spread.
+  /// Elements of the block that begins at `at`, before `to`. It ends with a long row, so that what stays in a row need
+  /// not be spread.
   Index lengthAt(Index at, Index to) const {
     constexpr Index longRow = most / 4;
     Index row = sizes_.back(), length = std::min(most, to - at);
@@ -62,7 +65,8 @@ class Blocks {
 
   // The offsets of an input's rows, one after another.
   struct Rows {
-    Rows(const Blocks& blocks, std::size_t i, Index row) : sizes(blocks.sizes_), strides(blocks.strides_[i]), index(Dims::filled(sizes.size(), 0)) {
+    Rows(const Blocks& blocks, std::size_t i, Index row)
+        : sizes(blocks.sizes_), strides(blocks.strides_[i]), index(Dims::filled(sizes.size(), 0)) {
       for (int axis = sizes.size() - 2; axis >= 0; axis--) {
         index[axis] = row % sizes[axis];
         row /= sizes[axis];

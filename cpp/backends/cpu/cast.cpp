@@ -23,13 +23,15 @@ void convert(const From* x, To* y, Index count) {
 // Eight at a time by one instruction; written out, float16 takes a branch for each kind of number.
 void convert(const Float16* x, float* y, Index count) {
   Index i = 0;
-  for (; i + 8 <= count; i += 8) _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
+  for (; i + 8 <= count; i += 8)
+    _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
   for (; i < count; i++) y[i] = static_cast<float>(x[i]);
 }
 void convert(const float* x, Float16* y, Index count) {
   Index i = 0;
   for (; i + 8 <= count; i += 8) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   for (; i < count; i++) y[i] = static_cast<Float16>(x[i]);
 }

@@ -1,5 +1,5 @@
-// Chains of element-wise ops: memory is read and written once, while blocks that stay in the first-level cache go through all links, a
-// vector loop each. The functions are those of the ops by themselves, so the results are too.
+// Chains of element-wise ops: memory is read and written once, while blocks that stay in the first-level cache go
+// through all links, a vector loop each. The functions are those of the ops by themselves, so the results are too.
 #include "blocks.hpp"
 #include "channels.hpp"
 #include "functions.hpp"
@@ -42,13 +42,16 @@ Loop loopOf(const ChainLink& link) {
     case LinkKind::unary: return withFunction<Loop>(link.function(), [](auto f) -> Loop { return loopOfOne(f); });
     case LinkKind::backward:
       if (link.input == ChainLink::noInput) {
-        return withGradient<Loop>(link.gradient(), [](auto g) -> Loop { return loopOfOne([g](float dy) { return g(dy, 0.0f); }); });
+        return withGradient<Loop>(link.gradient(),
+                                  [](auto g) -> Loop { return loopOfOne([g](float dy) { return g(dy, 0.0f); }); });
       }
       return withGradient<Loop>(link.gradient(), [](auto g) -> Loop { return loopOfTwo(g); });
-    case LinkKind::binary: return withFunction<Loop>(Binary{.function = link.binary}, [](auto f) -> Loop { return loopOfTwo(f); });
+    case LinkKind::binary:
+      return withFunction<Loop>(Binary{.function = link.binary}, [](auto f) -> Loop { return loopOfTwo(f); });
     case LinkKind::swapped:
-      return withFunction<Loop>(Binary{.function = link.binary},
-                                [](auto f) -> Loop { return loopOfTwo([f](float v, float other) { return f(other, v); }); });
+      return withFunction<Loop>(Binary{.function = link.binary}, [](auto f) -> Loop {
+        return loopOfTwo([f](float v, float other) { return f(other, v); });
+      });
   }
   return {};
 }
@@ -81,8 +84,8 @@ struct ChainPlan {
   std::vector<Widened> widened;
 };
 
-// The plan in a layout that is not plain, if every input can be walked with it: inputs of the same shape, single numbers, and a number for
-// each channel or for each position (of each sample).
+// The plan in a layout that is not plain, if every input can be walked with it: inputs of the same shape, single
+// numbers, and a number for each channel or for each position (of each sample).
 std::optional<ChainPlan> planIn(Layout layout, Engine& engine, std::span<const TensorDesc> inputs, TensorDesc output) {
   output.layout = layout;
   auto view = engine.view(output);
@@ -117,11 +120,13 @@ std::optional<ChainPlan> planIn(Layout layout, Engine& engine, std::span<const T
   return ChainPlan{Blocks(sizes, strides), layouts, output, widened};
 }
 
-ChainPlan planChain(const ElementwiseChain& op, Engine& engine, std::span<const TensorDesc> inputs, const TensorDesc& output) {
+ChainPlan planChain(const ElementwiseChain& op, Engine& engine, std::span<const TensorDesc> inputs,
+                    const TensorDesc& output) {
   // The gradient goes to what made the value: its layout is worth more than that of dy.
   std::vector<TensorDesc> candidates;
   for (const ChainLink& link : op.links) {
-    if (link.kind == LinkKind::backward && link.input >= 0) candidates.push_back(inputs[static_cast<std::size_t>(link.input)]);
+    if (link.kind == LinkKind::backward && link.input >= 0)
+      candidates.push_back(inputs[static_cast<std::size_t>(link.input)]);
   }
   candidates.insert(candidates.end(), inputs.begin(), inputs.end());
   for (const TensorDesc& candidate : candidates) {
@@ -130,13 +135,16 @@ ChainPlan planChain(const ElementwiseChain& op, Engine& engine, std::span<const 
   }
   std::vector<Dims> strides;
   for (const TensorDesc& input : inputs) strides.push_back(broadcastStrides(input.shape, output.shape));
-  return {Blocks(output.shape, strides), std::vector<Layout>(inputs.size()), TensorDesc(output.dtype, output.shape), {}};
+  return {
+      Blocks(output.shape, strides), std::vector<Layout>(inputs.size()), TensorDesc(output.dtype, output.shape), {}};
 }
 
 using Pointers = std::array<const float*, 1 + ChainLinks::capacity>;
 
-// One thread's part of the output, block by block. y may lie where an input of its shape lay: a block is read before it is written.
-void runChain(const Blocks& blocks, const ChainLinks& links, const std::vector<Loop>& loops, const Pointers& inputs, float* y, Index from, Index to) {
+// One thread's part of the output, block by block. y may lie where an input of its shape lay: a block is read before it
+// is written.
+void runChain(const Blocks& blocks, const ChainLinks& links, const std::vector<Loop>& loops, const Pointers& inputs,
+              float* y, Index from, Index to) {
   alignas(64) float values[Blocks::most], spread[Blocks::most];
   for (Index at = from, count; at < to; at += count) {
     count = blocks.lengthAt(at, to);
@@ -169,7 +177,8 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature, Engine
   std::size_t workspace = 0;
   for (const Widened& each : plan.widened) workspace += static_cast<std::size_t>(each.elements()) * sizeof(float);
   auto padded = engine.paddedView(plan.output);
-  auto function = [links = op.links, loops = std::move(loops), plan, padded, grain = grainElements / weight](const Run& run) {
+  auto function = [links = op.links, loops = std::move(loops), plan, padded,
+                   grain = grainElements / weight](const Run& run) {
     Pointers inputs{};
     for (std::size_t i = 0; i < run.inputs.size(); i++) inputs[i] = run.in<float>(static_cast<int>(i));
     for (const Widened& each : plan.widened) {
@@ -178,7 +187,8 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature, Engine
       inputs[each.input] = to;
     }
     float* y = run.out<float>(0);
-    parallelFor(plan.blocks.elements(), grain, [&](Index from, Index to) { runChain(plan.blocks, links, loops, inputs, y, from, to); });
+    parallelFor(plan.blocks.elements(), grain,
+                [&](Index from, Index to) { runChain(plan.blocks, links, loops, inputs, y, from, to); });
     if (padded) zeroPadding(*padded, y);
   };
   auto kernel = makeKernel(signature, std::move(function), workspace);

@@ -8,7 +8,8 @@
 
 namespace cnn::cpu {
 
-/// Cuts the lanes of a row into pieces of a fixed width, so that the compiler keeps each in a register: f(width, first lane).
+/// Cuts the lanes of a row into pieces of a fixed width, so that the compiler keeps each in a register: f(width, first
+/// lane).
 template <class F>
 void forLanes(Index lanes, F&& f) {
   Index lane = 0;
@@ -49,7 +50,8 @@ void zeroPadding(const ChannelView& view, T* y) {
   parallelRows(view.batch, view.positions * view.lanes, [&](Index from, Index to) {
     for (Index n = from; n < to; n++) {
       T* block = y + ((n + 1) * view.blocks - 1) * view.positions * view.lanes;
-      for (Index p = 0; p < view.positions; p++) std::fill(block + p * view.lanes + used, block + (p + 1) * view.lanes, T{});
+      for (Index p = 0; p < view.positions; p++)
+        std::fill(block + p * view.lanes + used, block + (p + 1) * view.lanes, T{});
     }
   });
 }

@@ -22,7 +22,8 @@ std::string variable(const char* name) {
 /// A machine has hundreds of choices at most; a longer file is something else.
 constexpr off_t maxBytes = 1 << 20;
 
-/// An open regular file of bounded size. Anything else (a FIFO, which would wait for its other end, or a device) is not opened or closed at once.
+/// An open regular file of bounded size. Anything else (a FIFO, which would wait for its other end, or a device) is not
+/// opened or closed at once.
 class RegularFile {
  public:
   RegularFile(const std::string& name, int flags) {
@@ -31,7 +32,9 @@ class RegularFile {
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;
     descriptor_ = ::open(name.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
     struct stat opened;
-    if (descriptor_ >= 0 && (::fstat(descriptor_, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_size > maxBytes)) close();
+    if (descriptor_ >= 0 &&
+        (::fstat(descriptor_, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_size > maxBytes))
+      close();
   }
   RegularFile(const RegularFile&) = delete;
   RegularFile& operator=(const RegularFile&) = delete;
@@ -80,7 +83,8 @@ void Choices::read() {
   std::istringstream in(RegularFile(file_, O_RDONLY).read());
   for (std::string line; std::getline(in, line);) {
     std::size_t tab = line.rfind('\t');
-    if (tab == std::string::npos || tab + 2 != line.size() || line[tab + 1] < '0' || line[tab + 1] > '9') continue;  // cut off, or not ours
+    if (tab == std::string::npos || tab + 2 != line.size() || line[tab + 1] < '0' || line[tab + 1] > '9')
+      continue;  // cut off, or not ours
     known_.try_emplace(line.substr(0, tab), line[tab + 1] - '0');
   }
 }

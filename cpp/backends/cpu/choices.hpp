@@ -1,4 +1,5 @@
-// Choices: what was found faster by timing, kept in a file of the user's cache folder so that a machine measures once and then gives the same digits.
+// Choices: what was found faster by timing, kept in a file of the user's cache folder so that a machine measures once
+// and then gives the same digits.
 #pragma once
 
 #include <map>
@@ -8,10 +9,12 @@
 
 namespace cnn::cpu {
 
-/// Lines `key<tab>number`, the number one digit. What is no regular file, is longer than a megabyte, or can't be read or written is done without.
+/// Lines `key<tab>number`, the number one digit. What is no regular file, is longer than a megabyte, or can't be read
+/// or written is done without.
 class Choices {
  public:
-  /// NODE_CUDNN_CHOICES, or node-cudnn/choices in the user's cache folder; an empty one keeps choices for this process alone.
+  /// NODE_CUDNN_CHOICES, or node-cudnn/choices in the user's cache folder; an empty one keeps choices for this process
+  /// alone.
   static std::string defaultFile();
 
   explicit Choices(std::string file = defaultFile()) : file_(std::move(file)) {}

@@ -1,4 +1,5 @@
-// A convolution, or its gradient of x, as sums over the same terms at positions of a regular grid, and the bands of positions that stay in a cache.
+// A convolution, or its gradient of x, as sums over the same terms at positions of a regular grid, and the bands of
+// positions that stay in a cache.
 #pragma once
 
 #include <array>
@@ -12,7 +13,8 @@ namespace cnn::cpu {
 /// The spatial sizes of an image: [depth, height, width], 1 where there are fewer dimensions.
 using Extents = std::array<Index, 3>;
 
-/// Along one axis: `count` outputs, from `outStart` on by `outStep`; output i reads inputs inStart + i·inStep + offsets[k] by the taps of the kernel taps[k].
+/// Along one axis: `count` outputs, from `outStart` on by `outStep`; output i reads inputs inStart + i·inStep +
+/// offsets[k] by the taps of the kernel taps[k].
 struct AxisPass {
   Index count, outStart, outStep, inStart, inStep;
   std::vector<Index> taps, offsets;
@@ -20,7 +22,8 @@ struct AxisPass {
   Index reach() const;  // inputs from the least offset to the greatest; 0 without a tap
 };
 
-/// The outputs that read alike: all of them, or, of the gradient for x, those whose places leave the same remainders by the strides.
+/// The outputs that read alike: all of them, or, of the gradient for x, those whose places leave the same remainders by
+/// the strides.
 using Pass = std::array<AxisPass, 3>;
 
 struct ConvPasses {
@@ -39,8 +42,8 @@ struct Band {
   Pass pass;
   bool isCopied = false;
   Index lanes = 1;
-  Index rows = 1, columns = 1;           // positions at most
-  Index copiedRows = 0, copiedColumns = 0;  // of the copy
+  Index rows = 1, columns = 1;                      // positions at most
+  Index copiedRows = 0, copiedColumns = 0;          // of the copy
   Index blockStep = 0, sliceStep = 0, rowStep = 0;  // floats, of what is read
   Index pieces() const { return pass[0].count * rowPieces() * columnPieces(); }
   Index rowPieces() const { return (pass[1].count + rows - 1) / rows; }
@@ -61,7 +64,9 @@ Band makeBand(const ConvPasses& conv, Pass pass, Index blocks, Index lanes, Inde
 /// The terms of a pass: [block of inputs][tap], weights as PackedWeights has them.
 std::vector<Term> termsOf(const ConvPasses& conv, const Band& band, Index blocks, Index termStep);
 
-/// What the first position of a piece reads at offset `least`: in the image of a sample, of `blocks` blocks, or in `copy`, which this fills.
-const float* readPiece(const ConvPasses& conv, const Band& band, const BandPiece& piece, const float* image, Index blocks, float* copy);
+/// What the first position of a piece reads at offset `least`: in the image of a sample, of `blocks` blocks, or in
+/// `copy`, which this fills.
+const float* readPiece(const ConvPasses& conv, const Band& band, const BandPiece& piece, const float* image,
+                       Index blocks, float* copy);
 
 }  // namespace cnn::cpu

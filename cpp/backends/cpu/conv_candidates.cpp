@@ -11,19 +11,23 @@ namespace cnn::cpu {
 namespace {
 
 std::string_view nameOf(Direction direction) {
-  return direction == Direction::forward ? "forward" : direction == Direction::backwardData ? "backward data" : "backward weights";
+  return direction == Direction::forward        ? "forward"
+         : direction == Direction::backwardData ? "backward data"
+                                                : "backward weights";
 }
 
 constexpr std::size_t weightArgument = 1;  // forward and for the gradient of x
 constexpr std::size_t line = 64;
 
-// Seconds that a candidate takes on memory of its own: the least of three runs after one that warms up. Where it is cold, the median of some runs, each with a
-// copy of the weights that the last-level cache has lost since the round that warmed up.
+// Seconds that a candidate takes on memory of its own: the least of three runs after one that warms up. Where it is
+// cold, the median of some runs, each with a copy of the weights that the last-level cache has lost since the round
+// that warmed up.
 double secondsOf(const Candidate& candidate, bool weightsExceedCache) {
   constexpr std::size_t moreThanCached = std::size_t{64} << 20;
   constexpr std::size_t mostCopies = 16;
   const std::size_t weightBytes = (candidate.bytes[weightArgument] + line - 1) / line * line;
-  const std::size_t copies = weightsExceedCache ? std::clamp<std::size_t>(moreThanCached / std::max(weightBytes, line), 4, mostCopies) : 1;
+  const std::size_t copies =
+      weightsExceedCache ? std::clamp<std::size_t>(moreThanCached / std::max(weightBytes, line), 4, mostCopies) : 1;
   const std::size_t runs = weightsExceedCache ? copies : 3;
   std::vector<std::vector<float>> memory;
   auto aligned64 = [&](std::size_t bytes) {
@@ -51,10 +55,11 @@ double secondsOf(const Candidate& candidate, bool weightsExceedCache) {
 
 }  // namespace
 
-Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool weightsExceedCache) {
+Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates,
+               int threads, bool weightsExceedCache) {
   if (candidates.size() == 1) return {candidates[0], nullptr};
-  std::string key = text(processorName(), ", ", engine.library(), ", ", threads, " threads: ",
-                         nameOf(direction), " ", g.x, " to ", g.y, " by ", g.weight, weightsExceedCache ? ", cold:" : ":");
+  std::string key = text(processorName(), ", ", engine.library(), ", ", threads, " threads: ", nameOf(direction), " ",
+                         g.x, " to ", g.y, " by ", g.weight, weightsExceedCache ? ", cold:" : ":");
   for (const Candidate& each : candidates) key += " " + each.name;
   if (auto known = engine.choices.find(key); known && *known < static_cast<int>(candidates.size())) {
     return {candidates[static_cast<std::size_t>(*known)], nullptr};

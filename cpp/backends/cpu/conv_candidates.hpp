@@ -14,11 +14,11 @@ enum class Direction { forward, backwardData, backwardWeight };
 
 /// One way to compute a convolution.
 struct Candidate {
-  /// Its pointers come in the order of its arguments: x, weight, y, bias forward; dy, weight, dx for the gradient of x; x, dy, dw, dbias for that of the
-  /// weights. Those of an absent bias are null.
+  /// Its pointers come in the order of its arguments: x, weight, y, bias forward; dy, weight, dx for the gradient of x;
+  /// x, dy, dw, dbias for that of the weights. Those of an absent bias are null.
   using Pointers = std::span<const void* const>;
   std::string name;
-  Layout weight;  // as it reads the weights, or writes their gradient
+  Layout weight;                       // as it reads the weights, or writes their gradient
   std::array<std::size_t, 4> bytes{};  // of each argument
   std::size_t workspaceBytes = 0;
   std::function<void(Pointers, void* workspace)> run;
@@ -39,8 +39,10 @@ struct Choice {
   std::function<void()> tune;  // where set: finds out whether another is faster
 };
 
-/// The fastest here, as timed once on this machine, the earlier of two that are level. While that is not known: the first, and how to find out.
-/// `weightsExceedCache`: the weights come from memory at each run, and it counts how many bytes they are.
-Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates, int threads, bool weightsExceedCache);
+/// The fastest here, as timed once on this machine, the earlier of two that are level. While that is not known: the
+/// first, and how to find out. `weightsExceedCache`: the weights come from memory at each run, and it counts how many
+/// bytes they are.
+Choice fastest(Engine& engine, Direction direction, const Geometry& g, const std::vector<Candidate>& candidates,
+               int threads, bool weightsExceedCache);
 
 }  // namespace cnn::cpu

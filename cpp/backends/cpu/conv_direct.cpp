@@ -45,7 +45,8 @@ std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geome
 std::optional<Format> outputsFirst(const MemoryDesc& desc, const Geometry& geometry) {
   auto format = weightFormat(desc, geometry);
   if (!format) return std::nullopt;
-  bool hasStep = std::any_of(format->begin(), format->end(), [](Step step) { return step.axis == 0 && step.block == 0; });
+  bool hasStep =
+      std::any_of(format->begin(), format->end(), [](Step step) { return step.axis == 0 && step.block == 0; });
   if (!hasStep) format->insert(format->begin(), {0, 0});  // a single block
   return format->front().axis == 0 ? format : std::nullopt;
 }

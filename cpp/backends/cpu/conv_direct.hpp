@@ -8,8 +8,8 @@
 
 namespace cnn::cpu {
 
-/// A convolution made ready: its primitives and, where the weights have an order of oneDNN's own, the reorder between that and the plain
-/// one. It runs in a workspace of [reordered weights | scratch memory].
+/// A convolution made ready: its primitives and, where the weights have an order of oneDNN's own, the reorder between
+/// that and the plain one. It runs in a workspace of [reordered weights | scratch memory].
 struct DirectLaunch {
   PrimitiveGroup conv;
   Primitive reorder;
@@ -20,13 +20,16 @@ struct DirectLaunch {
   void run(Candidate::Pointers pointers, std::size_t weight, bool writesWeight, void* workspace) const;
 };
 
-/// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't join.
+/// The format of oneDNN's weights in terms of ours, where the group and output axes are one; nothing if they don't
+/// join.
 std::optional<Format> weightFormat(const MemoryDesc& desc, const Geometry& geometry);
 
-/// The format of weights whose outermost step goes over the output channels, so that those of some channels lie in one run; nothing for others.
+/// The format of weights whose outermost step goes over the output channels, so that those of some channels lie in one
+/// run; nothing for others.
 std::optional<Format> outputsFirst(const MemoryDesc& desc, const Geometry& geometry);
 
-/// How a primitive takes the tensors of a convolution: its arguments in the order in which pointers come, and the places of x, weight, y and bias among them.
+/// How a primitive takes the tensors of a convolution: its arguments in the order in which pointers come, and the
+/// places of x, weight, y and bias among them.
 template <class AnyConv>
 struct TensorsOf;
 
@@ -34,8 +37,10 @@ template <>
 struct TensorsOf<dnnl::convolution_forward> {
   static constexpr Direction direction = Direction::forward;
   static constexpr std::size_t x = 0, weight = 1, y = 2, bias = 3;
-  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_forward::primitive_desc& desc, bool hasBias) {
-    std::vector<Primitive::Argument> list = {{DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
+  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_forward::primitive_desc& desc,
+                                                    bool hasBias) {
+    std::vector<Primitive::Argument> list = {
+        {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DST, desc.dst_desc()}};
     if (hasBias) list.push_back({DNNL_ARG_BIAS, desc.bias_desc()});
     return list;
   }
@@ -46,8 +51,11 @@ template <>
 struct TensorsOf<dnnl::convolution_backward_data> {
   static constexpr Direction direction = Direction::backwardData;
   static constexpr std::size_t y = 0, weight = 1, x = 2, bias = 3;
-  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_backward_data::primitive_desc& desc, bool /*hasBias*/) {
-    return {{DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_WEIGHTS, desc.weights_desc()}, {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
+  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_backward_data::primitive_desc& desc,
+                                                    bool /*hasBias*/) {
+    return {{DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
+            {DNNL_ARG_WEIGHTS, desc.weights_desc()},
+            {DNNL_ARG_DIFF_SRC, desc.diff_src_desc()}};
   }
   static const Dims& weightShape(const Signature& signature) { return signature.inputs[1].shape; }
 };
@@ -56,9 +64,11 @@ template <>
 struct TensorsOf<dnnl::convolution_backward_weights> {
   static constexpr Direction direction = Direction::backwardWeight;
   static constexpr std::size_t x = 0, y = 1, weight = 2, bias = 3;
-  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_backward_weights::primitive_desc& desc, bool hasBias) {
-    std::vector<Primitive::Argument> list = {
-        {DNNL_ARG_SRC, desc.src_desc()}, {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()}, {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
+  static std::vector<Primitive::Argument> arguments(const dnnl::convolution_backward_weights::primitive_desc& desc,
+                                                    bool hasBias) {
+    std::vector<Primitive::Argument> list = {{DNNL_ARG_SRC, desc.src_desc()},
+                                             {DNNL_ARG_DIFF_DST, desc.diff_dst_desc()},
+                                             {DNNL_ARG_DIFF_WEIGHTS, desc.diff_weights_desc()}};
     if (hasBias) list.push_back({DNNL_ARG_DIFF_BIAS, desc.diff_bias_desc()});
     return list;
   }
@@ -71,9 +81,11 @@ struct ConvDescription {
   using Desc = typename AnyConv::primitive_desc;
   /// The desc of a convolution of this geometry, its activations in those descs.
   std::function<Desc(const Geometry&, const MemoryDesc& x, const MemoryDesc& y)> describe;
-  /// Where the result goes through an activation: `bare` describes the convolution without its post-op, and is absent where it has none. It is called later.
+  /// Where the result goes through an activation: `bare` describes the convolution without its post-op, and is absent
+  /// where it has none. It is called later.
   Activation activation = Activation::identity;
-  std::function<Desc(const Geometry&, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y)> bare = nullptr;
+  std::function<Desc(const Geometry&, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& y)> bare =
+      nullptr;
 };
 
 /// Makes the candidate of one convolution whose activations lie in known layouts.
@@ -86,11 +98,14 @@ class DirectConv {
   DirectConv(const ConvCase& conv, const ConvDescription<AnyConv>& description)
       : conv_(conv), description_(description), weightShape_(Tensors::weightShape(conv.signature)) {}
 
-  /// In parts where it falls into some, else whole, as `direct` describes it. Nothing where oneDNN has no such implementation.
+  /// In parts where it falls into some, else whole, as `direct` describes it. Nothing where oneDNN has no such
+  /// implementation.
   std::optional<Candidate> make(const Desc& direct) const {
-    // Each element of dx is a sum over all output channels, but for depthwise ones; one of dw is a sum over all samples.
+    // Each element of dx is a sum over all output channels, but for depthwise ones; one of dw is a sum over all
+    // samples.
     const Geometry& whole = conv_.geometry;
-    bool isSummed = isGradientOfWeight || (Tensors::direction == Direction::backwardData && whole.groups == 1 && whole.x[0] == 1);
+    bool isSummed =
+        isGradientOfWeight || (Tensors::direction == Direction::backwardData && whole.groups == 1 && whole.x[0] == 1);
     if (auto parts = partsOf(conv_.engine, whole, conv_.x, conv_.y, conv_.threads); parts && !isSummed) {
       if (auto candidate = make(*parts, direct)) return candidate;
     }
@@ -101,7 +116,9 @@ class DirectConv {
   using Descs = std::vector<Desc>;
   static constexpr bool isGradientOfWeight = Tensors::direction == Direction::backwardWeight;
 
-  std::vector<Primitive::Argument> argumentsOf(const Desc& desc) const { return Tensors::arguments(desc, conv_.hasBias); }
+  std::vector<Primitive::Argument> argumentsOf(const Desc& desc) const {
+    return Tensors::arguments(desc, conv_.hasBias);
+  }
   MemoryDesc weightOf(const Desc& desc) const { return argumentsOf(desc)[Tensors::weight].desc; }
 
   std::optional<Candidate> make(const std::vector<Part>& parts, const Desc& direct) const {
@@ -112,7 +129,9 @@ class DirectConv {
     const std::optional<Weights> weights = descs ? weightsOf(parts, *descs, sharesWeights) : std::nullopt;
     if (!weights) return std::nullopt;
     DirectLaunch launch;
-    Candidate candidate{.name = text(implementation(descs->front()), isWhole ? "" : sharesWeights ? "/samples" : "/channels")};
+    Candidate candidate{.name = text(implementation(descs->front()), isWhole         ? ""
+                                                                     : sharesWeights ? "/samples"
+                                                                                     : "/channels")};
     if (weights->format) candidate.weight = conv_.engine.layouts.intern(*weights->format, weightShape_);
     std::size_t weightAt = 0;
     for (std::size_t i = 0; i < parts.size(); i++) {
@@ -123,15 +142,18 @@ class DirectConv {
       for (std::size_t a = 0; a < arguments.size(); a++) {
         candidate.bytes[a] = std::max(candidate.bytes[a], offsets[a] + arguments[a].desc.get_size());
       }
-      launch.conv.add(Primitive(conv_.engine, (*descs)[i], arguments, threads), std::move(offsets), rectifierOf(parts[i].geometry, arguments, threads));
+      launch.conv.add(Primitive(conv_.engine, (*descs)[i], arguments, threads), std::move(offsets),
+                      rectifierOf(parts[i].geometry, arguments, threads));
     }
     if (!weights->format) {
       const MemoryDesc plain = plainDesc(conv_.geometry.weight, conv_.geometry.dtype), own = weightOf(descs->front());
-      launch.reorder = isGradientOfWeight ? makeReorder(conv_.engine, own, plain, threads) : makeReorder(conv_.engine, plain, own, threads);
+      launch.reorder = isGradientOfWeight ? makeReorder(conv_.engine, own, plain, threads)
+                                          : makeReorder(conv_.engine, plain, own, threads);
       launch.scratchAt = aligned(weights->bytes);
     }
     candidate.workspaceBytes = launch.workspaceBytes();
-    candidate.run = [launch = std::make_shared<DirectLaunch>(std::move(launch))](Candidate::Pointers pointers, void* workspace) {
+    candidate.run = [launch = std::make_shared<DirectLaunch>(std::move(launch))](Candidate::Pointers pointers,
+                                                                                 void* workspace) {
       launch->run(pointers, Tensors::weight, isGradientOfWeight, workspace);
     };
     return candidate;
@@ -174,7 +196,8 @@ class DirectConv {
       if (outputsFirst(weightOf(descs[i]), parts[i].geometry) != format) return std::nullopt;
       bytes += weightOf(descs[i]).get_size();
     }
-    if (bytes != static_cast<std::size_t>(paddedElements(*format, weightShape_)) * sizeOf(conv_.geometry.dtype)) return std::nullopt;
+    if (bytes != static_cast<std::size_t>(paddedElements(*format, weightShape_)) * sizeOf(conv_.geometry.dtype))
+      return std::nullopt;
     return Weights{format, bytes};
   }
 
@@ -182,7 +205,8 @@ class DirectConv {
   static std::vector<std::size_t> offsetsOf(const Part& part, const std::vector<Primitive::Argument>& arguments) {
     std::vector<std::size_t> offsets(arguments.size());
     auto place = [&](std::size_t at, Index elements) {  // a float32 bias may stand beside half tensors
-      if (at < arguments.size()) offsets[at] = static_cast<std::size_t>(elements) * dnnl::memory::data_type_size(dataType(arguments[at].desc));
+      if (at < arguments.size())
+        offsets[at] = static_cast<std::size_t>(elements) * dnnl::memory::data_type_size(dataType(arguments[at].desc));
     };
     place(Tensors::x, part.x);
     place(Tensors::y, part.y);
@@ -192,7 +216,8 @@ class DirectConv {
 
   Rectifier rectifierOf(const Geometry& g, const std::vector<Primitive::Argument>& arguments, int threads) const {
     if (description_.activation == Activation::identity) return {};
-    const MemoryDesc x = arguments[Tensors::x].desc, weight = arguments[Tensors::weight].desc, y = arguments[Tensors::y].desc;
+    const MemoryDesc x = arguments[Tensors::x].desc, weight = arguments[Tensors::weight].desc,
+                     y = arguments[Tensors::y].desc;
     std::function<Primitive()> makeBare;
     if (description_.bare) {
       makeBare = [&engine = conv_.engine, g, arguments, threads, x, weight, y, bare = description_.bare] {

@@ -1,4 +1,5 @@
-// The gradient of the weights of convolutions with few input channels: their activations would be mostly padding in the blocked layouts.
+// The gradient of the weights of convolutions with few input channels: their activations would be mostly padding in the
+// blocked layouts.
 #pragma once
 
 #include "conv_geometry.hpp"
@@ -6,7 +7,9 @@
 
 namespace cnn::cpu {
 
-/// For a plain x and a dy with vectors of channels side by side; null where oneDNN's way is better or the geometry is another.
-KernelPtr prepareFewInputs(const ConvBackwardWeight& op, const Geometry& geometry, const Signature& signature, Engine& engine);
+/// For a plain x and a dy with vectors of channels side by side; null where oneDNN's way is better or the geometry is
+/// another.
+KernelPtr prepareFewInputs(const ConvBackwardWeight& op, const Geometry& geometry, const Signature& signature,
+                           Engine& engine);
 
 }  // namespace cnn::cpu

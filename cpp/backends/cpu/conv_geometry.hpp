@@ -18,8 +18,16 @@ struct Geometry {
 
   template <class AnyConv>
   Geometry(const AnyConv& op, const Dims& x, const Dims& plainWeight, const Dims& y, DType dtype)
-      : x(x), weight(plainWeight), y(y), bias{y[1]}, stride(op.stride.begin(), op.stride.end()),
-        dilation(op.dilation.begin(), op.dilation.end()), low(op.padding.begin(), op.padding.end()), high(op.paddingEnd.begin(), op.paddingEnd.end()), groups(op.groups), dtype(dtype) {
+      : x(x),
+        weight(plainWeight),
+        y(y),
+        bias{y[1]},
+        stride(op.stride.begin(), op.stride.end()),
+        dilation(op.dilation.begin(), op.dilation.end()),
+        low(op.padding.begin(), op.padding.end()),
+        high(op.paddingEnd.begin(), op.paddingEnd.end()),
+        groups(op.groups),
+        dtype(dtype) {
     for (auto& each : dilation) each -= 1;  // oneDNN counts the gaps
     if (groups > 1) {
       weight[0] /= groups;
@@ -42,9 +50,10 @@ struct Part {
   Index output = 0;  // its first output channel: where its bias begins
 };
 
-/// A convolution as pieces of about equal work, one a thread, each of which writes one run of y: some samples each, or, of a single sample, some
-/// output channels each. A thread then reads in one op what it wrote in the op before, out of its own cache, where oneDNN's own way to share the work
-/// differs from primitive to primitive. Nothing where it does not fall apart well.
+/// A convolution as pieces of about equal work, one a thread, each of which writes one run of y: some samples each, or,
+/// of a single sample, some output channels each. A thread then reads in one op what it wrote in the op before, out of
+/// its own cache, where oneDNN's own way to share the work differs from primitive to primitive. Nothing where it does
+/// not fall apart well.
 std::optional<std::vector<Part>> partsOf(const Engine& engine, const Geometry& whole, Layout x, Layout y, int threads);
 
 }  // namespace cnn::cpu

@@ -1,4 +1,5 @@
-// What lies around a candidate: the residual before it, the bias of a transposed convolution behind it, and the layouts.
+// What lies around a candidate: the residual before it, the bias of a transposed convolution behind it, and the
+// layouts.
 #include "conv_kernel.hpp"
 
 #include "channels.hpp"
@@ -18,20 +19,24 @@ bool isConvolved(const Signature& signature) {
   return signature.outputs[0].elements() > 0 && signature.inputs[0].rank() <= 5;
 }
 
-std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature,
-                                const std::optional<Candidate>& first, std::vector<Candidate> others) {
+std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads,
+                                const Signature& signature, const std::optional<Candidate>& first,
+                                std::vector<Candidate> others) {
   if (!first) return std::nullopt;
   others.insert(others.begin(), *first);
   return fastest(engine, direction, g, others, threads, signature.setting.weightsExceedCache && signature.isStable(1));
 }
 
-KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y, std::size_t size) {
+KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y,
+                        std::size_t size) {
   const bool hasResidual = signature.inputs.size() > 3 && signature.inputs[3].defined;
   const Padding padding(engine, TensorDesc(signature.outputs[0].dtype, signature.outputs[0].shape, y));
   auto run = [compute = choice.best.run, hasResidual, padding, bytes = static_cast<Index>(size)](const Run& run) {
     // The sums are added to what lies in y: the residual, already there where the plan put both in one place.
     if (hasResidual && run.out<char>(0) != run.in<char>(3)) {
-      parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) { std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from); });
+      parallelFor(bytes, 4 * grainElements, [&](Index from, Index to) {
+        std::copy(run.in<char>(3) + from, run.in<char>(3) + to, run.out<char>(0) + from);
+      });
     }
     const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0), run.in<void>(2)};
     padding.keep(run.out<void>(0), [&] { compute(pointers, run.workspace); });
@@ -47,11 +52,13 @@ KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const 
   return kernel;
 }
 
-KernelPtr backwardDataKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout dy, Layout dx) {
+KernelPtr backwardDataKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout dy,
+                             Layout dx) {
   const TensorDesc& result = signature.outputs[0];
   const bool hasBias = signature.inputs[2].defined;
   const TensorDesc written(result.dtype, result.shape, dx);
-  auto run = [compute = choice.best.run, hasBias, padding = Padding(engine, written), view = engine.view(written), isHalf = result.dtype == DType::bfloat16](const Run& run) {
+  auto run = [compute = choice.best.run, hasBias, padding = Padding(engine, written), view = engine.view(written),
+              isHalf = result.dtype == DType::bfloat16](const Run& run) {
     const void* pointers[] = {run.in<void>(0), run.in<void>(1), run.out<void>(0)};
     padding.keep(run.out<void>(0), [&] { compute(pointers, run.workspace); });
     if (!hasBias) return;

@@ -9,13 +9,16 @@ namespace cnn::cpu {
 bool isConvolved(const Signature& signature);
 
 /// The best of all ways, where it is known; nothing where there is no first one.
-std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads, const Signature& signature,
-                                const std::optional<Candidate>& first, std::vector<Candidate> others);
+std::optional<Choice> fastestOf(Engine& engine, Direction direction, const Geometry& g, int threads,
+                                const Signature& signature, const std::optional<Candidate>& first,
+                                std::vector<Candidate> others);
 
 /// Inputs: x weight bias? residual?; y takes `bytes`, and the residual is added to what the candidate makes of it.
-KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y, std::size_t bytes);
+KernelPtr forwardKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout x, Layout y,
+                        std::size_t bytes);
 /// Inputs: dy weight bias?; the bias is added behind the candidate.
-KernelPtr backwardDataKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout dy, Layout dx);
+KernelPtr backwardDataKernel(const Signature& signature, const Engine& engine, const Choice& choice, Layout dy,
+                             Layout dx);
 /// Inputs: x dy.
 KernelPtr backwardWeightKernel(const Signature& signature, const Choice& choice, Layout x, Layout dy);
 

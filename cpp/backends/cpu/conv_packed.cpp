@@ -11,7 +11,8 @@ namespace cnn::cpu {
 
 namespace {
 
-// Of inputs of a band, so that they stay in the second-level cache beside the outputs; and of weights of a tile, in the first-level one.
+// Of inputs of a band, so that they stay in the second-level cache beside the outputs; and of weights of a tile, in the
+// first-level one.
 constexpr Index bandBytes = 160 << 10, outputBytes = 128 << 10;
 constexpr Index leastPositions = 48, mostPositions = 512;
 constexpr Index chunkTerms = 256;
@@ -22,10 +23,12 @@ class PackedConvolution {
  public:
   PackedConvolution(ConvPasses passes, const PackedWeights& weights, Index samples, Index outputLanes, int threads)
       : conv_(std::move(passes)), weights_(weights), samples_(samples), outputLanes_(outputLanes), threads_(threads) {
-    const Index positions = std::clamp<Index>(outputBytes / static_cast<Index>(sizeof(float)) / weights.outputs, leastPositions, mostPositions);
+    const Index positions = std::clamp<Index>(outputBytes / static_cast<Index>(sizeof(float)) / weights.outputs,
+                                              leastPositions, mostPositions);
     Index pieces = 0;
     for (Index i = 0; i < conv_.count(); i++) {
-      Band band = makeBand(conv_, conv_.pass(i), weights.inputBlocks(), weights.isDepthwise ? blockLanes : weights.inputLanes, bandBytes, positions);
+      Band band = makeBand(conv_, conv_.pass(i), weights.inputBlocks(),
+                           weights.isDepthwise ? blockLanes : weights.inputLanes, bandBytes, positions);
       std::vector<Term> terms = termsOf(conv_, band, weights.inputBlocks(), weights.termStep());
       pieces += band.pieces();
       copied_ = std::max(copied_, band.copiedElements(weights.inputBlocks()));
@@ -34,8 +37,10 @@ class PackedConvolution {
     }
     // Where there are few units, those who share a piece have some outputs each.
     const Index units = samples * pieces * weights.groups;
-    if (units % threads != 0 && units < 8 * threads) splits_ = std::clamp<Index>((8 * threads + units - 1) / units, 1, weights.outputBlocks());
-    splits_ = units >= threads ? std::min<Index>(splits_, std::max<Index>(1, weights.outputBlocks() / mostTileBlocks)) : splits_;
+    if (units % threads != 0 && units < 8 * threads)
+      splits_ = std::clamp<Index>((8 * threads + units - 1) / units, 1, weights.outputBlocks());
+    splits_ = units >= threads ? std::min<Index>(splits_, std::max<Index>(1, weights.outputBlocks() / mostTileBlocks))
+                               : splits_;
   }
 
   std::size_t scratchBytes() const { return static_cast<std::size_t>(threads_) * shareBytes(); }
@@ -46,11 +51,20 @@ class PackedConvolution {
     parallelFor(samples_ * pieces * weights_.groups * splits_, 1, [&](Index from, Index to, int member) {
       auto* own = static_cast<std::byte*>(scratch) + static_cast<std::size_t>(member) * shareBytes();
       auto* positions = reinterpret_cast<Index*>(own);
-      Share share{x, weights, y, finish, positions, positions + positions_, reinterpret_cast<float*>(own + aligned(static_cast<std::size_t>(2 * positions_) * sizeof(Index)))};
+      Share share{x,
+                  weights,
+                  y,
+                  finish,
+                  positions,
+                  positions + positions_,
+                  reinterpret_cast<float*>(own + aligned(static_cast<std::size_t>(2 * positions_) * sizeof(Index)))};
       for (Index unit = from; unit < to; unit++) {
-        const Index split = unit % splits_, group = unit / splits_ % weights_.groups, piece = unit / splits_ / weights_.groups % pieces;
-        const auto part = std::find_if(parts_.begin(), parts_.end(), [piece](const Part& each) { return piece < each.endPiece; });
-        runPiece(share, *part, unit / splits_ / weights_.groups / pieces, piece - (part->endPiece - part->band.pieces()), group, split);
+        const Index split = unit % splits_, group = unit / splits_ % weights_.groups,
+                    piece = unit / splits_ / weights_.groups % pieces;
+        const auto part =
+            std::find_if(parts_.begin(), parts_.end(), [piece](const Part& each) { return piece < each.endPiece; });
+        runPiece(share, *part, unit / splits_ / weights_.groups / pieces,
+                 piece - (part->endPiece - part->band.pieces()), group, split);
       }
     });
   }
@@ -72,7 +86,8 @@ class PackedConvolution {
   };
 
   std::size_t shareBytes() const {
-    return aligned(static_cast<std::size_t>(2 * positions_) * sizeof(Index)) + aligned(static_cast<std::size_t>(copied_) * sizeof(float));
+    return aligned(static_cast<std::size_t>(2 * positions_) * sizeof(Index)) +
+           aligned(static_cast<std::size_t>(copied_) * sizeof(float));
   }
 
   void locate(const Share& share, const Band& band, const BandPiece& piece) const {
@@ -83,7 +98,8 @@ class PackedConvolution {
     const Index step = width.inStep * band.lanes, outputStep = width.outStep * outputLanes_;
     for (Index r = 0; r < piece.rows; r++) {
       const Index row = (z * conv_.out[1] + height.outStart + (piece.firstRow + r) * height.outStep) * conv_.out[2];
-      Index from = r * height.inStep * band.rowStep, to = (row + width.outStart + piece.firstColumn * width.outStep) * outputLanes_;
+      Index from = r * height.inStep * band.rowStep,
+            to = (row + width.outStart + piece.firstColumn * width.outStep) * outputLanes_;
       for (Index c = 0; c < piece.columns; c++, from += step, to += outputStep) {
         *position++ = from;
         *output++ = to;
@@ -96,7 +112,8 @@ class PackedConvolution {
     const BandPiece piece = pieceOf(band, number);
     const Index planeIn = conv_.plane(conv_.in), planeOut = conv_.plane(conv_.out);
     const Index place = sample * weights_.groups + group;
-    const float* x = readPiece(conv_, band, piece, share.x + place * weights_.inputs * planeIn, weights_.inputBlocks(), share.copy);
+    const float* x =
+        readPiece(conv_, band, piece, share.x + place * weights_.inputs * planeIn, weights_.inputBlocks(), share.copy);
     if (share.part != &part || share.number != number) {  // those of the unit before, of other channels, serve again
       locate(share, band, piece);
       share.part = &part;
@@ -105,7 +122,8 @@ class PackedConvolution {
     float* y = share.y + place * weights_.outputs * planeOut;
     const float* bias = share.finish.bias ? share.finish.bias + group * weights_.outputs : nullptr;
     const float* weights = share.weights + group * weights_.outputBlocks() * weights_.blockStep();
-    const Index firstBlock = weights_.outputBlocks() * split / splits_, endBlock = weights_.outputBlocks() * (split + 1) / splits_;
+    const Index firstBlock = weights_.outputBlocks() * split / splits_,
+                endBlock = weights_.outputBlocks() * (split + 1) / splits_;
 
     // The sums of some terms at a time, whose weights then stay in the first-level cache for all positions.
     const Index inputBlocks = weights_.inputBlocks(), ofBlock = static_cast<Index>(part.terms.size()) / inputBlocks;
@@ -120,11 +138,22 @@ class PackedConvolution {
         finish.addsResult = finish.addsResult || chunk > 0;
       }
       for (Index block = firstBlock; block < endBlock;) {
-        const Index left = endBlock - block, blocks = mostTileBlocks < 3 || weights_.isDepthwise || left == 1 ? 1 : left % 2 == 0 ? 2 : 3;
+        const Index left = endBlock - block, blocks = mostTileBlocks < 3 || weights_.isDepthwise || left == 1 ? 1
+                                                      : left % 2 == 0                                         ? 2
+                                                                                                              : 3;
         finish.bias = bias && chunk == chunks - 1 ? bias + block * blockLanes : nullptr;
-        SumTile tile{x, nullptr, part.terms.data() + first * ofBlock, (end - first) * ofBlock, weights + block * weights_.blockStep(), weights_.blockStep(),
-                     y + block * blockLanes * planeOut, nullptr, blockLanes * planeOut, finish};
-        runTiles(share, tile, piece.positions(), blocks, std::min(blocks * blockLanes, weights_.outputs - block * blockLanes), planeOut);
+        SumTile tile{x,
+                     nullptr,
+                     part.terms.data() + first * ofBlock,
+                     (end - first) * ofBlock,
+                     weights + block * weights_.blockStep(),
+                     weights_.blockStep(),
+                     y + block * blockLanes * planeOut,
+                     nullptr,
+                     blockLanes * planeOut,
+                     finish};
+        runTiles(share, tile, piece.positions(), blocks,
+                 std::min(blocks * blockLanes, weights_.outputs - block * blockLanes), planeOut);
         block += blocks;
       }
     }
@@ -134,7 +163,9 @@ class PackedConvolution {
     const Index most = mostTilePositions(blocks), pieces = (positions + most - 1) / most;
     // Of about equal size: the first `larger` have a position more.
     const Index size = positions / pieces, larger = positions % pieces;
-    auto sumOf = [&](Index count) { return weights_.isDepthwise ? sumByLaneFor(count) : sumFor(count, blocks, weights_.inputLanes > 1); };
+    auto sumOf = [&](Index count) {
+      return weights_.isDepthwise ? sumByLaneFor(count) : sumFor(count, blocks, weights_.inputLanes > 1);
+    };
     const Sum smaller = sumOf(size), greater = larger > 0 ? sumOf(size + 1) : smaller;
     tile.positions = share.positions;
     tile.outputs = share.outputs;
@@ -189,7 +220,8 @@ class PackedConvolution {
 
 bool isAsPacked(const ConvCase& conv, const PackedLanes& lanes) {
   const Geometry& g = conv.geometry;
-  return g.dtype == DType::float32 && conv.x == conv.engine.layoutWithLanes(g.x, lanes.x) && conv.y == conv.engine.layoutWithLanes(g.y, lanes.y);
+  return g.dtype == DType::float32 && conv.x == conv.engine.layoutWithLanes(g.x, lanes.x) &&
+         conv.y == conv.engine.layoutWithLanes(g.y, lanes.y);
 }
 
 // The order of packed weights as a layout of the plain ones [O, C/groups, kernel…], where it is one.
@@ -205,21 +237,26 @@ std::optional<Layout> layoutOfWeights(const ConvCase& conv, const PackedWeights&
 std::size_t bytesOf(const Dims& shape) { return static_cast<std::size_t>(shape.product()) * sizeof(float); }
 
 // Pointers: input, weights, output, bias.
-std::optional<Candidate> candidateOf(const ConvCase& conv, ConvPasses passes, const PackedWeights& weights, Index outputLanes, const TileFinish& finish) {
+std::optional<Candidate> candidateOf(const ConvCase& conv, ConvPasses passes, const PackedWeights& weights,
+                                     Index outputLanes, const TileFinish& finish) {
   if (passes.count() > mostPasses) return std::nullopt;
   const Geometry& g = conv.geometry;
   PackedConvolution convolution(std::move(passes), weights, g.x[0], outputLanes, conv.threads);
   Candidate candidate;
   candidate.name = "packed";
-  std::optional<Layout> kept = conv.signature.isStable(1) && !weights.isTransposed ? layoutOfWeights(conv, weights) : std::nullopt;
+  std::optional<Layout> kept =
+      conv.signature.isStable(1) && !weights.isTransposed ? layoutOfWeights(conv, weights) : std::nullopt;
   if (kept) candidate.weight = *kept;
   const auto packedBytes = static_cast<std::size_t>(weights.elements()) * sizeof(float);
   const std::size_t scratchAt = kept ? 0 : aligned(packedBytes);
   candidate.workspaceBytes = scratchAt + convolution.scratchBytes();
-  candidate.bytes = {bytesOf(weights.isTransposed ? g.y : g.x), kept ? packedBytes : bytesOf(g.weight), bytesOf(weights.isTransposed ? g.x : g.y),
-                     conv.hasBias ? bytesOf(g.bias) : 0};
-  candidate.run = [=, convolution = std::move(convolution), isKept = kept.has_value()](Candidate::Pointers pointers, void* workspace) {
-    auto at = [&](std::size_t i) { return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr; };
+  candidate.bytes = {bytesOf(weights.isTransposed ? g.y : g.x), kept ? packedBytes : bytesOf(g.weight),
+                     bytesOf(weights.isTransposed ? g.x : g.y), conv.hasBias ? bytesOf(g.bias) : 0};
+  candidate.run = [=, convolution = std::move(convolution), isKept = kept.has_value()](Candidate::Pointers pointers,
+                                                                                       void* workspace) {
+    auto at = [&](std::size_t i) {
+      return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr;
+    };
     const float* packed = at(1);
     if (!isKept) {
       weights.pack(at(1), static_cast<float*>(workspace));
@@ -232,7 +269,9 @@ std::optional<Candidate> candidateOf(const ConvCase& conv, ConvPasses passes, co
   return candidate;
 }
 
-Index tapsOf(const Geometry& g) { return g.weight.slice(g.weight.size() - static_cast<int>(g.stride.size())).product(); }
+Index tapsOf(const Geometry& g) {
+  return g.weight.slice(g.weight.size() - static_cast<int>(g.stride.size())).product();
+}
 
 }  // namespace
 

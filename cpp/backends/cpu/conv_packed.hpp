@@ -1,5 +1,5 @@
-// Convolution as sums in registers over packed weights, for every geometry: an implicit matrix product whose inputs are read where they lie, or, where there
-// is padding, from a copy of a band of the image that stays in a cache.
+// Convolution as sums in registers over packed weights, for every geometry: an implicit matrix product whose inputs are
+// read where they lie, or, where there is padding, from a copy of a band of the image that stays in a cache.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,8 @@
 
 namespace cnn::cpu {
 
-/// Inputs and outputs that lie side by side in the layouts that packed convolutions read and write: blockLanes where channels fill blocks, else 1.
+/// Inputs and outputs that lie side by side in the layouts that packed convolutions read and write: blockLanes where
+/// channels fill blocks, else 1.
 struct PackedLanes {
   Index x = 1, y = 1;
   bool isDepthwise = false;

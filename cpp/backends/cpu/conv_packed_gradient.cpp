@@ -1,5 +1,5 @@
-// The gradient of the weights by register tiles: each thread has some input channels, some output channels, or, where weights are few, sums of its own
-// over some samples.
+// The gradient of the weights by register tiles: each thread has some input channels, some output channels, or, where
+// weights are few, sums of its own over some samples.
 #include <algorithm>
 
 #include "conv_bands.hpp"
@@ -21,7 +21,8 @@ class PackedGradient {
  public:
   PackedGradient(ConvPasses passes, const PackedWeights& weights, Index samples, Index outputLanes, int threads)
       : conv_(std::move(passes)), weights_(weights), samples_(samples), outputLanes_(outputLanes), threads_(threads) {
-    const Index inputItems = weights.groups * weights.inputBlocks(), outputItems = weights.groups * weights.outputBlocks();
+    const Index inputItems = weights.groups * weights.inputBlocks(),
+                outputItems = weights.groups * weights.outputBlocks();
     if (samples >= threads && weights.elements() <= mostOwnSums) {
       sharing_ = Sharing::samples;
     } else {
@@ -36,16 +37,21 @@ class PackedGradient {
   }
 
   std::size_t scratchBytes() const {
-    return aligned(static_cast<std::size_t>(parts() * weights_.elements()) * sizeof(float)) + static_cast<std::size_t>(threads_) * shareBytes();
+    return aligned(static_cast<std::size_t>(parts() * weights_.elements()) * sizeof(float)) +
+           static_cast<std::size_t>(threads_) * shareBytes();
   }
 
   void run(const float* x, const float* dy, float* dw, void* scratch) const {
     ThreadScope scope(threads_);
     auto* sums = static_cast<float*>(scratch);
-    auto* shares = static_cast<std::byte*>(scratch) + aligned(static_cast<std::size_t>(parts() * weights_.elements()) * sizeof(float));
+    auto* shares = static_cast<std::byte*>(scratch) +
+                   aligned(static_cast<std::size_t>(parts() * weights_.elements()) * sizeof(float));
     const Index inputBlocks = weights_.inputBlocks(), outputBlocks = weights_.outputBlocks();
-    const Index items = sharing_ == Sharing::samples ? samples_ : weights_.groups * (sharing_ == Sharing::inputs ? inputBlocks : outputBlocks);
-    if (sharing_ == Sharing::samples) std::fill_n(sums, parts() * weights_.elements(), 0.0f);  // a part without samples stays zero
+    const Index items = sharing_ == Sharing::samples
+                            ? samples_
+                            : weights_.groups * (sharing_ == Sharing::inputs ? inputBlocks : outputBlocks);
+    if (sharing_ == Sharing::samples)
+      std::fill_n(sums, parts() * weights_.elements(), 0.0f);  // a part without samples stays zero
     parallelFor(items, 1, [&](Index from, Index to, int member) {
       auto* own = reinterpret_cast<float*>(shares + static_cast<std::size_t>(member) * shareBytes());
       if (sharing_ == Sharing::samples) {
@@ -72,7 +78,8 @@ class PackedGradient {
   /// The sums of dy, a number for each output channel.
   void sumOutputs(const float* dy, float* dbias) const {
     ThreadScope scope(threads_);
-    const Index channels = weights_.groups * weights_.outputs, plane = conv_.plane(conv_.out), blocks = channels / outputLanes_;
+    const Index channels = weights_.groups * weights_.outputs, plane = conv_.plane(conv_.out),
+                blocks = channels / outputLanes_;
     parallelRows(blocks, samples_ * plane * outputLanes_, [&](Index from, Index to) {
       for (Index block = from; block < to; block++) {
         double sums[blockLanes] = {};
@@ -88,11 +95,13 @@ class PackedGradient {
           constexpr Index together = 64;  // in float32
           for (Index first = 0; first < plane; first += together) {
             winograd::Vector sum{};
-            for (Index i = first; i < std::min(first + together, plane); i++) sum += load<winograd::Vector>(from + i * blockLanes);
+            for (Index i = first; i < std::min(first + together, plane); i++)
+              sum += load<winograd::Vector>(from + i * blockLanes);
             for (int lane = 0; lane < blockLanes; lane++) sums[lane] += static_cast<double>(sum[lane]);
           }
         }
-        for (Index lane = 0; lane < outputLanes_; lane++) dbias[block * outputLanes_ + lane] = static_cast<float>(sums[lane]);
+        for (Index lane = 0; lane < outputLanes_; lane++)
+          dbias[block * outputLanes_ + lane] = static_cast<float>(sums[lane]);
       }
     });
   }
@@ -105,17 +114,22 @@ class PackedGradient {
   };
 
   Index parts() const { return sharing_ == Sharing::samples ? threads_ : 1; }
-  Index packedOutputs() const { return outputLanes_ > 1 ? 0 : weights_.outputBlocks() * band_.rows * band_.columns * blockLanes; }
+  Index packedOutputs() const {
+    return outputLanes_ > 1 ? 0 : weights_.outputBlocks() * band_.rows * band_.columns * blockLanes;
+  }
   std::size_t shareBytes() const {
-    return aligned(static_cast<std::size_t>(copied_) * sizeof(float)) + aligned(static_cast<std::size_t>(packedOutputs()) * sizeof(float));
+    return aligned(static_cast<std::size_t>(copied_) * sizeof(float)) +
+           aligned(static_cast<std::size_t>(packedOutputs()) * sizeof(float));
   }
   float* sumsOf(const Share& share, Index block) const {
-    return share.sums + (share.group * weights_.outputBlocks() + block) * weights_.blockStep() + share.firstInput * weights_.taps * weights_.termStep();
+    return share.sums + (share.group * weights_.outputBlocks() + block) * weights_.blockStep() +
+           share.firstInput * weights_.taps * weights_.termStep();
   }
 
   void clear(const Share& share) const {
     const Index count = (share.endInput - share.firstInput) * weights_.taps * weights_.termStep();
-    for (Index block = share.firstOutput; block < share.endOutput; block++) std::fill_n(sumsOf(share, block), count, 0.0f);
+    for (Index block = share.firstOutput; block < share.endOutput; block++)
+      std::fill_n(sumsOf(share, block), count, 0.0f);
   }
 
   // Plain planes of dy → [block][position][lane], zeros where there is no output.
@@ -125,9 +139,11 @@ class PackedGradient {
       float* to = packed + (block - firstBlock) * piece.positions() * blockLanes;
       for (Index lane = 0; lane < blockLanes; lane++) {
         const Index output = block * blockLanes + lane;
-        const float* from = dy + output * plane + (piece.slice * conv_.out[1] + piece.firstRow) * width + piece.firstColumn;
+        const float* from =
+            dy + output * plane + (piece.slice * conv_.out[1] + piece.firstRow) * width + piece.firstColumn;
         for (Index r = 0; r < piece.rows; r++) {
-          for (Index c = 0; c < piece.columns; c++) to[(r * piece.columns + c) * blockLanes + lane] = output < weights_.outputs ? from[r * width + c] : 0.0f;
+          for (Index c = 0; c < piece.columns; c++)
+            to[(r * piece.columns + c) * blockLanes + lane] = output < weights_.outputs ? from[r * width + c] : 0.0f;
         }
       }
     }
@@ -154,7 +170,9 @@ class PackedGradient {
         tile.dwStep = weights_.blockStep();
         const float* dy = packed;
         if (outputLanes_ > 1) {
-          dy = gradient + (share.firstOutput * planeOut + (piece.slice * conv_.out[1] + piece.firstRow) * width + piece.firstColumn) * blockLanes;
+          dy = gradient + (share.firstOutput * planeOut + (piece.slice * conv_.out[1] + piece.firstRow) * width +
+                           piece.firstColumn) *
+                              blockLanes;
           tile.dyStep = planeOut * blockLanes;
           tile.dyRowStep = width * blockLanes;
         } else {
@@ -163,7 +181,10 @@ class PackedGradient {
           tile.dyRowStep = piece.columns * blockLanes;
         }
         for (Index block = share.firstOutput; block < share.endOutput;) {
-          const Index left = share.endOutput - block, blocks = mostTileBlocks < 3 || weights_.isDepthwise || left == 1 ? 1 : left % 2 == 0 ? 2 : 3;
+          const Index left = share.endOutput - block, blocks = mostTileBlocks < 3 || weights_.isDepthwise || left == 1
+                                                                   ? 1
+                                                               : left % 2 == 0 ? 2
+                                                                               : 3;
           tile.dy = dy + (block - share.firstOutput) * tile.dyStep;
           const Index most = mostTilePositions(blocks), pieces = (terms + most - 1) / most;
           for (Index i = 0; i < pieces; i++) {
@@ -195,7 +216,9 @@ std::size_t bytesOf(const Dims& shape) { return static_cast<std::size_t>(shape.p
 std::optional<Candidate> packedBackwardWeight(const ConvCase& conv) {
   const Geometry& g = conv.geometry;
   const PackedLanes lanes = packedLanes(g);
-  if (g.dtype != DType::float32 || conv.x != conv.engine.layoutWithLanes(g.x, lanes.x) || conv.y != conv.engine.layoutWithLanes(g.y, lanes.y)) return std::nullopt;
+  if (g.dtype != DType::float32 || conv.x != conv.engine.layoutWithLanes(g.x, lanes.x) ||
+      conv.y != conv.engine.layoutWithLanes(g.y, lanes.y))
+    return std::nullopt;
   const Index taps = g.weight.slice(g.weight.size() - static_cast<int>(g.stride.size())).product();
   PackedWeights weights{g.groups, g.y[1] / g.groups, g.x[1] / g.groups, taps, lanes.x};
   if (lanes.isDepthwise) weights = {g.groups / blockLanes, blockLanes, blockLanes, taps, blockLanes, false, true};
@@ -203,7 +226,9 @@ std::optional<Candidate> packedBackwardWeight(const ConvCase& conv) {
   Candidate candidate{.name = "packed", .workspaceBytes = gradient.scratchBytes()};
   candidate.bytes = {bytesOf(g.x), bytesOf(g.y), bytesOf(g.weight), conv.hasBias ? bytesOf(g.bias) : 0};
   candidate.run = [gradient = std::move(gradient)](Candidate::Pointers pointers, void* workspace) {
-    auto at = [&](std::size_t i) { return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr; };
+    auto at = [&](std::size_t i) {
+      return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr;
+    };
     gradient.run(at(0), at(1), at(2), workspace);
     if (at(3)) gradient.sumOutputs(at(1), at(3));
   };

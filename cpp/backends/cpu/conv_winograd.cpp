@@ -17,7 +17,9 @@ bool isInFullVectors(const Engine& engine, const Dims& shape, Layout layout) {
 
 bool applies(const ConvCase& conv) {
   const Geometry& g = conv.geometry;
-  if (conv.signature.setting.tolerance != Tolerance::loose || g.dtype != DType::float32 || g.groups != 1 || g.stride.size() != 2) return false;
+  if (conv.signature.setting.tolerance != Tolerance::loose || g.dtype != DType::float32 || g.groups != 1 ||
+      g.stride.size() != 2)
+    return false;
   for (int i = 0; i < 2; i++) {
     auto axis = static_cast<std::size_t>(i);
     if (g.stride[axis] != 1 || g.dilation[axis] != 0) return false;
@@ -41,11 +43,14 @@ winograd::Sizes sizesOf(const Geometry& g) {
 
 std::size_t bytesOf(const Dims& shape) { return static_cast<std::size_t>(shape.product()) * sizeof(float); }
 
-// With fewer tiles than this, reading the weights takes longer than the products, and smaller tiles with fewer weights may be faster.
+// With fewer tiles than this, reading the weights takes longer than the products, and smaller tiles with fewer weights
+// may be faster.
 constexpr Index fewTiles = 40;
 
-// A convolution whose pointers are input, weights, output and bias. Weights that stay are transformed once, others at each run.
-Candidate candidateOf(const ConvCase& conv, const winograd::Sizes& sizes, const winograd::Finish& finish, bool isRotated) {
+// A convolution whose pointers are input, weights, output and bias. Weights that stay are transformed once, others at
+// each run.
+Candidate candidateOf(const ConvCase& conv, const winograd::Sizes& sizes, const winograd::Finish& finish,
+                      bool isRotated) {
   winograd::Convolution convolution(sizes, conv.threads, finish);
   winograd::Weights weights = sizes.weights(isRotated);
   Candidate candidate;
@@ -54,10 +59,14 @@ Candidate candidateOf(const ConvCase& conv, const winograd::Sizes& sizes, const 
   if (areKept) candidate.weight = conv.engine.internTransformed(weights);
   std::size_t elements = static_cast<std::size_t>(weights.elements()), scratchAt = areKept ? 0 : elements;
   candidate.workspaceBytes = scratchAt * sizeof(float) + convolution.scratchBytes();
-  Dims input{sizes.samples, sizes.inputs, sizes.height, sizes.width}, output{sizes.samples, sizes.outputs, sizes.outHeight, sizes.outWidth};
-  candidate.bytes = {bytesOf(input), areKept ? elements * sizeof(float) : bytesOf(conv.geometry.weight), bytesOf(output), conv.hasBias ? bytesOf(conv.geometry.bias) : 0};
+  Dims input{sizes.samples, sizes.inputs, sizes.height, sizes.width},
+      output{sizes.samples, sizes.outputs, sizes.outHeight, sizes.outWidth};
+  candidate.bytes = {bytesOf(input), areKept ? elements * sizeof(float) : bytesOf(conv.geometry.weight),
+                     bytesOf(output), conv.hasBias ? bytesOf(conv.geometry.bias) : 0};
   candidate.run = [=](Candidate::Pointers pointers, void* workspace) {
-    auto at = [&](std::size_t i) { return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr; };
+    auto at = [&](std::size_t i) {
+      return i < pointers.size() ? static_cast<float*>(const_cast<void*>(pointers[i])) : nullptr;
+    };
     auto* memory = static_cast<float*>(workspace);
     const float* transformed = at(1);
     if (!areKept) {
@@ -69,12 +78,14 @@ Candidate candidateOf(const ConvCase& conv, const winograd::Sizes& sizes, const 
   return candidate;
 }
 
-std::vector<Candidate> candidatesOf(const ConvCase& conv, winograd::Sizes sizes, const winograd::Finish& finish, bool isRotated) {
+std::vector<Candidate> candidatesOf(const ConvCase& conv, winograd::Sizes sizes, const winograd::Finish& finish,
+                                    bool isRotated) {
   std::vector<Candidate> candidates{candidateOf(conv, sizes, finish, isRotated)};
   if (sizes.form.outputs == 4 && sizes.grid().count() < fewTiles) {
     sizes.form.outputs = 2;
     // Where weights come from memory, those with fewer win if both are level.
-    candidates.insert(conv.signature.setting.weightsExceedCache ? candidates.begin() : candidates.end(), candidateOf(conv, sizes, finish, isRotated));
+    candidates.insert(conv.signature.setting.weightsExceedCache ? candidates.begin() : candidates.end(),
+                      candidateOf(conv, sizes, finish, isRotated));
   }
   return candidates;
 }
@@ -95,8 +106,8 @@ std::vector<Candidate> winogradBackwardData(const ConvCase& conv) {
   // dx is a convolution of dy, with weights turned by 180° and what is left of the filter's reach as padding.
   winograd::Sizes forward = sizesOf(conv.geometry);
   const Index reach = forward.form.filter - 1;
-  winograd::Sizes sizes{forward.samples, forward.outputs, forward.inputs, forward.outHeight, forward.outWidth,
-                        forward.height, forward.width, reach - forward.top, reach - forward.left, forward.form};
+  winograd::Sizes sizes{forward.samples, forward.outputs, forward.inputs,      forward.outHeight,    forward.outWidth,
+                        forward.height,  forward.width,   reach - forward.top, reach - forward.left, forward.form};
   return candidatesOf(conv, sizes, {}, true);
 }
 
@@ -105,7 +116,8 @@ std::vector<Candidate> winogradBackwardWeight(const ConvCase& conv) {
   winograd::Sizes sizes = sizesOf(conv.geometry);
   winograd::WeightGradient gradient(sizes, conv.threads);
   Candidate candidate{.name = nameOf(sizes.form), .workspaceBytes = gradient.scratchBytes()};
-  candidate.bytes = {bytesOf(conv.geometry.x), bytesOf(conv.geometry.y), bytesOf(conv.geometry.weight), conv.hasBias ? bytesOf(conv.geometry.bias) : 0};
+  candidate.bytes = {bytesOf(conv.geometry.x), bytesOf(conv.geometry.y), bytesOf(conv.geometry.weight),
+                     conv.hasBias ? bytesOf(conv.geometry.bias) : 0};
   candidate.run = [gradient](Candidate::Pointers pointers, void* workspace) {
     auto at = [&](std::size_t i) { return static_cast<float*>(const_cast<void*>(pointers[i])); };
     gradient.run(at(0), at(1), at(2), at(3), workspace);

@@ -1,4 +1,5 @@
-// Convolution by Winograd's algorithm, where it applies: float32, windows of 3×3 or 5×5 at every position, channels in full vectors.
+// Convolution by Winograd's algorithm, where it applies: float32, windows of 3×3 or 5×5 at every position, channels in
+// full vectors.
 #pragma once
 
 #include <vector>

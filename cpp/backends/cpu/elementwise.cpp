@@ -8,14 +8,16 @@ namespace cnn::cpu {
 
 namespace {
 
-// The layout for a kernel that keeps it: as the tensor lies, if it can be walked (and its padded lanes made zero again).
+// The layout for a kernel that keeps it: as the tensor lies, if it can be walked (and its padded lanes made zero
+// again).
 TensorDesc keepable(const Engine& engine, TensorDesc desc) {
   if (!desc.layout.isPlain() && engine.isPadded(desc) && !engine.view(desc)) desc.layout = {};
   return desc;
 }
 
 std::size_t storedElements(const Engine& engine, const TensorDesc& desc) {
-  return static_cast<std::size_t>(desc.layout.isPlain() ? desc.elements() : paddedElements(engine.format(desc), desc.shape));
+  return static_cast<std::size_t>(desc.layout.isPlain() ? desc.elements()
+                                                        : paddedElements(engine.format(desc), desc.shape));
 }
 
 }  // namespace
@@ -26,15 +28,16 @@ KernelPtr prepare(const Unary& op, const Signature& signature, Engine& engine) {
   return withFunction<KernelPtr>(op, [&](auto f) -> KernelPtr {
     auto count = static_cast<Index>(storedElements(engine, x));
     auto padded = f(0.0f) == 0.0f ? std::nullopt : engine.paddedView(x);
-    auto kernel = makeKernel(signature, [f, count, padded, grain = grainElements / weightOf(op.function)](const Run& run) {
-      const float* x = run.in<float>(0);
-      float* y = run.out<float>(0);
-      parallelFor(count, grain, [=](Index from, Index to) {
+    auto kernel =
+        makeKernel(signature, [f, count, padded, grain = grainElements / weightOf(op.function)](const Run& run) {
+          const float* x = run.in<float>(0);
+          float* y = run.out<float>(0);
+          parallelFor(count, grain, [=](Index from, Index to) {
 #pragma omp simd
-        for (Index i = from; i < to; i++) y[i] = f(x[i]);
-      });
-      if (padded) zeroPadding(*padded, y);
-    });
+            for (Index i = from; i < to; i++) y[i] = f(x[i]);
+          });
+          if (padded) zeroPadding(*padded, y);
+        });
     kernel->inputLayouts = {x.layout};
     kernel->inPlace = {0};
     kernel->outputs[0].layout = x.layout;
@@ -51,16 +54,17 @@ KernelPtr prepare(const UnaryBackward& op, const Signature& signature, Engine& e
   return withGradient<KernelPtr>(op, [&](auto g) -> KernelPtr {
     auto count = static_cast<Index>(storedElements(engine, chosen));
     auto padded = g(0.0f, 0.0f) == 0.0f ? std::nullopt : engine.paddedView(chosen);
-    auto kernel = makeKernel(signature, [g, count, padded, hasValue, grain = grainElements / weightOf(op.function)](const Run& run) {
-      const float* dy = run.in<float>(0);
-      const float* v = hasValue ? run.in<float>(1) : dy;
-      float* dx = run.out<float>(0);
-      parallelFor(count, grain, [=](Index from, Index to) {
+    auto kernel = makeKernel(
+        signature, [g, count, padded, hasValue, grain = grainElements / weightOf(op.function)](const Run& run) {
+          const float* dy = run.in<float>(0);
+          const float* v = hasValue ? run.in<float>(1) : dy;
+          float* dx = run.out<float>(0);
+          parallelFor(count, grain, [=](Index from, Index to) {
 #pragma omp simd
-        for (Index i = from; i < to; i++) dx[i] = g(dy[i], v[i]);
-      });
-      if (padded) zeroPadding(*padded, dx);
-    });
+            for (Index i = from; i < to; i++) dx[i] = g(dy[i], v[i]);
+          });
+          if (padded) zeroPadding(*padded, dx);
+        });
     kernel->inputLayouts = {chosen.layout, hasValue ? chosen.layout : Layout{}};
     kernel->inPlace = {0, 1};
     kernel->outputs[0].layout = chosen.layout;
@@ -77,8 +81,8 @@ struct BinaryPlan {
   TensorDesc output;
 };
 
-// Same shapes in one layout; or one shape and one number; or an activation and a number for each channel (or each channel of
-// each sample); else plain with broadcasting.
+// Same shapes in one layout; or one shape and one number; or an activation and a number for each channel (or each
+// channel of each sample); else plain with broadcasting.
 BinaryPlan planBinary(Engine& engine, const TensorDesc& a, const TensorDesc& b, TensorDesc output) {
   const TensorDesc* full[2] = {&a, &b};
   for (int side = 0; side < 2; side++) {
@@ -87,10 +91,13 @@ BinaryPlan planBinary(Engine& engine, const TensorDesc& a, const TensorDesc& b, 
     auto view = engine.view(big);
     if (!view) continue;
     output.layout = big.layout;
-    auto layouts = [&](Layout other) { return side == 0 ? std::vector{big.layout, other} : std::vector{other, big.layout}; };
+    auto layouts = [&](Layout other) {
+      return side == 0 ? std::vector{big.layout, other} : std::vector{other, big.layout};
+    };
     Index count = view->elements();
     if (small.shape == big.shape) return {Sweep<2>(Dims{count}, {Dims{1}, Dims{1}}), layouts(big.layout), output};
-    Dims sizes{view->batch, view->blocks, view->positions, view->lanes}, own = stridesOf(sizes), other = Dims::filled(4, 0);
+    Dims sizes{view->batch, view->blocks, view->positions, view->lanes}, own = stridesOf(sizes),
+                                                                         other = Dims::filled(4, 0);
     if (small.elements() != 1) {
       Dims shape = small.shape;
       while (shape.size() < big.rank()) shape.insert(0, 1);
@@ -102,7 +109,9 @@ BinaryPlan planBinary(Engine& engine, const TensorDesc& a, const TensorDesc& b, 
     return {sweep, layouts(Layout{}), output};
   }
   output.layout = {};
-  return {Sweep<2>(output.shape, {broadcastStrides(a.shape, output.shape), broadcastStrides(b.shape, output.shape)}), {Layout{}, Layout{}}, output};
+  return {Sweep<2>(output.shape, {broadcastStrides(a.shape, output.shape), broadcastStrides(b.shape, output.shape)}),
+          {Layout{}, Layout{}},
+          output};
 }
 
 }  // namespace
@@ -110,7 +119,8 @@ BinaryPlan planBinary(Engine& engine, const TensorDesc& a, const TensorDesc& b, 
 KernelPtr prepare(const Binary& op, const Signature& signature, Engine& engine) {
   const TensorDesc &a = signature.inputs[0], &b = signature.inputs[1];
   if (a.dtype != DType::float32 || signature.outputs[0].elements() == 0) return nullptr;
-  BinaryPlan plan = isComparison(op.function) ? planBinary(engine, TensorDesc(a.dtype, a.shape), TensorDesc(b.dtype, b.shape), signature.outputs[0])
+  BinaryPlan plan = isComparison(op.function) ? planBinary(engine, TensorDesc(a.dtype, a.shape),
+                                                           TensorDesc(b.dtype, b.shape), signature.outputs[0])
                                               : planBinary(engine, a, b, signature.outputs[0]);
   auto make = [&](auto f) -> KernelPtr {
     using Result = decltype(f(0.0f, 0.0f));

@@ -20,7 +20,8 @@ bool wantsOneDnn() {
 #ifdef CNN_WITH_ONEDNN
   const char* given = std::getenv("NODE_CUDNN_ONEDNN");
   const std::string_view value = given ? given : "";
-  if (!value.empty() && value != "on" && value != "off") fail(ErrorKind::value, "NODE_CUDNN_ONEDNN is '", value, "', expected on or off");
+  if (!value.empty() && value != "on" && value != "off")
+    fail(ErrorKind::value, "NODE_CUDNN_ONEDNN is '", value, "', expected on or off");
   return value != "off";
 #else
   return false;
@@ -37,7 +38,8 @@ Engine::Engine(int threads) : threads(threads), usesOneDnn(wantsOneDnn()) {
 #ifdef CNN_WITH_ONEDNN
   const Dims shape{1, 64, 8, 8}, kernel{64, 64, 3, 3};
   const DnnlDims ones{1, 1}, zeros{0, 0};
-  const auto best = describeForward(dnnl, anyDesc(shape), anyDesc(kernel), {}, anyDesc(shape), {ones, zeros, ones, ones}, {});
+  const auto best =
+      describeForward(dnnl, anyDesc(shape), anyDesc(kernel), {}, anyDesc(shape), {ones, zeros, ones, ones}, {});
   if (!best) return;
   if (auto format = formatOf(best.src_desc())) {
     if (auto view = channelView(*format, shape); view && view->lanes < shape[1]) convolutionLanes = view->lanes;

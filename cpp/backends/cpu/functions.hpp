@@ -1,4 +1,5 @@
-// The formulas of ops/functions.hpp as inlined code for vector loops: what is called before the loop calls its argument with the right one.
+// The formulas of ops/functions.hpp as inlined code for vector loops: what is called before the loop calls its argument
+// with the right one.
 #pragma once
 
 #include <cmath>
@@ -19,16 +20,23 @@ struct Value {
 template <UnaryFunction function>
 struct Derivative {
   float alpha, beta;
-  CNN_INLINE float operator()(float dy, float v) const { return formula::gradient<VectorMath>(function, dy, v, alpha, beta); }
+  CNN_INLINE float operator()(float dy, float v) const {
+    return formula::gradient<VectorMath>(function, dy, v, alpha, beta);
+  }
 };
-/// Powers: where the exponent, in halves, is known too, no call of pow is left; else no question whether it is one of those.
+/// Powers: where the exponent, in halves, is known too, no call of pow is left; else no question whether it is one of
+/// those.
 template <int halves>
 struct Power {
-  CNN_INLINE float operator()(float x) const { return formula::value<VectorMath>(UnaryFunction::powScalar, x, halves * 0.5f, 0.0f); }
+  CNN_INLINE float operator()(float x) const {
+    return formula::value<VectorMath>(UnaryFunction::powScalar, x, halves * 0.5f, 0.0f);
+  }
 };
 template <int halves>
 struct PowerDerivative {
-  CNN_INLINE float operator()(float dy, float x) const { return formula::gradient<VectorMath>(UnaryFunction::powScalar, dy, x, halves * 0.5f, 0.0f); }
+  CNN_INLINE float operator()(float dy, float x) const {
+    return formula::gradient<VectorMath>(UnaryFunction::powScalar, dy, x, halves * 0.5f, 0.0f);
+  }
 };
 struct AnyPower {
   float exponent;
@@ -36,7 +44,9 @@ struct AnyPower {
 };
 struct AnyPowerDerivative {
   float exponent;
-  CNN_INLINE float operator()(float dy, float x) const { return formula::anyPowerGradient<VectorMath>(dy, x, exponent); }
+  CNN_INLINE float operator()(float dy, float x) const {
+    return formula::anyPowerGradient<VectorMath>(dy, x, exponent);
+  }
 };
 template <BinaryFunction function>
 struct Combination {
@@ -52,7 +62,9 @@ template <class Result, class Enum, class Use>
 Result withConstant(Enum value, Use use) {
   return [&]<std::size_t... i>(std::index_sequence<i...>) {
     Result result{};
-    (void)((value == static_cast<Enum>(i) && (result = use(std::integral_constant<Enum, static_cast<Enum>(i)>{}), true)) || ...);
+    (void)((value == static_cast<Enum>(i) &&
+            (result = use(std::integral_constant<Enum, static_cast<Enum>(i)>{}), true)) ||
+           ...);
     return result;
   }(std::make_index_sequence<enumCount<Enum>>{});
 }
@@ -65,10 +77,12 @@ Result withPower(double exponent, auto otherwise, Use use) {
   return isKnown ? result : use(otherwise);
 }
 
-/// Calls use(f), f being the function of one number, and gives what `use` gives; an empty Result where that has no float value.
+/// Calls use(f), f being the function of one number, and gives what `use` gives; an empty Result where that has no
+/// float value.
 template <class Result, class Use>
 Result withFunction(const Unary& op, Use use) {
-  if (op.function == UnaryFunction::powScalar) return withPower<Result, Power, 4, 6, 1, -1, -2>(op.alpha, AnyPower{static_cast<float>(op.alpha)}, use);
+  if (op.function == UnaryFunction::powScalar)
+    return withPower<Result, Power, 4, 6, 1, -1, -2>(op.alpha, AnyPower{static_cast<float>(op.alpha)}, use);
   return withConstant<Result>(op.function, [&](auto function) -> Result {
     if constexpr (givesBool(function()) || function() == UnaryFunction::powScalar) {
       return {};  // plain loops give bool
@@ -82,7 +96,8 @@ Result withFunction(const Unary& op, Use use) {
 template <class Result, class Use>
 Result withGradient(const UnaryBackward& op, Use use) {
   if (op.function == UnaryFunction::powScalar) {
-    return withPower<Result, PowerDerivative, 4, 6, 1, 3, 0>(op.alpha, AnyPowerDerivative{static_cast<float>(op.alpha)}, use);
+    return withPower<Result, PowerDerivative, 4, 6, 1, 3, 0>(op.alpha, AnyPowerDerivative{static_cast<float>(op.alpha)},
+                                                             use);
   }
   return withConstant<Result>(op.function, [&](auto function) -> Result {
     if constexpr (traitsOf(function()).bend == Bend::steps || function() == UnaryFunction::powScalar) {

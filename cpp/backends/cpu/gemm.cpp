@@ -1,4 +1,5 @@
-// Matrix products: oneDNN's for matrices, or packed ones of our own where it is absent, and own loops for vectors (those are bound by memory).
+// Matrix products: oneDNN's for matrices, or packed ones of our own where it is absent, and own loops for vectors
+// (those are bound by memory).
 #include "gemm.hpp"
 
 #include <cstring>
@@ -82,17 +83,22 @@ void outerProduct(const float* a, const float* b, float* y, Index m, Index n, bo
 
 }  // namespace
 
-std::size_t Gemm::scratchBytes(int threads) const { return isVector() || !isOwn ? 0 : PackedGemm(*this).scratchBytes(threads); }
+std::size_t Gemm::scratchBytes(int threads) const {
+  return isVector() || !isOwn ? 0 : PackedGemm(*this).scratchBytes(threads);
+}
 
 void Gemm::run(const float* a, const float* b, float* y, void* scratch) const {
   if (k == 1) return outerProduct(a, b, y, m, n, accumulate);
-  if (m == 1) return transposeB ? rowsTimesVector(b, a, y, n, k, accumulate) : vectorTimesRows(a, b, y, n, k, accumulate);
-  if (n == 1) return transposeA ? vectorTimesRows(b, a, y, m, k, accumulate) : rowsTimesVector(a, b, y, m, k, accumulate);
+  if (m == 1)
+    return transposeB ? rowsTimesVector(b, a, y, n, k, accumulate) : vectorTimesRows(a, b, y, n, k, accumulate);
+  if (n == 1)
+    return transposeA ? vectorTimesRows(b, a, y, m, k, accumulate) : rowsTimesVector(a, b, y, m, k, accumulate);
   if (isOwn) return PackedGemm(*this).run(a, b, y, scratch);
 #ifdef CNN_WITH_ONEDNN
-  auto status = dnnl_sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1, a, transposeA ? m : k, b, transposeB ? k : n,
-                           accumulate ? 1.0f : 0.0f, y, n);
-  if (status != dnnl_success) fail(ErrorKind::backend, "dnnl_sgemm of oneDNN failed with status ", static_cast<int>(status));
+  auto status = dnnl_sgemm(transposeA ? 'T' : 'N', transposeB ? 'T' : 'N', m, n, k, 1, a, transposeA ? m : k, b,
+                           transposeB ? k : n, accumulate ? 1.0f : 0.0f, y, n);
+  if (status != dnnl_success)
+    fail(ErrorKind::backend, "dnnl_sgemm of oneDNN failed with status ", static_cast<int>(status));
 #endif
 }
 

@@ -1,5 +1,5 @@
-// The processor's flag of invalid operations: ∞ − ∞, 0 · ∞ and, on x86, a maximum or minimum of NaN. Each thread has its own, which stays up until it is
-// taken down; a pool hands those of its members on to the thread that called it.
+// The processor's flag of invalid operations: ∞ − ∞, 0 · ∞ and, on x86, a maximum or minimum of NaN. Each thread has
+// its own, which stays up until it is taken down; a pool hands those of its members on to the thread that called it.
 #pragma once
 
 #if defined(__x86_64__)

@@ -11,8 +11,8 @@
 
 namespace cnn::cpu {
 
-/// The order of a tensor in memory, from the outermost step to the innermost. A step walks an axis: in pieces of `block`
-/// elements, or, with block 0, all that the other steps of that axis leave. nChw8c is {0} {1} {2} {3} {1, 8}.
+/// The order of a tensor in memory, from the outermost step to the innermost. A step walks an axis: in pieces of
+/// `block` elements, or, with block 0, all that the other steps of that axis leave. nChw8c is {0} {1} {2} {3} {1, 8}.
 struct Step {
   int axis = 0;
   Index block = 0;
@@ -22,7 +22,8 @@ using Format = std::vector<Step>;
 
 /// How many elements each step of `format` has in a tensor of this shape.
 std::vector<Index> extentsOf(const Format& format, const Dims& shape);
-/// The one spelling for all formats that put this shape's elements at the same places; {0} {1} {2} … where that is row-major.
+/// The one spelling for all formats that put this shape's elements at the same places; {0} {1} {2} … where that is
+/// row-major.
 Format canonical(const Format& format, const Dims& shape);
 Format plainFormat(int rank);
 /// Elements that a tensor takes, padding included.
@@ -40,8 +41,8 @@ class LayoutTable {
   std::map<Format, std::uint32_t> ids_;
 };
 
-/// An activation [N, C, spatial…] as own loops walk it: memory is [batch][blocks][positions][lanes], and channel c is lane
-/// c % lanes of block c / lanes. Plain tensors have one lane, channels-last ones have one block.
+/// An activation [N, C, spatial…] as own loops walk it: memory is [batch][blocks][positions][lanes], and channel c is
+/// lane c % lanes of block c / lanes. Plain tensors have one lane, channels-last ones have one block.
 struct ChannelView {
   Index batch = 1, blocks = 1, positions = 1, lanes = 1, channels = 1;
   bool isPadded() const { return blocks * lanes != channels; }

@@ -28,18 +28,25 @@ KernelPtr preparePacked(const LinearActivation& op, const Signature& signature, 
     packed.run(run.in<float>(0), run.in<float>(1), run.out<float>(0), run.workspace, own);
   };
   auto kernel = makeKernel(signature, run, packed.scratchBytes(threads));
-  kernel->inputLayouts = {Layout{}, engine.layouts.intern({{0, 0}, {1, 0}, {0, blockLanes}}, signature.inputs[1].shape), Layout{}};
+  kernel->inputLayouts = {Layout{}, engine.layouts.intern({{0, 0}, {1, 0}, {0, blockLanes}}, signature.inputs[1].shape),
+                          Layout{}};
   return kernel;
 }
 
 }  // namespace
 
-KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) { return prepare(LinearActivation{}, signature, engine); }
+KernelPtr prepare(const Linear&, const Signature& signature, Engine& engine) {
+  return prepare(LinearActivation{}, signature, engine);
+}
 
 KernelPtr prepare(const LinearActivation& op, const Signature& signature, Engine& engine) {
   if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
-  Gemm gemm{.transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1], .accumulate = signature.inputs[2].defined,
+  Gemm gemm{.transposeB = true,
+            .m = x.slice(0, x.size() - 1).product(),
+            .n = weight[0],
+            .k = weight[1],
+            .accumulate = signature.inputs[2].defined,
             .isOwn = !engine.usesOneDnn};
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0) return nullptr;
   if (gemm.isOwn && signature.isStable(1) && !gemm.isVector()) return preparePacked(op, signature, engine, gemm);
@@ -86,8 +93,12 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
   if (KernelPtr kernel = prepareByPrimitive(op, signature, engine)) return kernel;
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
   int rankA = a.size(), rankB = b.size();
-  Gemm gemm{.transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),
-            .k = op.transposeA ? a[rankA - 2] : a[rankA - 1], .isOwn = !engine.usesOneDnn};
+  Gemm gemm{.transposeA = op.transposeA,
+            .transposeB = op.transposeB,
+            .m = y[y.size() - 2],
+            .n = y.back(),
+            .k = op.transposeA ? a[rankA - 2] : a[rankA - 1],
+            .isOwn = !engine.usesOneDnn};
   Dims batch = y.slice(0, y.size() - 2);
   Index count = batch.product();
   if (signature.inputs[0].dtype != DType::float32 || gemm.multiplyAdds() == 0 || count == 0) return nullptr;
@@ -101,7 +112,8 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
     return makeKernel(signature, run, gemm.scratchBytes(threads));
   }
   // Where each product of the batch finds its factors.
-  Dims stridesA = broadcastStrides(a.slice(0, rankA - 2), batch), stridesB = broadcastStrides(b.slice(0, rankB - 2), batch);
+  Dims stridesA = broadcastStrides(a.slice(0, rankA - 2), batch),
+       stridesB = broadcastStrides(b.slice(0, rankB - 2), batch);
   bool splits = threads > 1 && (engine.threadsFor(gemm.multiplyAdds()) == 1 || count >= 4 * threads);
   const std::size_t shareBytes = gemm.scratchBytes(1);
   auto run = [=](const Run& run) {
@@ -114,7 +126,8 @@ KernelPtr prepare(const MatMul& op, const Signature& signature, Engine& engine) 
           offsetB += rest % batch[axis] * stridesB[axis];
           rest /= batch[axis];
         }
-        gemm.run(run.in<float>(0) + offsetA * gemm.m * gemm.k, run.in<float>(1) + offsetB * gemm.k * gemm.n, run.out<float>(0) + i * gemm.m * gemm.n,
+        gemm.run(run.in<float>(0) + offsetA * gemm.m * gemm.k, run.in<float>(1) + offsetB * gemm.k * gemm.n,
+                 run.out<float>(0) + i * gemm.m * gemm.n,
                  static_cast<std::byte*>(run.workspace) + static_cast<std::size_t>(member) * shareBytes);
       }
     });

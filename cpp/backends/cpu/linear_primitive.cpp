@@ -1,5 +1,5 @@
-// bfloat16 is multiplied where the processor does so itself, sums being float32 and rounded once. Of float32 a layer's product, where weights are packed ahead
-// or there are rows enough to be worth packing; for gradients sgemm is as fast.
+// bfloat16 is multiplied where the processor does so itself, sums being float32 and rounded once. Of float32 a layer's
+// product, where weights are packed ahead or there are rows enough to be worth packing; for gradients sgemm is as fast.
 #include "linear_primitive.hpp"
 
 #include <algorithm>
@@ -33,14 +33,17 @@ KernelPtr prepareByPrimitive(const LinearActivation& op, const Signature& signat
   const Index rows = rowsOf(x);
   const bool packs = !isHalf && signature.isStable(1) && rows > 1;  // once for all runs
   if (!isHalf && !packs && rows < fewRows) return nullptr;
-  auto product = makeProduct(engine, {rows, weight[1]}, {weight[1], weight[0], true},
-                             {.dtype = signature.inputs[0].dtype, .hasBias = signature.inputs[2].defined, .ordersB = packs});
+  auto product =
+      makeProduct(engine, {rows, weight[1]}, {weight[1], weight[0], true},
+                  {.dtype = signature.inputs[0].dtype, .hasBias = signature.inputs[2].defined, .ordersB = packs});
   if (!product) return nullptr;
   auto kernel = makeKernel(
       signature,
-      [primitive = product->primitive, activation = op.activation, dtype = signature.outputs[0].dtype, bytes = signature.outputs[0].plainBytes()](const Run& run) {
+      [primitive = product->primitive, activation = op.activation, dtype = signature.outputs[0].dtype,
+       bytes = signature.outputs[0].plainBytes()](const Run& run) {
         primitive->run({run.inputs[0], run.inputs[1], run.outputs[0], run.inputs[2]}, run.workspace);
-        rectify(activation, dtype, run.outputs[0], bytes);  // as a post-op it would lose NaN, and next to the product it takes no time
+        rectify(activation, dtype, run.outputs[0],
+                bytes);  // as a post-op it would lose NaN, and next to the product it takes no time
       },
       product->primitive->scratchBytes());
   if (packs) {
@@ -56,14 +59,16 @@ KernelPtr prepareByPrimitive(const LinearBackwardWeight& op, const Signature& si
   if (!isOf(DType::bfloat16, signature)) return nullptr;
   const Dims &x = signature.inputs[0].shape, &dy = signature.inputs[1].shape;
   const Index rows = rowsOf(x), outputs = dy.back();
-  auto product = makeProduct(engine, {outputs, rows, true}, {rows, x.back()}, {.dtype = DType::bfloat16});  // dyᵀ [O, rows] · x [rows, I]
+  auto product = makeProduct(engine, {outputs, rows, true}, {rows, x.back()},
+                             {.dtype = DType::bfloat16});  // dyᵀ [O, rows] · x [rows, I]
   if (!product) return nullptr;
   // the sums of a bias, [O], in float32 as those of the product
   const std::size_t scratchAt = op.bias ? aligned(static_cast<std::size_t>(outputs) * sizeof(float)) : 0;
   return makeKernel(
       signature,
       [=, primitive = product->primitive, bias = op.bias](const Run& run) {
-        primitive->run({run.inputs[1], run.inputs[0], run.outputs[0]}, static_cast<std::byte*>(run.workspace) + scratchAt);
+        primitive->run({run.inputs[1], run.inputs[0], run.outputs[0]},
+                       static_cast<std::byte*>(run.workspace) + scratchAt);
         if (!bias) return;
         auto* sums = static_cast<float*>(run.workspace);
         std::fill_n(sums, outputs, 0.0f);
@@ -86,10 +91,14 @@ KernelPtr prepareByPrimitive(const MatMul& op, const Signature& signature, Engin
   // Only whole batches: a factor that is broadcast is left to float32.
   if (count > 1 && (a.slice(0, a.size() - 2) != batch || b.slice(0, b.size() - 2) != batch)) return nullptr;
   const Index m = y[y.size() - 2], n = y.back(), k = op.transposeA ? a[a.size() - 2] : a.back();
-  auto product = makeProduct(engine, {m, k, op.transposeA}, {k, n, op.transposeB}, {.dtype = DType::bfloat16, .batch = count});
+  auto product =
+      makeProduct(engine, {m, k, op.transposeA}, {k, n, op.transposeB}, {.dtype = DType::bfloat16, .batch = count});
   if (!product) return nullptr;
   return makeKernel(
-      signature, [primitive = product->primitive](const Run& run) { primitive->run({run.inputs[0], run.inputs[1], run.outputs[0]}, run.workspace); },
+      signature,
+      [primitive = product->primitive](const Run& run) {
+        primitive->run({run.inputs[0], run.inputs[1], run.outputs[0]}, run.workspace);
+      },
       product->primitive->scratchBytes());
 }
 

@@ -16,7 +16,8 @@ namespace {
 struct Split {
   Index outer, size, inner;
   Split(const Dims& shape, Index axis)
-      : outer(shape.slice(0, static_cast<int>(axis)).product()), size(shape[static_cast<int>(axis)]),
+      : outer(shape.slice(0, static_cast<int>(axis)).product()),
+        size(shape[static_cast<int>(axis)]),
         inner(shape.slice(static_cast<int>(axis) + 1).product()) {}
 };
 
@@ -105,7 +106,8 @@ void softmaxColumns(const float* x, float* y, Index size, Index stride, Index co
 Index classOf(const char* op, std::int32_t target, Index ignoreIndex, Index classes, Index position) {
   if (target == ignoreIndex) return -1;
   if (target < 0 || target >= classes) {
-    fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes, " classes");
+    fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes,
+         " classes");
   }
   return target;
 }
@@ -120,7 +122,8 @@ CNN_INLINE float boundedLog(float logarithm) {
 template <class Use>
 KernelPtr withPairLoss(PairLossFunction function, double given, Use use) {
   if (function == PairLossFunction::binaryCrossEntropy) {
-    return use([](float x, float target) { return (target - 1) * boundedLog(fastLog1p(-x)) - target * boundedLog(fastLog(x)); },
+    return use([](float x,
+                  float target) { return (target - 1) * boundedLog(fastLog1p(-x)) - target * boundedLog(fastLog(x)); },
                [](float dy, float x, float target) {
                  float divisor = (1 - x) * x;
                  constexpr float least = static_cast<float>(leastDivisor);
@@ -233,7 +236,8 @@ KernelPtr prepare(const NllLossBackward& op, const Signature& signature, Engine&
       for (Index s = 0; s < split.inner; s++, position++) {
         Index c = classOf("nllLossBackward", target[position], ignoreIndex, split.size, position);
         if (c < 0) continue;
-        double w = weight ? static_cast<double>(weight[c]) : 1, g = static_cast<double>(reduction == Reduction::none ? dy[position] : dy[0]);
+        double w = weight ? static_cast<double>(weight[c]) : 1,
+               g = static_cast<double>(reduction == Reduction::none ? dy[position] : dy[0]);
         dlogp[(n * split.size + c) * split.inner + s] = static_cast<float>(-w * g / divisor);
       }
     }
@@ -255,7 +259,8 @@ KernelPtr prepare(const CrossEntropy& op, const Signature& signature, Engine&) {
     for (Index row = 0; row < rows; row++) {
       Index c = classOf("crossEntropy", target[row], ignoreIndex, classes, row);
       double w = c < 0 ? 0 : weight ? static_cast<double>(weight[c]) : 1;
-      double distance = c < 0 ? 0 : static_cast<double>(logSums[row].greatest) - static_cast<double>(logits[row * classes + c]);
+      double distance =
+          c < 0 ? 0 : static_cast<double>(logSums[row].greatest) - static_cast<double>(logits[row * classes + c]);
       double term = c < 0 ? 0 : w * (distance + static_cast<double>(logSums[row].rest));
       sum += term;
       total += w;
@@ -280,7 +285,8 @@ KernelPtr prepare(const CrossEntropyBackward& op, const Signature& signature, En
         float* dx = run.out<float>(0) + row * classes;
         std::int32_t wanted = target[row];  // within the classes: the forward pass has looked
         const bool isIgnored = wanted == ignoreIndex;
-        float scale = isIgnored ? 0.0f : (weight ? weight[wanted] : 1.0f) * dy[reduction == Reduction::none ? row : 0] / divisor;
+        float scale =
+            isIgnored ? 0.0f : (weight ? weight[wanted] : 1.0f) * dy[reduction == Reduction::none ? row : 0] / divisor;
         const LogSum logSum = logSums[row];
 #pragma omp simd
         for (Index c = 0; c < classes; c++) dx[c] = fastExp(x[c] - logSum.greatest - logSum.rest) * scale;

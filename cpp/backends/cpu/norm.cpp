@@ -71,7 +71,8 @@ KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) 
             for (Index i = 0; i < rows.length(); i++) y[i] = (x[i] - mean) * scale * w[i] + b[i];
           } else {
 #pragma omp simd
-            for (Index i = 0; i < rows.length(); i++) y[i] = (x[i] - mean) * scale * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
+            for (Index i = 0; i < rows.length(); i++)
+              y[i] = (x[i] - mean) * scale * (w ? w[i] : 1.0f) + (b ? b[i] : 0.0f);
           }
           continue;
         }
@@ -86,71 +87,75 @@ KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) 
   });
 }
 
-// dx = invStd·(g − mean(g) − x̂·mean(g·x̂)) with g = dy·weight; dw = Σ dy·x̂; db = Σ dy. The sums of each piece of rows are
-// kept apart, [pieces][2][channels], and joined at the end, so the result does not depend on the number of threads.
+// dx = invStd·(g − mean(g) − x̂·mean(g·x̂)) with g = dy·weight; dw = Σ dy·x̂; db = Σ dy. The sums of each piece of rows
+// are kept apart, [pieces][2][channels], and joined at the end, so the result does not depend on the number of threads.
 KernelPtr prepareRowsBackward(const Signature& signature, const Rows& rows) {
   if (!isSupported(signature)) return nullptr;
   Index pieces = std::min<Index>(rows.count(), 8);
-  return makeKernel(signature, [rows, pieces](const Run& run) {
-    auto* partial = static_cast<float*>(run.workspace);
-    const float* weight = run.in<float>(2);
-    parallelRows(pieces, 6 * rows.length() * rows.count() / pieces, [&](Index from, Index to) {
-      for (Index piece = from; piece < to; piece++) {
-        float *weightSums = partial + piece * 2 * rows.channels, *biasSums = weightSums + rows.channels;
-        std::fill_n(weightSums, 2 * rows.channels, 0.0f);
-        for (Index row = piece * rows.count() / pieces; row < (piece + 1) * rows.count() / pieces; row++) {
-          const float *dy = run.in<float>(0) + row * rows.length(), *x = run.in<float>(1) + row * rows.length();
-          float* dx = run.out<float>(0) + row * rows.length();
-          float mean = run.in<float>(3)[row], scale = run.in<float>(4)[row];
-          Index first = rows.firstChannel(row);
-          double sumG = 0, sumGX = 0;
-          if (rows.spatial == 1) {
-            float *dw = weightSums + first, *db = biasSums + first;
-            const float* w = weight ? weight + first : nullptr;
+  return makeKernel(
+      signature,
+      [rows, pieces](const Run& run) {
+        auto* partial = static_cast<float*>(run.workspace);
+        const float* weight = run.in<float>(2);
+        parallelRows(pieces, 6 * rows.length() * rows.count() / pieces, [&](Index from, Index to) {
+          for (Index piece = from; piece < to; piece++) {
+            float *weightSums = partial + piece * 2 * rows.channels, *biasSums = weightSums + rows.channels;
+            std::fill_n(weightSums, 2 * rows.channels, 0.0f);
+            for (Index row = piece * rows.count() / pieces; row < (piece + 1) * rows.count() / pieces; row++) {
+              const float *dy = run.in<float>(0) + row * rows.length(), *x = run.in<float>(1) + row * rows.length();
+              float* dx = run.out<float>(0) + row * rows.length();
+              float mean = run.in<float>(3)[row], scale = run.in<float>(4)[row];
+              Index first = rows.firstChannel(row);
+              double sumG = 0, sumGX = 0;
+              if (rows.spatial == 1) {
+                float *dw = weightSums + first, *db = biasSums + first;
+                const float* w = weight ? weight + first : nullptr;
 #pragma omp simd
-            for (Index i = 0; i < rows.length(); i++) {
-              dw[i] += dy[i] * ((x[i] - mean) * scale);
-              db[i] += dy[i];
-            }
-            sumG = sumOver(rows.length(), [=](Index i) { return dy[i] * (w ? w[i] : 1.0f); });
-            sumGX = sumOver(rows.length(), [=](Index i) { return dy[i] * (w ? w[i] : 1.0f) * ((x[i] - mean) * scale); });
-          } else {
-            for (Index c = 0; c < rows.groupChannels(); c++) {
-              const float *g = dy + c * rows.spatial, *v = x + c * rows.spatial;
-              double sum = sumOf(rows.spatial, g);
-              double product = sumOver(rows.spatial, [=](Index i) { return g[i] * ((v[i] - mean) * scale); });
-              weightSums[first + c] += static_cast<float>(product);
-              biasSums[first + c] += static_cast<float>(sum);
-              double w = weight ? static_cast<double>(weight[first + c]) : 1;
-              sumG += w * sum;
-              sumGX += w * product;
+                for (Index i = 0; i < rows.length(); i++) {
+                  dw[i] += dy[i] * ((x[i] - mean) * scale);
+                  db[i] += dy[i];
+                }
+                sumG = sumOver(rows.length(), [=](Index i) { return dy[i] * (w ? w[i] : 1.0f); });
+                sumGX = sumOver(rows.length(),
+                                [=](Index i) { return dy[i] * (w ? w[i] : 1.0f) * ((x[i] - mean) * scale); });
+              } else {
+                for (Index c = 0; c < rows.groupChannels(); c++) {
+                  const float *g = dy + c * rows.spatial, *v = x + c * rows.spatial;
+                  double sum = sumOf(rows.spatial, g);
+                  double product = sumOver(rows.spatial, [=](Index i) { return g[i] * ((v[i] - mean) * scale); });
+                  weightSums[first + c] += static_cast<float>(product);
+                  biasSums[first + c] += static_cast<float>(sum);
+                  double w = weight ? static_cast<double>(weight[first + c]) : 1;
+                  sumG += w * sum;
+                  sumGX += w * product;
+                }
+              }
+              auto meanG = static_cast<float>(sumG / static_cast<double>(rows.length()));
+              auto meanGX = static_cast<float>(sumGX / static_cast<double>(rows.length()));
+              for (Index c = 0; c < (rows.spatial == 1 ? 1 : rows.groupChannels()); c++) {
+                Index begin = c * rows.spatial, end = rows.spatial == 1 ? rows.length() : begin + rows.spatial;
+                const float* w = weight ? weight + first + c : nullptr;
+                bool isEach = rows.spatial == 1;
+#pragma omp simd
+                for (Index i = begin; i < end; i++) {
+                  float g = dy[i] * (w ? w[isEach ? i : 0] : 1.0f);
+                  dx[i] = scale * (g - meanG - (x[i] - mean) * scale * meanGX);
+                }
+              }
             }
           }
-          auto meanG = static_cast<float>(sumG / static_cast<double>(rows.length()));
-          auto meanGX = static_cast<float>(sumGX / static_cast<double>(rows.length()));
-          for (Index c = 0; c < (rows.spatial == 1 ? 1 : rows.groupChannels()); c++) {
-            Index begin = c * rows.spatial, end = rows.spatial == 1 ? rows.length() : begin + rows.spatial;
-            const float* w = weight ? weight + first + c : nullptr;
-            bool isEach = rows.spatial == 1;
-#pragma omp simd
-            for (Index i = begin; i < end; i++) {
-              float g = dy[i] * (w ? w[isEach ? i : 0] : 1.0f);
-              dx[i] = scale * (g - meanG - (x[i] - mean) * scale * meanGX);
-            }
+        });
+        for (Index c = 0; c < rows.channels; c++) {
+          double dw = 0, db = 0;
+          for (Index piece = 0; piece < pieces; piece++) {
+            dw += static_cast<double>(partial[piece * 2 * rows.channels + c]);
+            db += static_cast<double>(partial[(piece * 2 + 1) * rows.channels + c]);
           }
+          run.out<float>(1)[c] = static_cast<float>(dw);
+          run.out<float>(2)[c] = static_cast<float>(db);
         }
-      }
-    });
-    for (Index c = 0; c < rows.channels; c++) {
-      double dw = 0, db = 0;
-      for (Index piece = 0; piece < pieces; piece++) {
-        dw += static_cast<double>(partial[piece * 2 * rows.channels + c]);
-        db += static_cast<double>(partial[(piece * 2 + 1) * rows.channels + c]);
-      }
-      run.out<float>(1)[c] = static_cast<float>(dw);
-      run.out<float>(2)[c] = static_cast<float>(db);
-    }
-  }, static_cast<std::size_t>(pieces * 2 * rows.channels) * sizeof(float));
+      },
+      static_cast<std::size_t>(pieces * 2 * rows.channels) * sizeof(float));
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ void check(dnnl_status_t status, const char* call) {
 
 }  // namespace
 
-ErrorKind kindOf(dnnl_status_t status) { return status == dnnl_out_of_memory ? ErrorKind::outOfMemory : ErrorKind::backend; }
+ErrorKind kindOf(dnnl_status_t status) {
+  return status == dnnl_out_of_memory ? ErrorKind::outOfMemory : ErrorKind::backend;
+}
 
 dnnl::memory::data_type dataType(DType dtype) {
   using Type = dnnl::memory::data_type;
@@ -61,7 +63,8 @@ std::string implementation(const dnnl::primitive_desc_base& desc) {
 
 bool computesInHalf(const dnnl::primitive_desc_base& desc) {
   std::string name = implementation(desc);
-  return std::ranges::any_of(std::array{"core_bf16", "core_fp16", "avx10", "amx"}, [&](const char* word) { return name.find(word) != std::string::npos; });
+  return std::ranges::any_of(std::array{"core_bf16", "core_fp16", "avx10", "amx"},
+                             [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
 dnnl::primitive_attr userScratchpad() {
@@ -70,8 +73,13 @@ dnnl::primitive_attr userScratchpad() {
   return attributes;
 }
 
-Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, std::vector<Argument> arguments, int threads)
-    : engine_(&engine), desc_(desc), given_(std::move(arguments)), scratchBytes_(desc.query_md(dnnl::query::scratchpad_md).get_size()), threads_(threads) {}
+Primitive::Primitive(const Engine& engine, const dnnl::primitive_desc_base& desc, std::vector<Argument> arguments,
+                     int threads)
+    : engine_(&engine),
+      desc_(desc),
+      given_(std::move(arguments)),
+      scratchBytes_(desc.query_md(dnnl::query::scratchpad_md).get_size()),
+      threads_(threads) {}
 
 void Primitive::make() const {
   try {
@@ -94,7 +102,8 @@ void Primitive::run(std::span<const void* const> pointers, void* scratch) const 
   if (!primitive_) make();
   for (std::size_t i = 0; i < given_.size(); i++) memories_[i].set_data_handle(const_cast<void*>(pointers[i]));
   if (scratchBytes_) memories_.back().set_data_handle(scratch);
-  check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()), arguments_.data()),
+  check(dnnl_primitive_execute(primitive_.get(), engine_->stream.get(), static_cast<int>(arguments_.size()),
+                               arguments_.data()),
         "dnnl_primitive_execute");
 }
 

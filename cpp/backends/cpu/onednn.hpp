@@ -22,7 +22,8 @@ MemoryDesc anyDesc(const Dims& shape, DType dtype = DType::float32);
 MemoryDesc plainDesc(const Dims& shape, DType dtype = DType::float32);
 /// The memory of a tensor as it lies; nothing where oneDNN has no desc of it.
 std::optional<MemoryDesc> memoryDesc(const Engine& engine, const TensorDesc& desc);
-/// The desc of a run of a tensor, of another shape: some of its samples, or, of a single sample, some blocks of its channels.
+/// The desc of a run of a tensor, of another shape: some of its samples, or, of a single sample, some blocks of its
+/// channels.
 std::optional<MemoryDesc> runOf(const MemoryDesc& desc, const Dims& shape);
 
 /// The first word of the name that oneDNN gives to the implementation it chose, "jit:avx2".
@@ -32,8 +33,9 @@ bool computesInHalf(const dnnl::primitive_desc_base& desc);
 /// Attributes that make a primitive take its scratch memory from us: the library's own would be shared between threads.
 dnnl::primitive_attr userScratchpad();
 
-/// A primitive and the memories of its arguments; the pointers are given at each run, in the order of the arguments. It is made, and its code generated, at
-/// the first run: that takes milliseconds, which are the queue's and not JavaScript's.
+/// A primitive and the memories of its arguments; the pointers are given at each run, in the order of the arguments. It
+/// is made, and its code generated, at the first run: that takes milliseconds, which are the queue's and not
+/// JavaScript's.
 class Primitive {
  public:
   struct Argument {
@@ -48,9 +50,12 @@ class Primitive {
 
   explicit operator bool() const { return engine_ != nullptr; }
   std::size_t scratchBytes() const { return scratchBytes_; }
-  /// Runs on the threads it was made for; pointers past the last argument are not looked at. `scratch` may be null where scratchBytes() is 0.
+  /// Runs on the threads it was made for; pointers past the last argument are not looked at. `scratch` may be null
+  /// where scratchBytes() is 0.
   void run(std::span<const void* const> pointers, void* scratch) const;
-  void run(std::initializer_list<const void*> pointers, void* scratch) const { run(std::span(pointers.begin(), pointers.size()), scratch); }
+  void run(std::initializer_list<const void*> pointers, void* scratch) const {
+    run(std::span(pointers.begin(), pointers.size()), scratch);
+  }
 
  private:
   void make() const;

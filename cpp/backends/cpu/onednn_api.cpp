@@ -1,4 +1,5 @@
-// In 2.x a memory desc is a struct, and a primitive is described by way of an op's desc; in 3.x a memory desc is opaque: it is asked, and made by its tag.
+// In 2.x a memory desc is a struct, and a primitive is described by way of an op's desc; in 3.x a memory desc is
+// opaque: it is asked, and made by its tag.
 #include "onednn_api.hpp"
 
 #include <algorithm>
@@ -10,7 +11,8 @@ namespace {
 
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
-// What a desc of blocks says: by axis the extents, padded to whole blocks, and the strides of the steps outside of the blocks; then the blocks, outermost first.
+// What a desc of blocks says: by axis the extents, padded to whole blocks, and the strides of the steps outside of the
+// blocks; then the blocks, outermost first.
 struct Blocking {
   DnnlDims padded, strides, blocks, axes;
 };
@@ -34,7 +36,8 @@ std::optional<Format> orderOf(const Blocking& blocking) {
     const auto axis = static_cast<std::size_t>(format[i].axis);
     stride *= blocking.padded[axis] / inner[axis];
   }
-  for (std::size_t i = 0; i < blocking.blocks.size(); i++) format.push_back({static_cast<int>(blocking.axes[i]), blocking.blocks[i]});
+  for (std::size_t i = 0; i < blocking.blocks.size(); i++)
+    format.push_back({static_cast<int>(blocking.axes[i]), blocking.blocks[i]});
   return format;
 }
 
@@ -42,10 +45,12 @@ DnnlDims dimsOf(const Dims& shape) { return DnnlDims(shape.begin(), shape.end())
 
 // How many steps over whole axes come before the first block.
 std::size_t outerSteps(const Format& format) {
-  return static_cast<std::size_t>(std::find_if(format.begin(), format.end(), [](Step step) { return step.block != 0; }) - format.begin());
+  return static_cast<std::size_t>(
+      std::find_if(format.begin(), format.end(), [](Step step) { return step.block != 0; }) - format.begin());
 }
 
-// By axis the strides of the steps before the first block. What an axis has beyond it is one element, which is never stepped over.
+// By axis the strides of the steps before the first block. What an axis has beyond it is one element, which is never
+// stepped over.
 DnnlDims outerStrides(const Format& format, const Dims& shape) {
   const std::vector<Index> extents = extentsOf(format, shape);
   DnnlDims strides(static_cast<std::size_t>(shape.size()), paddedElements(format, shape));
@@ -67,9 +72,9 @@ std::optional<Format> formatOf(const MemoryDesc& desc) {
   if (data.format_kind != dnnl_blocked || data.extra.flags != 0 || data.offset0 != 0) return std::nullopt;
   const dnnl_blocking_desc_t& blocking = data.format_desc.blocking;
   return orderOf(Blocking{.padded = DnnlDims(data.padded_dims, data.padded_dims + data.ndims),
-                           .strides = DnnlDims(blocking.strides, blocking.strides + data.ndims),
-                           .blocks = DnnlDims(blocking.inner_blks, blocking.inner_blks + blocking.inner_nblks),
-                           .axes = DnnlDims(blocking.inner_idxs, blocking.inner_idxs + blocking.inner_nblks)});
+                          .strides = DnnlDims(blocking.strides, blocking.strides + data.ndims),
+                          .blocks = DnnlDims(blocking.inner_blks, blocking.inner_blks + blocking.inner_nblks),
+                          .axes = DnnlDims(blocking.inner_idxs, blocking.inner_idxs + blocking.inner_nblks)});
 }
 
 std::optional<MemoryDesc> descOf(const Format& format, const Dims& shape, dnnl::memory::data_type type) {
@@ -93,27 +98,35 @@ std::optional<MemoryDesc> descOf(const Format& format, const Dims& shape, dnnl::
 namespace {
 
 template <class Op, class... Arguments>
-typename Op::primitive_desc described(const dnnl::engine& engine, const dnnl::primitive_attr& attributes, const Arguments&... arguments) {
+typename Op::primitive_desc described(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+                                      const Arguments&... arguments) {
   return typename Op::primitive_desc(typename Op::desc(arguments...), attributes, engine, true);
 }
 
 template <class Op, class... Arguments>
-typename Op::primitive_desc describedAfter(const dnnl::convolution_forward::primitive_desc& forward, const dnnl::engine& engine,
-                                           const dnnl::primitive_attr& attributes, const Arguments&... arguments) {
+typename Op::primitive_desc describedAfter(const dnnl::convolution_forward::primitive_desc& forward,
+                                           const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+                                           const Arguments&... arguments) {
   return typename Op::primitive_desc(typename Op::desc(arguments...), attributes, engine, forward, true);
 }
 
 }  // namespace
 
-void appendEltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) { ops.append_eltwise(1.0f, algorithm, alpha, beta); }
+void appendEltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) {
+  ops.append_eltwise(1.0f, algorithm, alpha, beta);
+}
 
 #else
 
 dnnl::memory::data_type dataType(const MemoryDesc& desc) { return desc.get_data_type(); }
 
 std::optional<Format> formatOf(const MemoryDesc& desc) {
-  if (desc.get_format_kind() != dnnl::memory::format_kind::blocked || desc.get_submemory_offset() != 0) return std::nullopt;
-  const Blocking blocking{.padded = desc.get_padded_dims(), .strides = desc.get_strides(), .blocks = desc.get_inner_blks(), .axes = desc.get_inner_idxs()};
+  if (desc.get_format_kind() != dnnl::memory::format_kind::blocked || desc.get_submemory_offset() != 0)
+    return std::nullopt;
+  const Blocking blocking{.padded = desc.get_padded_dims(),
+                          .strides = desc.get_strides(),
+                          .blocks = desc.get_inner_blks(),
+                          .axes = desc.get_inner_idxs()};
   std::optional<Format> format = orderOf(blocking);
   // What lies behind the elements (sums for integers' sake) is asked for by the size alone.
   std::size_t bytes = dnnl::memory::data_type_size(desc.get_data_type());
@@ -151,19 +164,22 @@ const std::vector<Tagged>& blockedTagsOf(int rank) {
 }
 
 bool hasBlocksOf(const Format& format, const Format& other) {
-  return std::ranges::equal(format.begin() + outerSteps(format), format.end(), other.begin() + outerSteps(other), other.end());
+  return std::ranges::equal(format.begin() + outerSteps(format), format.end(), other.begin() + outerSteps(other),
+                            other.end());
 }
 
 }  // namespace
 
-// Among tags that put this shape's elements at the same places, the one of the same blocks is preferred: implementations look at those.
+// Among tags that put this shape's elements at the same places, the one of the same blocks is preferred:
+// implementations look at those.
 std::optional<MemoryDesc> descOf(const Format& format, const Dims& shape, dnnl::memory::data_type type) {
   if (outerSteps(format) == format.size()) return MemoryDesc(dimsOf(shape), type, outerStrides(format, shape));
   const Format wanted = canonical(format, shape);
   const Tagged* found = nullptr;
   for (const Tagged& each : blockedTagsOf(shape.size())) {
     const Step last = each.format.back(), wantedLast = wanted.back();
-    if (last.axis != wantedLast.axis || wantedLast.block % last.block != 0 || canonical(each.format, shape) != wanted) continue;
+    if (last.axis != wantedLast.axis || wantedLast.block % last.block != 0 || canonical(each.format, shape) != wanted)
+      continue;
     const bool isSame = hasBlocksOf(each.format, format);
     if (isSame || !found) found = &each;
     if (isSame) break;
@@ -176,44 +192,52 @@ std::optional<MemoryDesc> descOf(const Format& format, const Dims& shape, dnnl::
 namespace {
 
 template <class Op, class... Arguments>
-typename Op::primitive_desc described(const dnnl::engine& engine, const dnnl::primitive_attr& attributes, const Arguments&... arguments) {
+typename Op::primitive_desc described(const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+                                      const Arguments&... arguments) {
   return typename Op::primitive_desc(engine, arguments..., attributes, true);
 }
 
 template <class Op, class... Arguments>
-typename Op::primitive_desc describedAfter(const dnnl::convolution_forward::primitive_desc& forward, const dnnl::engine& engine,
-                                           const dnnl::primitive_attr& attributes, const Arguments&... arguments) {
+typename Op::primitive_desc describedAfter(const dnnl::convolution_forward::primitive_desc& forward,
+                                           const dnnl::engine& engine, const dnnl::primitive_attr& attributes,
+                                           const Arguments&... arguments) {
   return typename Op::primitive_desc(engine, arguments..., forward, attributes, true);
 }
 
 }  // namespace
 
-void appendEltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) { ops.append_eltwise(algorithm, alpha, beta); }
+void appendEltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha, float beta) {
+  ops.append_eltwise(algorithm, alpha, beta);
+}
 
 #endif
 
-dnnl::convolution_forward::primitive_desc describeForward(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& weight, const MemoryDesc& bias,
-                                                          const MemoryDesc& y, const ConvWindow& window, const dnnl::primitive_attr& attributes) {
-  return described<dnnl::convolution_forward>(engine, attributes, dnnl::prop_kind::forward_training, direct, x, weight, bias, y, window.stride,
-                                              window.dilation, window.low, window.high);
+dnnl::convolution_forward::primitive_desc describeForward(const dnnl::engine& engine, const MemoryDesc& x,
+                                                          const MemoryDesc& weight, const MemoryDesc& bias,
+                                                          const MemoryDesc& y, const ConvWindow& window,
+                                                          const dnnl::primitive_attr& attributes) {
+  return described<dnnl::convolution_forward>(engine, attributes, dnnl::prop_kind::forward_training, direct, x, weight,
+                                              bias, y, window.stride, window.dilation, window.low, window.high);
 }
 
-dnnl::convolution_backward_data::primitive_desc describeBackwardData(const dnnl::engine& engine, const MemoryDesc& dx, const MemoryDesc& weight,
-                                                                     const MemoryDesc& dy, const ConvWindow& window, const dnnl::primitive_attr& attributes,
-                                                                     const dnnl::convolution_forward::primitive_desc& forward) {
-  return describedAfter<dnnl::convolution_backward_data>(forward, engine, attributes, direct, dx, weight, dy, window.stride, window.dilation, window.low,
-                                                         window.high);
+dnnl::convolution_backward_data::primitive_desc describeBackwardData(
+    const dnnl::engine& engine, const MemoryDesc& dx, const MemoryDesc& weight, const MemoryDesc& dy,
+    const ConvWindow& window, const dnnl::primitive_attr& attributes,
+    const dnnl::convolution_forward::primitive_desc& forward) {
+  return describedAfter<dnnl::convolution_backward_data>(forward, engine, attributes, direct, dx, weight, dy,
+                                                         window.stride, window.dilation, window.low, window.high);
 }
 
-dnnl::convolution_backward_weights::primitive_desc describeBackwardWeight(const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& dw,
-                                                                          const MemoryDesc& dbias, const MemoryDesc& dy, const ConvWindow& window,
-                                                                          const dnnl::primitive_attr& attributes,
-                                                                          const dnnl::convolution_forward::primitive_desc& forward) {
-  return describedAfter<dnnl::convolution_backward_weights>(forward, engine, attributes, direct, x, dw, dbias, dy, window.stride, window.dilation,
-                                                            window.low, window.high);
+dnnl::convolution_backward_weights::primitive_desc describeBackwardWeight(
+    const dnnl::engine& engine, const MemoryDesc& x, const MemoryDesc& dw, const MemoryDesc& dbias,
+    const MemoryDesc& dy, const ConvWindow& window, const dnnl::primitive_attr& attributes,
+    const dnnl::convolution_forward::primitive_desc& forward) {
+  return describedAfter<dnnl::convolution_backward_weights>(forward, engine, attributes, direct, x, dw, dbias, dy,
+                                                            window.stride, window.dilation, window.low, window.high);
 }
 
-dnnl::matmul::primitive_desc describeProduct(const dnnl::engine& engine, const MemoryDesc& a, const MemoryDesc& b, const MemoryDesc& bias, const MemoryDesc& y,
+dnnl::matmul::primitive_desc describeProduct(const dnnl::engine& engine, const MemoryDesc& a, const MemoryDesc& b,
+                                             const MemoryDesc& bias, const MemoryDesc& y,
                                              const dnnl::primitive_attr& attributes) {
   return described<dnnl::matmul>(engine, attributes, a, b, bias, y);
 }

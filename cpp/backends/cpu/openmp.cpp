@@ -1,5 +1,6 @@
-// The calls of an OpenMP runtime that oneDNN makes, answered by the calling thread's pool: its primitives then run on the threads that all other kernels
-// run on. This library comes before libgomp where the linker looks names up for a library that this one needs.
+// The calls of an OpenMP runtime that oneDNN makes, answered by the calling thread's pool: its primitives then run on
+// the threads that all other kernels run on. This library comes before libgomp where the linker looks names up for a
+// library that this one needs.
 #include <algorithm>
 #include <optional>
 

@@ -10,7 +10,8 @@ namespace cnn::cpu {
 
 namespace {
 
-// Packed blocks of b (512 KB) stay in the second-level cache, those of a tile in the first-level one; rows of a that have to be packed beside them.
+// Packed blocks of b (512 KB) stay in the second-level cache, those of a tile in the first-level one; rows of a that
+// have to be packed beside them.
 constexpr Index mostColumns = 512, mostTerms = 256, mostRows = 96;
 constexpr Index pieces = mostTerms / blockLanes;
 
@@ -32,7 +33,8 @@ Index PackedGemm::chunkTerms() const { return std::min(gemm_.k, mostTerms); }
 Index PackedGemm::chunkRows() const { return std::min(gemm_.m, mostRows); }
 
 std::size_t PackedGemm::shareBytes() const {
-  const Index b = isPacked_ ? 0 : chunkBlocks() * chunkTerms() * blockLanes, a = gemm_.transposeA ? chunkRows() * chunkTerms() : 0;
+  const Index b = isPacked_ ? 0 : chunkBlocks() * chunkTerms() * blockLanes,
+              a = gemm_.transposeA ? chunkRows() * chunkTerms() : 0;
   return aligned(static_cast<std::size_t>(b) * sizeof(float)) + aligned(static_cast<std::size_t>(a) * sizeof(float));
 }
 
@@ -43,7 +45,12 @@ void PackedGemm::run(const float* a, const float* b, float* y, void* scratch, co
   parallelFor(byColumn ? blocks() : gemm_.m, 1, [&](Index from, Index to, int member) {
     auto* own = static_cast<std::byte*>(scratch) + static_cast<std::size_t>(member) * shareBytes();
     const Index elements = isPacked_ ? 0 : chunkBlocks() * chunkTerms() * blockLanes;
-    Share share{a, b, y, finish, reinterpret_cast<float*>(own), reinterpret_cast<float*>(own + aligned(static_cast<std::size_t>(elements) * sizeof(float)))};
+    Share share{a,
+                b,
+                y,
+                finish,
+                reinterpret_cast<float*>(own),
+                reinterpret_cast<float*>(own + aligned(static_cast<std::size_t>(elements) * sizeof(float)))};
     share.finish.addsResult = share.finish.addsResult || gemm_.accumulate;
     byColumn ? runShare(share, 0, gemm_.m, from, to) : runShare(share, from, to, 0, blocks());
   });
@@ -71,13 +78,25 @@ void PackedGemm::runShare(const Share& share, Index firstRow, Index endRow, Inde
         for (Index at = block; at < end;) {
           // The last block goes alone where it has columns that are not there.
           const bool isCut = end * blockLanes > gemm_.n;
-          const Index left = end - at - (isCut ? 1 : 0), count = mostTileBlocks < 3 || left <= 1 ? 1 : left % 2 == 0 ? 2 : 3;
+          const Index left = end - at - (isCut ? 1 : 0), count = mostTileBlocks < 3 || left <= 1 ? 1
+                                                                 : left % 2 == 0                 ? 2
+                                                                                                 : 3;
           TileFinish finish;
           if (isLast) finish = share.finish;
           finish.bias = isLast && share.finish.bias ? share.finish.bias + at * blockLanes : nullptr;
           finish.addsResult = share.finish.addsResult || term > 0;
-          SumTile tile{a, nullptr, nullptr, 0, weights + (at - block) * weightStep, weightStep, share.y + row * gemm_.n + at * blockLanes, nullptr, blockLanes, finish};
-          multiply(tile, rows, gemm_.transposeA ? terms : gemm_.k, terms, count, std::min(count * blockLanes, gemm_.n - at * blockLanes));
+          SumTile tile{a,
+                       nullptr,
+                       nullptr,
+                       0,
+                       weights + (at - block) * weightStep,
+                       weightStep,
+                       share.y + row * gemm_.n + at * blockLanes,
+                       nullptr,
+                       blockLanes,
+                       finish};
+          multiply(tile, rows, gemm_.transposeA ? terms : gemm_.k, terms, count,
+                   std::min(count * blockLanes, gemm_.n - at * blockLanes));
           at += count;
         }
       }
@@ -137,7 +156,8 @@ void PackedGemm::multiply(SumTile tile, Index rows, Index rowStep, Index terms, 
   }
 }
 
-void PackedGemm::packB(const float* b, Index firstBlock, Index endBlock, Index firstTerm, Index endTerm, float* packed) const {
+void PackedGemm::packB(const float* b, Index firstBlock, Index endBlock, Index firstTerm, Index endTerm,
+                       float* packed) const {
   const Index terms = endTerm - firstTerm;
   for (Index block = firstBlock; block < endBlock; block++, packed += terms * blockLanes) {
     const Index column = block * blockLanes, lanes = std::min<Index>(blockLanes, gemm_.n - column);
@@ -162,7 +182,8 @@ void PackedGemm::packB(const float* b, Index firstBlock, Index endBlock, Index f
 }
 
 // [K, M] → [rows][terms]
-void PackedGemm::packA(const float* a, Index firstRow, Index endRow, Index firstTerm, Index endTerm, float* packed) const {
+void PackedGemm::packA(const float* a, Index firstRow, Index endRow, Index firstTerm, Index endTerm,
+                       float* packed) const {
   const Index rows = endRow - firstRow, terms = endTerm - firstTerm;
   for (Index t = 0; t < terms; t++) {
     const float* from = a + (firstTerm + t) * gemm_.m + firstRow;

@@ -1,4 +1,5 @@
-// Matrix products by register tiles: blocks of b are packed so that a tile reads them in one go, and stay in a cache while rows of a pass by.
+// Matrix products by register tiles: blocks of b are packed so that a tile reads them in one go, and stay in a cache
+// while rows of a pass by.
 #pragma once
 
 #include "gemm.hpp"

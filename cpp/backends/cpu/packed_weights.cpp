@@ -37,7 +37,8 @@ void PackedWeights::pack(const float* plain, float* packed) const {
       if ((block + 1) * blockLanes > outputs || (!isDepthwise && (inputBlock + 1) * inputLanes > inputs)) {
         std::fill_n(packed + piece * taps * termStep(), taps * termStep(), 0.0f);
       }
-      forEach(piece / pieces / blocks, block, inputBlock, [&](Index source, Index target) { packed[target] = plain[source]; });
+      forEach(piece / pieces / blocks, block, inputBlock,
+              [&](Index source, Index target) { packed[target] = plain[source]; });
     }
   });
 }

@@ -1,5 +1,5 @@
-// The zeros in the padded lanes of a convolution's result. The weights are zero there, so sums are too, but for 0 · ∞, which is NaN: that raises the flag
-// of invalid operations, and the zeros are written again where it is up.
+// The zeros in the padded lanes of a convolution's result. The weights are zero there, so sums are too, but for 0 · ∞,
+// which is NaN: that raises the flag of invalid operations, and the zeros are written again where it is up.
 #pragma once
 
 #include "channels.hpp"
@@ -10,7 +10,8 @@ namespace cnn::cpu {
 
 class Padding {
  public:
-  Padding(const Engine& engine, const TensorDesc& result) : view_(engine.paddedView(result)), isHalf_(result.dtype == DType::bfloat16) {}
+  Padding(const Engine& engine, const TensorDesc& result)
+      : view_(engine.paddedView(result)), isHalf_(result.dtype == DType::bfloat16) {}
 
   /// Runs `compute`, which writes all of `result`.
   template <class F>

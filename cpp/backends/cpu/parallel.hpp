@@ -8,7 +8,8 @@
 
 namespace cnn::cpu {
 
-/// Elements of light work that one thread does alone: sharing costs about a microsecond, and more beside a busy neighbour.
+/// Elements of light work that one thread does alone: sharing costs about a microsecond, and more beside a busy
+/// neighbour.
 inline constexpr Index grainElements = 16384;
 
 /// Threads that this thread's parallel work gets: those of its pool, or fewer within a ThreadScope.
@@ -17,7 +18,8 @@ inline int availableThreads() {
   return pool ? std::min(pool->size(), threadLimit()) : 1;
 }
 
-/// Calls f(from, to) or f(from, to, member) on pieces of [0, count); `grain` is how many one thread should at least have.
+/// Calls f(from, to) or f(from, to, member) on pieces of [0, count); `grain` is how many one thread should at least
+/// have.
 template <class F>
 void parallelFor(Index count, Index grain, F&& f) {
   if (count <= 0) return;

@@ -36,7 +36,9 @@ struct Plan {
   }
   Index rows() const { return view.batch * view.blocks; }
   // Work of a row, as light elements.
-  Index rowElements() const { return view.lanes * std::max(inPositions(), outPositions() * kernel[0] * kernel[1] * kernel[2]); }
+  Index rowElements() const {
+    return view.lanes * std::max(inPositions(), outPositions() * kernel[0] * kernel[1] * kernel[2]);
+  }
   float scale(const Window& d, const Window& h, const Window& w) const {
     Index count = divisor ? divisor : countsPadding ? d.whole * h.whole * w.whole : d.count * h.count * w.count;
     return 1.0f / static_cast<float>(count);
@@ -129,12 +131,14 @@ struct Greatest {
 
 // Windows of `size` × `size` in a plane, none of which reaches over the edge: the usual ones, without a loop inside.
 template <int width, bool keepsState, int size>
-void maxOfSquares(const Plan& plan, const float* x, const Window& h, const Window& w, Index position, float* y, std::uint8_t* state) {
+void maxOfSquares(const Plan& plan, const float* x, const Window& h, const Window& w, Index position, float* y,
+                  std::uint8_t* state) {
   Index lanes = plan.view.lanes;
   Greatest<width, keepsState> greatest;
   const float* corner = x + (h.from * plan.in[2] + w.from) * lanes;
   for (int j = 0; j < size; j++) {
-    for (int k = 0; k < size; k++) greatest.look(load<Floats<width>>(corner + (j * plan.in[2] + k) * lanes), j * size + k);
+    for (int k = 0; k < size; k++)
+      greatest.look(load<Floats<width>>(corner + (j * plan.in[2] + k) * lanes), j * size + k);
   }
   store(y + position * lanes, greatest.value);
   if constexpr (keepsState) storeBytes<width>(state + position * lanes, greatest.at);
@@ -143,8 +147,8 @@ void maxOfSquares(const Plan& plan, const float* x, const Window& h, const Windo
 // Columns of an image that maxima are kept of, in the nearest cache.
 constexpr Index mostColumns = 256;
 
-// Of a plane, where nobody asks for positions: the greatest of each column of a row of windows, which neighbouring windows share, then of the columns of each
-// window. A 3×3 window of stride 1 takes 6 comparisons instead of 9.
+// Of a plane, where nobody asks for positions: the greatest of each column of a row of windows, which neighbouring
+// windows share, then of the columns of each window. A 3×3 window of stride 1 takes 6 comparisons instead of 9.
 template <int width>
 void maxOfColumns(const Plan& plan, const float* x, float* y) {
   Index lanes = plan.view.lanes;
@@ -170,9 +174,11 @@ template <int width, bool keepsState>
 void maxRow(const Plan& plan, const float* x, float* y, std::uint8_t* state) {
   Index lanes = plan.view.lanes;
   if constexpr (!keepsState) {
-    if (plan.in[0] == 1 && plan.kernel[0] == 1 && plan.kernel[2] > 2 && plan.in[2] <= mostColumns) return maxOfColumns<width>(plan, x, y);
+    if (plan.in[0] == 1 && plan.kernel[0] == 1 && plan.kernel[2] > 2 && plan.in[2] <= mostColumns)
+      return maxOfColumns<width>(plan, x, y);
   }
-  bool isPlane = plan.kernel[0] == 1 && plan.kernel[1] == plan.kernel[2] && plan.dilation[1] == 1 && plan.dilation[2] == 1;
+  bool isPlane =
+      plan.kernel[0] == 1 && plan.kernel[1] == plan.kernel[2] && plan.dilation[1] == 1 && plan.dilation[2] == 1;
   Index square = isPlane && plan.in[0] == 1 ? plan.kernel[1] : 0;
   forOutputs(plan, [&](Index position, const Window& d, const Window& h, const Window& w) {
     if (h.count == square && w.count == square && (square == 2 || square == 3)) {
@@ -196,7 +202,8 @@ void maxBackwardRow(const Plan& plan, const float* dy, const std::uint8_t* state
     auto gradient = load<Floats<width>>(dy + position * lanes);
     Ints<width> at = loadBytes<width>(state + position * lanes);
     if constexpr (width == 1) {
-      Index element = at, k = element % plan.kernel[2], j = element / plan.kernel[2] % plan.kernel[1], i = element / plan.kernel[2] / plan.kernel[1];
+      Index element = at, k = element % plan.kernel[2], j = element / plan.kernel[2] % plan.kernel[1],
+            i = element / plan.kernel[2] / plan.kernel[1];
       Index row = (d.from + (i - d.first) * plan.dilation[0]) * plan.in[1] + h.from + (j - h.first) * plan.dilation[1];
       dx[(row * plan.in[2] + w.from + (k - w.first) * plan.dilation[2]) * lanes] += gradient;
     } else {
@@ -237,18 +244,21 @@ constexpr Index mostWindows = 1 << 18;
 bool isSupported(const Signature& signature) {
   const TensorDesc& x = signature.inputs[0];
   for (const Dims* shape : {&x.shape, &signature.outputs[0].shape}) {
-    if (std::any_of(shape->begin() + std::min(2, shape->size()), shape->end(), [](Index size) { return size > mostWindows; })) return false;
+    if (std::any_of(shape->begin() + std::min(2, shape->size()), shape->end(),
+                    [](Index size) { return size > mostWindows; }))
+      return false;
   }
   return x.dtype == DType::float32 && x.rank() <= 5 && x.elements() > 0 && signature.outputs[0].elements() > 0;
 }
 
-// The layout in which an input is read: as it lies if it has channels side by side; else in blocks, which is worth a conversion
-// (a plain window is read number by number) except for little work.
+// The layout in which an input is read: as it lies if it has channels side by side; else in blocks, which is worth a
+// conversion (a plain window is read number by number) except for little work.
 TensorDesc walkable(Engine& engine, TensorDesc desc) {
   auto view = engine.view(desc);
   if (view && (view->lanes > 1 || view->positions == 1)) return desc;
   desc.layout = {};
-  if (engine.convolutionLanes > 1 && desc.elements() > 2048) desc.layout = engine.layoutWithLanes(desc.shape, engine.convolutionLanes);
+  if (engine.convolutionLanes > 1 && desc.elements() > 2048)
+    desc.layout = engine.layoutWithLanes(desc.shape, engine.convolutionLanes);
   return desc;
 }
 
@@ -277,7 +287,8 @@ KernelPtr averageBackwardKernel(const Signature& signature, Engine& engine, Plan
         Index count = plan.inPositions() * plan.view.lanes;
         float* dx = run.out<float>(0) + row * count;
         std::memset(dx, 0, static_cast<std::size_t>(count) * sizeof(float));
-        forLanes(plan.view.lanes, [&](auto width, Index lane) { averageBackwardRow<width()>(plan, dy + lane, dx + lane); });
+        forLanes(plan.view.lanes,
+                 [&](auto width, Index lane) { averageBackwardRow<width()>(plan, dy + lane, dx + lane); });
       }
     });
   };
@@ -291,7 +302,8 @@ KernelPtr averageBackwardKernel(const Signature& signature, Engine& engine, Plan
 ChannelView gradientView(Engine& engine, const TensorDesc& dy, const TensorDesc& dx) {
   auto view = engine.view(walkable(engine, dy));
   TensorDesc result = dx;
-  result.layout = view->positions == 1 ? engine.preferredLayout(dx.shape) : engine.layoutWithLanes(dx.shape, view->lanes);
+  result.layout =
+      view->positions == 1 ? engine.preferredLayout(dx.shape) : engine.layoutWithLanes(dx.shape, view->lanes);
   ChannelView chosen = *engine.view(result);
   if (view->positions > 1) chosen.lanes = view->lanes, chosen.blocks = view->blocks;
   return chosen;
@@ -343,7 +355,8 @@ KernelPtr prepare(const MaxPoolBackward& op, const Signature& signature, Engine&
         float* dx = run.out<float>(0) + row * count;
         std::memset(dx, 0, static_cast<std::size_t>(count) * sizeof(float));
         forLanes(plan.view.lanes, [&](auto width, Index lane) {
-          maxBackwardRow<width()>(plan, run.in<float>(0) + source + lane, run.in<std::uint8_t>(1) + source + lane, dx + lane);
+          maxBackwardRow<width()>(plan, run.in<float>(0) + source + lane, run.in<std::uint8_t>(1) + source + lane,
+                                  dx + lane);
         });
       }
     });
@@ -358,7 +371,8 @@ KernelPtr prepare(const MaxPoolBackward& op, const Signature& signature, Engine&
 KernelPtr prepare(const AvgPool& op, const Signature& signature, Engine& engine) {
   if (!isSupported(signature)) return nullptr;
   TensorDesc x = walkable(engine, signature.inputs[0]);
-  Plan plan = fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), *engine.view(x), x.shape, signature.outputs[0].shape);
+  Plan plan =
+      fixedPlan(op, Dims::filled(op.kernelSize.size(), 1), *engine.view(x), x.shape, signature.outputs[0].shape);
   if (plan.hasEmptyWindow()) return nullptr;
   plan.divisor = op.divisor;
   plan.countsPadding = op.countIncludePad;
@@ -384,7 +398,8 @@ KernelPtr prepare(const AdaptiveAvgPool&, const Signature& signature, Engine& en
 KernelPtr prepare(const AdaptiveAvgPoolBackward&, const Signature& signature, Engine& engine) {
   if (!isSupported(signature)) return nullptr;
   const TensorDesc &dy = signature.inputs[0], &dx = signature.outputs[0];
-  return averageBackwardKernel(signature, engine, adaptivePlan(gradientView(engine, dy, dx), dx.shape, dy.shape), dy.shape);
+  return averageBackwardKernel(signature, engine, adaptivePlan(gradientView(engine, dy, dx), dx.shape, dy.shape),
+                               dy.shape);
 }
 
 }  // namespace cnn::cpu

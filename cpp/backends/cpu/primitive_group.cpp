@@ -7,9 +7,7 @@
 
 namespace cnn::cpu {
 
-namespace {
-constexpr std::size_t mostPointers = 8;
-}
+namespace { constexpr std::size_t mostPointers = 8; }
 
 void PrimitiveGroup::add(Primitive member, std::vector<std::size_t> offsets, Rectifier rectifier) {
   std::size_t scratchAt = scratchBytes();
@@ -26,7 +24,8 @@ void PrimitiveGroup::runMember(const Member& member, std::span<const void* const
   for (std::size_t i = 0; i < count; i++) {
     shifted[i] = pointers[i] ? static_cast<const std::byte*>(pointers[i]) + member.offsets[i] : nullptr;
   }
-  member.rectifier.run(member.primitive, std::span(shifted).first(count), scratch ? static_cast<std::byte*>(scratch) + member.scratchAt : nullptr);
+  member.rectifier.run(member.primitive, std::span(shifted).first(count),
+                       scratch ? static_cast<std::byte*>(scratch) + member.scratchAt : nullptr);
 }
 
 void PrimitiveGroup::run(std::span<const void* const> pointers, void* scratch) const {

@@ -1,4 +1,5 @@
-// PrimitiveGroup: one piece of work as primitives of oneDNN that run side by side, each on a thread of its own; or a single one that shares the work itself.
+// PrimitiveGroup: one piece of work as primitives of oneDNN that run side by side, each on a thread of its own; or a
+// single one that shares the work itself.
 #pragma once
 
 #include <span>

@@ -1,4 +1,5 @@
-// Products of matrices by oneDNN's matmul primitive, which keeps its scratch memory in ours and adds the bias in registers.
+// Products of matrices by oneDNN's matmul primitive, which keeps its scratch memory in ours and adds the bias in
+// registers.
 #pragma once
 
 #include "onednn.hpp"
@@ -14,7 +15,7 @@ struct Factor {
 struct ProductOptions {
   DType dtype = DType::float32;
   bool hasBias = false;  // one number a column
-  Index batch = 1;        // of both factors, one behind the other
+  Index batch = 1;       // of both factors, one behind the other
   bool ordersB = false;  // b lies as oneDNN likes it best
 };
 
@@ -23,7 +24,9 @@ struct Product {
   std::optional<Format> orderOfB;        // where asked for: of b as [rows, columns]
 };
 
-/// y = a·b + bias. Nothing where oneDNN has no code for this processor: bfloat16 would be widened, and of float32 our own call of its sgemm is as good.
-std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const Factor& b, const ProductOptions& options);
+/// y = a·b + bias. Nothing where oneDNN has no code for this processor: bfloat16 would be widened, and of float32 our
+/// own call of its sgemm is as good.
+std::optional<Product> makeProduct(const Engine& engine, const Factor& a, const Factor& b,
+                                   const ProductOptions& options);
 
 }  // namespace cnn::cpu

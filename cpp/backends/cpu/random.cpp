@@ -1,4 +1,5 @@
-// Constants, random numbers and dropout, element for element those of the reference backend: word i%4 of Philox block i/4.
+// Constants, random numbers and dropout, element for element those of the reference backend: word i%4 of Philox block
+// i/4.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -52,7 +53,8 @@ void forWords(Index seed, Index offset, Index count, F&& f) {
   parallelFor((count + piece - 1) / piece, grainElements / piece / 8, [&](Index from, Index to) {
     std::uint32_t words[piece];
     for (Index i = from; i < to; i++) {
-      philoxBlocks(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(i * together), words);
+      philoxBlocks(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(offset),
+                   static_cast<std::uint64_t>(i * together), words);
       f(i * piece, words, std::min(piece, count - i * piece));
     }
   });
@@ -81,7 +83,8 @@ KernelPtr prepare(const Uniform& op, const Signature& signature, Engine&) {
     forWords(uniform.seed, uniform.offset, count, [&](Index first, const std::uint32_t* words, Index size) {
       float* y = run.out<float>(0) + first;
 #pragma omp simd
-      for (Index i = 0; i < size; i++) y[i] = static_cast<float>(low + range * static_cast<double>(uniformFloat(words[i])));
+      for (Index i = 0; i < size; i++)
+        y[i] = static_cast<float>(low + range * static_cast<double>(uniformFloat(words[i])));
     });
   });
 }
@@ -106,17 +109,19 @@ KernelPtr prepare(const Dropout& op, const Signature& signature, Engine&) {
   const Dims& shape = signature.inputs[0].shape;
   if (signature.inputs[0].dtype != DType::float32 || op.channelwise) return nullptr;
   return inPlaceOf({0}, makeKernel(signature, [count = shape.product()](const Run& run) {
-    const Dropout& dropout = std::get<Dropout>(run.op);
-    // uniformFloat(word) ≥ p for whole numbers: word / 256 ≥ p·2²⁴
-    auto threshold = static_cast<std::int32_t>(std::clamp(std::ceil(dropout.p * 0x1p24), 0.0, 0x1p24));
-    auto scale = static_cast<float>(1 / (1 - dropout.p));
-    forWords(dropout.seed, dropout.offset, count, [&](Index first, const std::uint32_t* words, Index size) {
-      const float* x = run.in<float>(0) + first;
-      float* y = run.out<float>(0) + first;
+                     const Dropout& dropout = std::get<Dropout>(run.op);
+                     // uniformFloat(word) ≥ p for whole numbers: word / 256 ≥ p·2²⁴
+                     auto threshold = static_cast<std::int32_t>(std::clamp(std::ceil(dropout.p * 0x1p24), 0.0, 0x1p24));
+                     auto scale = static_cast<float>(1 / (1 - dropout.p));
+                     forWords(dropout.seed, dropout.offset, count,
+                              [&](Index first, const std::uint32_t* words, Index size) {
+                                const float* x = run.in<float>(0) + first;
+                                float* y = run.out<float>(0) + first;
 #pragma omp simd
-      for (Index i = 0; i < size; i++) y[i] = static_cast<std::int32_t>(words[i] >> 8) >= threshold ? x[i] * scale : 0.0f;
-    });
-  }));
+                                for (Index i = 0; i < size; i++)
+                                  y[i] = static_cast<std::int32_t>(words[i] >> 8) >= threshold ? x[i] * scale : 0.0f;
+                              });
+                   }));
 }
 
 }  // namespace cnn::cpu

@@ -8,7 +8,8 @@
 
 namespace cnn::cpu {
 
-Rectifier::Rectifier(Activation activation, DType dtype, std::size_t y, std::size_t bytes, std::function<Primitive()> makeBare)
+Rectifier::Rectifier(Activation activation, DType dtype, std::size_t y, std::size_t bytes,
+                     std::function<Primitive()> makeBare)
     : activation_(activation), dtype_(dtype), y_(y), bytes_(bytes) {
   if (!makeBare) return;
   bare_ = std::make_shared<Bare>();
@@ -31,7 +32,8 @@ void Rectifier::runBare(Bare& bare, std::span<const void* const> pointers) {
   std::call_once(bare.once, [&] { bare.primitive = bare.make(); });
   constexpr std::align_val_t alignment{64};
   auto release = [](void* memory) { ::operator delete(memory, alignment); };
-  std::unique_ptr<void, decltype(release)> scratch(::operator new(std::max<std::size_t>(bare.primitive.scratchBytes(), 1), alignment), release);
+  std::unique_ptr<void, decltype(release)> scratch(
+      ::operator new(std::max<std::size_t>(bare.primitive.scratchBytes(), 1), alignment), release);
   bare.primitive.run(pointers, scratch.get());
 }
 

@@ -1,5 +1,5 @@
-// Sums, means, greatest, least and variances of float32 tensors. Every case is one loop nest over [batch][blocks][positions][lanes]:
-// positions and batch are reduced, blocks and lanes stay.
+// Sums, means, greatest, least and variances of float32 tensors. Every case is one loop nest over
+// [batch][blocks][positions][lanes]: positions and batch are reduced, blocks and lanes stay.
 #include <cmath>
 #include <limits>
 
@@ -91,23 +91,26 @@ template <class F>
 KernelPtr makeReduce(const Signature& signature, const Plan& plan, double scale) {
   bool isDirect = plan.partials() == 1 && scale == 1 && !plan.view.isPadded();
   std::size_t workspace = isDirect ? 0 : static_cast<std::size_t>(plan.partials() * plan.kept()) * sizeof(float);
-  return makeKernel(signature, [plan, scale, isDirect](const Run& run) {
-    float* y = run.out<float>(0);
-    if (isDirect) return reducePartials<F>(plan, run.in<float>(0), y);
-    auto* partial = static_cast<float*>(run.workspace);
-    reducePartials<F>(plan, run.in<float>(0), partial);
-    for (Index c = 0; c < plan.view.channels; c++) {
-      if constexpr (std::is_same_v<F, Sum>) {
-        double sum = 0;
-        for (Index i = 0; i < plan.partials(); i++) sum += static_cast<double>(partial[i * plan.kept() + c]);
-        y[c] = static_cast<float>(sum * scale);
-      } else {
-        float held = F::start;
-        for (Index i = 0; i < plan.partials(); i++) held = F::combine(held, partial[i * plan.kept() + c]);
-        y[c] = held;
-      }
-    }
-  }, workspace);
+  return makeKernel(
+      signature,
+      [plan, scale, isDirect](const Run& run) {
+        float* y = run.out<float>(0);
+        if (isDirect) return reducePartials<F>(plan, run.in<float>(0), y);
+        auto* partial = static_cast<float*>(run.workspace);
+        reducePartials<F>(plan, run.in<float>(0), partial);
+        for (Index c = 0; c < plan.view.channels; c++) {
+          if constexpr (std::is_same_v<F, Sum>) {
+            double sum = 0;
+            for (Index i = 0; i < plan.partials(); i++) sum += static_cast<double>(partial[i * plan.kept() + c]);
+            y[c] = static_cast<float>(sum * scale);
+          } else {
+            float held = F::start;
+            for (Index i = 0; i < plan.partials(); i++) held = F::combine(held, partial[i * plan.kept() + c]);
+            y[c] = held;
+          }
+        }
+      },
+      workspace);
 }
 
 // The loop nest of a plain reduction, or nothing where the reduced axes are scattered more than it can say.
@@ -133,7 +136,8 @@ std::optional<ChannelView> plainView(const Dims& shape, const Dims& axes) {
   return view;
 }
 
-// How x is walked, and in which layout; nothing where its axes are scattered. `addsPadding`: zeros in padded lanes do no harm.
+// How x is walked, and in which layout; nothing where its axes are scattered. `addsPadding`: zeros in padded lanes do
+// no harm.
 struct Walked {
   ChannelView view;
   Layout layout;
@@ -143,13 +147,15 @@ std::optional<Walked> walkOf(Engine& engine, const TensorDesc& x, const Dims& ax
     auto own = engine.view(x);
     bool keepsChannels = !axes.empty() && axes.size() == x.rank() - 1 && !axes.contains(1);
     if (own && keepsChannels) return Walked{*own, x.layout};
-    if (own && axes.empty() && (addsPadding || !own->isPadded())) return Walked{ChannelView{1, 1, own->elements(), 1, 1}, x.layout};
+    if (own && axes.empty() && (addsPadding || !own->isPadded()))
+      return Walked{ChannelView{1, 1, own->elements(), 1, 1}, x.layout};
   }
   auto view = plainView(x.shape, axes);
   return view ? std::optional(Walked{*view, Layout{}}) : std::nullopt;
 }
 
-// Σ (x − shift) or its square for each kept element, in double: partial [batch][segments][blocks][lanes], shift [blocks][lanes] or none.
+// Σ (x − shift) or its square for each kept element, in double: partial [batch][segments][blocks][lanes], shift
+// [blocks][lanes] or none.
 template <bool squares>
 void sumDeviations(const Plan& plan, const float* x, const double* shift, double* partial) {
   const ChannelView& view = plan.view;
@@ -196,8 +202,9 @@ KernelPtr prepare(const Reduce& op, const Signature& signature, Engine& engine) 
   Index reduced = x.elements() / signature.outputs[0].elements();
   double scale = op.function == ReduceFunction::mean ? 1 / static_cast<double>(reduced) : 1;
   Plan plan = makePlan(walked->view);
-  KernelPtr made = adds ? makeReduce<Sum>(signature, plan, scale)
-                        : op.function == ReduceFunction::max ? makeReduce<Max>(signature, plan, scale) : makeReduce<Min>(signature, plan, scale);
+  KernelPtr made = adds                                 ? makeReduce<Sum>(signature, plan, scale)
+                   : op.function == ReduceFunction::max ? makeReduce<Max>(signature, plan, scale)
+                                                        : makeReduce<Min>(signature, plan, scale);
   std::const_pointer_cast<Kernel>(made)->inputLayouts = {walked->layout};
   return made;
 }
@@ -211,25 +218,28 @@ KernelPtr prepare(const Variance& op, const Signature& signature, Engine& engine
   const auto count = static_cast<double>(x.elements() / signature.outputs[1].elements());
   const double freedom = std::max(0.0, count - op.correction);
   std::size_t workspace = static_cast<std::size_t>((plan.partials() + 1) * plan.kept()) * sizeof(double);
-  auto kernel = makeKernel(signature, [plan, count, freedom, root = op.root](const Run& run) {
-    const float* x = run.in<float>(0);
-    float *y = run.out<float>(0), *means = run.out<float>(1);
-    auto* shift = static_cast<double*>(run.workspace);
-    double* partial = shift + plan.kept();
-    auto total = [&](Index c) {
-      double sum = 0;
-      for (Index i = 0; i < plan.partials(); i++) sum += partial[i * plan.kept() + c];
-      return sum;
-    };
-    sumDeviations<false>(plan, x, nullptr, partial);
-    for (Index c = 0; c < plan.kept(); c++) shift[c] = total(c) / count;
-    sumDeviations<true>(plan, x, shift, partial);
-    for (Index c = 0; c < plan.view.channels; c++) {
-      double variance = total(c) / freedom;
-      y[c] = static_cast<float>(root ? std::sqrt(variance) : variance);
-      means[c] = static_cast<float>(shift[c]);
-    }
-  }, workspace);
+  auto kernel = makeKernel(
+      signature,
+      [plan, count, freedom, root = op.root](const Run& run) {
+        const float* x = run.in<float>(0);
+        float *y = run.out<float>(0), *means = run.out<float>(1);
+        auto* shift = static_cast<double*>(run.workspace);
+        double* partial = shift + plan.kept();
+        auto total = [&](Index c) {
+          double sum = 0;
+          for (Index i = 0; i < plan.partials(); i++) sum += partial[i * plan.kept() + c];
+          return sum;
+        };
+        sumDeviations<false>(plan, x, nullptr, partial);
+        for (Index c = 0; c < plan.kept(); c++) shift[c] = total(c) / count;
+        sumDeviations<true>(plan, x, shift, partial);
+        for (Index c = 0; c < plan.view.channels; c++) {
+          double variance = total(c) / freedom;
+          y[c] = static_cast<float>(root ? std::sqrt(variance) : variance);
+          means[c] = static_cast<float>(shift[c]);
+        }
+      },
+      workspace);
   kernel->inputLayouts = {walked->layout};
   return kernel;
 }

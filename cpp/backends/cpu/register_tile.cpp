@@ -53,7 +53,8 @@ void sum(const SumTile& tile) {
     for (int i = 0; i < inner; i++, weights += blockLanes) {
       Vector factors[vectors];
 #pragma GCC unroll 12
-      for (int j = 0; j < vectors; j++) factors[j] = at(weights + j / perBlock * tile.weightStep + j % perBlock * registerFloats);
+      for (int j = 0; j < vectors; j++)
+        factors[j] = at(weights + j / perBlock * tile.weightStep + j % perBlock * registerFloats);
 #pragma GCC unroll 16
       for (int p = 0; p < positions; p++) {
 #pragma GCC unroll 12
@@ -108,7 +109,8 @@ void gradient(const GradientTile& tile) {
     for (Index column = 0; column < tile.columns; column++, at_ += tile.columnStep, dy += blockLanes) {
       Vector factors[vectors];
 #pragma GCC unroll 12
-      for (int j = 0; j < vectors; j++) factors[j] = at(dy + j / perBlock * tile.dyStep + j % perBlock * registerFloats);
+      for (int j = 0; j < vectors; j++)
+        factors[j] = at(dy + j / perBlock * tile.dyStep + j % perBlock * registerFloats);
 #pragma GCC unroll 16
       for (int t = 0; t < terms; t++) {
 #pragma GCC unroll 12

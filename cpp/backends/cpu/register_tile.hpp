@@ -1,8 +1,10 @@
-// Register tiles: the innermost loops of convolutions and matrix products, whose sums stay in the processor's registers.
+// Register tiles: the innermost loops of convolutions and matrix products, whose sums stay in the processor's
+// registers.
 //
-// A sum runs over terms, each an input times a weight. A tile holds the sums of some positions (of an image, or rows of a matrix) for some blocks of
-// neighbouring outputs: an input serves all outputs of the tile, a vector of weights all of its positions. Where positions and terms lie in memory is given by
-// tables, so that one loop serves every stride, dilation and layout.
+// A sum runs over terms, each an input times a weight. A tile holds the sums of some positions (of an image, or rows of
+// a matrix) for some blocks of neighbouring outputs: an input serves all outputs of the tile, a vector of weights all
+// of its positions. Where positions and terms lie in memory is given by tables, so that one loop serves every stride,
+// dilation and layout.
 #pragma once
 
 #include <limits>
@@ -15,7 +17,8 @@ namespace cnn::cpu {
 /// Outputs of a block, which lie side by side: one or more registers.
 inline constexpr int blockLanes = winograd::lanes;
 
-/// Blocks of outputs that a tile has at most, and positions beside so many: weights, an input and the sums fill the registers.
+/// Blocks of outputs that a tile has at most, and positions beside so many: weights, an input and the sums fill the
+/// registers.
 inline constexpr Index mostTileBlocks = registers / (blockLanes / registerFloats) >= 16 ? 3 : 1;
 constexpr Index mostTilePositions(Index blocks) {
   const Index vectors = blocks * (blockLanes / registerFloats);
@@ -39,7 +42,9 @@ struct TileFinish {
   const float* bias = nullptr;  // of the tile's first output; null: none
   bool addsResult = false;      // to what lies there
   float lowest = -std::numeric_limits<float>::infinity(), highest = std::numeric_limits<float>::infinity();
-  bool isHeld() const { return lowest > -std::numeric_limits<float>::infinity() || highest < std::numeric_limits<float>::infinity(); }
+  bool isHeld() const {
+    return lowest > -std::numeric_limits<float>::infinity() || highest < std::numeric_limits<float>::infinity();
+  }
 };
 
 /// y[position][block][lane] = Σ over terms.
@@ -57,7 +62,8 @@ struct SumTile {
 };
 using Sum = void (*)(const SumTile&);
 
-/// For so many positions and blocks. `areBlocked`: a term is blockLanes inputs side by side, and as many vectors of weights; else one input.
+/// For so many positions and blocks. `areBlocked`: a term is blockLanes inputs side by side, and as many vectors of
+/// weights; else one input.
 Sum sumFor(Index positions, Index blocks, bool areBlocked);
 
 /// As a SumTile of one block, but each output is of one input, in the same lane.
@@ -69,7 +75,8 @@ struct GradientTile {
   const Index* terms;  // floats from x to the first position of each
   const float* dy;
   Index dyStep;  // from block to block
-  Index rows, columns, rowStep, columnStep, dyRowStep;  // positions, and floats from one to the next; columns of dy are neighbours
+  Index rows, columns, rowStep, columnStep,
+      dyRowStep;  // positions, and floats from one to the next; columns of dy are neighbours
   float* dw;
   Index dwStep;  // from block to block; terms are neighbours
 };

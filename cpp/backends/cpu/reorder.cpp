@@ -13,7 +13,8 @@ namespace cnn::cpu {
 
 namespace {
 
-// Where the elements along one axis lie, from the first one: `stride` apart, or, of an axis that is cut into blocks, as the table says.
+// Where the elements along one axis lie, from the first one: `stride` apart, or, of an axis that is cut into blocks, as
+// the table says.
 struct AxisOffsets {
   Index size = 1, stride = 0;
   std::vector<Index> table;
@@ -93,7 +94,8 @@ KernelPtr elementwiseReorder(Axes axes, const Dims& shape, Index targetElements,
     ThreadScope scope(threads);
     if (targetElements > count) std::memset(run.out<char>(0), 0, static_cast<std::size_t>(targetElements) * sizeof(T));
     const Index length = axes.source.back().size;
-    parallelRows(count / length, length, [&](Index from, Index to) { axes.move(run.in<T>(0), run.out<T>(0), from, to); });
+    parallelRows(count / length, length,
+                 [&](Index from, Index to) { axes.move(run.in<T>(0), run.out<T>(0), from, to); });
   };
   return std::make_shared<FunctionKernel<decltype(run)>>(std::move(run));
 }
@@ -125,7 +127,8 @@ KernelPtr transformation(const TensorDesc& from, const TensorDesc& to, Engine& e
   std::size_t scratchAt = first ? aligned(plain.plainBytes()) : 0;
   auto run = [first, scratchAt, weights = engine.transformed(to.layout)](const Run& run) {
     void* plain = first ? run.workspace : run.inputs[0];
-    if (first) first->run(Run{run.op, run.inputs, std::span(&plain, 1), static_cast<std::byte*>(run.workspace) + scratchAt});
+    if (first)
+      first->run(Run{run.op, run.inputs, std::span(&plain, 1), static_cast<std::byte*>(run.workspace) + scratchAt});
     winograd::transformWeights(weights, static_cast<const float*>(plain), run.out<float>(0));
   };
   auto kernel = std::make_shared<FunctionKernel<decltype(run)>>(std::move(run));

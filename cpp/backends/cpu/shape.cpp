@@ -22,7 +22,8 @@ KernelPtr withElement(DType dtype, Use use) {
 
 // Whether the tensor lies in blocks of the channels that convolutions like; axis 1 can then be cut between blocks.
 bool isBlocked(Engine& engine, const TensorDesc& desc) {
-  return !desc.layout.isPlain() && desc.rank() > 2 && desc.layout == engine.layoutWithLanes(desc.shape, engine.convolutionLanes);
+  return !desc.layout.isPlain() && desc.rank() > 2 &&
+         desc.layout == engine.layoutWithLanes(desc.shape, engine.convolutionLanes);
 }
 
 // Whether every axis but `axis` is taken whole.
@@ -43,12 +44,16 @@ struct Part {
 
 // `partDesc` is the slice of `wholeDesc`; nothing where the last axis has a step.
 template <class AnySlice>
-std::optional<Part> planPart(Engine& engine, const AnySlice& op, const TensorDesc& whole, const TensorDesc& part, bool blocked) {
+std::optional<Part> planPart(Engine& engine, const AnySlice& op, const TensorDesc& whole, const TensorDesc& part,
+                             bool blocked) {
   Index lanes = engine.convolutionLanes;
-  if (blocked && cutsOnly(op, whole.shape, 1) && op.starts[1] % lanes == 0 && (op.stops[1] % lanes == 0 || op.stops[1] == whole.shape[1])) {
-    Index positions = whole.shape.slice(2).product(), blocks = (whole.shape[1] + lanes - 1) / lanes, taken = (part.shape[1] + lanes - 1) / lanes;
+  if (blocked && cutsOnly(op, whole.shape, 1) && op.starts[1] % lanes == 0 &&
+      (op.stops[1] % lanes == 0 || op.stops[1] == whole.shape[1])) {
+    Index positions = whole.shape.slice(2).product(), blocks = (whole.shape[1] + lanes - 1) / lanes,
+          taken = (part.shape[1] + lanes - 1) / lanes;
     Sweep<1> sweep(Dims{whole.shape[0], taken * positions * lanes}, {Dims{blocks * positions * lanes, 1}});
-    return Part{sweep, op.starts[1] * positions, engine.layoutWithLanes(whole.shape, lanes), engine.layoutWithLanes(part.shape, lanes)};
+    return Part{sweep, op.starts[1] * positions, engine.layoutWithLanes(whole.shape, lanes),
+                engine.layoutWithLanes(part.shape, lanes)};
   }
   Dims strides = stridesOf(whole.shape);
   Index base = 0;
@@ -92,7 +97,8 @@ KernelPtr prepare(const Concat& op, const Signature& signature, Engine& engine) 
   std::vector<Layout> layouts;
   for (const TensorDesc& x : signature.inputs) {
     Index size = (x.shape[axis] + lanes - 1) / lanes * lanes * inner;
-    pieces.push_back({static_cast<std::size_t>(row) * sizeOf(y.dtype), static_cast<std::size_t>(size) * sizeOf(y.dtype)});
+    pieces.push_back(
+        {static_cast<std::size_t>(row) * sizeOf(y.dtype), static_cast<std::size_t>(size) * sizeOf(y.dtype)});
     row += size;
     layouts.push_back(engine.layoutWithLanes(x.shape, lanes));
   }
@@ -102,14 +108,16 @@ KernelPtr prepare(const Concat& op, const Signature& signature, Engine& engine) 
       for (auto n = static_cast<std::size_t>(from); n < static_cast<std::size_t>(to); n++) {
         for (std::size_t i = 0; i < pieces.size(); i++) {
           if (pieces[i].bytes == 0) continue;
-          std::memcpy(run.out<char>(0) + n * rowBytes + pieces[i].at, run.in<char>(static_cast<int>(i)) + n * pieces[i].bytes, pieces[i].bytes);
+          std::memcpy(run.out<char>(0) + n * rowBytes + pieces[i].at,
+                      run.in<char>(static_cast<int>(i)) + n * pieces[i].bytes, pieces[i].bytes);
         }
       }
     });
   });
   kernel->inputLayouts = layouts;
   kernel->outputs[0].layout = engine.layoutWithLanes(y.shape, lanes);
-  bool isAlignedToLines = std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.at % 64 == 0; });
+  bool isAlignedToLines =
+      std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.at % 64 == 0; });
   if (outer == 1 && isAlignedToLines) {
     for (const Piece& piece : pieces) kernel->pieces.push_back(piece.at);
   }
@@ -247,7 +255,8 @@ KernelPtr prepare(const Where&, const Signature& signature, Engine&) {
   const TensorDesc& y = signature.outputs[0];
   if (y.elements() == 0) return nullptr;
   const auto inputs = signature.inputs;
-  Sweep<3> sweep(y.shape, {broadcastStrides(inputs[0].shape, y.shape), broadcastStrides(inputs[1].shape, y.shape), broadcastStrides(inputs[2].shape, y.shape)});
+  Sweep<3> sweep(y.shape, {broadcastStrides(inputs[0].shape, y.shape), broadcastStrides(inputs[1].shape, y.shape),
+                           broadcastStrides(inputs[2].shape, y.shape)});
   return withElement(y.dtype, [&]<class T>(T) -> KernelPtr {
     return makeKernel(signature, [sweep](const Run& run) {
       sweep.run([&](Index at, std::array<Index, 3> offsets, std::array<bool, 3> steps, Index count) {

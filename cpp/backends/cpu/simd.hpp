@@ -23,7 +23,9 @@ using Bytes16 = std::uint8_t __attribute__((vector_size(16)));
 
 /// `width` is 16, 8, 4 or 1.
 template <int width>
-using Floats = std::conditional_t<width == 16, Floats16, std::conditional_t<width == 8, Floats8, std::conditional_t<width == 4, Floats4, float>>>;
+using Floats =
+    std::conditional_t<width == 16, Floats16,
+                       std::conditional_t<width == 8, Floats8, std::conditional_t<width == 4, Floats4, float>>>;
 
 /// Floats of one register of the processor that this is compiled for, and how many of those registers it has.
 #if defined(__AVX512F__)

@@ -57,7 +57,8 @@ void sumDistances(Index positions, Index lanes, double* sums, double* squares, F
         }
       }
     }
-    for (int l = 0; l < width; l++) totals[l] += static_cast<double>(sum[l]), totalSquares[l] += static_cast<double>(square[l]);
+    for (int l = 0; l < width; l++)
+      totals[l] += static_cast<double>(sum[l]), totalSquares[l] += static_cast<double>(square[l]);
   }
   for (int l = 0; l < width; l++) sums[l] = totals[l], squares[l] = totalSquares[l];
 }

@@ -1,4 +1,5 @@
-// Sweep: walks an output in memory order together with inputs that broadcast, as few and long runs of elements as there can be.
+// Sweep: walks an output in memory order together with inputs that broadcast, as few and long runs of elements as there
+// can be.
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@ class Sweep {
  public:
   Sweep(const Dims& sizes, const std::array<Dims, inputs>& strides) : rows_(sizes, strides) {}
 
-  /// Calls f(output offset, input offsets, whether each input steps (else it stays), count) for each run. A last axis must have
-  /// strides 0 or 1 in every input.
+  /// Calls f(output offset, input offsets, whether each input steps (else it stays), count) for each run. A last axis
+  /// must have strides 0 or 1 in every input.
   template <class F>
   void run(F&& f) const {
     using Offsets = std::array<Index, inputs>;

@@ -21,14 +21,17 @@ namespace cnn::cpu {
 namespace {
 
 constexpr int mostThreads = 255;  // the lowest byte of a ticket
-// How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are spun through, and the shares of
-// large work may differ by a millisecond; but where a neighbour has taken a core, each microsecond of spinning keeps it from the thread that is waited for.
+// How long to spin. Waking a thread takes 50 µs and more, so the pauses between steps and between small programs are
+// spun through, and the shares of large work may differ by a millisecond; but where a neighbour has taken a core, each
+// microsecond of spinning keeps it from the thread that is waited for.
 constexpr std::chrono::microseconds spinTime(2000), spinTimeCrowded(5);
-// Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as crowded for a while, the longer the more
-// often that happens, and never so long that a neighbour who has left is missed for more than some steps.
+// Who lets others wait for so long, and for longer than they worked, was put off its core. The machine then counts as
+// crowded for a while, the longer the more often that happens, and never so long that a neighbour who has left is
+// missed for more than some steps.
 constexpr std::chrono::microseconds lateAfter(200), shortestCrowd(2000), longestCrowd(64000);
 constexpr int crowdDecay = 32;  // the part of that time which each run on time takes back
-// On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where none was longer lately.
+// On a crowded machine short work is done alone: calling a thread that sleeps costs as much. Work counts as short where
+// none was longer lately.
 constexpr std::chrono::microseconds longRun(500);
 constexpr int shortRunsBeforeAlone = 100;
 
@@ -55,8 +58,8 @@ void pause() {
 #endif
 }
 
-// Spins until `isDone`, for so long at most, then sleeps until the value changes. Who is `idle` lets others have the core meanwhile: between two programs the
-// JavaScript thread wants one.
+// Spins until `isDone`, for so long at most, then sleeps until the value changes. Who is `idle` lets others have the
+// core meanwhile: between two programs the JavaScript thread wants one.
 template <class F>
 void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duration patience, bool isIdle, F isDone) {
   constexpr int between = 64;  // looks at the clock, which costs as much as some pauses
@@ -70,7 +73,9 @@ void await(std::atomic<std::uint32_t>& value, std::chrono::steady_clock::duratio
     if (now > end) break;
     if (isIdle && i >= 2 * between) std::this_thread::yield();
   }
-  for (std::uint32_t now = value.load(std::memory_order_acquire); !isDone(now); now = value.load(std::memory_order_acquire)) value.wait(now);
+  for (std::uint32_t now = value.load(std::memory_order_acquire); !isDone(now);
+       now = value.load(std::memory_order_acquire))
+    value.wait(now);
 }
 
 }  // namespace
@@ -99,14 +104,17 @@ void ThreadPool::dismiss() {
 // All or none: work is shared out to as many as there should be.
 void ThreadPool::start() {
   try {
-    for (int member = 1; member < std::min(size_, mostThreads); member++) workers_.emplace_back([this, member] { loop(member); });
+    for (int member = 1; member < std::min(size_, mostThreads); member++)
+      workers_.emplace_back([this, member] { loop(member); });
   } catch (...) {
     dismiss();
     throw;
   }
 }
 
-ThreadPool::Clock::duration ThreadPool::patience() const { return isCrowded_.load(std::memory_order_relaxed) ? spinTimeCrowded : spinTime; }
+ThreadPool::Clock::duration ThreadPool::patience() const {
+  return isCrowded_.load(std::memory_order_relaxed) ? spinTimeCrowded : spinTime;
+}
 
 void ThreadPool::call(int member, int members) {
   ThreadPool* before = setCurrent(nullptr);  // within the work, threads work alone
@@ -132,7 +140,8 @@ void ThreadPool::meet(int members) {
 }
 
 void ThreadPool::loop(int member) {
-  // A first ticket may have been drawn before this thread came to look: it starts from the one that the pool began with.
+  // A first ticket may have been drawn before this thread came to look: it starts from the one that the pool began
+  // with.
   for (std::uint32_t seen = 1;;) {
     await(ticket_, patience(), true, [&](std::uint32_t now) { return now != seen; });
     seen = ticket_.load(std::memory_order_acquire);
@@ -163,7 +172,8 @@ void ThreadPool::runAll(int members, Needed needed, Work work, void* context) {
   work_ = work;
   context_ = context;
   remaining_.store(static_cast<std::uint32_t>(members) - 1, std::memory_order_relaxed);
-  std::uint32_t ticket = ((ticket_.load(std::memory_order_relaxed) + 256) & ~0xffu) | static_cast<std::uint32_t>(members);
+  std::uint32_t ticket =
+      ((ticket_.load(std::memory_order_relaxed) + 256) & ~0xffu) | static_cast<std::uint32_t>(members);
   ticket_.store(ticket);
   ticket_.notify_all();
   auto start = Clock::now();

@@ -1,5 +1,6 @@
-// ThreadPool: the threads that share the work of one queue, its own among them. Starting them and waiting for them costs well under a microsecond, where OpenMP's regions cost
-// three: they spin before they sleep, but briefly where other processes want the cores.
+// ThreadPool: the threads that share the work of one queue, its own among them. Starting them and waiting for them
+// costs well under a microsecond, where OpenMP's regions cost three: they spin before they sleep, but briefly where
+// other processes want the cores.
 #pragma once
 
 #include <atomic>
@@ -20,8 +21,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return size_; }
-  /// Calls work(member, members) once for each of `members` threads (or fewer: `members` tells), at once; the calling thread is member 0. Returns when
-  /// all are done, and throws what the first failure threw. Within `work` the calling thread works alone.
+  /// Calls work(member, members) once for each of `members` threads (or fewer: `members` tells), at once; the calling
+  /// thread is member 0. Returns when all are done, and throws what the first failure threw. Within `work` the calling
+  /// thread works alone.
   template <class F>
   void run(int members, F& work) {
     runAs(members, Needed::any, work);
@@ -54,7 +56,9 @@ class ThreadPool {
 
   template <class F>
   void runAs(int members, Needed needed, F& work) {
-    runAll(members, needed, [](void* context, int member, int count) { (*static_cast<F*>(context))(member, count); }, &work);
+    runAll(
+        members, needed, [](void* context, int member, int count) { (*static_cast<F*>(context))(member, count); },
+        &work);
   }
   void runAll(int members, Needed needed, Work work, void* context);
   void start();
@@ -70,7 +74,7 @@ class ThreadPool {
   std::exception_ptr failure_;
   std::atomic_flag hasFailed_;
   std::atomic<bool> wasInvalid_{false};  // a member's work, other than the caller's (see invalid.hpp)
-  Clock::duration crowd_{0};  // how long the machine counts as crowded once a thread was put off its core
+  Clock::duration crowd_{0};             // how long the machine counts as crowded once a thread was put off its core
   Clock::time_point crowdedUntil_;
   int shortRuns_ = 0;  // since the last long one
   bool wasAlone_ = false;
@@ -82,7 +86,8 @@ class ThreadPool {
   std::atomic<std::uint32_t> meetings_{0};
 };
 
-/// Threads that the calling thread's parallel work may get at most: at first OMP_NUM_THREADS, or the number of cores that the process may use.
+/// Threads that the calling thread's parallel work may get at most: at first OMP_NUM_THREADS, or the number of cores
+/// that the process may use.
 int threadLimit();
 /// Returns what was set before; 0: the default.
 int setThreadLimit(int threads);

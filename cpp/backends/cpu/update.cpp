@@ -1,4 +1,5 @@
-// Optimizer steps and gradient clipping over many float32 tensors in one call, each in whatever dense layout its parameter has.
+// Optimizer steps and gradient clipping over many float32 tensors in one call, each in whatever dense layout its
+// parameter has.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -12,8 +13,8 @@ namespace cnn::cpu {
 
 namespace {
 
-// Lists of `count` tensors one after the other; tensor i of every list has the same size. All their elements are one range,
-// cut among the threads wherever that falls.
+// Lists of `count` tensors one after the other; tensor i of every list has the same size. All their elements are one
+// range, cut among the threads wherever that falls.
 struct Lists {
   int count = 0, lists = 0;
   std::vector<Index> starts;  // of tensor i in the range; [count]: the end
@@ -27,7 +28,8 @@ struct Lists {
     for (const TensorDesc& desc : signature.inputs) {
       if (desc.dtype != DType::float32) return std::nullopt;
     }
-    for (int i = 0; i < result.count; i++) result.starts.push_back(result.starts.back() + signature.inputs[static_cast<std::size_t>(i)].elements());
+    for (int i = 0; i < result.count; i++)
+      result.starts.push_back(result.starts.back() + signature.inputs[static_cast<std::size_t>(i)].elements());
     for (int i = 0; i < result.count; i++) {
       const TensorDesc& param = signature.inputs[static_cast<std::size_t>(i)];
       result.layouts.push_back(engine.isPadded(param) ? Layout{} : param.layout);
@@ -37,7 +39,8 @@ struct Lists {
 
   // All tensors of a place in the lists lie as its parameter does.
   KernelPtr withLayouts(std::shared_ptr<Kernel> kernel) const {
-    for (int list = 0; list < lists; list++) kernel->inputLayouts.insert(kernel->inputLayouts.end(), layouts.begin(), layouts.end());
+    for (int list = 0; list < lists; list++)
+      kernel->inputLayouts.insert(kernel->inputLayouts.end(), layouts.begin(), layouts.end());
     return kernel;
   }
 
@@ -55,7 +58,9 @@ struct Lists {
     });
   }
 
-  float* tensor(const Run& run, int list, int i) const { return list < lists ? run.inOut<float>(list * count + i) : nullptr; }
+  float* tensor(const Run& run, int list, int i) const {
+    return list < lists ? run.inOut<float>(list * count + i) : nullptr;
+  }
 };
 
 }  // namespace
@@ -65,7 +70,8 @@ KernelPtr prepare(const Sgd& op, const Signature& signature, Engine& engine) {
   if (!lists) return nullptr;
   return lists->withLayouts(makeKernel(signature, [lists = *lists](const Run& run) {
     const Sgd& sgd = std::get<Sgd>(run.op);
-    auto rate = static_cast<float>(sgd.learningRate), decay = static_cast<float>(sgd.weightDecay), momentum = static_cast<float>(sgd.momentum);
+    auto rate = static_cast<float>(sgd.learningRate), decay = static_cast<float>(sgd.weightDecay),
+         momentum = static_cast<float>(sgd.momentum);
     auto taken = static_cast<float>(1 - sgd.dampening);
     bool isFirst = sgd.step == 1, nesterov = sgd.nesterov;
     lists.forEach(2, [&](int tensor, Index from, Index to) {
@@ -102,7 +108,8 @@ KernelPtr prepare(const Adam& op, const Signature& signature, Engine& engine) {
     float keep = adam.decoupled ? static_cast<float>(1 - adam.learningRate * adam.weightDecay) : 1.0f;
     float decay = adam.decoupled ? 0.0f : static_cast<float>(adam.weightDecay);
     lists.forEach(6, [&](int tensor, Index from, Index to) {
-      float *p = lists.tensor(run, 0, tensor), *average = lists.tensor(run, 2, tensor), *square = lists.tensor(run, 3, tensor);
+      float *p = lists.tensor(run, 0, tensor), *average = lists.tensor(run, 2, tensor),
+            *square = lists.tensor(run, 3, tensor);
       const float* grad = lists.tensor(run, 1, tensor);
       float* maxSquare = lists.tensor(run, 4, tensor);
       if (maxSquare) {
@@ -133,8 +140,10 @@ KernelPtr prepare(const RmsProp& op, const Signature& signature, Engine& engine)
   bool hasBuffers = lists->lists == (op.centered ? 5 : 4);
   return lists->withLayouts(makeKernel(signature, [lists = *lists, hasBuffers, centered = op.centered](const Run& run) {
     const RmsProp& rms = std::get<RmsProp>(run.op);
-    auto rate = static_cast<float>(rms.learningRate), alpha = static_cast<float>(rms.alpha), rest = static_cast<float>(1 - rms.alpha);
-    auto eps = static_cast<float>(rms.eps), decay = static_cast<float>(rms.weightDecay), momentum = static_cast<float>(rms.momentum);
+    auto rate = static_cast<float>(rms.learningRate), alpha = static_cast<float>(rms.alpha),
+         rest = static_cast<float>(1 - rms.alpha);
+    auto eps = static_cast<float>(rms.eps), decay = static_cast<float>(rms.weightDecay),
+         momentum = static_cast<float>(rms.momentum);
     lists.forEach(6, [&](int tensor, Index from, Index to) {
       float *p = lists.tensor(run, 0, tensor), *square = lists.tensor(run, 2, tensor);
       const float* grad = lists.tensor(run, 1, tensor);

@@ -85,7 +85,8 @@ CNN_INLINE float fastLog1p(float x) {
 
 /// |magnitude| with the sign of `sign`, the magnitude being positive.
 CNN_INLINE float withSign(float magnitude, float sign) {
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | (std::bit_cast<std::uint32_t>(sign) & 0x80000000u));
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) |
+                              (std::bit_cast<std::uint32_t>(sign) & 0x80000000u));
 }
 
 CNN_INLINE float fastTanh(float x) {

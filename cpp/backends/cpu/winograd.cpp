@@ -12,23 +12,27 @@ namespace cnn::cpu::winograd {
 
 namespace {
 
-// Tiles that a product takes at once, so that its sums, the weights and an input fill the processor's registers: with two vectors of outputs, and with four.
+// Tiles that a product takes at once, so that its sums, the weights and an input fill the processor's registers: with
+// two vectors of outputs, and with four.
 #if defined(__AVX512F__)
 constexpr int mostTiles = 14, mostTilesOfFour = 6;
 #else
 constexpr int mostTiles = 6, mostTilesOfFour = 2;
 #endif
-// Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 14 to 56 are within the noise but for
-// many channels, where 14 are a quarter slower.
+// Tiles of a chunk: more read the weights less often, fewer stay in a smaller cache; on an EPYC (Zen 5) 14 to 56 are
+// within the noise but for many channels, where 14 are a quarter slower.
 constexpr Index chunkTiles = 3 * mostTiles, chunkRow = chunkTiles * lanes;
-// How far ahead weights are fetched, in floats; they come from memory where a network has more of them than the cache holds.
+// How far ahead weights are fetched, in floats; they come from memory where a network has more of them than the cache
+// holds.
 constexpr Index prefetch = 96 * lanes;
 
 Vector at(const float* from) { return load<Vector>(from); }
 
-// m[j][t] = Σ over input channels v[t] · u[j]: `tiles` rows of inputs [block][tile][lanes] and `vectors` blocks of weights [channel][lanes].
+// m[j][t] = Σ over input channels v[t] · u[j]: `tiles` rows of inputs [block][tile][lanes] and `vectors` blocks of
+// weights [channel][lanes].
 template <int tiles, int vectors>
-void multiply(const float* v, Index blockStep, const float* u, Index weightStep, Index blocks, float* m, Index productStep) {
+void multiply(const float* v, Index blockStep, const float* u, Index weightStep, Index blocks, float* m,
+              Index productStep) {
   Vector sums[tiles][vectors] = {};
   for (Index b = 0; b < blocks; b++, v += blockStep) {
     for (int lane = 0; lane < lanes; lane++, u += lanes) {
@@ -73,16 +77,19 @@ void multiplyAll(const float* v, const float* u, float* m, Index tiles, Index in
       Index from = tiles * piece / pieces, count = tiles * (piece + 1) / pieces - from;
       auto index = static_cast<std::size_t>(count - 1);
       Multiply multiply = vectors == 4 ? byFour[index] : vectors == 2 ? byTwo[index] : byOne[index];
-      multiply(v + from * lanes, chunkRow, u + block * weightStep, weightStep, inputBlocks, m + block * chunkRow + from * lanes, chunkRow);
+      multiply(v + from * lanes, chunkRow, u + block * weightStep, weightStep, inputBlocks,
+               m + block * chunkRow + from * lanes, chunkRow);
     }
     block += vectors;
   }
 }
 
-// dU[j][r] += Σ over tiles dm[j][t] · v[t][r]: `vectors` blocks of output channels and half a block of input channels, whose sums stay in registers.
+// dU[j][r] += Σ over tiles dm[j][t] · v[t][r]: `vectors` blocks of output channels and half a block of input channels,
+// whose sums stay in registers.
 constexpr int rows = lanes / 2;
 template <int vectors>
-void multiplyTransposed(const float* v, const float* dm, Index gradientStep, Index tiles, float* du, Index weightStep, bool isFirst) {
+void multiplyTransposed(const float* v, const float* dm, Index gradientStep, Index tiles, float* du, Index weightStep,
+                        bool isFirst) {
   Vector sums[rows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++) {
@@ -114,7 +121,8 @@ std::vector<Share> sharesOf(const Sizes& sizes, int threads, bool sharesOutputs)
   std::vector<Share> shares;
   for (Index t = 0; t < tileParts; t++) {
     for (Index b = 0; b < blockParts; b++) {
-      shares.push_back({t, tiles * t / tileParts, tiles * (t + 1) / tileParts, blocks * b / blockParts, blocks * (b + 1) / blockParts});
+      shares.push_back({t, tiles * t / tileParts, tiles * (t + 1) / tileParts, blocks * b / blockParts,
+                        blocks * (b + 1) / blockParts});
     }
   }
   return shares;
@@ -143,7 +151,8 @@ void forGroups(const Share& share, F&& f) {
 // x of the tiles → v [component][inputBlocks][chunk][lanes].
 template <class Tile>
 void transformInputs(const Sizes& sizes, const float* x, Index first, Index count, float* v) {
-  const Index blocks = sizes.inputBlocks(), plane = sizes.height * sizes.width * lanes, componentStep = blocks * chunkRow;
+  const Index blocks = sizes.inputBlocks(), plane = sizes.height * sizes.width * lanes,
+              componentStep = blocks * chunkRow;
   const Grid grid = sizes.grid();
   for (Index block = 0; block < blocks; block++) {
     for (Index t = 0; t < count; t++) {
@@ -173,7 +182,8 @@ void transformInputs(const Sizes& sizes, const float* x, Index first, Index coun
 template <class F>
 void runShares(const std::vector<Share>& shares, F&& runShare) {
   auto work = [&](int member, int members) {  // a smaller pool does several each
-    for (auto i = static_cast<std::size_t>(member); i < shares.size(); i += static_cast<std::size_t>(members)) runShare(shares[i], i);
+    for (auto i = static_cast<std::size_t>(member); i < shares.size(); i += static_cast<std::size_t>(members))
+      runShare(shares[i], i);
   };
   ThreadPool* pool = ThreadPool::current();
   if (pool && shares.size() > 1) {
@@ -193,22 +203,27 @@ namespace {
 
 template <class Tile>
 void transformWeightsTo(const Weights& shape, const float* plain, float* transformed) {
-  const Index inputs = shape.inputs, outputs = shape.outputs, blocks = outputs / lanes, taps = Tile::filter * Tile::filter;
+  const Index inputs = shape.inputs, outputs = shape.outputs, blocks = outputs / lanes,
+              taps = Tile::filter * Tile::filter;
   parallelRows(blocks * (inputs / lanes), Tile::components * lanes * lanes, [&](Index from, Index to) {
     for (Index piece = from; piece < to; piece++) {
       Index block = piece / (inputs / lanes), firstInput = piece % (inputs / lanes) * lanes;
       // [input][tap][output lane]: read along the rows of memory
       alignas(64) float filters[lanes][Tile::filter * Tile::filter][lanes];
       for (Index a = 0; a < lanes; a++) {
-        const float* row = plain + (shape.isRotated ? (firstInput + a) * outputs + block * lanes : (block * lanes + a) * inputs + firstInput) * taps;
+        const float* row = plain + (shape.isRotated ? (firstInput + a) * outputs + block * lanes
+                                                    : (block * lanes + a) * inputs + firstInput) *
+                                       taps;
         for (Index b = 0; b < lanes; b++) {
-          for (Index i = 0; i < taps; i++) (shape.isRotated ? filters[a][taps - 1 - i][b] : filters[b][i][a]) = row[b * taps + i];
+          for (Index i = 0; i < taps; i++)
+            (shape.isRotated ? filters[a][taps - 1 - i][b] : filters[b][i][a]) = row[b * taps + i];
         }
       }
       for (Index c = 0; c < lanes; c++) {
         float* target = transformed + shape.at(block) + (firstInput + c) * lanes;
-        transform<typename Tile::Filter>([&](int i, int j) { return at(filters[c][i * Tile::filter + j]); },
-                          [&](int i, int j, Vector value) { store(target + (i * Tile::inputs + j) * shape.step(), value); });
+        transform<typename Tile::Filter>(
+            [&](int i, int j) { return at(filters[c][i * Tile::filter + j]); },
+            [&](int i, int j, Vector value) { store(target + (i * Tile::inputs + j) * shape.step(), value); });
       }
     }
   });
@@ -233,9 +248,11 @@ void Convolution::run(const float* x, const float* weights, const float* bias, f
 }
 
 template <class Tile>
-void Convolution::runShare(const Share& share, const float* x, const float* weights, const float* bias, float* y, float* scratch) const {
+void Convolution::runShare(const Share& share, const float* x, const float* weights, const float* bias, float* y,
+                           float* scratch) const {
   const Grid grid = sizes_.grid();
-  const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(), plane = sizes_.outHeight * sizes_.outWidth * lanes;
+  const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(),
+              plane = sizes_.outHeight * sizes_.outWidth * lanes;
   constexpr Index productStep = groupBlocks * chunkRow;  // from component to component
   float *v = scratch, *m = scratch + Tile::components * inputBlocks * chunkRow;
   const Vector low = Vector{} + finish_.lowest, high = Vector{} + finish_.highest;
@@ -244,14 +261,16 @@ void Convolution::runShare(const Share& share, const float* x, const float* weig
     transformInputs<Tile>(sizes_, x, first, count, v);
     forGroups(share, [&](Index group, Index groupSize) {
       for (Index c = 0; c < Tile::components; c++) {
-        multiplyAll(v + c * inputBlocks * chunkRow, weights + layout.at(group) + c * layout.step(), m + c * productStep, count, inputBlocks, groupSize);
+        multiplyAll(v + c * inputBlocks * chunkRow, weights + layout.at(group) + c * layout.step(), m + c * productStep,
+                    count, inputBlocks, groupSize);
       }
       for (Index block = 0; block < groupSize; block++) {
         Vector offset = bias ? at(bias + (group + block) * lanes) : Vector{};
         for (Index t = 0; t < count; t++) {
           Grid::Place place = grid.at(first + t);
           const float* from = m + block * chunkRow + t * lanes;
-          float* to = y + (place.sample * blocks + group + block) * plane + (place.row * sizes_.outWidth + place.column) * lanes;
+          float* to = y + (place.sample * blocks + group + block) * plane +
+                      (place.row * sizes_.outWidth + place.column) * lanes;
           auto get = [&](int i, int j) { return at(from + (i * Tile::inputs + j) * productStep); };
           auto put = [&](int i, int j, Vector value) {
             float* target = to + (i * sizes_.outWidth + j) * lanes;
@@ -292,18 +311,24 @@ void withGradientTile(Form form, F&& f) {
 constexpr Index mostOwnSums = 1 << 18;
 
 WeightGradient::WeightGradient(const Sizes& sizes, int threads)
-    : sizes_(sizes), shares_(sharesOf(sizes, threads, sizes.weights().elements() > mostOwnSums && sizes.outputBlocks() >= threads)) {}
+    : sizes_(sizes),
+      shares_(sharesOf(sizes, threads, sizes.weights().elements() > mostOwnSums && sizes.outputBlocks() >= threads)) {}
 
 Index WeightGradient::parts() const { return shares_.back().part + 1; }
 std::size_t WeightGradient::sumsAt() const { return shares_.size() * shareScratch(sizes_); }
-std::size_t WeightGradient::partElements() const { return static_cast<std::size_t>(sizes_.weights().elements() + sizes_.outputs); }
-std::size_t WeightGradient::scratchBytes() const { return (sumsAt() + static_cast<std::size_t>(parts()) * partElements()) * sizeof(float); }
+std::size_t WeightGradient::partElements() const {
+  return static_cast<std::size_t>(sizes_.weights().elements() + sizes_.outputs);
+}
+std::size_t WeightGradient::scratchBytes() const {
+  return (sumsAt() + static_cast<std::size_t>(parts()) * partElements()) * sizeof(float);
+}
 
 void WeightGradient::run(const float* x, const float* dy, float* dw, float* dbias, void* scratch) const {
   float *own = static_cast<float*>(scratch), *sums = own + sumsAt();
   runShares(shares_, [&](const Share& share, std::size_t i) {
     float* ofPart = sums + static_cast<std::size_t>(share.part) * partElements();
-    withGradientTile(sizes_.form, [&]<class Tile>(Tile) { runShare<Tile>(share, x, dy, ofPart, own + i * shareScratch(sizes_)); });
+    withGradientTile(sizes_.form,
+                     [&]<class Tile>(Tile) { runShare<Tile>(share, x, dy, ofPart, own + i * shareScratch(sizes_)); });
   });
   withGradientTile(sizes_.form, [&]<class Tile>(Tile) { finish<Tile>(sums, dw); });
   if (!dbias) return;
@@ -313,7 +338,8 @@ void WeightGradient::run(const float* x, const float* dy, float* dw, float* dbia
 // Over the parts into which tiles fell.
 Vector WeightGradient::sumOfParts(const float* sums, Index at) const {
   Vector sum = load<Vector>(sums + at);
-  for (Index part = 1; part < parts(); part++) sum += load<Vector>(sums + static_cast<std::size_t>(part) * partElements() + at);
+  for (Index part = 1; part < parts(); part++)
+    sum += load<Vector>(sums + static_cast<std::size_t>(part) * partElements() + at);
   return sum;
 }
 
@@ -327,8 +353,9 @@ void WeightGradient::finish(const float* sums, float* dw) const {
       alignas(64) float filters[lanes][Tile::filter * Tile::filter][lanes];  // [input][tap][output lane]
       for (Index c = 0; c < lanes; c++) {
         Index at = layout.at(block) + (firstInput + c) * lanes;
-        transform<typename Tile::FilterGradient>([&](int i, int j) { return sumOfParts(sums, (i * Tile::inputs + j) * layout.step() + at); },
-                                  [&](int i, int j, Vector value) { store(filters[c][i * Tile::filter + j], value); });
+        transform<typename Tile::FilterGradient>(
+            [&](int i, int j) { return sumOfParts(sums, (i * Tile::inputs + j) * layout.step() + at); },
+            [&](int i, int j, Vector value) { store(filters[c][i * Tile::filter + j], value); });
       }
       for (Index lane = 0; lane < lanes; lane++) {
         float* row = dw + ((block * lanes + lane) * sizes_.inputs + firstInput) * taps;
@@ -343,9 +370,11 @@ void WeightGradient::finish(const float* sums, float* dw) const {
 template <class Tile>
 void WeightGradient::runShare(const Share& share, const float* x, const float* dy, float* sums, float* scratch) const {
   const Grid grid = sizes_.grid();
-  const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(), plane = sizes_.outHeight * sizes_.outWidth * lanes;
+  const Index inputBlocks = sizes_.inputBlocks(), blocks = sizes_.outputBlocks(),
+              plane = sizes_.outHeight * sizes_.outWidth * lanes;
   constexpr Index gradientStep = groupBlocks * chunkRow;  // from component to component
-  float *v = scratch, *dm = scratch + Tile::components * inputBlocks * chunkRow, *bias = sums + sizes_.weights().elements();
+  float *v = scratch, *dm = scratch + Tile::components * inputBlocks * chunkRow,
+        *bias = sums + sizes_.weights().elements();
   const Weights layout = sizes_.weights();
   forChunks(share, [&](Index first, Index count) {
     bool isFirst = first == share.firstTile;
@@ -356,7 +385,8 @@ void WeightGradient::runShare(const Share& share, const float* x, const float* d
         Vector sum = isFirst ? Vector{} : at(ownBias);
         for (Index t = 0; t < count; t++) {
           Grid::Place place = grid.at(first + t);
-          const float* from = dy + (place.sample * blocks + group + block) * plane + (place.row * sizes_.outWidth + place.column) * lanes;
+          const float* from = dy + (place.sample * blocks + group + block) * plane +
+                              (place.row * sizes_.outWidth + place.column) * lanes;
           float* to = dm + block * chunkRow + t * lanes;
           Index height = sizes_.outHeight - place.row, width = sizes_.outWidth - place.column;
           transform<typename Tile::OutputGradient>(

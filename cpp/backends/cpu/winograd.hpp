@@ -1,8 +1,10 @@
-// Winograd's convolution of windows of 3×3 or 5×5 at every position, and its gradients, on activations with `winograd::lanes` channels side by side.
+// Winograd's convolution of windows of 3×3 or 5×5 at every position, and its gradients, on activations with
+// `winograd::lanes` channels side by side.
 //
-// A thread takes some tiles, some dozens at a time so that what it makes of them stays in its cache: inputs to components, for each component a
-// matrix product over the channels, and components back to outputs. For windows of 3×3, tiles of 4×4 outputs take the fewest products; those of 2×2 read
-// less than half as many transformed weights, which counts where images are small and few.
+// A thread takes some tiles, some dozens at a time so that what it makes of them stays in its cache: inputs to
+// components, for each component a matrix product over the channels, and components back to outputs. For windows of
+// 3×3, tiles of 4×4 outputs take the fewest products; those of 2×2 read less than half as many transformed weights,
+// which counts where images are small and few.
 #pragma once
 
 #include <algorithm>
@@ -16,25 +18,30 @@ namespace cnn::cpu::winograd {
 /// Blocks of output channels whose products are made before they are turned to outputs.
 inline constexpr Index groupBlocks = 4;
 
-/// Weights in the order in which products read them, [groups of output blocks][components][blocks of a group][inputs][lanes]: a thread reads them in one go.
+/// Weights in the order in which products read them, [groups of output blocks][components][blocks of a
+/// group][inputs][lanes]: a thread reads them in one go.
 struct Weights {
   Index inputs, outputs;
   Form form;
-  /// They come as [inputs, outputs, r, r] and are read turned by 180°, as the gradient with respect to x convolves dy with them; else as [outputs, inputs, r, r].
+  /// They come as [inputs, outputs, r, r] and are read turned by 180°, as the gradient with respect to x convolves dy
+  /// with them; else as [outputs, inputs, r, r].
   bool isRotated = false;
   Index blocks() const { return outputs / lanes; }
-  /// Floats from component to component: no power of two, since the same places of all components are written and read at once and would share one set
-  /// of a cache.
+  /// Floats from component to component: no power of two, since the same places of all components are written and read
+  /// at once and would share one set of a cache.
   Index step() const { return std::min(groupBlocks, blocks()) * inputs * lanes + 2 * lanes; }
   /// Where the weights of a block begin, of the first component.
-  Index at(Index block) const { return block / groupBlocks * form.components() * step() + block % groupBlocks * inputs * lanes; }
+  Index at(Index block) const {
+    return block / groupBlocks * form.components() * step() + block % groupBlocks * inputs * lanes;
+  }
   Index elements() const { return (blocks() + groupBlocks - 1) / groupBlocks * form.components() * step(); }
   friend bool operator==(const Weights&, const Weights&) = default;
 };
 
 void transformWeights(const Weights& shape, const float* plain, float* transformed);
 
-/// x [samples, inputs, height, width] → y [samples, outputs, outHeight, outWidth]; both channel counts are multiples of `lanes`.
+/// x [samples, inputs, height, width] → y [samples, outputs, outHeight, outWidth]; both channel counts are multiples of
+/// `lanes`.
 struct Sizes {
   Index samples, inputs, outputs, height, width, outHeight, outWidth;
   Index top, left;  // padding; may be negative
@@ -65,7 +72,8 @@ class Convolution {
 
  private:
   template <class Tile>
-  void runShare(const Share& share, const float* x, const float* weights, const float* bias, float* y, float* scratch) const;
+  void runShare(const Share& share, const float* x, const float* weights, const float* bias, float* y,
+                float* scratch) const;
   Sizes sizes_;
   Finish finish_;
   std::vector<Share> shares_;

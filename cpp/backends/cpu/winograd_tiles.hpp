@@ -1,8 +1,9 @@
 // What Winograd's algorithms do to single tiles: the matrices of Lavin and Gray (2015, arXiv:1509.09308).
 //
-// y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A: m×m outputs of an r×r filter g from (m+r−1)×(m+r−1) inputs d, which F(4×4, 3×3) does with 36 multiplications instead of
-// 144, F(2×2, 3×3) with 16 instead of 36, F(2×2, 5×5) with 36 instead of 100. Each of the inner structs multiplies a column by one of the matrices; all work
-// on as many channels at once as a vector holds.
+// y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A: m×m outputs of an r×r filter g from (m+r−1)×(m+r−1) inputs d, which F(4×4, 3×3) does
+// with 36 multiplications instead of 144, F(2×2, 3×3) with 16 instead of 36, F(2×2, 5×5) with 36 instead of 100. Each
+// of the inner structs multiplies a column by one of the matrices; all work on as many channels at once as a vector
+// holds.
 #pragma once
 
 #include "base/dims.hpp"
@@ -26,7 +27,8 @@ struct Form {
 
 template <int outputs_, int filter_>
 struct TileSizes {
-  static constexpr int outputs = outputs_, filter = filter_, inputs = outputs + filter - 1, components = inputs * inputs;
+  static constexpr int outputs = outputs_, filter = filter_, inputs = outputs + filter - 1,
+                       components = inputs * inputs;
 };
 
 template <int outputs, int filter>
@@ -77,7 +79,8 @@ struct Tile<4, 3> : TileSizes<4, 3> {
   struct Filter {  // G
     static constexpr int from = filter, to = inputs;
     static void apply(const Vector* g, Vector* u) {
-      Vector a = (g[0] + g[2]) * (-1.0f / 6), b = g[1] * (-1.0f / 6), c = g[0] * (1.0f / 24) + g[2] * (1.0f / 6), d = g[1] * (1.0f / 12);
+      Vector a = (g[0] + g[2]) * (-1.0f / 6), b = g[1] * (-1.0f / 6), c = g[0] * (1.0f / 24) + g[2] * (1.0f / 6),
+             d = g[1] * (1.0f / 12);
       u[0] = g[0] * 0.25f;
       u[1] = a + b;
       u[2] = a - b;
@@ -140,7 +143,8 @@ struct Tile<2, 5> : TileSizes<2, 5> {
   struct FilterGradient {  // Gᵀ
     static constexpr int from = inputs, to = filter;
     static void apply(const Vector* u, Vector* g) {
-      Vector a = (u[1] + u[2]) * (-1.0f / 6), b = (u[2] - u[1]) * (1.0f / 6), c = (u[3] + u[4]) * (1.0f / 24), d = (u[3] - u[4]) * (1.0f / 12);
+      Vector a = (u[1] + u[2]) * (-1.0f / 6), b = (u[2] - u[1]) * (1.0f / 6), c = (u[3] + u[4]) * (1.0f / 24),
+             d = (u[3] - u[4]) * (1.0f / 12);
       g[0] = u[0] * 0.25f + a + c;
       g[1] = b + d;
       g[2] = a + 4.0f * c;
@@ -152,7 +156,7 @@ struct Tile<2, 5> : TileSizes<2, 5> {
 
 template <>
 struct Tile<2, 3> : TileSizes<2, 3> {  // the points 0, ±1 and ∞
-  struct Input {  // Bᵀ
+  struct Input {                       // Bᵀ
     static constexpr int from = inputs, to = inputs;
     static void apply(const Vector* d, Vector* v) {
       v[0] = d[0] - d[2];
@@ -226,7 +230,9 @@ struct Grid {
   struct Place {
     Index sample, row, column;
   };
-  Place at(Index id) const { return {id / (down() * across()), id / across() % down() * outputs, id % across() * outputs}; }
+  Place at(Index id) const {
+    return {id / (down() * across()), id / across() % down() * outputs, id % across() * outputs};
+  }
 };
 
 }  // namespace cnn::cpu::winograd

@@ -17,11 +17,13 @@ std::string describe(const cudaDeviceProp& properties) {
   int runtime = 0;
   CHECK(cudaRuntimeGetVersion(&runtime));
   std::size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
-  return text("cuDNN ", dnn / 10000, ".", dnn / 100 % 100, ".", dnn % 100, ", cuBLASLt ", blas / 10000, ".", blas / 100 % 100, ".", blas % 100, ", CUDA ",
-              runtime / 1000, ".", runtime % 1000 / 10, " on ", properties.name);
+  return text("cuDNN ", dnn / 10000, ".", dnn / 100 % 100, ".", dnn % 100, ", cuBLASLt ", blas / 10000, ".",
+              blas / 100 % 100, ".", blas % 100, ", CUDA ", runtime / 1000, ".", runtime % 1000 / 10, " on ",
+              properties.name);
 }
 
-// Without a context where the plugin was compiled for this very GPU; making one takes a fraction of a second and memory.
+// Without a context where the plugin was compiled for this very GPU; making one takes a fraction of a second and
+// memory.
 std::string whyUnusable(int ordinal, const cudaDeviceProp& properties) {
   if (isBuiltFor(properties)) return "";
   cudaError_t status = cudaSetDevice(ordinal);
@@ -32,7 +34,8 @@ std::string whyUnusable(int ordinal, const cudaDeviceProp& properties) {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int ordinal, const CudaOptions& options) : engine_(ordinal, options), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
+  CudaBackend(int ordinal, const CudaOptions& options)
+      : engine_(ordinal, options), memory_(engine_), transfer_(engine_), mirror_(makePinnedBytes(sizeof(Fault))) {}
   ~CudaBackend() override {
     cudaSetDevice(engine_.ordinal);
     cudaStreamSynchronize(engine_.stream);
@@ -57,7 +60,9 @@ class CudaBackend final : public Backend {
 
   bool fuses(const Op& op) const override {
     return std::visit(
-        []<class O>(const O& each) { return requires(const Signature& signature, Engine& engine) { cuda::prepare(each, signature, engine); }; },
+        []<class O>(const O& each) {
+          return requires(const Signature& signature, Engine& engine) { cuda::prepare(each, signature, engine); };
+        },
         op);
   }
 
@@ -92,7 +97,9 @@ class CudaBackend final : public Backend {
 
   std::optional<SharedMemory> sharedMemory() override {
     SharedMemory memory;
-    if (cudaSetDevice(engine_.ordinal) == cudaSuccess && cudaMemGetInfo(&memory.available, &memory.total) == cudaSuccess) return memory;
+    if (cudaSetDevice(engine_.ordinal) == cudaSuccess &&
+        cudaMemGetInfo(&memory.available, &memory.total) == cudaSuccess)
+      return memory;
     cudaGetLastError();
     return std::nullopt;
   }
@@ -101,7 +108,9 @@ class CudaBackend final : public Backend {
   void startThread(int) override { cudaSetDevice(engine_.ordinal); }
 
   bool captures() const override { return true; }
-  std::unique_ptr<Captured> capture(const std::function<void()>& enqueueAll) override { return cuda::capture(engine_, enqueueAll); }
+  std::unique_ptr<Captured> capture(const std::function<void()>& enqueueAll) override {
+    return cuda::capture(engine_, enqueueAll);
+  }
 
   void configure(const BackendOptions& options) override {
     std::lock_guard lock(engine_.preparing);
@@ -109,7 +118,9 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  void copyFault() { CHECK(cudaMemcpyAsync(mirror_.get(), engine_.fault, sizeof(Fault), cudaMemcpyDeviceToHost, engine_.stream)); }
+  void copyFault() {
+    CHECK(cudaMemcpyAsync(mirror_.get(), engine_.fault, sizeof(Fault), cudaMemcpyDeviceToHost, engine_.stream));
+  }
 
   // Once the copy is there: throws it, so that the next one is seen.
   void checkFault() {
@@ -135,9 +146,13 @@ std::vector<DeviceInfo> listDevices() {
   for (int i = 0; i < count; i++) {
     cudaDeviceProp properties;
     CHECK(cudaGetDeviceProperties(&properties, i));
-    infos.push_back({.name = text("cuda:", i), .description = describe(properties), .product = properties.name,
-                     .computeCapability = text(properties.major, ".", properties.minor), .memoryBytes = properties.totalGlobalMem,
-                     .multiprocessors = properties.multiProcessorCount, .unusable = whyUnusable(i, properties)});
+    infos.push_back({.name = text("cuda:", i),
+                     .description = describe(properties),
+                     .product = properties.name,
+                     .computeCapability = text(properties.major, ".", properties.minor),
+                     .memoryBytes = properties.totalGlobalMem,
+                     .multiprocessors = properties.multiProcessorCount,
+                     .unusable = whyUnusable(i, properties)});
   }
   return infos;
 }

@@ -5,7 +5,8 @@
 
 namespace cnn::cuda {
 
-/// The devices that the driver knows. Makes a context on those alone for which the plugin was not compiled, to ask whether they can be used.
+/// The devices that the driver knows. Makes a context on those alone for which the plugin was not compiled, to ask
+/// whether they can be used.
 std::vector<DeviceInfo> listDevices();
 /// `options` are CudaOptions.
 std::unique_ptr<Backend> makeBackend(int ordinal, const BackendOptions& options);

@@ -1,4 +1,5 @@
-// A sequence of kernel runs as one CUDA graph: recorded once from the engine's stream, then launched with a single call.
+// A sequence of kernel runs as one CUDA graph: recorded once from the engine's stream, then launched with a single
+// call.
 #pragma once
 
 #include "engine.hpp"

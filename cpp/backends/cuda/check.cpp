@@ -12,13 +12,15 @@ void failed(cudaError_t status, const char* call) {
 }
 
 void failed(cublasStatus_t status, const char* call) {
-  fail(ErrorKind::backend, call, " failed: ", cublasLtGetStatusString(status), " (", cublasLtGetStatusName(status), ")", whatCudaSays());
+  fail(ErrorKind::backend, call, " failed: ", cublasLtGetStatusString(status), " (", cublasLtGetStatusName(status), ")",
+       whatCudaSays());
 }
 
 void failed(cudnnStatus_t status, const char* call) {
   char details[512] = "";
   cudnnGetLastErrorString(details, sizeof details);
-  fail(ErrorKind::backend, call, " failed: ", cudnnGetErrorString(status), *details ? ": " : "", details, whatCudaSays());
+  fail(ErrorKind::backend, call, " failed: ", cudnnGetErrorString(status), *details ? ": " : "", details,
+       whatCudaSays());
 }
 
 }  // namespace cnn::cuda

@@ -1,4 +1,5 @@
-// How a failed call of a CUDA library becomes an error: CHECK(call) throws BackendError with the call and the library's own words.
+// How a failed call of a CUDA library becomes an error: CHECK(call) throws BackendError with the call and the library's
+// own words.
 #pragma once
 
 #include <cublasLt.h>

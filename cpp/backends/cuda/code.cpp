@@ -13,8 +13,10 @@ namespace {
 
 // What CUDA answers where the code is there, but for other GPUs, or can't be translated for this one.
 bool isAboutCode(cudaError_t status) {
-  constexpr cudaError_t all[] = {cudaErrorNoKernelImageForDevice, cudaErrorInvalidDeviceFunction, cudaErrorInvalidKernelImage, cudaErrorInvalidPtx,
-                                 cudaErrorUnsupportedPtxVersion,  cudaErrorJitCompilerNotFound,   cudaErrorJitCompilationDisabled};
+  constexpr cudaError_t all[] = {cudaErrorNoKernelImageForDevice, cudaErrorInvalidDeviceFunction,
+                                 cudaErrorInvalidKernelImage,     cudaErrorInvalidPtx,
+                                 cudaErrorUnsupportedPtxVersion,  cudaErrorJitCompilerNotFound,
+                                 cudaErrorJitCompilationDisabled};
   return std::find(std::begin(all), std::end(all), status) != std::end(all);
 }
 
@@ -35,8 +37,9 @@ std::string whyNoCode(const cudaDeviceProp& device) {
   cudaError_t status = askForCode();
   cudaGetLastError();  // what it says of other things, the next call says again
   if (!isAboutCode(status)) return "";
-  return text(device.name, " has compute capability ", device.major, ".", device.minor, ", and the CUDA plugin has no code for it: it was built for ", builtFor(),
-              " (", cudaGetErrorString(status), ")");
+  return text(device.name, " has compute capability ", device.major, ".", device.minor,
+              ", and the CUDA plugin has no code for it: it was built for ", builtFor(), " (",
+              cudaGetErrorString(status), ")");
 }
 
 }  // namespace cnn::cuda

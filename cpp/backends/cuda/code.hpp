@@ -10,8 +10,8 @@ namespace cnn::cuda {
 /// Whether this very compute capability was compiled for. Others may run that code all the same: only CUDA can say.
 bool isBuiltFor(const cudaDeviceProp&);
 
-/// Why the calling thread's device, of these properties, can't run our kernels, in a sentence; empty where it can, and where CUDA says nothing about it.
-/// Makes a context on the device.
+/// Why the calling thread's device, of these properties, can't run our kernels, in a sentence; empty where it can, and
+/// where CUDA says nothing about it. Makes a context on the device.
 std::string whyNoCode(const cudaDeviceProp&);
 
 }  // namespace cnn::cuda

@@ -1,4 +1,5 @@
-// Convolution and its two gradients: cuDNN's plan, of parts of the batch where it has none of the whole, or a direct convolution where it has none.
+// Convolution and its two gradients: cuDNN's plan, of parts of the batch where it has none of the whole, or a direct
+// convolution where it has none.
 #include "check.hpp"
 #include "conv_parts.hpp"
 #include "kernels/bias.hpp"
@@ -41,24 +42,34 @@ Prepared prepare(const Conv& op, const Signature& signature, Engine& engine) {
   };
   if (hasBias) {
     if (auto planned = ask(x.shape[0], true)) {
-      return ready(signature, [&engine, plan = planned.plan](const Run& run) {
-        runPart(engine, *plan, {run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0]}, run.workspace);
-      }, planned.plan->workspaceBytes(), inputs, outputs);
+      return ready(
+          signature,
+          [&engine, plan = planned.plan](const Run& run) {
+            runPart(engine, *plan, {run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0]}, run.workspace);
+          },
+          planned.plan->workspaceBytes(), inputs, outputs);
     }
   }
   auto parts = planParts(x.shape[0], multiplyAdds(weight, y), [&](Index samples) { return ask(samples, false); });
   if (parts) {
-    return ready(signature, [&engine, parts, hasBias, x, y, view = channelView(y)](const Run& run) {
-      parts.each([&](const graph::Plan& plan, Index at) {
-        runPart(engine, plan, {sampleAt(run.inputs[0], x, at), run.inputs[1], sampleAt(run.outputs[0], y, at)}, run.workspace);
-      });
-      if (hasBias) launchBias(engine.stream, y.dtype, view, run.outputs[0], run.inputs[2], run.outputs[0]);
-    }, parts.workspaceBytes(), inputs, outputs);
+    return ready(
+        signature,
+        [&engine, parts, hasBias, x, y, view = channelView(y)](const Run& run) {
+          parts.each([&](const graph::Plan& plan, Index at) {
+            runPart(engine, plan, {sampleAt(run.inputs[0], x, at), run.inputs[1], sampleAt(run.outputs[0], y, at)},
+                    run.workspace);
+          });
+          if (hasBias) launchBias(engine.stream, y.dtype, view, run.outputs[0], run.inputs[2], run.outputs[0]);
+        },
+        parts.workspaceBytes(), inputs, outputs);
   }
   if (auto why = refusal(parts.declined, x, y); !why.empty()) return {nullptr, why};
-  return ready(signature, [&engine, dtype = x.dtype, shape = convShape(op, x, weight, y)](const Run& run) {
-    launchConv(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0]);
-  }, 0, inputs, outputs);
+  return ready(
+      signature,
+      [&engine, dtype = x.dtype, shape = convShape(op, x, weight, y)](const Run& run) {
+        launchConv(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0]);
+      },
+      0, inputs, outputs);
 }
 
 Prepared prepare(const ConvBackwardData& op, const Signature& signature, Engine& engine) {
@@ -73,17 +84,25 @@ Prepared prepare(const ConvBackwardData& op, const Signature& signature, Engine&
     });
   });
   if (parts) {
-    return ready(signature, [&engine, parts, hasBias, dy, dx, view = channelView(dx)](const Run& run) {
-      parts.each([&](const graph::Plan& plan, Index at) {
-        runPart(engine, plan, {sampleAt(run.inputs[0], dy, at), run.inputs[1], sampleAt(run.outputs[0], dx, at)}, run.workspace);
-      });
-      if (hasBias) launchBias(engine.stream, dx.dtype, view, run.outputs[0], run.inputs[2], run.outputs[0]);
-    }, parts.workspaceBytes(), inputs, outputs);
+    return ready(
+        signature,
+        [&engine, parts, hasBias, dy, dx, view = channelView(dx)](const Run& run) {
+          parts.each([&](const graph::Plan& plan, Index at) {
+            runPart(engine, plan, {sampleAt(run.inputs[0], dy, at), run.inputs[1], sampleAt(run.outputs[0], dx, at)},
+                    run.workspace);
+          });
+          if (hasBias) launchBias(engine.stream, dx.dtype, view, run.outputs[0], run.inputs[2], run.outputs[0]);
+        },
+        parts.workspaceBytes(), inputs, outputs);
   }
   if (auto why = refusal(parts.declined, dx, dy); !why.empty()) return {nullptr, why};
-  return ready(signature, [&engine, dtype = dy.dtype, shape = convShape(op, dx, weight, dy)](const Run& run) {
-    launchConvBackwardData(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.inputs[2], run.outputs[0]);
-  }, 0, inputs, outputs);
+  return ready(
+      signature,
+      [&engine, dtype = dy.dtype, shape = convShape(op, dx, weight, dy)](const Run& run) {
+        launchConvBackwardData(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.inputs[2],
+                               run.outputs[0]);
+      },
+      0, inputs, outputs);
 }
 
 Prepared prepare(const ConvBackwardWeight& op, const Signature& signature, Engine& engine) {
@@ -93,10 +112,13 @@ Prepared prepare(const ConvBackwardWeight& op, const Signature& signature, Engin
   std::vector<Layout> outputs = {channelsLast};
   if (op.bias) outputs.push_back(Layout{});
   if (dy.elements() == 0) {  // a sum over nothing
-    return ready(signature, [&engine, hasBias = op.bias, dw = dw.plainBytes(), db = signature.outputs.back().plainBytes()](const Run& run) {
-      CHECK(cudaMemsetAsync(run.outputs[0], 0, dw, engine.stream));
-      if (hasBias) CHECK(cudaMemsetAsync(run.outputs[1], 0, db, engine.stream));
-    }, 0, inputs, outputs);
+    return ready(
+        signature,
+        [&engine, hasBias = op.bias, dw = dw.plainBytes(), db = signature.outputs.back().plainBytes()](const Run& run) {
+          CHECK(cudaMemsetAsync(run.outputs[0], 0, dw, engine.stream));
+          if (hasBias) CHECK(cudaMemsetAsync(run.outputs[1], 0, db, engine.stream));
+        },
+        0, inputs, outputs);
   }
   // The weight's gradient and then the bias's, one after the other in the same workspace.
   const ChannelView view = channelView(dy);
@@ -113,20 +135,28 @@ Prepared prepare(const ConvBackwardWeight& op, const Signature& signature, Engin
     // Parts after the first are made behind the workspace, and added.
     const std::size_t sumAt = (std::max(parts.workspaceBytes(), biasWorkspace) + 255) / 256 * 256;
     const Walk<3> walk = broadcastWalk<3>(dw, {dw, dw});
-    return ready(signature, [&engine, parts, biasGradient, x, dy, dtype = dw.dtype, sumAt, walk](const Run& run) {
-      parts.each([&](const graph::Plan& plan, Index at) {
-        void* target = at == 0 ? run.outputs[0] : static_cast<std::byte*>(run.workspace) + sumAt;
-        runPart(engine, plan, {sampleAt(run.inputs[0], x, at), sampleAt(run.inputs[1], dy, at), target}, run.workspace);
-        if (at > 0) launchBinary(engine.stream, dtype, BinaryFunction::add, walk, run.outputs[0], target, run.outputs[0]);
-      });
-      biasGradient(run);
-    }, parts.isWhole() ? std::max(parts.workspaceBytes(), biasWorkspace) : sumAt + dw.plainBytes(), inputs, outputs);
+    return ready(
+        signature,
+        [&engine, parts, biasGradient, x, dy, dtype = dw.dtype, sumAt, walk](const Run& run) {
+          parts.each([&](const graph::Plan& plan, Index at) {
+            void* target = at == 0 ? run.outputs[0] : static_cast<std::byte*>(run.workspace) + sumAt;
+            runPart(engine, plan, {sampleAt(run.inputs[0], x, at), sampleAt(run.inputs[1], dy, at), target},
+                    run.workspace);
+            if (at > 0)
+              launchBinary(engine.stream, dtype, BinaryFunction::add, walk, run.outputs[0], target, run.outputs[0]);
+          });
+          biasGradient(run);
+        },
+        parts.isWhole() ? std::max(parts.workspaceBytes(), biasWorkspace) : sumAt + dw.plainBytes(), inputs, outputs);
   }
   if (auto why = refusal(parts.declined, x, dy); !why.empty()) return {nullptr, why};
-  return ready(signature, [&engine, dtype = x.dtype, shape = convShape(op, x, dw, dy), biasGradient](const Run& run) {
-    launchConvBackwardWeight(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.outputs[0]);
-    biasGradient(run);
-  }, biasWorkspace, inputs, outputs);
+  return ready(
+      signature,
+      [&engine, dtype = x.dtype, shape = convShape(op, x, dw, dy), biasGradient](const Run& run) {
+        launchConvBackwardWeight(engine.stream, dtype, shape, run.inputs[0], run.inputs[1], run.outputs[0]);
+        biasGradient(run);
+      },
+      biasWorkspace, inputs, outputs);
 }
 
 }  // namespace cnn::cuda

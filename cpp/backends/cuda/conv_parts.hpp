@@ -1,5 +1,6 @@
-// A convolution that cuDNN declines for its size, its samples taken a part at a time: cuDNN counts elements in 32 bits in most of its engines, and scratch
-// memory grows with the batch. The direct kernels, the other choice, would take minutes for what is so large.
+// A convolution that cuDNN declines for its size, its samples taken a part at a time: cuDNN counts elements in 32 bits
+// in most of its engines, and scratch memory grows with the batch. The direct kernels, the other choice, would take
+// minutes for what is so large.
 #pragma once
 
 #include "planned.hpp"
@@ -27,7 +28,8 @@ inline constexpr Index mostElements = 0x7fffffff;
 /// Multiply-adds from which parts are worth their plans: a direct kernel takes milliseconds for as many.
 inline constexpr Index worthParts = Index{1} << 26;
 
-/// As many samples as possible of `batch`, a half, a quarter, … of them, for which `ask(samples)` gives a plan, where the whole has none.
+/// As many samples as possible of `batch`, a half, a quarter, … of them, for which `ask(samples)` gives a plan, where
+/// the whole has none.
 template <class Ask>
 PartPlans planParts(Index batch, Index multiplyAdds, Ask ask) {
   PartPlans parts{.samples = batch, .batch = batch};
@@ -56,7 +58,8 @@ inline TensorDesc withSamples(TensorDesc desc, Index samples) {
 
 /// Where a sample begins.
 inline void* sampleAt(void* memory, const TensorDesc& desc, Index sample) {
-  return static_cast<std::byte*>(memory) + static_cast<std::size_t>(sample) * (desc.plainBytes() / static_cast<std::size_t>(desc.shape[0]));
+  return static_cast<std::byte*>(memory) +
+         static_cast<std::size_t>(sample) * (desc.plainBytes() / static_cast<std::size_t>(desc.shape[0]));
 }
 
 }  // namespace cnn::cuda

@@ -46,7 +46,8 @@ OwnedBlas makeBlas() {
   return OwnedBlas(handle);
 }
 
-// Of a GPU, for all its engines: while one is being closed, its successor may be open already. Where GPUs share one, they wait for each other, no more.
+// Of a GPU, for all its engines: while one is being closed, its successor may be open already. Where GPUs share one,
+// they wait for each other, no more.
 std::mutex& captureLockOf(int ordinal) {
   static std::array<std::mutex, 32> all;
   return all[static_cast<std::size_t>(ordinal) % all.size()];
@@ -54,7 +55,8 @@ std::mutex& captureLockOf(int ordinal) {
 
 }  // namespace
 
-Engine::Engine(int ordinal, const CudaOptions& options) : ordinal(ordinal), options(options), capturing(captureLockOf(ordinal)) {
+Engine::Engine(int ordinal, const CudaOptions& options)
+    : ordinal(ordinal), options(options), capturing(captureLockOf(ordinal)) {
   enter();
   CHECK(cudaGetDeviceProperties(&properties, ordinal));
   if (std::string why = whyNoCode(properties); !why.empty()) fail(ErrorKind::device, why);

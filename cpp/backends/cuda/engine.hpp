@@ -1,5 +1,6 @@
-// Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the options. One queue's thread runs
-// all of it; kernels are prepared on other threads, one at a time. What other threads ask of `stream`, they ask while they hold `capturing`.
+// Engine: what the kernels of one CUDA device share: its stream, the libraries' handles, the options. One queue's
+// thread runs all of it; kernels are prepared on other threads, one at a time. What other threads ask of `stream`, they
+// ask while they hold `capturing`.
 #pragma once
 
 #include <mutex>
@@ -26,7 +27,8 @@ struct Engine {
   FaultSites sites;
 
   std::mutex preparing;   // held around every prepare
-  std::mutex& capturing;  // held while `stream` records instead of running: whatever else it was given would be recorded, or break the recording
+  std::mutex& capturing;  // held while `stream` records instead of running: whatever else it was given would be
+                          // recorded, or break the recording
 
   Engine(int ordinal, const CudaOptions& options);
   ~Engine();

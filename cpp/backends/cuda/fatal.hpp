@@ -14,14 +14,16 @@ namespace cnn::cuda {
 inline constexpr const char* lost = "this process can't use the device any more";
 
 inline bool isFatal(cudaError_t status) {
-  constexpr cudaError_t fatal[] = {cudaErrorIllegalAddress,    cudaErrorLaunchFailure,  cudaErrorLaunchTimeout, cudaErrorMisalignedAddress,
-                                   cudaErrorIllegalInstruction, cudaErrorInvalidAddressSpace, cudaErrorInvalidPc, cudaErrorHardwareStackError,
-                                   cudaErrorAssert,             cudaErrorECCUncorrectable,    cudaErrorNvlinkUncorrectable, cudaErrorMpsClientTerminated};
+  constexpr cudaError_t fatal[] = {
+      cudaErrorIllegalAddress,    cudaErrorLaunchFailure,       cudaErrorLaunchTimeout,
+      cudaErrorMisalignedAddress, cudaErrorIllegalInstruction,  cudaErrorInvalidAddressSpace,
+      cudaErrorInvalidPc,         cudaErrorHardwareStackError,  cudaErrorAssert,
+      cudaErrorECCUncorrectable,  cudaErrorNvlinkUncorrectable, cudaErrorMpsClientTerminated};
   return std::find(std::begin(fatal), std::end(fatal), status) != std::end(fatal);
 }
 
-/// Where cuDNN or cuBLASLt failed because the device had failed before, they give a status of their own: this is what CUDA says, "; …", else nothing.
-/// It waits for nothing.
+/// Where cuDNN or cuBLASLt failed because the device had failed before, they give a status of their own: this is what
+/// CUDA says, "; …", else nothing. It waits for nothing.
 inline std::string whatCudaSays() {
   std::size_t available = 0, total = 0;
   cudaError_t status = cudaMemGetInfo(&available, &total);

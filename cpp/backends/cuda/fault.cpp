@@ -16,7 +16,9 @@ FaultSites::Site::~Site() {
   texts_->byNumber.erase(number_);
 }
 
-std::shared_ptr<const FaultSites::Site> FaultSites::add(std::string text) { return std::make_shared<const Site>(texts_, std::move(text)); }
+std::shared_ptr<const FaultSites::Site> FaultSites::add(std::string text) {
+  return std::make_shared<const Site>(texts_, std::move(text));
+}
 
 std::string FaultSites::at(int number) const {
   std::lock_guard lock(texts_->mutex);
@@ -30,11 +32,14 @@ void throwFault(const Fault& fault, const FaultSites& sites) {
     fail(ErrorKind::value, name, ": index ", fault.value, " is out of range for ", bound..., where);
   };
   auto target = [&](const char* name) {
-    fail(ErrorKind::value, name, ": target ", fault.value, " at position ", fault.place, " is out of range for ", fault.bound, " classes", where);
+    fail(ErrorKind::value, name, ": target ", fault.value, " at position ", fault.place, " is out of range for ",
+         fault.bound, " classes", where);
   };
   auto along = [&](const char* name) { index(name, "axis ", fault.place, " of size ", fault.bound); };
   auto inPlane = [&](const char* name) { index(name, "a plane of ", fault.bound); };
-  auto beyondInt32 = [&](const char* name) { fail(ErrorKind::value, name, ": the result is beyond int32; cast x to float64 first", where); };
+  auto beyondInt32 = [&](const char* name) {
+    fail(ErrorKind::value, name, ": the result is beyond int32; cast x to float64 first", where);
+  };
   switch (fault.kind) {
     case FaultKind::none: return;
     case FaultKind::nllLoss: target("nllLoss"); break;

@@ -1,4 +1,5 @@
-// Fault: what a kernel found wrong in its data. It lies on the device, the first one stays, and the next read by the host throws it.
+// Fault: what a kernel found wrong in its data. It lies on the device, the first one stays, and the next read by the
+// host throws it.
 #pragma once
 
 namespace cnn::cuda {
@@ -6,11 +7,19 @@ namespace cnn::cuda {
 /// The op whose data was wrong.
 enum class FaultKind : int {
   none,
-  nllLoss, nllLossBackward, crossEntropy,     // a target; place is its position
-  oneHot,                                     // an index
-  gather, scatterAdd, indexSelect, indexAdd,  // an index; place is the axis
-  maxPoolBackward, maxUnpool, planeGather,    // an index into a plane
-  sum, prod,                                  // a result beyond int32
+  nllLoss,
+  nllLossBackward,
+  crossEntropy,  // a target; place is its position
+  oneHot,        // an index
+  gather,
+  scatterAdd,
+  indexSelect,
+  indexAdd,  // an index; place is the axis
+  maxPoolBackward,
+  maxUnpool,
+  planeGather,  // an index into a plane
+  sum,
+  prod,  // a result beyond int32
 };
 
 struct Fault {

@@ -1,5 +1,5 @@
-// FaultSites: the kernels that may report a fault, by number, with the op that each runs as text: all that is left of it by the time
-// that the host reads the fault.
+// FaultSites: the kernels that may report a fault, by number, with the op that each runs as text: all that is left of
+// it by the time that the host reads the fault.
 #pragma once
 
 #include <map>

@@ -73,7 +73,8 @@ Preference makePreference(const GemmShape& shape, const CudaOptions& options) {
 // `rows` counts the elements that lie side by side: a row-major matrix of so many columns.
 Gemm::Layout Gemm::makeLayout(DType dtype, Index rows, Index columns, Index batch, Index stride) {
   cublasLtMatrixLayout_t layout = nullptr;
-  CHECK(cublasLtMatrixLayoutCreate(&layout, typeOf(dtype), static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns), rows));
+  CHECK(cublasLtMatrixLayoutCreate(&layout, typeOf(dtype), static_cast<std::uint64_t>(rows),
+                                   static_cast<std::uint64_t>(columns), rows));
   Layout owned(layout);
   if (batch > 1) {
     set(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, static_cast<std::int32_t>(batch));
@@ -83,10 +84,12 @@ Gemm::Layout Gemm::makeLayout(DType dtype, Index rows, Index columns, Index batc
 }
 
 Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
-  const auto& [dtype, transposeA, transposeB, m, n, k, batch, strideA, strideB, strideY, epilogue, accumulate, alignment] = shape;
+  const auto& [dtype, transposeA, transposeB, m, n, k, batch, strideA, strideB, strideY, epilogue, accumulate,
+               alignment] = shape;
   if (batch > INT32_MAX) return;
   cublasLtMatmulDesc_t product = nullptr;
-  CHECK(cublasLtMatmulDescCreate(&product, computeType(dtype, engine.options.allowTf32), dtype == DType::float64 ? CUDA_R_64F : CUDA_R_32F));
+  CHECK(cublasLtMatmulDescCreate(&product, computeType(dtype, engine.options.allowTf32),
+                                 dtype == DType::float64 ? CUDA_R_64F : CUDA_R_32F));
   product_.reset(product);
   set(product, CUBLASLT_MATMUL_DESC_TRANSA, transposeB ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(product, CUBLASLT_MATMUL_DESC_TRANSB, transposeA ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -101,8 +104,8 @@ Gemm::Gemm(const GemmShape& shape, Engine& engine) : shape_(shape) {
 
   Preference preference = makePreference(shape, engine.options);
   int found = 0;
-  cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(engine.blas, product, b_.get(), a_.get(), y_.get(), y_.get(), preference.get(), 1, &algorithm_, &found);
+  cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(engine.blas, product, b_.get(), a_.get(), y_.get(), y_.get(),
+                                                         preference.get(), 1, &algorithm_, &found);
   if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "cublasLtMatmulAlgoGetHeuristic");
   isSupported_ = status == CUBLAS_STATUS_SUCCESS && found > 0 && algorithm_.state == CUBLAS_STATUS_SUCCESS;
 }
@@ -113,9 +116,11 @@ void Gemm::run(const void* a, const void* b, const void* vector, void* y, void* 
   float oneFloat = 1, zeroFloat = 0;
   bool isDouble = shape_.dtype == DType::float64;
   const void* alpha = isDouble ? static_cast<const void*>(&one) : &oneFloat;
-  const void* beta = isDouble ? static_cast<const void*>(shape_.accumulate ? &one : &zero) : shape_.accumulate ? &oneFloat : &zeroFloat;
-  CHECK(cublasLtMatmul(engine.blas, product_.get(), alpha, b, b_.get(), a, a_.get(), beta, y, y_.get(), y, y_.get(), &algorithm_.algo, workspace,
-                       algorithm_.workspaceSize, engine.stream));
+  const void* beta = isDouble            ? static_cast<const void*>(shape_.accumulate ? &one : &zero)
+                     : shape_.accumulate ? &oneFloat
+                                         : &zeroFloat;
+  CHECK(cublasLtMatmul(engine.blas, product_.get(), alpha, b, b_.get(), a, a_.get(), beta, y, y_.get(), y, y_.get(),
+                       &algorithm_.algo, workspace, algorithm_.workspaceSize, engine.stream));
 }
 
 }  // namespace cnn::cuda

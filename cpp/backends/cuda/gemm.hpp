@@ -8,8 +8,8 @@ namespace cnn::cuda {
 /// What the product does besides, in the same pass.
 enum class Epilogue {
   none,
-  bias,          // reads a vector [n] and adds it to each row of y
-  rowGradient,   // writes a vector [m]: the sums of op(a) over k, which is a bias gradient where a is dy
+  bias,         // reads a vector [n] and adds it to each row of y
+  rowGradient,  // writes a vector [m]: the sums of op(a) over k, which is a bias gradient where a is dy
 };
 
 /// y [m, n] = op(a) · op(b), all row-major; a is [m, k] or, transposed, [k, m]; b is [k, n] or [n, k].
@@ -17,7 +17,8 @@ struct GemmShape {
   DType dtype = DType::float32;
   bool transposeA = false, transposeB = false;
   Index m = 0, n = 0, k = 0;
-  Index batch = 1, batchStrideA = 0, batchStrideB = 0, batchStrideY = 0;  // elements between neighbours; of a and b also 0: the same for all
+  Index batch = 1, batchStrideA = 0, batchStrideB = 0,
+        batchStrideY = 0;  // elements between neighbours; of a and b also 0: the same for all
   Epilogue epilogue = Epilogue::none;
   bool accumulate = false;      // y += instead of y =
   std::size_t alignment = 256;  // of every pointer that run will be given

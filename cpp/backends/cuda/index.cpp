@@ -25,7 +25,8 @@ Walk<2> alongIndices(const Dims& indices, const Dims& shape, Index axis) {
 }  // namespace
 
 Prepared prepare(const OneHot& op, const Signature& signature, Engine& engine) {
-  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), count = signature.inputs[0].elements(), classes = op.classes](const Run& run) {
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), count = signature.inputs[0].elements(),
+                           classes = op.classes](const Run& run) {
     launchOneHot(engine.stream, count, classes, run.in<std::int32_t>(0), run.out<std::int32_t>(0), reporter.sink());
   });
 }
@@ -33,8 +34,10 @@ Prepared prepare(const OneHot& op, const Signature& signature, Engine& engine) {
 Prepared prepare(const Gather& op, const Signature& signature, Engine& engine) {
   const TensorDesc& x = signature.inputs[0];
   Walk<2> walk = alongIndices(signature.inputs[1].shape, x.shape, op.axis);
-  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), walk, axis = axisOf(x.shape, op.axis), bytes = sizeOf(x.dtype)](const Run& run) {
-    launchGather(engine.stream, bytes, walk, axis, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0), reporter.sink());
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), walk, axis = axisOf(x.shape, op.axis),
+                           bytes = sizeOf(x.dtype)](const Run& run) {
+    launchGather(engine.stream, bytes, walk, axis, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0),
+                 reporter.sink());
   });
 }
 
@@ -42,30 +45,37 @@ Prepared prepare(const ScatterAdd& op, const Signature& signature, Engine& engin
   const TensorDesc& dx = signature.outputs[0];
   Dims indices = signature.inputs[1].shape;
   Walk<2> walk = alongIndices(indices, dx.shape, op.axis);
-  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), walk, indices, axis = axisOf(dx.shape, op.axis), shape = dx.shape, dtype = dx.dtype,
-                           inOrder = engine.options.deterministic](const Run& run) {
-    launchScatterAdd(engine.stream, dtype, walk, axis, indices, shape, inOrder, run.in<void>(0), run.in<std::int32_t>(1),
-                     run.out<void>(0), run.workspace, reporter.sink());
-  }, indexAddWorkspace(dx.dtype, dx.elements()));
+  return ready(
+      signature,
+      [&engine, reporter = Reporter(op, signature, engine), walk, indices, axis = axisOf(dx.shape, op.axis),
+       shape = dx.shape, dtype = dx.dtype, inOrder = engine.options.deterministic](const Run& run) {
+        launchScatterAdd(engine.stream, dtype, walk, axis, indices, shape, inOrder, run.in<void>(0),
+                         run.in<std::int32_t>(1), run.out<void>(0), run.workspace, reporter.sink());
+      },
+      indexAddWorkspace(dx.dtype, dx.elements()));
 }
 
 Prepared prepare(const IndexSelect& op, const Signature& signature, Engine& engine) {
   const TensorDesc& x = signature.inputs[0];
   Index outer = outerOf(x.shape, op.axis), inner = innerOf(x.shape, op.axis), count = signature.inputs[1].elements();
-  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), outer, inner, count, axis = axisOf(x.shape, op.axis), bytes = sizeOf(x.dtype)](const Run& run) {
-    launchIndexSelect(engine.stream, bytes, outer, axis, inner, count, run.in<void>(0), run.in<std::int32_t>(1), run.out<void>(0),
-                      reporter.sink());
+  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), outer, inner, count,
+                           axis = axisOf(x.shape, op.axis), bytes = sizeOf(x.dtype)](const Run& run) {
+    launchIndexSelect(engine.stream, bytes, outer, axis, inner, count, run.in<void>(0), run.in<std::int32_t>(1),
+                      run.out<void>(0), reporter.sink());
   });
 }
 
 Prepared prepare(const IndexAdd& op, const Signature& signature, Engine& engine) {
   const TensorDesc& dx = signature.outputs[0];
   Index outer = outerOf(dx.shape, op.axis), inner = innerOf(dx.shape, op.axis), count = signature.inputs[1].elements();
-  return ready(signature, [&engine, reporter = Reporter(op, signature, engine), outer, inner, count, axis = axisOf(dx.shape, op.axis), dtype = dx.dtype,
-                           inOrder = engine.options.deterministic](const Run& run) {
-    launchIndexAdd(engine.stream, dtype, outer, axis, inner, count, inOrder, run.in<void>(0), run.in<std::int32_t>(1),
-                   run.out<void>(0), run.workspace, reporter.sink());
-  }, indexAddWorkspace(dx.dtype, dx.elements()));
+  return ready(
+      signature,
+      [&engine, reporter = Reporter(op, signature, engine), outer, inner, count, axis = axisOf(dx.shape, op.axis),
+       dtype = dx.dtype, inOrder = engine.options.deterministic](const Run& run) {
+        launchIndexAdd(engine.stream, dtype, outer, axis, inner, count, inOrder, run.in<void>(0),
+                       run.in<std::int32_t>(1), run.out<void>(0), run.workspace, reporter.sink());
+      },
+      indexAddWorkspace(dx.dtype, dx.elements()));
 }
 
 }  // namespace cnn::cuda

@@ -18,13 +18,18 @@ struct Grid {
 /// One thread an element up to a bound: the kernel walks on in steps of the whole grid.
 inline Grid gridFor(long long elements, int threads = 256) {
   long long blocks = (elements + threads - 1) / threads;
-  return {dim3(static_cast<unsigned>(blocks < 1 ? 1 : blocks > 65535 ? 65535 : blocks)), dim3(static_cast<unsigned>(threads))};
+  return {dim3(static_cast<unsigned>(blocks < 1       ? 1
+                                     : blocks > 65535 ? 65535
+                                                      : blocks)),
+          dim3(static_cast<unsigned>(threads))};
 }
 
 template <auto kernel, class... Parameters>
-void launchAs(void (*)(Parameters...), cudaStream_t stream, const Grid& grid, std::type_identity_t<Parameters>... arguments) {
+void launchAs(void (*)(Parameters...), cudaStream_t stream, const Grid& grid,
+              std::type_identity_t<Parameters>... arguments) {
   void* pointers[] = {const_cast<void*>(static_cast<const void*>(&arguments))..., nullptr};
-  CHECK(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid.blocks, grid.threads, pointers, grid.sharedBytes, stream));
+  CHECK(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid.blocks, grid.threads, pointers, grid.sharedBytes,
+                         stream));
 }
 
 /// launch<kernels::relu<float>>(stream, gridFor(n), x, y, n). Kernels must have a name that other files can see (no

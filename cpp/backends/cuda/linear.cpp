@@ -11,8 +11,8 @@ namespace cnn::cuda {
 namespace {
 
 std::string unsupported(const GemmShape& shape) {
-  return text("cuBLASLt has no algorithm for a ", toString(shape.dtype), " product of ", shape.m, " x ", shape.k, " x ", shape.n, " within ",
-              "the workspace limit");
+  return text("cuBLASLt has no algorithm for a ", toString(shape.dtype), " product of ", shape.m, " x ", shape.k, " x ",
+              shape.n, " within ", "the workspace limit");
 }
 
 std::byte* advance(void* pointer, Index bytes) { return static_cast<std::byte*>(pointer) + bytes; }
@@ -35,7 +35,8 @@ struct Axis {
   Index size = 1, strideA = 0, strideB = 0, strideY = 0;
 };
 
-// The batch of y as few axes: those of one product vanish, and neighbours that can be walked with one stride become one.
+// The batch of y as few axes: those of one product vanish, and neighbours that can be walked with one stride become
+// one.
 std::vector<Axis> batchAxes(const GemmShape& shape, const Dims& batch, const Dims& a, const Dims& b) {
   std::vector<Axis> axes;
   Index stepA = shape.m * shape.k, stepB = shape.k * shape.n, stepY = shape.m * shape.n;
@@ -47,7 +48,8 @@ std::vector<Axis> batchAxes(const GemmShape& shape, const Dims& batch, const Dim
     stepB *= sizeB;
     stepY *= axis.size;
     if (axis.size == 1) continue;
-    if (!axes.empty() && axis.strideA == axes.back().strideA * axes.back().size && axis.strideB == axes.back().strideB * axes.back().size) {
+    if (!axes.empty() && axis.strideA == axes.back().strideA * axes.back().size &&
+        axis.strideB == axes.back().strideB * axes.back().size) {
       axes.back().size *= axis.size;
     } else {
       axes.push_back(axis);
@@ -66,13 +68,16 @@ struct BatchPlan {
   std::vector<Offsets> calls;
 };
 
-// The longest axis becomes one strided batch (or, where all its products share b, more rows of a); the host walks the others.
+// The longest axis becomes one strided batch (or, where all its products share b, more rows of a); the host walks the
+// others.
 BatchPlan planBatch(GemmShape shape, std::vector<Axis> axes) {
   if (!axes.empty()) {
-    auto longest = std::max_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.size < b.size; });
+    auto longest =
+        std::max_element(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.size < b.size; });
     Axis axis = *longest;
     axes.erase(longest);
-    if (axis.strideB == 0 && !shape.transposeA && axis.strideA == shape.m * shape.k && axis.strideY == shape.m * shape.n) {
+    if (axis.strideB == 0 && !shape.transposeA && axis.strideA == shape.m * shape.k &&
+        axis.strideY == shape.m * shape.n) {
       shape.m *= axis.size;
     } else {
       shape.batch = axis.size;
@@ -85,7 +90,8 @@ BatchPlan planBatch(GemmShape shape, std::vector<Axis> axes) {
   for (const Axis& axis : axes) {
     std::vector<Offsets> all;
     for (Index i = 0; i < axis.size; i++) {
-      for (const Offsets& each : plan.calls) all.push_back({each.a + i * axis.strideA, each.b + i * axis.strideB, each.y + i * axis.strideY});
+      for (const Offsets& each : plan.calls)
+        all.push_back({each.a + i * axis.strideA, each.b + i * axis.strideB, each.y + i * axis.strideY});
     }
     plan.calls = std::move(all);
   }
@@ -104,19 +110,26 @@ BatchPlan planBatch(GemmShape shape, std::vector<Axis> axes) {
 Prepared prepare(const Linear&, const Signature& signature, Engine& engine) {
   const Dims &x = signature.inputs[0].shape, &weight = signature.inputs[1].shape;
   DType dtype = signature.inputs[0].dtype;
-  GemmShape shape{.dtype = dtype, .transposeB = true, .m = x.slice(0, x.size() - 1).product(), .n = weight[0], .k = weight[1],
+  GemmShape shape{.dtype = dtype,
+                  .transposeB = true,
+                  .m = x.slice(0, x.size() - 1).product(),
+                  .n = weight[0],
+                  .k = weight[1],
                   .epilogue = signature.inputs[2].defined ? Epilogue::bias : Epilogue::none};
   std::size_t rowBytes = static_cast<std::size_t>(shape.n) * sizeOf(dtype);
   if (shape.m == 0 || shape.n == 0) return {makeKernel(signature, [](const Run&) {}), ""};
   if (shape.k == 0) {  // nothing to sum: y is the bias, or zero
-    return {makeKernel(signature, [m = shape.m, rowBytes, &engine](const Run& run) {
-              if (run.inputs[2]) return repeatRow(run.inputs[2], run.outputs[0], m, rowBytes, engine.stream);
-              CHECK(cudaMemsetAsync(run.outputs[0], 0, static_cast<std::size_t>(m) * rowBytes, engine.stream));
-            }),
-            ""};
+    return {
+        makeKernel(signature,
+                   [m = shape.m, rowBytes, &engine](const Run& run) {
+                     if (run.inputs[2]) return repeatRow(run.inputs[2], run.outputs[0], m, rowBytes, engine.stream);
+                     CHECK(cudaMemsetAsync(run.outputs[0], 0, static_cast<std::size_t>(m) * rowBytes, engine.stream));
+                   }),
+        ""};
   }
   auto gemm = std::make_shared<Gemm>(shape, engine);
-  if (!gemm->isSupported() && shape.epilogue == Epilogue::bias) {  // the library lacks it for some types: y starts as the bias instead
+  if (!gemm->isSupported() &&
+      shape.epilogue == Epilogue::bias) {  // the library lacks it for some types: y starts as the bias instead
     shape.epilogue = Epilogue::none;
     shape.accumulate = true;
     gemm = std::make_shared<Gemm>(shape, engine);
@@ -149,7 +162,11 @@ Prepared columnSums(const TensorDesc& dy, const TensorDesc& db, Engine& engine) 
 
 Prepared prepare(const LinearBackwardWeight& op, const Signature& signature, Engine& engine) {
   const TensorDesc &x = signature.inputs[0], &dy = signature.inputs[1];
-  GemmShape shape{.dtype = x.dtype, .transposeA = true, .m = dy.shape.back(), .n = x.shape.back(), .k = x.shape.slice(0, x.rank() - 1).product(),
+  GemmShape shape{.dtype = x.dtype,
+                  .transposeA = true,
+                  .m = dy.shape.back(),
+                  .n = x.shape.back(),
+                  .k = x.shape.slice(0, x.rank() - 1).product(),
                   .epilogue = op.bias ? Epilogue::rowGradient : Epilogue::none};
   std::shared_ptr<Gemm> gemm;  // none where there is nothing to multiply
   if (shape.m > 0 && shape.n > 0 && shape.k > 0) gemm = std::make_shared<Gemm>(shape, engine);
@@ -169,7 +186,8 @@ Prepared prepare(const LinearBackwardWeight& op, const Signature& signature, Eng
       signature,
       [gemm, sums, clear, outputs = signature.outputs, bias = op.bias, &engine](const Run& run) {
         if (gemm) {
-          gemm->run(run.inputs[1], run.inputs[0], bias ? run.outputs[1] : nullptr, run.outputs[0], run.workspace, engine);
+          gemm->run(run.inputs[1], run.inputs[0], bias ? run.outputs[1] : nullptr, run.outputs[0], run.workspace,
+                    engine);
         } else {
           clear(run.outputs[0], outputs[0].plainBytes());
         }
@@ -185,22 +203,30 @@ Prepared prepare(const LinearBackwardWeight& op, const Signature& signature, Eng
 
 Prepared prepare(const MatMul& op, const Signature& signature, Engine& engine) {
   const Dims &a = signature.inputs[0].shape, &b = signature.inputs[1].shape, &y = signature.outputs[0].shape;
-  GemmShape shape{.dtype = signature.inputs[0].dtype, .transposeA = op.transposeA, .transposeB = op.transposeB, .m = y[y.size() - 2], .n = y.back(),
+  GemmShape shape{.dtype = signature.inputs[0].dtype,
+                  .transposeA = op.transposeA,
+                  .transposeB = op.transposeB,
+                  .m = y[y.size() - 2],
+                  .n = y.back(),
                   .k = op.transposeA ? a[a.size() - 2] : a.back()};
   std::size_t bytes = signature.outputs[0].plainBytes();
   if (bytes == 0) return {makeKernel(signature, [](const Run&) {}), ""};
   if (shape.k == 0) {
-    return {makeKernel(signature, [bytes, &engine](const Run& run) { CHECK(cudaMemsetAsync(run.outputs[0], 0, bytes, engine.stream)); }), ""};
+    return {makeKernel(
+                signature,
+                [bytes, &engine](const Run& run) { CHECK(cudaMemsetAsync(run.outputs[0], 0, bytes, engine.stream)); }),
+            ""};
   }
-  BatchPlan plan = planBatch(shape, batchAxes(shape, y.slice(0, y.size() - 2), a.slice(0, a.size() - 2), b.slice(0, b.size() - 2)));
+  BatchPlan plan =
+      planBatch(shape, batchAxes(shape, y.slice(0, y.size() - 2), a.slice(0, a.size() - 2), b.slice(0, b.size() - 2)));
   auto gemm = std::make_shared<Gemm>(plan.shape, engine);
   if (!gemm->isSupported()) return {nullptr, unsupported(plan.shape)};
   auto kernel = makeKernel(
       signature,
       [gemm, calls = std::move(plan.calls), bytes = static_cast<Index>(sizeOf(shape.dtype)), &engine](const Run& run) {
         for (const Offsets& each : calls) {
-          gemm->run(advance(run.inputs[0], each.a * bytes), advance(run.inputs[1], each.b * bytes), nullptr, advance(run.outputs[0], each.y * bytes),
-                    run.workspace, engine);
+          gemm->run(advance(run.inputs[0], each.a * bytes), advance(run.inputs[1], each.b * bytes), nullptr,
+                    advance(run.outputs[0], each.y * bytes), run.workspace, engine);
         }
       },
       gemm->workspaceBytes());

@@ -1,5 +1,5 @@
-// Memory: a CUDA device's memory, from the driver's pool where it has one. The core's allocator keeps blocks above it, so few
-// requests come down here.
+// Memory: a CUDA device's memory, from the driver's pool where it has one. The core's allocator keeps blocks above it,
+// so few requests come down here.
 #pragma once
 
 #include "engine.hpp"

@@ -9,7 +9,8 @@ namespace cnn::cuda {
 /// Calls `ask(target)` for the engine's device, where cuDNN computes in the type; else nothing is planned.
 template <class Ask>
 graph::Planned planFor(Engine& engine, DType dtype, Ask ask) {
-  if (dtype != DType::float32 && dtype != DType::float16 && dtype != DType::bfloat16) return {nullptr, text("cuDNN does not compute in ", dtype)};
+  if (dtype != DType::float32 && dtype != DType::float16 && dtype != DType::bfloat16)
+    return {nullptr, text("cuDNN does not compute in ", dtype)};
   graph::Target target;
   target.handle = engine.planner;
   target.options = engine.options;

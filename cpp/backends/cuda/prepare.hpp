@@ -8,7 +8,8 @@
 
 namespace cnn::cuda {
 
-/// A kernel that reads plain inputs and writes plain outputs, unless `inputs` and `outputs` say otherwise; `inPlace` as Kernel's.
+/// A kernel that reads plain inputs and writes plain outputs, unless `inputs` and `outputs` say otherwise; `inPlace` as
+/// Kernel's.
 template <class F>
 Prepared ready(const Signature& signature, F function, std::size_t workspaceBytes = 0, std::vector<Layout> inputs = {},
                std::vector<Layout> outputs = {}, std::vector<int> inPlace = {}) {
@@ -22,7 +23,8 @@ Prepared ready(const Signature& signature, F function, std::size_t workspaceByte
 /// What a kernel that may find its data wrong holds.
 class Reporter {
  public:
-  Reporter(const Op& op, const Signature& signature, Engine& engine) : fault_(engine.fault), site_(engine.sites.add(describe(op, signature.inputs))) {}
+  Reporter(const Op& op, const Signature& signature, Engine& engine)
+      : fault_(engine.fault), site_(engine.sites.add(describe(op, signature.inputs))) {}
   FaultSink sink() const { return {fault_, site_->number()}; }
 
  private:

@@ -22,19 +22,24 @@ Layout layoutOf(const NormRows& rows) { return rows.channelsAreLast ? channelsLa
 
 Prepared prepareRows(const Signature& signature, Engine& engine, const NormRows& rows, double eps) {
   Layout layout = layoutOf(rows), plain;
-  return ready(signature, [&engine, rows, eps, dtype = signature.inputs[0].dtype](const Run& run) {
-    launchRowsNorm(engine.stream, dtype, rows, eps, run.in<void>(0), run.in<void>(1), run.in<void>(2), run.out<void>(0), run.out<void>(1),
-                   run.out<void>(2));
-  }, 0, {layout, plain, plain}, {layout});
+  return ready(signature,
+               [&engine, rows, eps, dtype = signature.inputs[0].dtype](const Run& run) {
+                 launchRowsNorm(engine.stream, dtype, rows, eps, run.in<void>(0), run.in<void>(1), run.in<void>(2),
+                                run.out<void>(0), run.out<void>(1), run.out<void>(2));
+               },
+               0, {layout, plain, plain}, {layout});
 }
 
 Prepared prepareRowsBackward(const Signature& signature, Engine& engine, const NormRows& rows) {
   Layout layout = layoutOf(rows), plain;
   DType dtype = signature.inputs[0].dtype;
-  return ready(signature, [&engine, rows, dtype](const Run& run) {
-    launchRowsNormBackward(engine.stream, dtype, rows, run.in<void>(0), run.in<void>(1), run.in<void>(2), run.in<void>(3),
-                           run.in<void>(4), run.out<void>(0), run.out<void>(1), run.out<void>(2), run.workspace);
-  }, rowsNormBackwardWorkspace(dtype, rows), {layout, layout, plain, plain, plain}, {layout});
+  return ready(signature,
+               [&engine, rows, dtype](const Run& run) {
+                 launchRowsNormBackward(engine.stream, dtype, rows, run.in<void>(0), run.in<void>(1), run.in<void>(2),
+                                        run.in<void>(3), run.in<void>(4), run.out<void>(0), run.out<void>(1),
+                                        run.out<void>(2), run.workspace);
+               },
+               rowsNormBackwardWorkspace(dtype, rows), {layout, layout, plain, plain, plain}, {layout});
 }
 
 }  // namespace
@@ -58,18 +63,23 @@ Prepared prepare(const LayerNormBackward& op, const Signature& signature, Engine
 Prepared prepare(const LocalResponseNorm& op, const Signature& signature, Engine& engine) {
   const TensorDesc& x = signature.inputs[0];
   ResponseRule rule = {op.size, op.alpha, op.beta, op.k};
-  return ready(signature, [&engine, rule, view = channelView(x), dtype = x.dtype](const Run& run) {
-    launchLocalResponse(engine.stream, dtype, view, rule, run.in<void>(0), run.out<void>(0));
-  }, 0, {x.layout}, {x.layout});
+  return ready(signature,
+               [&engine, rule, view = channelView(x), dtype = x.dtype](const Run& run) {
+                 launchLocalResponse(engine.stream, dtype, view, rule, run.in<void>(0), run.out<void>(0));
+               },
+               0, {x.layout}, {x.layout});
 }
 
 Prepared prepare(const LocalResponseNormBackward& op, const Signature& signature, Engine& engine) {
   const TensorDesc& x = signature.inputs[1];
   ResponseRule rule = {op.size, op.alpha, op.beta, op.k};
   ChannelView view = channelView(x);
-  return ready(signature, [&engine, rule, view, dtype = x.dtype](const Run& run) {
-    launchLocalResponseBackward(engine.stream, dtype, view, rule, run.in<void>(0), run.in<void>(1), run.out<void>(0), run.workspace);
-  }, localResponseBackwardWorkspace(x.dtype, view), {x.layout, x.layout}, {x.layout});
+  return ready(signature,
+               [&engine, rule, view, dtype = x.dtype](const Run& run) {
+                 launchLocalResponseBackward(engine.stream, dtype, view, rule, run.in<void>(0), run.in<void>(1),
+                                             run.out<void>(0), run.workspace);
+               },
+               localResponseBackwardWorkspace(x.dtype, view), {x.layout, x.layout}, {x.layout});
 }
 
 }  // namespace cnn::cuda

@@ -19,12 +19,15 @@ T* shifted(T* memory, Index offset, std::size_t elementBytes) {
 }
 
 /// A kernel whose output, in y's layout, is x read with `strides` (one an axis of y) from offset `start` on.
-Prepared readStrided(const Signature& signature, Engine& engine, Layout from, const TensorDesc& y, const Dims& strides, Index start = 0) {
+Prepared readStrided(const Signature& signature, Engine& engine, Layout from, const TensorDesc& y, const Dims& strides,
+                     Index start = 0) {
   Dims order = memoryOrder(y);
   Walk<2> walk = makeWalk<2>(permuted(y.shape, order), {permuted(stridesOf(y), order), permuted(strides, order)});
-  return ready(signature, [&engine, walk, start, bytes = sizeOf(y.dtype)](const Run& run) {
-    launchCopy(engine.stream, bytes, walk, shifted(run.in<void>(0), start, bytes), run.out<void>(0));
-  }, 0, {from}, {y.layout});
+  return ready(signature,
+               [&engine, walk, start, bytes = sizeOf(y.dtype)](const Run& run) {
+                 launchCopy(engine.stream, bytes, walk, shifted(run.in<void>(0), start, bytes), run.out<void>(0));
+               },
+               0, {from}, {y.layout});
 }
 
 /// Where a slice begins, and its strides, in a tensor.
@@ -43,7 +46,8 @@ struct Part {
 template <class T>
 std::uint64_t saturated(double value) {
   using Limits = std::numeric_limits<T>;
-  if (!(value > static_cast<double>(Limits::min()))) return static_cast<std::make_unsigned_t<T>>(value == value ? Limits::min() : T(0));
+  if (!(value > static_cast<double>(Limits::min())))
+    return static_cast<std::make_unsigned_t<T>>(value == value ? Limits::min() : T(0));
   T whole = value >= static_cast<double>(Limits::max()) ? Limits::max() : static_cast<T>(value);
   return static_cast<std::make_unsigned_t<T>>(whole);
 }
@@ -65,9 +69,9 @@ std::uint64_t bitsOf(DType dtype, double value) {
 
 Prepared prepare(const Reshape&, const Signature& signature, Engine& engine) {
   const TensorDesc& y = signature.outputs[0];
-  return ready(signature, [&engine, bytes = sizeOf(y.dtype), walk = makeWalk<2>({y.elements()}, {Dims{1}, Dims{1}})](const Run& run) {
-    launchCopy(engine.stream, bytes, walk, run.in<void>(0), run.out<void>(0));
-  });
+  return ready(signature,
+               [&engine, bytes = sizeOf(y.dtype), walk = makeWalk<2>({y.elements()}, {Dims{1}, Dims{1}})](
+                   const Run& run) { launchCopy(engine.stream, bytes, walk, run.in<void>(0), run.out<void>(0)); });
 }
 
 Prepared prepare(const Permute& op, const Signature& signature, Engine& engine) {
@@ -114,7 +118,8 @@ Prepared prepare(const Concat& op, const Signature& signature, Engine& engine) {
   kernel->inputLayouts.assign(signature.inputs.size(), layout);
   kernel->outputs[0].layout = layout;
   // As cudaMalloc aligns memory, which the libraries count on.
-  bool isAligned = std::all_of(parts.begin(), parts.end(), [](const ConcatPart& part) { return part.start % 256 == 0; });
+  bool isAligned =
+      std::all_of(parts.begin(), parts.end(), [](const ConcatPart& part) { return part.start % 256 == 0; });
   if (outer == 1 && isAligned) {
     for (const ConcatPart& part : parts) kernel->pieces.push_back(static_cast<std::size_t>(part.start));
   }
@@ -133,28 +138,35 @@ Prepared prepare(const SliceBackward& op, const Signature& signature, Engine& en
   TensorDesc dx = in(signature.outputs[0], dy.layout);
   Part part(op, dx);
   Dims order = memoryOrder(dy);
-  Walk<2> walk = makeWalk<2>(permuted(dy.shape, order), {permuted(part.strides, order), permuted(stridesOf(dy), order)});
-  return ready(signature, [&engine, walk, start = dy.elements() == 0 ? 0 : part.start, count = dx.plainBytes(),
-                           bytes = sizeOf(dx.dtype)](const Run& run) {
-    if (count > 0) CHECK(cudaMemsetAsync(run.out<void>(0), 0, count, engine.stream));
-    launchCopy(engine.stream, bytes, walk, run.in<void>(0), shifted(run.out<void>(0), start, bytes));
-  }, 0, {dy.layout}, {dy.layout});
+  Walk<2> walk =
+      makeWalk<2>(permuted(dy.shape, order), {permuted(part.strides, order), permuted(stridesOf(dy), order)});
+  return ready(signature,
+               [&engine, walk, start = dy.elements() == 0 ? 0 : part.start, count = dx.plainBytes(),
+                bytes = sizeOf(dx.dtype)](const Run& run) {
+                 if (count > 0) CHECK(cudaMemsetAsync(run.out<void>(0), 0, count, engine.stream));
+                 launchCopy(engine.stream, bytes, walk, run.in<void>(0), shifted(run.out<void>(0), start, bytes));
+               },
+               0, {dy.layout}, {dy.layout});
 }
 
 Prepared prepare(const Pad& op, const Signature& signature, Engine& engine) {
   const TensorDesc& x = signature.inputs[0];
   PadShape shape = makePadShape(op.mode, x, signature.outputs[0].shape, op.low);
-  return ready(signature, [&engine, shape, constant = bitsOf(x.dtype, op.value), bytes = sizeOf(x.dtype)](const Run& run) {
-    launchPad(engine.stream, bytes, shape, constant, run.in<void>(0), run.out<void>(0));
-  }, 0, {x.layout}, {x.layout});
+  return ready(signature,
+               [&engine, shape, constant = bitsOf(x.dtype, op.value), bytes = sizeOf(x.dtype)](const Run& run) {
+                 launchPad(engine.stream, bytes, shape, constant, run.in<void>(0), run.out<void>(0));
+               },
+               0, {x.layout}, {x.layout});
 }
 
 Prepared prepare(const PadBackward& op, const Signature& signature, Engine& engine) {
   const TensorDesc& dy = signature.inputs[0];
   PadShape shape = makePadShape(op.mode, in(signature.outputs[0], dy.layout), dy.shape, op.low);
-  return ready(signature, [&engine, shape, dtype = dy.dtype](const Run& run) {
-    launchPadBackward(engine.stream, dtype, shape, run.in<void>(0), run.out<void>(0));
-  }, 0, {dy.layout}, {dy.layout});
+  return ready(signature,
+               [&engine, shape, dtype = dy.dtype](const Run& run) {
+                 launchPadBackward(engine.stream, dtype, shape, run.in<void>(0), run.out<void>(0));
+               },
+               0, {dy.layout}, {dy.layout});
 }
 
 Prepared prepare(const Flip& op, const Signature& signature, Engine& engine) {
@@ -166,13 +178,15 @@ Prepared prepare(const Flip& op, const Signature& signature, Engine& engine) {
     start += (x.shape[axis] - 1) * strides[axis];
     strides[axis] = -strides[axis];
   }
-  return readStrided(signature, engine, x.layout, in(signature.outputs[0], x.layout), strides, x.elements() == 0 ? 0 : start);
+  return readStrided(signature, engine, x.layout, in(signature.outputs[0], x.layout), strides,
+                     x.elements() == 0 ? 0 : start);
 }
 
 KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to, Engine& engine) {
   Descs outputs = {to};
   Dims order = memoryOrder(to);
-  Walk<2> walk = makeWalk<2>(permuted(to.shape, order), {permuted(stridesOf(to), order), permuted(stridesOf(from), order)});
+  Walk<2> walk =
+      makeWalk<2>(permuted(to.shape, order), {permuted(stridesOf(to), order), permuted(stridesOf(from), order)});
   return makeKernel({{&from, 1}, outputs}, [&engine, walk, bytes = sizeOf(to.dtype)](const Run& run) {
     launchCopy(engine.stream, bytes, walk, run.in<void>(0), run.out<void>(0));
   });

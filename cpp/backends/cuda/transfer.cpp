@@ -17,8 +17,14 @@ std::byte* at(const auto& buffer, std::size_t offset) { return static_cast<std::
 }  // namespace
 
 Transfer::Transfer(const Engine& engine)
-    : stream_(engine.stream), copies_(makeStream()), outgoing_(makePinnedBytes(2 * half)), incoming_(makePinnedBytes(2 * chunk)),
-      landing_(makeDeviceBytes(2 * half)), arrived_(makeEvent()), isFree_{makeEvent(), makeEvent()}, ready_{makeEvent(), makeEvent()} {}
+    : stream_(engine.stream),
+      copies_(makeStream()),
+      outgoing_(makePinnedBytes(2 * half)),
+      incoming_(makePinnedBytes(2 * chunk)),
+      landing_(makeDeviceBytes(2 * half)),
+      arrived_(makeEvent()),
+      isFree_{makeEvent(), makeEvent()},
+      ready_{makeEvent(), makeEvent()} {}
 
 void Transfer::turn() {
   CHECK(cudaEventRecord(isFree_[current_].get(), stream_));
@@ -49,7 +55,8 @@ void Transfer::upload(void* to, const void* from, std::size_t bytes) {
 void Transfer::download(void* to, const void* from, std::size_t bytes) {
   auto sizeAt = [&](std::size_t i) { return std::min(chunk, bytes - i * chunk); };
   auto start = [&](std::size_t i) {
-    CHECK(cudaMemcpyAsync(at(incoming_, i % 2 * chunk), static_cast<const std::byte*>(from) + i * chunk, sizeAt(i), cudaMemcpyDeviceToHost, stream_));
+    CHECK(cudaMemcpyAsync(at(incoming_, i % 2 * chunk), static_cast<const std::byte*>(from) + i * chunk, sizeAt(i),
+                          cudaMemcpyDeviceToHost, stream_));
     CHECK(cudaEventRecord(ready_[i % 2].get(), stream_));
   };
   std::size_t chunks = (bytes + chunk - 1) / chunk;

@@ -1,4 +1,5 @@
-// Transfer: copies between the host's memory and one device's, through page-locked buffers, in the order of the engine's stream.
+// Transfer: copies between the host's memory and one device's, through page-locked buffers, in the order of the
+// engine's stream.
 #pragma once
 
 #include "engine.hpp"
@@ -9,7 +10,8 @@ namespace cnn::cuda {
 class Transfer {
  public:
   explicit Transfer(const Engine& engine);
-  /// `from` may go as soon as it returns. Large ones travel while the device computes; the last step, on the device, is in order.
+  /// `from` may go as soon as it returns. Large ones travel while the device computes; the last step, on the device, is
+  /// in order.
   void upload(void* to, const void* from, std::size_t bytes);
   /// Waits for the stream.
   void download(void* to, const void* from, std::size_t bytes);
@@ -18,8 +20,8 @@ class Transfer {
   /// Waits until the other half of the upload buffers is free.
   void turn();
 
-  static constexpr std::size_t half = std::size_t{8} << 20;    // bytes under way before the host has to wait
-  static constexpr std::size_t chunk = std::size_t{4} << 20;   // of a download
+  static constexpr std::size_t half = std::size_t{8} << 20;     // bytes under way before the host has to wait
+  static constexpr std::size_t chunk = std::size_t{4} << 20;    // of a download
   static constexpr std::size_t direct = std::size_t{64} << 10;  // up to here the copy stream costs more than it saves
 
   cudaStream_t stream_;

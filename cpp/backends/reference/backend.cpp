@@ -22,7 +22,8 @@ class ReferenceBackend final : public Backend {
 
   KernelPtr prepareReorder(const TensorDesc& from, const TensorDesc& to) override {
     if (!from.layout.isPlain() || !to.layout.isPlain()) {
-      fail(ErrorKind::backend, "reorder: layout ", from.layout.id, " to ", to.layout.id, ", expected plain layouts (0)");
+      fail(ErrorKind::backend, "reorder: layout ", from.layout.id, " to ", to.layout.id,
+           ", expected plain layouts (0)");
     }
     Descs outputs = {to};
     return makeKernel({{&from, 1}, outputs}, [bytes = to.plainBytes()](const Run& run) {

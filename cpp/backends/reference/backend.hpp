@@ -6,7 +6,8 @@
 namespace cnn {
 
 std::unique_ptr<Backend> makeReferenceBackend();
-/// What that backend answers: other backends on host memory take it for ops that they have no kernel for. It declines to compute in half types.
+/// What that backend answers: other backends on host memory take it for ops that they have no kernel for. It declines
+/// to compute in half types.
 Prepared prepareReference(const Op& op, const Signature& signature);
 
 }  // namespace cnn

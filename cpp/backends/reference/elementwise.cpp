@@ -199,10 +199,11 @@ KernelPtr prepare(const Unary& op, const Signature& signature) {
     if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, std::int32_t>) {
       using Argument = std::conditional_t<std::is_floating_point_v<T>, double, T>;
       return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
-        const T* x = run.in<T>(0);
-        T* y = run.out<T>(0);
-        for (Index i = 0; i < count; i++) y[i] = static_cast<T>(value(op, static_cast<Argument>(x[i])));
-      }));
+                         const T* x = run.in<T>(0);
+                         T* y = run.out<T>(0);
+                         for (Index i = 0; i < count; i++)
+                           y[i] = static_cast<T>(value(op, static_cast<Argument>(x[i])));
+                       }));
     }
     fail(ErrorKind::dtype, enumName(op.function), ": ", signature.inputs[0].dtype, ", expected a number");
   });
@@ -211,13 +212,14 @@ KernelPtr prepare(const Unary& op, const Signature& signature) {
 KernelPtr prepare(const UnaryBackward& op, const Signature& signature) {
   Index count = signature.outputs[0].elements();
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return inPlaceOf({0, 1}, makeKernel(signature, [=](const Run& run) {
-      const T *dy = run.in<T>(0), *v = run.in<T>(1);
-      T* dx = run.out<T>(0);
-      for (Index i = 0; i < count; i++) {
-        dx[i] = static_cast<T>(gradient(op, static_cast<double>(dy[i]), v ? static_cast<double>(v[i]) : 0));
-      }
-    }));
+    return inPlaceOf(
+        {0, 1}, makeKernel(signature, [=](const Run& run) {
+          const T *dy = run.in<T>(0), *v = run.in<T>(1);
+          T* dx = run.out<T>(0);
+          for (Index i = 0; i < count; i++) {
+            dx[i] = static_cast<T>(gradient(op, static_cast<double>(dy[i]), v ? static_cast<double>(v[i]) : 0));
+          }
+        }));
   });
 }
 
@@ -227,15 +229,16 @@ KernelPtr prepare(const Binary& op, const Signature& signature) {
                        broadcastStrides(signature.inputs[1].shape, shape)});
   auto make = [&]<class T, class Out>(Type<T>, Type<Out>, auto compute) -> KernelPtr {
     return inPlaceOf({0, 1}, makeKernel(signature, [=, f = op.function](const Run& run) {
-      Index stepA = walk.step(1), stepB = walk.step(2);
-      walk.forEachRow([&](const auto& at) {
-        Out* y = run.out<Out>(0) + at[0];
-        const T *a = run.in<T>(0) + at[1], *b = run.in<T>(1) + at[2];
-        for (Index i = 0; i < walk.length(); i++) {
-          y[i] = static_cast<Out>(compute(f, static_cast<WideOf<T>>(a[i * stepA]), static_cast<WideOf<T>>(b[i * stepB])));
-        }
-      });
-    }));
+                       Index stepA = walk.step(1), stepB = walk.step(2);
+                       walk.forEachRow([&](const auto& at) {
+                         Out* y = run.out<Out>(0) + at[0];
+                         const T *a = run.in<T>(0) + at[1], *b = run.in<T>(1) + at[2];
+                         for (Index i = 0; i < walk.length(); i++) {
+                           y[i] = static_cast<Out>(
+                               compute(f, static_cast<WideOf<T>>(a[i * stepA]), static_cast<WideOf<T>>(b[i * stepB])));
+                         }
+                       });
+                     }));
   };
   if (isComparison(op.function)) {
     return dispatchComparable(signature.inputs[0].dtype, [&]<class T>(Type<T> type) {
@@ -254,37 +257,41 @@ KernelPtr prepare(const ElementwiseChain& op, const Signature& signature) {
   std::array<Dims, most> strides;
   strides.fill(Dims::filled(shape.size(), 0));
   strides[0] = stridesOf(shape);
-  for (std::size_t i = 0; i < signature.inputs.size(); i++) strides[i + 1] = broadcastStrides(signature.inputs[i].shape, shape);
+  for (std::size_t i = 0; i < signature.inputs.size(); i++)
+    strides[i + 1] = broadcastStrides(signature.inputs[i].shape, shape);
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return inPlaceOf(op.inputsRead(), makeKernel(signature, [walk = Walk<most>(shape, strides), links = op.links](const Run& run) {
-      walk.forEachRow([&](const auto& at) {
-        for (Index i = 0; i < walk.length(); i++) {
-          auto input = [&](Index k) {
-            auto tensor = static_cast<std::size_t>(k) + 1;
-            return static_cast<double>(run.in<T>(static_cast<int>(k))[at[tensor] + i * walk.step(tensor)]);
-          };
-          T v = static_cast<T>(input(0));
-          for (const ChainLink& link : links) {
-            double before = static_cast<double>(v);
-            switch (link.kind) {
-              case LinkKind::unary: v = static_cast<T>(value(link.function(), before)); break;
-              case LinkKind::binary: v = static_cast<T>(arithmetic(link.binary, before, input(link.input))); break;
-              case LinkKind::swapped: v = static_cast<T>(arithmetic(link.binary, input(link.input), before)); break;
-              case LinkKind::backward: v = static_cast<T>(gradient(link.gradient(), before, link.input < 0 ? 0 : input(link.input))); break;
+    return inPlaceOf(
+        op.inputsRead(), makeKernel(signature, [walk = Walk<most>(shape, strides), links = op.links](const Run& run) {
+          walk.forEachRow([&](const auto& at) {
+            for (Index i = 0; i < walk.length(); i++) {
+              auto input = [&](Index k) {
+                auto tensor = static_cast<std::size_t>(k) + 1;
+                return static_cast<double>(run.in<T>(static_cast<int>(k))[at[tensor] + i * walk.step(tensor)]);
+              };
+              T v = static_cast<T>(input(0));
+              for (const ChainLink& link : links) {
+                double before = static_cast<double>(v);
+                switch (link.kind) {
+                  case LinkKind::unary: v = static_cast<T>(value(link.function(), before)); break;
+                  case LinkKind::binary: v = static_cast<T>(arithmetic(link.binary, before, input(link.input))); break;
+                  case LinkKind::swapped: v = static_cast<T>(arithmetic(link.binary, input(link.input), before)); break;
+                  case LinkKind::backward:
+                    v = static_cast<T>(gradient(link.gradient(), before, link.input < 0 ? 0 : input(link.input)));
+                    break;
+                }
+              }
+              run.out<T>(0)[at[0] + i * walk.step(0)] = v;
             }
-          }
-          run.out<T>(0)[at[0] + i * walk.step(0)] = v;
-        }
-      });
-    }));
+          });
+        }));
   });
 }
 
 KernelPtr prepare(const Where&, const Signature& signature) {
   const Dims& shape = signature.outputs[0].shape;
-  Walk<4> walk(shape, {stridesOf(shape), broadcastStrides(signature.inputs[0].shape, shape),
-                       broadcastStrides(signature.inputs[1].shape, shape),
-                       broadcastStrides(signature.inputs[2].shape, shape)});
+  Walk<4> walk(
+      shape, {stridesOf(shape), broadcastStrides(signature.inputs[0].shape, shape),
+              broadcastStrides(signature.inputs[1].shape, shape), broadcastStrides(signature.inputs[2].shape, shape)});
   return dispatchSize(signature.outputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     return makeKernel(signature, [=](const Run& run) {
       Index stepCondition = walk.step(1), stepA = walk.step(2), stepB = walk.step(3);

@@ -59,19 +59,22 @@ KernelPtr prepare(const ScatterAdd& op, const Signature& signature) {
   Index axis = op.axis, size = shape[static_cast<int>(axis)], stride = stridesOf(shape)[static_cast<int>(axis)];
   Index count = shape.product();
   return dispatchNumber(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      double* sums = static_cast<double*>(run.workspace);  // dx
-      std::fill_n(sums, count, 0.0);
-      walk.forEachRow([&](const auto& at) {
-        const T* dy = run.in<T>(0) + at[0];
-        const std::int32_t* indices = run.in<std::int32_t>(1) + at[0];
-        for (Index i = 0; i < walk.length(); i++) {
-          Index place = checkedIndex("scatterAdd", indices[i], axis, size) * stride;
-          sums[at[1] + i * walk.step(1) + place] += static_cast<double>(dy[i]);
-        }
-      });
-      narrowAll(run.out<T>(0), sums, count);
-    }, doubles(count));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          double* sums = static_cast<double*>(run.workspace);  // dx
+          std::fill_n(sums, count, 0.0);
+          walk.forEachRow([&](const auto& at) {
+            const T* dy = run.in<T>(0) + at[0];
+            const std::int32_t* indices = run.in<std::int32_t>(1) + at[0];
+            for (Index i = 0; i < walk.length(); i++) {
+              Index place = checkedIndex("scatterAdd", indices[i], axis, size) * stride;
+              sums[at[1] + i * walk.step(1) + place] += static_cast<double>(dy[i]);
+            }
+          });
+          narrowAll(run.out<T>(0), sums, count);
+        },
+        doubles(count));
   });
 }
 
@@ -98,20 +101,23 @@ KernelPtr prepare(const IndexAdd& op, const Signature& signature) {
   Split split(shape, op.axis);
   Index axis = op.axis, count = signature.inputs[1].elements(), all = shape.product();
   return dispatchNumber(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* dy = run.in<T>(0);
-      const std::int32_t* indices = run.in<std::int32_t>(1);
-      double* sums = static_cast<double*>(run.workspace);  // dx
-      std::fill_n(sums, all, 0.0);
-      for (Index outer = 0; outer < split.outer; outer++) {
-        for (Index i = 0; i < count; i++, dy += split.inner) {
-          Index place = checkedIndex("indexAdd", indices[i], axis, split.size);
-          double* to = sums + (outer * split.size + place) * split.inner;
-          for (Index j = 0; j < split.inner; j++) to[j] += static_cast<double>(dy[j]);
-        }
-      }
-      narrowAll(run.out<T>(0), sums, all);
-    }, doubles(all));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* dy = run.in<T>(0);
+          const std::int32_t* indices = run.in<std::int32_t>(1);
+          double* sums = static_cast<double*>(run.workspace);  // dx
+          std::fill_n(sums, all, 0.0);
+          for (Index outer = 0; outer < split.outer; outer++) {
+            for (Index i = 0; i < count; i++, dy += split.inner) {
+              Index place = checkedIndex("indexAdd", indices[i], axis, split.size);
+              double* to = sums + (outer * split.size + place) * split.inner;
+              for (Index j = 0; j < split.inner; j++) to[j] += static_cast<double>(dy[j]);
+            }
+          }
+          narrowAll(run.out<T>(0), sums, all);
+        },
+        doubles(all));
   });
 }
 

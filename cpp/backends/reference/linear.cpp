@@ -41,9 +41,13 @@ KernelPtr prepare(const Linear&, const Signature& signature) {
   Index inputs = weight[1], outputs = weight[0];
   Product product = {x.slice(0, x.size() - 1).product(), inputs, outputs, inputs, 1, 1, inputs};
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      multiply(product, run.in<T>(0), run.in<T>(1), run.in<T>(2), run.out<T>(0), static_cast<double*>(run.workspace));
-    }, doubles(outputs));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          multiply(product, run.in<T>(0), run.in<T>(1), run.in<T>(2), run.out<T>(0),
+                   static_cast<double*>(run.workspace));
+        },
+        doubles(outputs));
   });
 }
 
@@ -52,16 +56,19 @@ KernelPtr prepare(const LinearBackwardWeight& op, const Signature& signature) {
   Index rows = x.slice(0, x.size() - 1).product(), inputs = x.back(), outputs = dy.back();
   Product product = {outputs, rows, inputs, 1, outputs, inputs, 1};
   return dispatchFloat(signature.inputs[0].dtype, [&, bias = op.bias]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* dy = run.in<T>(1);
-      multiply<T>(product, dy, run.in<T>(0), nullptr, run.out<T>(0), static_cast<double*>(run.workspace));
-      if (!bias) return;
-      for (Index o = 0; o < outputs; o++) {
-        double sum = 0;
-        for (Index i = 0; i < rows; i++) sum += static_cast<double>(dy[i * outputs + o]);
-        run.out<T>(1)[o] = static_cast<T>(sum);
-      }
-    }, doubles(inputs));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* dy = run.in<T>(1);
+          multiply<T>(product, dy, run.in<T>(0), nullptr, run.out<T>(0), static_cast<double*>(run.workspace));
+          if (!bias) return;
+          for (Index o = 0; o < outputs; o++) {
+            double sum = 0;
+            for (Index i = 0; i < rows; i++) sum += static_cast<double>(dy[i * outputs + o]);
+            run.out<T>(1)[o] = static_cast<T>(sum);
+          }
+        },
+        doubles(inputs));
   });
 }
 
@@ -81,16 +88,19 @@ KernelPtr prepare(const MatMul& op, const Signature& signature) {
   Dims batchA = a.slice(0, a.size() - 2), batchB = b.slice(0, b.size() - 2);
   Walk<2> batches(batch, {broadcastStrides(batchA, batch), broadcastStrides(batchB, batch)});
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      T* out = run.out<T>(0);
-      batches.forEachRow([&](const auto& at) {
-        for (Index i = 0; i < batches.length(); i++, out += product.m * product.n) {
-          const T* left = run.in<T>(0) + (at[0] + i * batches.step(0)) * product.m * product.k;
-          const T* right = run.in<T>(1) + (at[1] + i * batches.step(1)) * product.k * product.n;
-          multiply<T>(product, left, right, nullptr, out, static_cast<double*>(run.workspace));
-        }
-      });
-    }, doubles(product.n));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          T* out = run.out<T>(0);
+          batches.forEachRow([&](const auto& at) {
+            for (Index i = 0; i < batches.length(); i++, out += product.m * product.n) {
+              const T* left = run.in<T>(0) + (at[0] + i * batches.step(0)) * product.m * product.k;
+              const T* right = run.in<T>(1) + (at[1] + i * batches.step(1)) * product.k * product.n;
+              multiply<T>(product, left, right, nullptr, out, static_cast<double*>(run.workspace));
+            }
+          });
+        },
+        doubles(product.n));
   });
 }
 

@@ -53,7 +53,8 @@ void copyElements(T* to, const T* from, Index count) {
   copyBytes(to, from, static_cast<std::size_t>(count) * sizeof(T));
 }
 
-/// Calls `f(Type<T>{})` with an unsigned type as large as an element: where values only move, their meaning does not matter.
+/// Calls `f(Type<T>{})` with an unsigned type as large as an element: where values only move, their meaning does not
+/// matter.
 template <class F>
 decltype(auto) dispatchSize(DType dtype, F&& f) {
   switch (sizeOf(dtype)) {
@@ -76,7 +77,8 @@ double widen(T value) {
   }
 }
 
-/// A double as an element: floats round to nearest, integers truncate and saturate (NaN: 0), bool is whether it is not 0.
+/// A double as an element: floats round to nearest, integers truncate and saturate (NaN: 0), bool is whether it is not
+/// 0.
 template <class T>
 T narrow(double value) {
   if constexpr (std::is_same_v<T, bool>) {

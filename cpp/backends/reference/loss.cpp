@@ -8,7 +8,8 @@ namespace {
 Index classOf(const char* op, std::int32_t target, Index ignoreIndex, Index classes, Index position) {
   if (target == ignoreIndex) return -1;
   if (target < 0 || target >= classes) {
-    fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes, " classes");
+    fail(ErrorKind::value, op, ": target ", target, " at position ", position, " is out of range for ", classes,
+         " classes");
   }
   return target;
 }
@@ -41,7 +42,8 @@ KernelPtr prepare(const Softmax& op, const Signature& signature) {
     return makeKernel(signature, [=](const Run& run) {
       for (Index outer = 0; outer < split.outer; outer++) {
         for (Index inner = 0; inner < split.inner; inner++) {
-          Index begin = outer * split.size * split.inner + inner, end = begin + split.size * split.inner, step = split.inner;
+          Index begin = outer * split.size * split.inner + inner, end = begin + split.size * split.inner,
+                step = split.inner;
           const T* x = run.in<T>(0);
           T* y = run.out<T>(0);
           double greatest = -std::numeric_limits<double>::infinity();
@@ -67,7 +69,8 @@ KernelPtr prepare(const SoftmaxBackward& op, const Signature& signature) {
       T* dx = run.out<T>(0);
       for (Index outer = 0; outer < split.outer; outer++) {
         for (Index inner = 0; inner < split.inner; inner++) {
-          Index begin = outer * split.size * split.inner + inner, end = begin + split.size * split.inner, step = split.inner;
+          Index begin = outer * split.size * split.inner + inner, end = begin + split.size * split.inner,
+                step = split.inner;
           double sum = 0;
           for (Index i = begin; i < end; i += step) {
             sum += static_cast<double>(dy[i]) * (log ? 1 : static_cast<double>(y[i]));
@@ -136,7 +139,8 @@ KernelPtr prepare(const PairLoss& op, const Signature& signature) {
       const T *x = run.in<T>(0), *target = run.in<T>(1);
       T* y = run.out<T>(0);
       for (Index i = 0; i < count; i++) {
-        y[i] = static_cast<T>(pairLoss(op.function, op.beta, static_cast<double>(x[i]), static_cast<double>(target[i])));
+        y[i] =
+            static_cast<T>(pairLoss(op.function, op.beta, static_cast<double>(x[i]), static_cast<double>(target[i])));
       }
     });
   });
@@ -149,8 +153,8 @@ KernelPtr prepare(const PairLossBackward& op, const Signature& signature) {
       const T *dy = run.in<T>(0), *x = run.in<T>(1), *target = run.in<T>(2);
       T* dx = run.out<T>(0);
       for (Index i = 0; i < count; i++) {
-        dx[i] = static_cast<T>(
-            pairGradient(op.function, op.beta, static_cast<double>(dy[i]), static_cast<double>(x[i]), static_cast<double>(target[i])));
+        dx[i] = static_cast<T>(pairGradient(op.function, op.beta, static_cast<double>(dy[i]), static_cast<double>(x[i]),
+                                            static_cast<double>(target[i])));
       }
     });
   });

@@ -1,11 +1,12 @@
-// Normalisation and its gradients. Statistics are made in double, in two passes: mean first, then the squares around it.
+// Normalisation and its gradients. Statistics are made in double, in two passes: mean first, then the squares around
+// it.
 #include "loops.hpp"
 
 namespace cnn::reference {
 namespace {
 
-/// A family of equal sets of elements that are normalised together. Set s takes, for each block b < blocks, the `length`
-/// elements that begin at offset(s, b) = s·setStride + b·blockStride.
+/// A family of equal sets of elements that are normalised together. Set s takes, for each block b < blocks, the
+/// `length` elements that begin at offset(s, b) = s·setStride + b·blockStride.
 struct Sets {
   Index count, blocks, length, setStride, blockStride;
   Index elements() const { return blocks * length; }
@@ -88,40 +89,44 @@ KernelPtr prepareRows(const Signature& signature, const Rows& rows, double eps) 
 /// With g = dy·weight and x̂ the normalised x: dx = invStd·(g − mean(g) − x̂·mean(g·x̂)), dw = Σ dy·x̂, db = Σ dy.
 KernelPtr prepareRowsBackward(const Signature& signature, const Rows& rows) {
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *mean = run.in<T>(3), *invStd = run.in<T>(4);
-      T *dx = run.out<T>(0), *dw = run.out<T>(1), *db = run.out<T>(2);
-      double* weightSums = static_cast<double*>(run.workspace);  // [channels]
-      double* biasSums = weightSums + rows.channels;             // [channels]
-      std::fill_n(weightSums, 2 * rows.channels, 0.0);
-      for (Index r = 0; r < rows.count(); r++) {
-        double center = static_cast<double>(mean[r]), scale = static_cast<double>(invStd[r]);
-        Index begin = r * rows.length(), channel = r % rows.groups * rows.groupChannels();
-        double meanG = 0, meanGX = 0;
-        for (Index c = channel, i = begin; c < channel + rows.groupChannels(); c++) {
-          double w = weight ? static_cast<double>(weight[c]) : 1, sum = 0, sumX = 0;
-          for (Index end = i + rows.spatial; i < end; i++) {
-            sum += static_cast<double>(dy[i]);
-            sumX += static_cast<double>(dy[i]) * ((static_cast<double>(x[i]) - center) * scale);
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *mean = run.in<T>(3),
+                  *invStd = run.in<T>(4);
+          T *dx = run.out<T>(0), *dw = run.out<T>(1), *db = run.out<T>(2);
+          double* weightSums = static_cast<double*>(run.workspace);  // [channels]
+          double* biasSums = weightSums + rows.channels;             // [channels]
+          std::fill_n(weightSums, 2 * rows.channels, 0.0);
+          for (Index r = 0; r < rows.count(); r++) {
+            double center = static_cast<double>(mean[r]), scale = static_cast<double>(invStd[r]);
+            Index begin = r * rows.length(), channel = r % rows.groups * rows.groupChannels();
+            double meanG = 0, meanGX = 0;
+            for (Index c = channel, i = begin; c < channel + rows.groupChannels(); c++) {
+              double w = weight ? static_cast<double>(weight[c]) : 1, sum = 0, sumX = 0;
+              for (Index end = i + rows.spatial; i < end; i++) {
+                sum += static_cast<double>(dy[i]);
+                sumX += static_cast<double>(dy[i]) * ((static_cast<double>(x[i]) - center) * scale);
+              }
+              weightSums[c] += sumX;
+              biasSums[c] += sum;
+              meanG += w * sum;
+              meanGX += w * sumX;
+            }
+            meanG /= static_cast<double>(rows.length());
+            meanGX /= static_cast<double>(rows.length());
+            for (Index c = channel, i = begin; c < channel + rows.groupChannels(); c++) {
+              double w = weight ? static_cast<double>(weight[c]) : 1;
+              for (Index end = i + rows.spatial; i < end; i++) {
+                double normalised = (static_cast<double>(x[i]) - center) * scale;
+                dx[i] = static_cast<T>(scale * (static_cast<double>(dy[i]) * w - meanG - normalised * meanGX));
+              }
+            }
           }
-          weightSums[c] += sumX;
-          biasSums[c] += sum;
-          meanG += w * sum;
-          meanGX += w * sumX;
-        }
-        meanG /= static_cast<double>(rows.length());
-        meanGX /= static_cast<double>(rows.length());
-        for (Index c = channel, i = begin; c < channel + rows.groupChannels(); c++) {
-          double w = weight ? static_cast<double>(weight[c]) : 1;
-          for (Index end = i + rows.spatial; i < end; i++) {
-            double normalised = (static_cast<double>(x[i]) - center) * scale;
-            dx[i] = static_cast<T>(scale * (static_cast<double>(dy[i]) * w - meanG - normalised * meanGX));
-          }
-        }
-      }
-      narrowAll(dw, weightSums, rows.channels);
-      narrowAll(db, biasSums, rows.channels);
-    }, doubles(2 * rows.channels));
+          narrowAll(dw, weightSums, rows.channels);
+          narrowAll(db, biasSums, rows.channels);
+        },
+        doubles(2 * rows.channels));
   });
 }
 
@@ -153,60 +158,67 @@ double lrnBase(const LrnOp& op, const T* x, Index c, Index s, Index channels, In
 
 KernelPtr prepare(const BatchNorm& op, const Signature& signature) {
   Sets sets = channelSets(signature.inputs[0].shape);
-  return dispatchFloat(signature.inputs[0].dtype, [&, training = op.training, eps = op.eps]<class T>(Type<T>) -> KernelPtr {
-    return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
-      double momentum = std::get<BatchNorm>(run.op).momentum;
-      const T *x = run.in<T>(0), *weight = run.in<T>(1), *bias = run.in<T>(2);
-      T *runningMean = run.inOut<T>(3), *runningVar = run.inOut<T>(4);
-      T *y = run.out<T>(0), *mean = run.out<T>(1), *invStd = run.out<T>(2);
-      double count = static_cast<double>(sets.elements());
-      for (Index c = 0; c < sets.count; c++) {
-        Moments used = training ? momentsOf(x, sets, c)
-                                : Moments{static_cast<double>(runningMean[c]), static_cast<double>(runningVar[c])};
-        if (training && runningMean && count > 0) {  // a batch of nothing teaches nothing
-          double unbiased = used.variance * count / (count - 1);
-          runningMean[c] = static_cast<T>((1 - momentum) * static_cast<double>(runningMean[c]) + momentum * used.mean);
-          runningVar[c] = static_cast<T>((1 - momentum) * static_cast<double>(runningVar[c]) + momentum * unbiased);
-        }
-        double scale = 1 / std::sqrt(used.variance + eps);
-        mean[c] = static_cast<T>(used.mean);
-        invStd[c] = static_cast<T>(scale);
-        double w = weight ? static_cast<double>(weight[c]) : 1, b = bias ? static_cast<double>(bias[c]) : 0;
-        for (Index block = 0; block < sets.blocks; block++) {
-          Index begin = sets.offset(c, block);
-          for (Index i = begin; i < begin + sets.length; i++) {
-            y[i] = static_cast<T>((static_cast<double>(x[i]) - used.mean) * scale * w + b);
-          }
-        }
-      }
-    }));
-  });
+  return dispatchFloat(
+      signature.inputs[0].dtype, [&, training = op.training, eps = op.eps]<class T>(Type<T>) -> KernelPtr {
+        return inPlaceOf(
+            {0}, makeKernel(signature, [=](const Run& run) {
+              double momentum = std::get<BatchNorm>(run.op).momentum;
+              const T *x = run.in<T>(0), *weight = run.in<T>(1), *bias = run.in<T>(2);
+              T *runningMean = run.inOut<T>(3), *runningVar = run.inOut<T>(4);
+              T *y = run.out<T>(0), *mean = run.out<T>(1), *invStd = run.out<T>(2);
+              double count = static_cast<double>(sets.elements());
+              for (Index c = 0; c < sets.count; c++) {
+                Moments used = training
+                                   ? momentsOf(x, sets, c)
+                                   : Moments{static_cast<double>(runningMean[c]), static_cast<double>(runningVar[c])};
+                if (training && runningMean && count > 0) {  // a batch of nothing teaches nothing
+                  double unbiased = used.variance * count / (count - 1);
+                  runningMean[c] =
+                      static_cast<T>((1 - momentum) * static_cast<double>(runningMean[c]) + momentum * used.mean);
+                  runningVar[c] =
+                      static_cast<T>((1 - momentum) * static_cast<double>(runningVar[c]) + momentum * unbiased);
+                }
+                double scale = 1 / std::sqrt(used.variance + eps);
+                mean[c] = static_cast<T>(used.mean);
+                invStd[c] = static_cast<T>(scale);
+                double w = weight ? static_cast<double>(weight[c]) : 1, b = bias ? static_cast<double>(bias[c]) : 0;
+                for (Index block = 0; block < sets.blocks; block++) {
+                  Index begin = sets.offset(c, block);
+                  for (Index i = begin; i < begin + sets.length; i++) {
+                    y[i] = static_cast<T>((static_cast<double>(x[i]) - used.mean) * scale * w + b);
+                  }
+                }
+              }
+            }));
+      });
 }
 
 KernelPtr prepare(const BatchNormBackward& op, const Signature& signature) {
   Sets sets = channelSets(signature.inputs[0].shape);
   return dispatchFloat(signature.inputs[0].dtype, [&, training = op.training]<class T>(Type<T>) -> KernelPtr {
-    return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
-      const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *mean = run.in<T>(3), *invStd = run.in<T>(4);
-      T *dx = run.out<T>(0), *dw = run.out<T>(1), *db = run.out<T>(2);
-      for (Index c = 0; c < sets.count; c++) {
-        double center = static_cast<double>(mean[c]), scale = static_cast<double>(invStd[c]);
-        auto normalised = [&](Index i) { return (static_cast<double>(x[i]) - center) * scale; };
-        double sum = sumOver(sets, c, [&](Index i) { return static_cast<double>(dy[i]); });
-        double sumX = sumOver(sets, c, [&](Index i) { return static_cast<double>(dy[i]) * normalised(i); });
-        dw[c] = static_cast<T>(sumX);
-        db[c] = static_cast<T>(sum);
-        double w = weight ? static_cast<double>(weight[c]) : 1, count = static_cast<double>(sets.elements());
-        // In evaluation the statistics are constants, so nothing flows through them.
-        double meanDy = training ? sum / count : 0, meanDyX = training ? sumX / count : 0;
-        for (Index block = 0; block < sets.blocks; block++) {
-          Index begin = sets.offset(c, block);
-          for (Index i = begin; i < begin + sets.length; i++) {
-            dx[i] = static_cast<T>(scale * w * (static_cast<double>(dy[i]) - meanDy - normalised(i) * meanDyX));
+    return inPlaceOf(
+        {0}, makeKernel(signature, [=](const Run& run) {
+          const T *dy = run.in<T>(0), *x = run.in<T>(1), *weight = run.in<T>(2), *mean = run.in<T>(3),
+                  *invStd = run.in<T>(4);
+          T *dx = run.out<T>(0), *dw = run.out<T>(1), *db = run.out<T>(2);
+          for (Index c = 0; c < sets.count; c++) {
+            double center = static_cast<double>(mean[c]), scale = static_cast<double>(invStd[c]);
+            auto normalised = [&](Index i) { return (static_cast<double>(x[i]) - center) * scale; };
+            double sum = sumOver(sets, c, [&](Index i) { return static_cast<double>(dy[i]); });
+            double sumX = sumOver(sets, c, [&](Index i) { return static_cast<double>(dy[i]) * normalised(i); });
+            dw[c] = static_cast<T>(sumX);
+            db[c] = static_cast<T>(sum);
+            double w = weight ? static_cast<double>(weight[c]) : 1, count = static_cast<double>(sets.elements());
+            // In evaluation the statistics are constants, so nothing flows through them.
+            double meanDy = training ? sum / count : 0, meanDyX = training ? sumX / count : 0;
+            for (Index block = 0; block < sets.blocks; block++) {
+              Index begin = sets.offset(c, block);
+              for (Index i = begin; i < begin + sets.length; i++) {
+                dx[i] = static_cast<T>(scale * w * (static_cast<double>(dy[i]) - meanDy - normalised(i) * meanDyX));
+              }
+            }
           }
-        }
-      }
-    }));
+        }));
   });
 }
 
@@ -250,32 +262,36 @@ KernelPtr prepare(const LocalResponseNormBackward& op, const Signature& signatur
   const Dims& shape = signature.inputs[0].shape;
   Index samples = shape[0], channels = shape[1], spatial = shape.slice(2).product(), sample = channels * spatial;
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T *dy = run.in<T>(0), *x = run.in<T>(1);
-      T* dx = run.out<T>(0);
-      double* power = static_cast<double*>(run.workspace);  // d^−beta of one sample [C, spatial]
-      double* through = power + sample;                     // dy·x·d^(−beta−1), likewise
-      double factor = 2 * op.alpha * op.beta / static_cast<double>(op.size);
-      for (Index n = 0; n < samples; n++, dy += sample, x += sample, dx += sample) {
-        for (Index c = 0; c < channels; c++) {
-          for (Index s = 0; s < spatial; s++) {
-            Index i = c * spatial + s;
-            double base = lrnBase(op, x, c, s, channels, spatial);
-            power[i] = std::pow(base, -op.beta);
-            through[i] = static_cast<double>(dy[i]) * static_cast<double>(x[i]) * power[i] / base;
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T *dy = run.in<T>(0), *x = run.in<T>(1);
+          T* dx = run.out<T>(0);
+          double* power = static_cast<double*>(run.workspace);  // d^−beta of one sample [C, spatial]
+          double* through = power + sample;                     // dy·x·d^(−beta−1), likewise
+          double factor = 2 * op.alpha * op.beta / static_cast<double>(op.size);
+          for (Index n = 0; n < samples; n++, dy += sample, x += sample, dx += sample) {
+            for (Index c = 0; c < channels; c++) {
+              for (Index s = 0; s < spatial; s++) {
+                Index i = c * spatial + s;
+                double base = lrnBase(op, x, c, s, channels, spatial);
+                power[i] = std::pow(base, -op.beta);
+                through[i] = static_cast<double>(dy[i]) * static_cast<double>(x[i]) * power[i] / base;
+              }
+            }
+            for (Index c = 0; c < channels; c++) {
+              Neighbours far = listeners(c, op.size, channels);
+              for (Index s = 0; s < spatial; s++) {
+                Index i = c * spatial + s;
+                double sum = 0;
+                for (Index j = far.begin; j < far.end; j++) sum += through[j * spatial + s];
+                dx[i] =
+                    static_cast<T>(static_cast<double>(dy[i]) * power[i] - factor * static_cast<double>(x[i]) * sum);
+              }
+            }
           }
-        }
-        for (Index c = 0; c < channels; c++) {
-          Neighbours far = listeners(c, op.size, channels);
-          for (Index s = 0; s < spatial; s++) {
-            Index i = c * spatial + s;
-            double sum = 0;
-            for (Index j = far.begin; j < far.end; j++) sum += through[j * spatial + s];
-            dx[i] = static_cast<T>(static_cast<double>(dy[i]) * power[i] - factor * static_cast<double>(x[i]) * sum);
-          }
-        }
-      }
-    }, doubles(2 * sample));
+        },
+        doubles(2 * sample));
   });
 }
 

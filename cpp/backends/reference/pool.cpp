@@ -9,7 +9,8 @@ struct Window {
   Index begin, end, step;
   Index size;  // what the axis contributes to the divisor of a mean
 };
-/// `make(axis, position)` gives the window of an output position. It is asked whenever one is wanted: all of them would be more than a long, narrow plane.
+/// `make(axis, position)` gives the window of an output position. It is asked whenever one is wanted: all of them would
+/// be more than a long, narrow plane.
 template <class Make>
 struct Windows {
   Triple output;
@@ -20,31 +21,31 @@ auto maxWindows(const MaxPool& op, const Triple& input, const Triple& output) {
   Triple kernel = lift(op.kernelSize, 1), stride = lift(op.stride, 1), padding = lift(op.padding, 0),
          dilation = lift(op.dilation, 1);
   return Windows{output, [=](std::size_t axis, Index p) {
-    Index start = p * stride[axis] - padding[axis], step = dilation[axis];
-    Index end = std::min(start + (kernel[axis] - 1) * step + 1, input[axis]);
-    if (start < 0) start += (-start + step - 1) / step * step;  // padding is −∞: it is skipped
-    return Window{start, end, step, 0};
-  }};
+                   Index start = p * stride[axis] - padding[axis], step = dilation[axis];
+                   Index end = std::min(start + (kernel[axis] - 1) * step + 1, input[axis]);
+                   if (start < 0) start += (-start + step - 1) / step * step;  // padding is −∞: it is skipped
+                   return Window{start, end, step, 0};
+                 }};
 }
 
 template <class AvgPoolOp>
 auto meanWindows(const AvgPoolOp& op, const Triple& input, const Triple& output) {
   Triple kernel = lift(op.kernelSize, 1), stride = lift(op.stride, 1), padding = lift(op.padding, 0);
   return Windows{output, [=, countIncludePad = op.countIncludePad](std::size_t axis, Index p) {
-    Index start = p * stride[axis] - padding[axis];
-    // what ceilMode adds beyond the padding counts nothing
-    Index end = std::min(start + kernel[axis], input[axis] + padding[axis]);
-    Index begin = std::max<Index>(start, 0), inside = std::min(end, input[axis]);
-    return Window{begin, inside, 1, countIncludePad ? end - start : inside - begin};
-  }};
+                   Index start = p * stride[axis] - padding[axis];
+                   // what ceilMode adds beyond the padding counts nothing
+                   Index end = std::min(start + kernel[axis], input[axis] + padding[axis]);
+                   Index begin = std::max<Index>(start, 0), inside = std::min(end, input[axis]);
+                   return Window{begin, inside, 1, countIncludePad ? end - start : inside - begin};
+                 }};
 }
 
 auto adaptiveWindows(const Triple& input, const Triple& output) {
   return Windows{output, [=](std::size_t axis, Index p) {
-    Index begin = p * input[axis] / output[axis];
-    Index end = ((p + 1) * input[axis] + output[axis] - 1) / output[axis];
-    return Window{begin, end, 1, end - begin};
-  }};
+                   Index begin = p * input[axis] / output[axis];
+                   Index end = ((p + 1) * input[axis] + output[axis] - 1) / output[axis];
+                   return Window{begin, end, 1, end - begin};
+                 }};
 }
 
 /// Calls `f(d, h, w)` with the windows of each output position, in order.
@@ -133,25 +134,29 @@ KernelPtr prepareMeanBackward(const Signature& signature, Windows<Make> windows,
   Triple plane = spatialOf(shape);
   Index planes = shape[0] * shape[1], size = volume(plane);
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* dy = run.in<T>(0);
-      T* dx = run.out<T>(0);
-      double* sums = static_cast<double*>(run.workspace);  // one plane of dx
-      for (Index n = 0; n < planes; n++, dx += size) {
-        std::fill_n(sums, size, 0.0);
-        forEachWindow(windows, [&](const Window& d, const Window& h, const Window& w) {
-          Index count = divisor ? divisor : d.size * h.size * w.size;
-          double share = static_cast<double>(*dy++) / static_cast<double>(count);
-          forEachElement(plane, d, h, w, [&](Index i) { sums[i] += share; });
-        });
-        narrowAll(dx, sums, size);
-      }
-    }, doubles(size));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* dy = run.in<T>(0);
+          T* dx = run.out<T>(0);
+          double* sums = static_cast<double*>(run.workspace);  // one plane of dx
+          for (Index n = 0; n < planes; n++, dx += size) {
+            std::fill_n(sums, size, 0.0);
+            forEachWindow(windows, [&](const Window& d, const Window& h, const Window& w) {
+              Index count = divisor ? divisor : d.size * h.size * w.size;
+              double share = static_cast<double>(*dy++) / static_cast<double>(count);
+              forEachElement(plane, d, h, w, [&](Index i) { sums[i] += share; });
+            });
+            narrowAll(dx, sums, size);
+          }
+        },
+        doubles(size));
   });
 }
 
 Index checkedPosition(const char* op, std::int32_t index, Index size) {
-  if (index < 0 || index >= size) fail(ErrorKind::value, op, ": index ", index, " is out of range for a plane of ", size);
+  if (index < 0 || index >= size)
+    fail(ErrorKind::value, op, ": index ", index, " is out of range for a plane of ", size);
   return index;
 }
 
@@ -160,19 +165,22 @@ KernelPtr prepareScatterSum(const char* name, const Signature& signature) {
   const Dims &from = signature.inputs[0].shape, &to = signature.outputs[0].shape;
   Index planes = from[0] * from[1], count = volume(spatialOf(from)), size = volume(spatialOf(to));
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* x = run.in<T>(0);
-      const std::int32_t* indices = run.in<std::int32_t>(1);
-      T* y = run.out<T>(0);
-      double* sums = static_cast<double*>(run.workspace);  // one plane of y
-      for (Index n = 0; n < planes; n++, x += count, indices += count, y += size) {
-        std::fill_n(sums, size, 0.0);
-        for (Index i = 0; i < count; i++) {
-          if (indices[i] != nowhere) sums[checkedPosition(name, indices[i], size)] += static_cast<double>(x[i]);
-        }
-        narrowAll(y, sums, size);
-      }
-    }, doubles(size));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* x = run.in<T>(0);
+          const std::int32_t* indices = run.in<std::int32_t>(1);
+          T* y = run.out<T>(0);
+          double* sums = static_cast<double*>(run.workspace);  // one plane of y
+          for (Index n = 0; n < planes; n++, x += count, indices += count, y += size) {
+            std::fill_n(sums, size, 0.0);
+            for (Index i = 0; i < count; i++) {
+              if (indices[i] != nowhere) sums[checkedPosition(name, indices[i], size)] += static_cast<double>(x[i]);
+            }
+            narrowAll(y, sums, size);
+          }
+        },
+        doubles(size));
   });
 }
 

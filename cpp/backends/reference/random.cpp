@@ -8,7 +8,8 @@ namespace cnn::reference {
 namespace {
 
 PhiloxBlock blockOf(Index seed, Index offset, Index index) {
-  return philox(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(index));
+  return philox(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(offset),
+                static_cast<std::uint64_t>(index));
 }
 
 /// Calls `f(i, word of element i)` for count elements.
@@ -31,9 +32,8 @@ struct Ranked {
 KernelPtr prepare(const Fill& op, const Signature& signature) {
   Index count = signature.outputs[0].elements();
   return dispatch(op.dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      std::fill_n(run.out<T>(0), count, narrow<T>(std::get<Fill>(run.op).value));
-    });
+    return makeKernel(
+        signature, [=](const Run& run) { std::fill_n(run.out<T>(0), count, narrow<T>(std::get<Fill>(run.op).value)); });
   });
 }
 
@@ -73,18 +73,20 @@ KernelPtr prepare(const Normal& op, const Signature& signature) {
 
 KernelPtr prepare(const Permutation& op, const Signature& signature) {
   Index n = op.n;
-  return makeKernel(signature, [=](const Run& run) {
-    const Permutation& permutation = std::get<Permutation>(run.op);
-    Ranked* ranked = static_cast<Ranked*>(run.workspace);
-    for (Index i = 0; i < n; i++) {
-      PhiloxBlock block = blockOf(permutation.seed, permutation.offset, i);
-      ranked[i] = {static_cast<std::uint64_t>(block[0]) << 32 | block[1], static_cast<std::int32_t>(i)};
-    }
-    std::sort(ranked, ranked + n, [](const Ranked& a, const Ranked& b) {
-      return a.key != b.key ? a.key < b.key : a.value < b.value;
-    });
-    for (Index i = 0; i < n; i++) run.out<std::int32_t>(0)[i] = ranked[i].value;
-  }, static_cast<std::size_t>(n) * sizeof(Ranked));
+  return makeKernel(
+      signature,
+      [=](const Run& run) {
+        const Permutation& permutation = std::get<Permutation>(run.op);
+        Ranked* ranked = static_cast<Ranked*>(run.workspace);
+        for (Index i = 0; i < n; i++) {
+          PhiloxBlock block = blockOf(permutation.seed, permutation.offset, i);
+          ranked[i] = {static_cast<std::uint64_t>(block[0]) << 32 | block[1], static_cast<std::int32_t>(i)};
+        }
+        std::sort(ranked, ranked + n,
+                  [](const Ranked& a, const Ranked& b) { return a.key != b.key ? a.key < b.key : a.value < b.value; });
+        for (Index i = 0; i < n; i++) run.out<std::int32_t>(0)[i] = ranked[i].value;
+      },
+      static_cast<std::size_t>(n) * sizeof(Ranked));
 }
 
 KernelPtr prepare(const Dropout& op, const Signature& signature) {
@@ -93,16 +95,16 @@ KernelPtr prepare(const Dropout& op, const Signature& signature) {
   Index length = op.channelwise ? shape.slice(2).product() : 1;                  // elements of each
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
     return inPlaceOf({0}, makeKernel(signature, [=](const Run& run) {
-      const Dropout& dropout = std::get<Dropout>(run.op);
-      const T* x = run.in<T>(0);
-      T* y = run.out<T>(0);
-      forEachWord(dropout.seed, dropout.offset, count, [&](Index i, std::uint32_t word) {
-        bool isKept = static_cast<double>(uniformFloat(word)) >= dropout.p;
-        for (Index j = i * length; j < (i + 1) * length; j++) {
-          y[j] = isKept ? static_cast<T>(static_cast<double>(x[j]) / (1 - dropout.p)) : T(0);
-        }
-      });
-    }));
+                       const Dropout& dropout = std::get<Dropout>(run.op);
+                       const T* x = run.in<T>(0);
+                       T* y = run.out<T>(0);
+                       forEachWord(dropout.seed, dropout.offset, count, [&](Index i, std::uint32_t word) {
+                         bool isKept = static_cast<double>(uniformFloat(word)) >= dropout.p;
+                         for (Index j = i * length; j < (i + 1) * length; j++) {
+                           y[j] = isKept ? static_cast<T>(static_cast<double>(x[j]) / (1 - dropout.p)) : T(0);
+                         }
+                       });
+                     }));
   });
 }
 

@@ -68,7 +68,8 @@ struct ReduceWalk {
       (isReduced ? reducedShape : keptShape).push(shape[axis]);
       (isReduced ? reducedStrides : keptStrides).push(strides[axis]);
     }
-    return {Walk<1>(keptShape, {keptStrides}), Walk<1>(reducedShape, {reducedStrides}), keptShape.product(), reducedShape.product()};
+    return {Walk<1>(keptShape, {keptStrides}), Walk<1>(reducedShape, {reducedStrides}), keptShape.product(),
+            reducedShape.product()};
   }
 };
 
@@ -110,7 +111,8 @@ KernelPtr prepare(const Reduce& op, const Signature& signature) {
   });
 }
 
-// The mean moves with each element, so that of equal elements it is that element to the last digit, and their variance 0.
+// The mean moves with each element, so that of equal elements it is that element to the last digit, and their variance
+// 0.
 KernelPtr prepare(const Variance& op, const Signature& signature) {
   const ReduceWalk walks = ReduceWalk::of(signature.inputs[0].shape, op.axes);
   const double freedom = std::max(0.0, static_cast<double>(walks.count) - op.correction);

@@ -27,7 +27,8 @@ Taps tapsOf(Interpolation mode, bool alignCorners, Index i, Index input, Index o
   return {{{{first, 1 - part}, {std::min(first + 1, input - 1), part}}}, 2};
 }
 
-/// How the positions of two planes belong together. Taps are computed where they are wanted: all of them would be more than a long, narrow plane.
+/// How the positions of two planes belong together. Taps are computed where they are wanted: all of them would be more
+/// than a long, narrow plane.
 struct Geometry {
   Interpolation mode;
   bool alignCorners;
@@ -57,7 +58,8 @@ void forEachPair(const Geometry& size, F f) {
           for (const Tap& d : depth) {
             for (const Tap& h : height) {
               Index row = (d.position * size.input[1] + h.position) * size.input[2];
-              for (const Tap& w : columns[static_cast<std::size_t>(i)]) f(output + i, row + w.position, d.weight * h.weight * w.weight);
+              for (const Tap& w : columns[static_cast<std::size_t>(i)])
+                f(output + i, row + w.position, d.weight * h.weight * w.weight);
             }
           }
         }
@@ -74,16 +76,19 @@ KernelPtr prepare(const Upsample& op, const Signature& signature) {
   Geometry size{op.mode, op.alignCorners, input, output};
   Index planes = from[0] * from[1], inputs = volume(input), outputs = volume(output);
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* x = run.in<T>(0);
-      T* y = run.out<T>(0);
-      double* sums = static_cast<double*>(run.workspace);  // one plane of y
-      for (Index n = 0; n < planes; n++, x += inputs, y += outputs) {
-        std::fill_n(sums, outputs, 0.0);
-        forEachPair(size, [&](Index o, Index i, double weight) { sums[o] += weight * static_cast<double>(x[i]); });
-        narrowAll(y, sums, outputs);
-      }
-    }, doubles(outputs));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* x = run.in<T>(0);
+          T* y = run.out<T>(0);
+          double* sums = static_cast<double*>(run.workspace);  // one plane of y
+          for (Index n = 0; n < planes; n++, x += inputs, y += outputs) {
+            std::fill_n(sums, outputs, 0.0);
+            forEachPair(size, [&](Index o, Index i, double weight) { sums[o] += weight * static_cast<double>(x[i]); });
+            narrowAll(y, sums, outputs);
+          }
+        },
+        doubles(outputs));
   });
 }
 
@@ -93,16 +98,19 @@ KernelPtr prepare(const UpsampleBackward& op, const Signature& signature) {
   Geometry size{op.mode, op.alignCorners, input, output};
   Index planes = from[0] * from[1], inputs = volume(input), outputs = volume(output);
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      const T* dy = run.in<T>(0);
-      T* dx = run.out<T>(0);
-      double* sums = static_cast<double*>(run.workspace);  // one plane of dx
-      for (Index n = 0; n < planes; n++, dy += outputs, dx += inputs) {
-        std::fill_n(sums, inputs, 0.0);
-        forEachPair(size, [&](Index o, Index i, double weight) { sums[i] += weight * static_cast<double>(dy[o]); });
-        narrowAll(dx, sums, inputs);
-      }
-    }, doubles(inputs));
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          const T* dy = run.in<T>(0);
+          T* dx = run.out<T>(0);
+          double* sums = static_cast<double*>(run.workspace);  // one plane of dx
+          for (Index n = 0; n < planes; n++, dy += outputs, dx += inputs) {
+            std::fill_n(sums, inputs, 0.0);
+            forEachPair(size, [&](Index o, Index i, double weight) { sums[i] += weight * static_cast<double>(dy[o]); });
+            narrowAll(dx, sums, inputs);
+          }
+        },
+        doubles(inputs));
   });
 }
 

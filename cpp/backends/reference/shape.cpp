@@ -98,7 +98,9 @@ KernelPtr prepareCopy(const Signature& signature) {
 }  // namespace
 
 KernelPtr prepare(const Reshape&, const Signature& signature) { return prepareCopy(signature); }
-KernelPtr prepare(const Reorder&, const Signature& signature) { return prepareCopy(signature); }  // every layout is plain here
+KernelPtr prepare(const Reorder&, const Signature& signature) {
+  return prepareCopy(signature);
+}  // every layout is plain here
 
 KernelPtr prepare(const Permute& op, const Signature& signature) {
   return prepareStrided(signature, permuted(stridesOf(signature.inputs[0].shape), op.axes));
@@ -175,20 +177,23 @@ KernelPtr prepare(const PadBackward& op, const Signature& signature) {
   bool isEmpty = padded.contains(0);
   Index count = input.product();
   return dispatchFloat(signature.inputs[0].dtype, [&]<class T>(Type<T>) -> KernelPtr {
-    return makeKernel(signature, [=](const Run& run) {
-      double* sums = static_cast<double*>(run.workspace);  // dx
-      std::fill_n(sums, count, 0.0);
-      if (!isEmpty) {
-        forEachPaddedRow(padded, input, sources, [&](Index row, Index offset) {
-          const T* dy = run.in<T>(0) + row * padded.back();
-          for (Index i = 0; i < padded.back(); i++) {
-            Index source = sources.at(last, i);
-            if (offset != outside && source != outside) sums[offset + source] += static_cast<double>(dy[i]);
+    return makeKernel(
+        signature,
+        [=](const Run& run) {
+          double* sums = static_cast<double*>(run.workspace);  // dx
+          std::fill_n(sums, count, 0.0);
+          if (!isEmpty) {
+            forEachPaddedRow(padded, input, sources, [&](Index row, Index offset) {
+              const T* dy = run.in<T>(0) + row * padded.back();
+              for (Index i = 0; i < padded.back(); i++) {
+                Index source = sources.at(last, i);
+                if (offset != outside && source != outside) sums[offset + source] += static_cast<double>(dy[i]);
+              }
+            });
           }
-        });
-      }
-      narrowAll(run.out<T>(0), sums, count);
-    }, doubles(count));
+          narrowAll(run.out<T>(0), sums, count);
+        },
+        doubles(count));
   });
 }
 

@@ -9,7 +9,7 @@ namespace {
 struct Lists {
   int count = 0;
   int lists = 0;
-  std::vector<Index> sizes;     // elements of tensor i
+  std::vector<Index> sizes;  // elements of tensor i
   std::vector<DType> dtypes;
 
   Lists(const Signature& signature, Index length)

@@ -1,7 +1,7 @@
-// foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it can do. Beside half
-// types all is folded in float32, into the weight that was cast where there is one, and rounded once at the end: the weight's rounding takes
-// the place of that of the convolution's result. (Products of float16 have its range: the channel of a constant far from zero, whose variance
-// is almost none, may leave it.)
+// foldBatchNorm: in evaluation a normalisation is a scale and a shift of each channel, which the convolution before it
+// can do. Beside half types all is folded in float32, into the weight that was cast where there is one, and rounded
+// once at the end: the weight's rounding takes the place of that of the convolution's result. (Products of float16 have
+// its range: the channel of a constant far from zero, whose variance is almost none, may leave it.)
 #include "rewrite.hpp"
 
 namespace cnn::graph {
@@ -22,7 +22,8 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     // Only what does not change from run to run is worth computing ahead.
     bool isConstant = isStable(node.inputs[1]) && isStable(node.inputs[2]);
     for (int i = 1; i < 5; i++) isConstant = isConstant && isStable(normNode.inputs[static_cast<std::size_t>(i)]);
-    bool isReadElsewhere = !rewrite.uses.consumers(normNode.outputs[1]).empty() || !rewrite.uses.consumers(normNode.outputs[2]).empty();
+    bool isReadElsewhere =
+        !rewrite.uses.consumers(normNode.outputs[1]).empty() || !rewrite.uses.consumers(normNode.outputs[2]).empty();
     if (!isConstant || isReadElsewhere) continue;
 
     auto cast = [&](ValueId id, DType to) { return rewrite.emit(next, Cast{.dtype = to}, {id})[0]; };
@@ -38,14 +39,17 @@ Graph foldBatchNorm(const Graph& graph, const Target& target) {
     auto unary = [&](UnaryFunction function, ValueId x, double alpha = 0, double beta = 0) {
       return rewrite.emit(next, Unary{.function = function, .alpha = alpha, .beta = beta}, {x})[0];
     };
-    auto binary = [&](BinaryFunction function, ValueId a, ValueId b) { return rewrite.emit(next, Binary{.function = function}, {a, b})[0]; };
+    auto binary = [&](BinaryFunction function, ValueId a, ValueId b) {
+      return rewrite.emit(next, Binary{.function = function}, {a, b})[0];
+    };
     ValueId gamma = widened(normNode.inputs[1]), beta = widened(normNode.inputs[2]);
     ValueId mean = widened(normNode.inputs[3]), variance = widened(normNode.inputs[4]), given = widened(node.inputs[2]);
     ValueId scale = unary(UnaryFunction::rsqrt, unary(UnaryFunction::affine, variance, 1, op.eps));
     if (gamma != noValue) scale = binary(BinaryFunction::mul, scale, gamma);
     Dims column = Dims::filled(rewrite.graph[node.inputs[1]].desc.rank(), 1);
     column[0] = rewrite.graph[scale].desc.shape[0];
-    ValueId weight = binary(BinaryFunction::mul, widened(node.inputs[1]), rewrite.emit(next, Reshape{.shape = column}, {scale})[0]);
+    ValueId weight =
+        binary(BinaryFunction::mul, widened(node.inputs[1]), rewrite.emit(next, Reshape{.shape = column}, {scale})[0]);
     ValueId centre = given == noValue ? unary(UnaryFunction::neg, mean) : binary(BinaryFunction::sub, given, mean);
     ValueId bias = binary(BinaryFunction::mul, centre, scale);
     if (beta != noValue) bias = binary(BinaryFunction::add, bias, beta);

@@ -1,4 +1,5 @@
-// fuseBatchNorm: normalisation, residual and activation in one sweep; backward, the activation's mask within the norm's gradient.
+// fuseBatchNorm: normalisation, residual and activation in one sweep; backward, the activation's mask within the norm's
+// gradient.
 #include "rewrite.hpp"
 
 namespace cnn::graph {
@@ -11,8 +12,10 @@ Graph fuseBatchNorm(const Graph& graph, const Target& target) {
     const Node& node = rewrite.node(n);
     Tail tail = tailOf(rewrite, node.outputs[0]);
     if (tail.last() < 0 || !rewrite.isMovable(n, tail.last())) continue;
-    BatchNormActivation fused{.training = norm->training, .eps = norm->eps, .activation = tail.function, .momentum = norm->momentum};
-    Node made{fused, node.inputs, {rewrite.node(tail.last()).outputs[0], node.outputs[1], node.outputs[2]}, node.provider};
+    BatchNormActivation fused{
+        .training = norm->training, .eps = norm->eps, .activation = tail.function, .momentum = norm->momentum};
+    Node made{
+        fused, node.inputs, {rewrite.node(tail.last()).outputs[0], node.outputs[1], node.outputs[2]}, node.provider};
     made.inputs.push_back(tail.residual);
     if (!rewrite.takes(made, node)) continue;
     rewrite.replaceTail(n, tail, std::move(made));
@@ -26,7 +29,8 @@ Graph fuseBatchNormBackward(const Graph& graph, const Target& target) {
     const UnaryBackward* mask = rewrite.as<UnaryBackward>(masked);
     auto function = mask ? activationOf(mask->function) : std::nullopt;
     if (!function) continue;
-    ValueId dy = rewrite.node(masked).inputs[0], y = rewrite.node(masked).inputs[1], g = rewrite.node(masked).outputs[0];
+    ValueId dy = rewrite.node(masked).inputs[0], y = rewrite.node(masked).inputs[1],
+            g = rewrite.node(masked).outputs[0];
     const std::vector<int>& readers = rewrite.uses.consumers(g);
     if (readers.empty() || rewrite.uses.isMutated(g) || rewrite.uses.isMutated(dy)) continue;
     int n = readers[0];  // the first of them can hand the masked gradient on to the others
@@ -37,11 +41,13 @@ Graph fuseBatchNormBackward(const Graph& graph, const Target& target) {
     // Where y is the activation of this very norm alone, the mask follows from x, and y need not be read.
     const Node* forward = rewrite.uses.producer(y) < 0 ? nullptr : &rewrite.node(rewrite.uses.producer(y));
     const auto* norm = forward ? std::get_if<BatchNormActivation>(&forward->op) : nullptr;
-    bool followsFromX = norm && !isShared && norm->activation == *function && forward->inputs[0] == node.inputs[1] && forward->inputs[5] == noValue &&
-                        forward->outputs[1] == node.inputs[3];
-    BatchNormActivationBackward fused{.training = backward->training, .eps = backward->eps, .activation = *function, .residual = isShared};
+    bool followsFromX = norm && !isShared && norm->activation == *function && forward->inputs[0] == node.inputs[1] &&
+                        forward->inputs[5] == noValue && forward->outputs[1] == node.inputs[3];
+    BatchNormActivationBackward fused{
+        .training = backward->training, .eps = backward->eps, .activation = *function, .residual = isShared};
     Node made{fused,
-              {dy, node.inputs[1], node.inputs[2], followsFromX ? forward->inputs[2] : noValue, node.inputs[3], node.inputs[4], followsFromX ? noValue : y},
+              {dy, node.inputs[1], node.inputs[2], followsFromX ? forward->inputs[2] : noValue, node.inputs[3],
+               node.inputs[4], followsFromX ? noValue : y},
               node.outputs};
     if (isShared) made.outputs.push_back(g);
     if (!rewrite.takes(made, node)) continue;

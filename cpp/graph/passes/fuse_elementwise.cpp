@@ -1,4 +1,5 @@
-// fuseElementwise: runs of element-wise ops, each the only reader of the one before, sweep memory once instead of once an op.
+// fuseElementwise: runs of element-wise ops, each the only reader of the one before, sweep memory once instead of once
+// an op.
 #include "rewrite.hpp"
 
 namespace cnn::graph {
@@ -47,7 +48,8 @@ class Chain {
   bool isLink(int n, int position) const {
     if (rewrite_.isDropped(n)) return false;
     const Node& node = rewrite_.node(n);
-    bool isElementwise = (rewrite_.as<Unary>(n) && position == 0) || (rewrite_.as<UnaryBackward>(n) && position == 0) || rewrite_.as<Binary>(n);
+    bool isElementwise = (rewrite_.as<Unary>(n) && position == 0) || (rewrite_.as<UnaryBackward>(n) && position == 0) ||
+                         rewrite_.as<Binary>(n);
     // Comparisons and the like, which give bool, end a chain.
     return isElementwise && node.provider < 0 && isFloat(desc(node.outputs[0]).dtype) &&
            desc(node.inputs[static_cast<std::size_t>(position)]) == desc(node.outputs[0]);
@@ -55,11 +57,12 @@ class Chain {
 
   // What is computed once stays apart from what is computed at each run.
   bool isAlike(int next) const {
-    return rewrite_.uses.isStable(rewrite_.node(next).outputs[0]) == rewrite_.uses.isStable(rewrite_.node(nodes_.back()).outputs[0]);
+    return rewrite_.uses.isStable(rewrite_.node(next).outputs[0]) ==
+           rewrite_.uses.isStable(rewrite_.node(nodes_.back()).outputs[0]);
   }
 
-  // A chain runs where its last node was, so its inputs are kept till then. One of them for the running value costs nothing; more only
-  // where nothing but other element-wise ops runs between.
+  // A chain runs where its last node was, so its inputs are kept till then. One of them for the running value costs
+  // nothing; more only where nothing but other element-wise ops runs between.
   bool isWorthMoving(int next) const {
     int kept = 0;
     for (ValueId id : inputs_) {
@@ -69,8 +72,8 @@ class Chain {
     }
     if (kept <= 1) return true;
     for (int n = nodes_.back() + 1; n < next; n++) {
-      if (!rewrite_.isDropped(n) && !rewrite_.as<Unary>(n) && !rewrite_.as<UnaryBackward>(n) && !rewrite_.as<Binary>(n) &&
-          !rewrite_.as<ElementwiseChain>(n)) {
+      if (!rewrite_.isDropped(n) && !rewrite_.as<Unary>(n) && !rewrite_.as<UnaryBackward>(n) &&
+          !rewrite_.as<Binary>(n) && !rewrite_.as<ElementwiseChain>(n)) {
         return false;
       }
     }
@@ -90,7 +93,8 @@ class Chain {
     if (const Unary* unary = rewrite_.as<Unary>(n)) {
       link = {.kind = LinkKind::unary, .unary = unary->function, .alpha = unary->alpha, .beta = unary->beta};
     } else if (const UnaryBackward* backward = rewrite_.as<UnaryBackward>(n)) {
-      link = {.kind = LinkKind::backward, .unary = backward->function, .alpha = backward->alpha, .beta = backward->beta};
+      link = {
+          .kind = LinkKind::backward, .unary = backward->function, .alpha = backward->alpha, .beta = backward->beta};
       if (node.inputs[1] != noValue) link.input = inputOf(node.inputs[1]);
     } else {
       link = {.kind = position == 0 ? LinkKind::binary : LinkKind::swapped, .binary = rewrite_.as<Binary>(n)->function};
@@ -113,8 +117,7 @@ Graph fuseElementwise(const Graph& graph, const Target& target) {
   for (int n = 0; n < rewrite.count(); n++) {
     Chain chain(rewrite);
     if (!chain.start(n)) continue;
-    while (chain.extend()) {
-    }
+    while (chain.extend()) {}
     if (chain.length() < 2) continue;
     Node made = chain.node();
     if (!rewrite.takes(made, rewrite.node(n))) continue;

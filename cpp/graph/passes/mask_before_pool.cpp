@@ -1,5 +1,6 @@
-// maskBeforePool: what flows back through max pooling to an activation is masked before it is spread out. Each number goes to the element that was the
-// maximum, whose value is the pooled one: the mask is the same, and there are as many numbers as windows.
+// maskBeforePool: what flows back through max pooling to an activation is masked before it is spread out. Each number
+// goes to the element that was the maximum, whose value is the pooled one: the mask is the same, and there are as many
+// numbers as windows.
 #include "rewrite.hpp"
 
 namespace cnn::graph {

@@ -15,7 +15,8 @@ Graph removeDeadCode(const Graph& graph, const Target&) {
     for (int i = 0; i < count; i++) {
       ValueId id = node.inputs[static_cast<std::size_t>(i)];
       // What was there before and is overwritten stays changed; what was made here counts while somebody reads it.
-      if (id != noValue && mutates(node.op, i, count)) lives = lives || uses.producer(id) < 0 || isNeeded[static_cast<std::size_t>(id)];
+      if (id != noValue && mutates(node.op, i, count))
+        lives = lives || uses.producer(id) < 0 || isNeeded[static_cast<std::size_t>(id)];
     }
     for (ValueId id : node.outputs) lives = lives || isNeeded[static_cast<std::size_t>(id)];
     if (!lives) continue;

@@ -13,8 +13,8 @@ struct Call {
   Descs inputs, outputs;
 };
 
-/// What a pass may ask of the device: whether it computes a fused op better than its parts, of which `part` is the one that costs most.
-/// Fused ops stay only where it does.
+/// What a pass may ask of the device: whether it computes a fused op better than its parts, of which `part` is the one
+/// that costs most. Fused ops stay only where it does.
 struct Target {
   std::function<bool(const Call& fused, const Call& part)> takes;
 };

@@ -22,7 +22,8 @@ struct Tail {
 /// A graph while a pass changes it: nodes may be replaced or dropped, values added.
 class Rewrite {
  public:
-  Rewrite(const Graph& graph, const Target& target) : graph(graph), uses(graph), target_(target), isDropped_(graph.nodes.size()), before_(graph.nodes.size()) {}
+  Rewrite(const Graph& graph, const Target& target)
+      : graph(graph), uses(graph), target_(target), isDropped_(graph.nodes.size()), before_(graph.nodes.size()) {}
 
   Graph graph;
   const Uses uses;  // of the graph as it was
@@ -61,8 +62,8 @@ class Rewrite {
     };
     return target_.takes(call(fused), call(part));
   }
-  /// Whether node `n` may run at the place of the later node `to`: nothing between overwrites what it reads, or touches what it
-  /// overwrites.
+  /// Whether node `n` may run at the place of the later node `to`: nothing between overwrites what it reads, or touches
+  /// what it overwrites.
   bool isMovable(int n, int to) const {
     auto overwrites = [](const Node& node, ValueId id) {
       int count = static_cast<int>(node.inputs.size());
@@ -119,7 +120,11 @@ class Rewrite {
 };
 
 inline ConvActivation withActivation(const Conv& conv, Activation activation) {
-  return {.stride = conv.stride, .padding = conv.padding, .paddingEnd = conv.paddingEnd, .dilation = conv.dilation, .groups = conv.groups,
+  return {.stride = conv.stride,
+          .padding = conv.padding,
+          .paddingEnd = conv.paddingEnd,
+          .dilation = conv.dilation,
+          .groups = conv.groups,
           .activation = activation};
 }
 

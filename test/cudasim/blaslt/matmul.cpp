@@ -18,21 +18,28 @@ struct Product {
 };
 
 bool hasBias(std::uint32_t epilogue) { return epilogue & CUBLASLT_EPILOGUE_BIAS; }
-bool hasBiasGradient(std::uint32_t epilogue) { return epilogue == CUBLASLT_EPILOGUE_BGRADA || epilogue == CUBLASLT_EPILOGUE_BGRADB; }
+bool hasBiasGradient(std::uint32_t epilogue) {
+  return epilogue == CUBLASLT_EPILOGUE_BGRADA || epilogue == CUBLASLT_EPILOGUE_BGRADB;
+}
 
 void checkLayout(const char* name, const Layout& l) {
-  if (l.order != CUBLASLT_ORDER_COL && l.order != CUBLASLT_ORDER_ROW) decline(CUBLAS_STATUS_NOT_SUPPORTED, name, " has an order that is not simulated");
+  if (l.order != CUBLASLT_ORDER_COL && l.order != CUBLASLT_ORDER_ROW)
+    decline(CUBLAS_STATUS_NOT_SUPPORTED, name, " has an order that is not simulated");
   auto least = static_cast<std::int64_t>(l.order == CUBLASLT_ORDER_ROW ? l.columns : l.rows);
   if (l.rows == 0 || l.columns == 0) refuse(CUBLAS_STATUS_INVALID_VALUE, name, " is empty: ", l.text());
-  if (l.leading < least) refuse(CUBLAS_STATUS_INVALID_VALUE, name, " overlaps itself, its leading dimension must be at least ", least, ": ", l.text());
+  if (l.leading < least)
+    refuse(CUBLAS_STATUS_INVALID_VALUE, name, " overlaps itself, its leading dimension must be at least ", least, ": ",
+           l.text());
   if (l.batch < 1) refuse(CUBLAS_STATUS_INVALID_VALUE, name, " has a batch of ", l.batch);
 }
 
 // The table of supported types: compute, scale, A and B, C and D.
 bool hasKnownTypes(const Product& p) {
   if (p.a.type != p.b.type || p.c.type != p.out.type) return false;
-  if (p.d.compute == CUBLAS_COMPUTE_64F) return p.d.scale == CUDA_R_64F && p.a.type == CUDA_R_64F && p.out.type == CUDA_R_64F;
-  bool isFast = p.d.compute == CUBLAS_COMPUTE_32F_FAST_TF32 || p.d.compute == CUBLAS_COMPUTE_32F_FAST_16F || p.d.compute == CUBLAS_COMPUTE_32F_FAST_16BF;
+  if (p.d.compute == CUBLAS_COMPUTE_64F)
+    return p.d.scale == CUDA_R_64F && p.a.type == CUDA_R_64F && p.out.type == CUDA_R_64F;
+  bool isFast = p.d.compute == CUBLAS_COMPUTE_32F_FAST_TF32 || p.d.compute == CUBLAS_COMPUTE_32F_FAST_16F ||
+                p.d.compute == CUBLAS_COMPUTE_32F_FAST_16BF;
   if (p.d.scale != CUDA_R_32F) return false;
   if (p.a.type == CUDA_R_32F) return (p.d.compute == CUBLAS_COMPUTE_32F || isFast) && p.out.type == CUDA_R_32F;
   bool isHalf = p.a.type == CUDA_R_16F || p.a.type == CUDA_R_16BF;
@@ -61,7 +68,8 @@ Product check(const Description& d, const Layout& a, const Layout& b, const Layo
   if (out.batch > 1 && static_cast<std::size_t>(out.batchStride) < out.at(out.rows - 1, out.columns - 1) + 1) {
     refuse(CUBLAS_STATUS_INVALID_VALUE, "the products of D overlap: ", out.text());
   }
-  if (d.pointerMode != CUBLASLT_POINTER_MODE_HOST) decline(CUBLAS_STATUS_NOT_SUPPORTED, "scalars in device memory are not simulated");
+  if (d.pointerMode != CUBLASLT_POINTER_MODE_HOST)
+    decline(CUBLAS_STATUS_NOT_SUPPORTED, "scalars in device memory are not simulated");
   if (d.transposeC != CUBLAS_OP_N) decline(CUBLAS_STATUS_NOT_SUPPORTED, "C can't be transposed");
   if (!hasKnownTypes(p)) decline(CUBLAS_STATUS_NOT_SUPPORTED, "no kernel for these types: ", all);
   switch (d.epilogue) {
@@ -71,7 +79,8 @@ Product check(const Description& d, const Layout& a, const Layout& b, const Layo
     case CUBLASLT_EPILOGUE_RELU_BIAS:
     case CUBLASLT_EPILOGUE_BGRADA:
     case CUBLASLT_EPILOGUE_BGRADB:
-      if (out.order == CUBLASLT_ORDER_ROW) refuse(CUBLAS_STATUS_NOT_SUPPORTED, "an epilogue where D lies row by row: ", out.text());
+      if (out.order == CUBLASLT_ORDER_ROW)
+        refuse(CUBLAS_STATUS_NOT_SUPPORTED, "an epilogue where D lies row by row: ", out.text());
       if (out.type == CUDA_R_64F) decline(CUBLAS_STATUS_NOT_SUPPORTED, "an epilogue in float64");
       break;
     default: decline(CUBLAS_STATUS_NOT_SUPPORTED, "epilogue ", d.epilogue, " is not simulated");
@@ -103,12 +112,15 @@ std::vector<double> load(const Layout& l, const void* memory, std::int32_t batch
   std::size_t base = static_cast<std::size_t>(batch) * static_cast<std::size_t>(l.batchStride);
   std::vector<double> dense(rows * columns);
   for (std::size_t i = 0; i < rows; i++) {
-    for (std::size_t j = 0; j < columns; j++) dense[i * columns + j] = read(memory, l.type, base + (isTransposed ? l.at(j, i) : l.at(i, j)));
+    for (std::size_t j = 0; j < columns; j++)
+      dense[i * columns + j] = read(memory, l.type, base + (isTransposed ? l.at(j, i) : l.at(i, j)));
   }
   return dense;
 }
 
-cudaDataType_t biasTypeOf(const Product& p) { return p.d.biasType < 0 ? p.out.type : static_cast<cudaDataType_t>(p.d.biasType); }
+cudaDataType_t biasTypeOf(const Product& p) {
+  return p.d.biasType < 0 ? p.out.type : static_cast<cudaDataType_t>(p.d.biasType);
+}
 
 struct Pointers {
   const void *a, *b, *c;
@@ -118,7 +130,8 @@ struct Pointers {
 void multiply(const Product& p, double alpha, double beta, const Pointers& at) {
   std::size_t m = p.out.rows, n = p.out.columns, k = p.k;
   for (std::int32_t batch = 0; batch < p.out.batch; batch++) {
-    std::vector<double> a = load(p.a, at.a, batch, p.d.transposeA != CUBLAS_OP_N), b = load(p.b, at.b, batch, p.d.transposeB != CUBLAS_OP_N);
+    std::vector<double> a = load(p.a, at.a, batch, p.d.transposeA != CUBLAS_OP_N),
+                        b = load(p.b, at.b, batch, p.d.transposeB != CUBLAS_OP_N);
     std::vector<double> sum(m * n, 0.0);
     for (std::size_t i = 0; i < m; i++) {
       double* __restrict__ row = sum.data() + i * n;
@@ -136,7 +149,8 @@ void multiply(const Product& p, double alpha, double beta, const Pointers& at) {
         double value = alpha * sum[i * n + j];
         if (beta != 0) value += beta * read(at.c, p.c.type, baseC + p.c.at(i, j));
         if (hasBias(p.d.epilogue)) value += read(at.bias, biasTypeOf(p), baseBias + i);
-        if (p.d.epilogue & CUBLASLT_EPILOGUE_RELU && !(value > 0)) value = 0;  // max(x, 0), of NaN too: nothing else is promised
+        if (p.d.epilogue & CUBLASLT_EPILOGUE_RELU && !(value > 0))
+          value = 0;  // max(x, 0), of NaN too: nothing else is promised
         write(at.out, p.out.type, baseD + p.out.at(i, j), value);
       }
     }
@@ -160,13 +174,15 @@ void multiply(const Product& p, double alpha, double beta, const Pointers& at) {
 
 void checkAligned(const char* name, const void* pointer, std::size_t alignment) {
   if (reinterpret_cast<std::uintptr_t>(pointer) % alignment != 0) {
-    refuse(CUBLAS_STATUS_INVALID_VALUE, name, " is at ", pointer, ", not aligned to the ", alignment, " bytes that the algorithm was found for");
+    refuse(CUBLAS_STATUS_INVALID_VALUE, name, " is at ", pointer, ", not aligned to the ", alignment,
+           " bytes that the algorithm was found for");
   }
 }
 
 double scalar(const void* pointer, std::int32_t type, const char* name) {
   if (!pointer) refuse(CUBLAS_STATUS_INVALID_VALUE, name, " is null");
-  if (blockAt(pointer)) refuse(CUBLAS_STATUS_INVALID_VALUE, name, " lies in memory of the device, but the pointer mode says host");
+  if (blockAt(pointer))
+    refuse(CUBLAS_STATUS_INVALID_VALUE, name, " lies in memory of the device, but the pointer mode says host");
   return type == CUDA_R_64F ? *static_cast<const double*>(pointer) : double{*static_cast<const float*>(pointer)};
 }
 
@@ -179,8 +195,10 @@ using namespace cudasim::blaslt;
 
 extern "C" {
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
-                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d, cublasLtMatmulPreference_t preference, int most,
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t description,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t preference, int most,
                                               cublasLtMatmulHeuristicResult_t results[], int* count) {
   return blaslt::api("cublasLtMatmulAlgoGetHeuristic", CallKind::call, [&] {
     requireAlive(handleKind, handle);
@@ -202,13 +220,17 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   });
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, const void* alpha, const void* a, cublasLtMatrixLayout_t aLayout,
-                              const void* b, cublasLtMatrixLayout_t bLayout, const void* beta, const void* c, cublasLtMatrixLayout_t cLayout, void* d,
-                              cublasLtMatrixLayout_t dLayout, const cublasLtMatmulAlgo_t* algo, void* workspace, size_t workspaceBytes, cudaStream_t streamHandle) {
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, const void* alpha,
+                              const void* a, cublasLtMatrixLayout_t aLayout, const void* b,
+                              cublasLtMatrixLayout_t bLayout, const void* beta, const void* c,
+                              cublasLtMatrixLayout_t cLayout, void* d, cublasLtMatrixLayout_t dLayout,
+                              const cublasLtMatmulAlgo_t* algo, void* workspace, size_t workspaceBytes,
+                              cudaStream_t streamHandle) {
   return blaslt::api("cublasLtMatmul", CallKind::launch, [&] {
     requireAlive(handleKind, handle);
     if (stickyError(handle->device)) decline(CUBLAS_STATUS_EXECUTION_FAILED, "the device has failed before");
-    Product p = check(descriptionOf(description), layoutOf(aLayout), layoutOf(bLayout), layoutOf(cLayout), layoutOf(dLayout));
+    Product p =
+        check(descriptionOf(description), layoutOf(aLayout), layoutOf(bLayout), layoutOf(cLayout), layoutOf(dLayout));
     double alphaValue = scalar(alpha, p.d.scale, "alpha"), betaValue = scalar(beta, p.d.scale, "beta");
     Work work;
     work.what = "cublasLtMatmul";
@@ -227,8 +249,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
     if (algo) {
       Algorithm algorithm;
       std::memcpy(static_cast<void*>(&algorithm), algo->data, sizeof algorithm);
-      if (algorithm.mark != algorithmMark) refuse(CUBLAS_STATUS_INVALID_VALUE, "the algorithm did not come from the heuristic");
-      if (workspaceBytes < algorithm.workspace) refuse(CUBLAS_STATUS_INVALID_VALUE, "the workspace has ", workspaceBytes, " bytes, the algorithm needs ", algorithm.workspace);
+      if (algorithm.mark != algorithmMark)
+        refuse(CUBLAS_STATUS_INVALID_VALUE, "the algorithm did not come from the heuristic");
+      if (workspaceBytes < algorithm.workspace)
+        refuse(CUBLAS_STATUS_INVALID_VALUE, "the workspace has ", workspaceBytes, " bytes, the algorithm needs ",
+               algorithm.workspace);
       checkAligned("A", a, algorithm.alignment[0]);
       checkAligned("B", b, algorithm.alignment[1]);
       if (betaValue != 0) checkAligned("C", c, algorithm.alignment[2]);
@@ -243,7 +268,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
       return x < y + more && y < x + bytes;
     };
     std::size_t bytes = p.out.reach() * typeBytes(p.out.type);
-    if (overlaps(d, bytes, a, p.a.reach() * typeBytes(p.a.type)) || overlaps(d, bytes, b, p.b.reach() * typeBytes(p.b.type))) {
+    if (overlaps(d, bytes, a, p.a.reach() * typeBytes(p.a.type)) ||
+        overlaps(d, bytes, b, p.b.reach() * typeBytes(p.b.type))) {
       refuse(CUBLAS_STATUS_INVALID_VALUE, "D lies on A or B");
     }
     work.run = [=] {
@@ -252,7 +278,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
     };
     try {
       StreamPtr stream = streamOf(streamHandle);
-      if (stream->device != handle->device) refuse(0, "the handle is of device ", handle->device, ", the stream of device ", stream->device);
+      if (stream->device != handle->device)
+        refuse(0, "the handle is of device ", handle->device, ", the stream of device ", stream->device);
       enqueue(stream, std::move(work));
     } catch (Refusal& refusal) {  // a status of the runtime's
       refusal.status = CUBLAS_STATUS_EXECUTION_FAILED;

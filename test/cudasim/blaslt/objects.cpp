@@ -5,7 +5,9 @@
 
 namespace cudasim::blaslt {
 
-std::size_t typeBytes(cudaDataType_t type) { return type == CUDA_R_64F ? 8 : type == CUDA_R_32F || type == CUDA_R_32I ? 4 : type == CUDA_R_8I ? 1 : 2; }
+std::size_t typeBytes(cudaDataType_t type) {
+  return type == CUDA_R_64F ? 8 : type == CUDA_R_32F || type == CUDA_R_32I ? 4 : type == CUDA_R_8I ? 1 : 2;
+}
 
 const char* typeName(cudaDataType_t type) {
   switch (type) {
@@ -28,12 +30,14 @@ std::size_t Layout::reach() const {
 }
 
 std::string Layout::text() const {
-  return cudasim::text(typeName(type), " ", rows, " x ", columns, order == CUBLASLT_ORDER_ROW ? ", row by row" : ", column by column", ", leading dimension ", leading,
-                       batch > 1 ? cudasim::text(", ", batch, " times, ", batchStride, " apart") : "");
+  return cudasim::text(typeName(type), " ", rows, " x ", columns,
+                       order == CUBLASLT_ORDER_ROW ? ", row by row" : ", column by column", ", leading dimension ",
+                       leading, batch > 1 ? cudasim::text(", ", batch, " times, ", batchStride, " apart") : "");
 }
 
 void requireAlive(const char* kind, const void* object) {
-  if (!isAlive(kind, object)) refuse(CUBLAS_STATUS_INVALID_VALUE, "the ", kind, " ", object, " does not exist (or was destroyed)");
+  if (!isAlive(kind, object))
+    refuse(CUBLAS_STATUS_INVALID_VALUE, "the ", kind, " ", object, " does not exist (or was destroyed)");
 }
 
 Layout& layoutOf(cublasLtMatrixLayout_t layout) {
@@ -70,7 +74,9 @@ Field fieldOf(Layout& o, cublasLtMatrixLayoutAttribute_t attribute) {
     case CUBLASLT_MATRIX_LAYOUT_LD: return field(o.leading);
     case CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT: return field(o.batch);
     case CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET: return field(o.batchStride);
-    default: refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the layout's attribute ", static_cast<int>(attribute));
+    default:
+      refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the layout's attribute ",
+             static_cast<int>(attribute));
   }
 }
 
@@ -86,7 +92,9 @@ Field fieldOf(Description& o, cublasLtMatmulDescAttributes_t attribute) {
     case CUBLASLT_MATMUL_DESC_BIAS_POINTER: return field(o.bias);
     case CUBLASLT_MATMUL_DESC_BIAS_BATCH_STRIDE: return field(o.biasStride);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE: return field(o.biasType);
-    default: refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the description's attribute ", static_cast<int>(attribute));
+    default:
+      refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the description's attribute ",
+             static_cast<int>(attribute));
   }
 }
 
@@ -97,12 +105,15 @@ Field fieldOf(Preference& o, cublasLtMatmulPreferenceAttributes_t attribute) {
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES: return field(o.alignment[1]);
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES: return field(o.alignment[2]);
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES: return field(o.alignment[3]);
-    default: refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the preference's attribute ", static_cast<int>(attribute));
+    default:
+      refuse(CUBLAS_STATUS_NOT_SUPPORTED, "the simulator does not know the preference's attribute ",
+             static_cast<int>(attribute));
   }
 }
 
 void put(Field to, const void* from, std::size_t bytes) {
-  if (!from || bytes != to.bytes) refuse(CUBLAS_STATUS_INVALID_VALUE, "the attribute has ", to.bytes, " bytes, given are ", from ? bytes : 0);
+  if (!from || bytes != to.bytes)
+    refuse(CUBLAS_STATUS_INVALID_VALUE, "the attribute has ", to.bytes, " bytes, given are ", from ? bytes : 0);
   std::memcpy(to.place, from, bytes);
 }
 
@@ -111,7 +122,8 @@ void take(Field from, void* to, std::size_t bytes, std::size_t* written) {
     *written = from.bytes;
     return;
   }
-  if (!to || bytes != from.bytes) refuse(CUBLAS_STATUS_INVALID_VALUE, "the attribute has ", from.bytes, " bytes, room is for ", bytes);
+  if (!to || bytes != from.bytes)
+    refuse(CUBLAS_STATUS_INVALID_VALUE, "the attribute has ", from.bytes, " bytes, room is for ", bytes);
   std::memcpy(to, from.place, bytes);
   if (written) *written = bytes;
 }
@@ -174,13 +186,15 @@ const char* cublasLtGetStatusString(cublasStatus_t status) {
 }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
-  return api("cublasLtCreate", CallKind::allocate, [&] { make(handleKind, handle, cublasLtContext{currentDevice()}, text("of device ", currentDevice())); });
+  return api("cublasLtCreate", CallKind::allocate,
+             [&] { make(handleKind, handle, cublasLtContext{currentDevice()}, text("of device ", currentDevice())); });
 }
 cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
   return api("cublasLtDestroy", CallKind::never, [&] { unmake<cublasLtContext>(handleKind, handle); });
 }
 
-cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type, uint64_t rows, uint64_t columns, int64_t leading) {
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type, uint64_t rows,
+                                          uint64_t columns, int64_t leading) {
   return api("cublasLtMatrixLayoutCreate", CallKind::call, [&] {
     Layout made{.type = type, .rows = rows, .columns = columns, .leading = leading};
     make(layoutKind, layout, made, made.text());
@@ -189,35 +203,53 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDa
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   return api("cublasLtMatrixLayoutDestroy", CallKind::never, [&] { unmake<Layout>(layoutKind, layout); });
 }
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute, const void* from, size_t bytes) {
-  return api("cublasLtMatrixLayoutSetAttribute", CallKind::call, [&] { put(fieldOf(layoutOf(layout), attribute), from, bytes); });
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute, const void* from,
+                                                size_t bytes) {
+  return api("cublasLtMatrixLayoutSetAttribute", CallKind::call,
+             [&] { put(fieldOf(layoutOf(layout), attribute), from, bytes); });
 }
-cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute, void* to, size_t bytes, size_t* written) {
-  return api("cublasLtMatrixLayoutGetAttribute", CallKind::call, [&] { take(fieldOf(layoutOf(layout), attribute), to, bytes, written); });
+cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute, void* to, size_t bytes,
+                                                size_t* written) {
+  return api("cublasLtMatrixLayoutGetAttribute", CallKind::call,
+             [&] { take(fieldOf(layoutOf(layout), attribute), to, bytes, written); });
 }
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t compute, cudaDataType_t scale) {
-  return api("cublasLtMatmulDescCreate", CallKind::call, [&] { make(descriptionKind, description, Description{.compute = compute, .scale = scale}, "a product"); });
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t compute,
+                                        cudaDataType_t scale) {
+  return api("cublasLtMatmulDescCreate", CallKind::call,
+             [&] { make(descriptionKind, description, Description{.compute = compute, .scale = scale}, "a product"); });
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) {
   return api("cublasLtMatmulDescDestroy", CallKind::never, [&] { unmake<Description>(descriptionKind, description); });
 }
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attribute, const void* from, size_t bytes) {
-  return api("cublasLtMatmulDescSetAttribute", CallKind::call, [&] { put(fieldOf(descriptionOf(description), attribute), from, bytes); });
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
+                                              cublasLtMatmulDescAttributes_t attribute, const void* from,
+                                              size_t bytes) {
+  return api("cublasLtMatmulDescSetAttribute", CallKind::call,
+             [&] { put(fieldOf(descriptionOf(description), attribute), from, bytes); });
 }
-cublasStatus_t cublasLtMatmulDescGetAttribute(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attribute, void* to, size_t bytes, size_t* written) {
-  return api("cublasLtMatmulDescGetAttribute", CallKind::call, [&] { take(fieldOf(descriptionOf(description), attribute), to, bytes, written); });
+cublasStatus_t cublasLtMatmulDescGetAttribute(cublasLtMatmulDesc_t description,
+                                              cublasLtMatmulDescAttributes_t attribute, void* to, size_t bytes,
+                                              size_t* written) {
+  return api("cublasLtMatmulDescGetAttribute", CallKind::call,
+             [&] { take(fieldOf(descriptionOf(description), attribute), to, bytes, written); });
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
-  return api("cublasLtMatmulPreferenceCreate", CallKind::call, [&] { make(preferenceKind, preference, Preference{}, "a search"); });
+  return api("cublasLtMatmulPreferenceCreate", CallKind::call,
+             [&] { make(preferenceKind, preference, Preference{}, "a search"); });
 }
 cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
-  return api("cublasLtMatmulPreferenceDestroy", CallKind::never, [&] { unmake<Preference>(preferenceKind, preference); });
+  return api("cublasLtMatmulPreferenceDestroy", CallKind::never,
+             [&] { unmake<Preference>(preferenceKind, preference); });
 }
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute, const void* from,
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute, const void* from,
                                                     size_t bytes) {
-  return api("cublasLtMatmulPreferenceSetAttribute", CallKind::call, [&] { put(fieldOf(preferenceOf(preference), attribute), from, bytes); });
+  return api("cublasLtMatmulPreferenceSetAttribute", CallKind::call,
+             [&] { put(fieldOf(preferenceOf(preference), attribute), from, bytes); });
 }
 
 }  // extern "C"

@@ -49,8 +49,8 @@ struct Algorithm {
 };
 constexpr std::uint64_t algorithmMark = 0x4375644153696d31;
 
-inline constexpr const char *handleKind = "cublasLt handle", *layoutKind = "cublasLt layout", *descriptionKind = "cublasLt matmul description",
-                            *preferenceKind = "cublasLt preference";
+inline constexpr const char *handleKind = "cublasLt handle", *layoutKind = "cublasLt layout",
+                            *descriptionKind = "cublasLt matmul description", *preferenceKind = "cublasLt preference";
 
 std::size_t typeBytes(cudaDataType_t type);
 const char* typeName(cudaDataType_t type);
@@ -62,7 +62,8 @@ Preference& preferenceOf(cublasLtMatmulPreference_t preference);
 template <class Body>
 cublasStatus_t api(const char* name, CallKind kind, Body body) {
   std::lock_guard lock(machineLock());
-  if (int status = injected(kind, CUBLAS_STATUS_INTERNAL_ERROR, CUBLAS_STATUS_ALLOC_FAILED, CUBLAS_STATUS_EXECUTION_FAILED)) {
+  if (int status =
+          injected(kind, CUBLAS_STATUS_INTERNAL_ERROR, CUBLAS_STATUS_ALLOC_FAILED, CUBLAS_STATUS_EXECUTION_FAILED)) {
     return static_cast<cublasStatus_t>(status);
   }
   try {

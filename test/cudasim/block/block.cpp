@@ -40,9 +40,9 @@ struct Block {
   void* const* arguments = nullptr;
   std::vector<Thread> threads;
   bool isReverse = false;
-  int next = 0;     // how many threads have begun
-  int current = 0;  // the one that runs
-  long releases = 0;  // of warps
+  int next = 0;         // how many threads have begun
+  int current = 0;      // the one that runs
+  long releases = 0;    // of warps
   std::string failure;  // what a thread found wrong; the scheduler says it, since no exception leaves a fiber
 };
 
@@ -96,10 +96,13 @@ std::string at(const Site& site) {
   return text(file.substr(file.rfind('/') + 1), ":", site.line());
 }
 
-bool isSameSite(const Site& a, const Site& b) { return a.line() == b.line() && std::strcmp(a.file_name(), b.file_name()) == 0; }
+bool isSameSite(const Site& a, const Site& b) {
+  return a.line() == b.line() && std::strcmp(a.file_name(), b.file_name()) == 0;
+}
 
 [[noreturn]] void diverged(const std::string& how) {
-  refuse(cudaErrorLaunchFailure, "the threads of block (", lane.blockIdx.x, ", ", lane.blockIdx.y, ", ", lane.blockIdx.z, ") diverge: ", how);
+  refuse(cudaErrorLaunchFailure, "the threads of block (", lane.blockIdx.x, ", ", lane.blockIdx.y, ", ",
+         lane.blockIdx.z, ") diverge: ", how);
 }
 
 // The same, from a thread: it never goes on.
@@ -186,7 +189,8 @@ void runBlock() {
     resume(fiber);
   }
   for (;;) {
-    bool isDone = std::all_of(block.threads.begin(), block.threads.end(), [](auto& each) { return each.state == State::ended; });
+    bool isDone =
+        std::all_of(block.threads.begin(), block.threads.end(), [](auto& each) { return each.state == State::ended; });
     if (isDone) return;
     bool isReleased = releaseWarps();
     if (!isReleased && !releaseBarrier()) diverged(whoWaits());
@@ -212,7 +216,8 @@ void runGrid(const GridShape& shape, void (*thread)(void* const*), void* const* 
   auto blocks = std::size_t{g.x} * g.y * g.z;
   for (std::size_t b = 0; b < blocks; b++) {
     std::size_t number = block.isReverse ? blocks - 1 - b : b;
-    lane.blockIdx = {static_cast<unsigned>(number % g.x), static_cast<unsigned>(number / g.x % g.y), static_cast<unsigned>(number / g.x / g.y)};
+    lane.blockIdx = {static_cast<unsigned>(number % g.x), static_cast<unsigned>(number / g.x % g.y),
+                     static_cast<unsigned>(number / g.x / g.y)};
     if (shape.sharedBytes) std::memset(shared, 0xFF, shape.sharedBytes);
     runBlock();
   }
@@ -229,7 +234,8 @@ unsigned long long exchange(unsigned mask, unsigned long long value, int source,
   current().value = value;
   waitForWarp(mask, site);
   int number = block.current / warpSize * warpSize + source;
-  if (!(mask >> source & 1)) failHere(text("lane ", laneNumber(), " reads lane ", source, ", which is not in the mask, at ", at(site)));
+  if (!(mask >> source & 1))
+    failHere(text("lane ", laneNumber(), " reads lane ", source, ", which is not in the mask, at ", at(site)));
   // what a lane shows that took no part is undefined: NaN to whoever uses it
   if (number >= count()) return ~0ull;
   const Thread& other = block.threads[static_cast<std::size_t>(number)];

@@ -64,10 +64,10 @@ void Fiber::reset(void (*entry)(void*), void* argument) {
   auto top = reinterpret_cast<std::uintptr_t>(stack_) + guardBytes + stackBytes;
   // what the switch will take from this stack; it then stands at a multiple of 16, as a call wants it
   auto* words = reinterpret_cast<std::uintptr_t*>(top) - 9;
-  words[0] = words[1] = 0;                               // r15, r14
-  words[2] = reinterpret_cast<std::uintptr_t>(&start);   // r13
-  words[3] = reinterpret_cast<std::uintptr_t>(this);     // r12
-  words[4] = words[5] = 0;                               // rbx, rbp
+  words[0] = words[1] = 0;                              // r15, r14
+  words[2] = reinterpret_cast<std::uintptr_t>(&start);  // r13
+  words[3] = reinterpret_cast<std::uintptr_t>(this);    // r12
+  words[4] = words[5] = 0;                              // rbx, rbp
   words[6] = reinterpret_cast<std::uintptr_t>(&cudasimEnter);
   words[7] = 0;
   own_ = words;
@@ -100,7 +100,8 @@ Fiber::Fiber() {
   own_ = std::malloc(sizeof(ucontext_t));
   outer_ = std::malloc(sizeof(ucontext_t));
 #endif
-  stack_ = mmap(nullptr, stackBytes + guardBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  stack_ = mmap(nullptr, stackBytes + guardBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
   if (stack_ == MAP_FAILED) std::abort();
   mprotect(stack_, guardBytes, PROT_NONE);
 }

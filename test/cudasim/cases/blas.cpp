@@ -13,7 +13,8 @@ struct Product {
   float alpha = 1, beta = 0;
 
   // [m, k]·[k, n], column by column
-  Product(std::uint64_t m, std::uint64_t n, std::uint64_t k, std::uint32_t alignment = 256, std::uint64_t workspace = 1 << 20) {
+  Product(std::uint64_t m, std::uint64_t n, std::uint64_t k, std::uint32_t alignment = 256,
+          std::uint64_t workspace = 1 << 20) {
     OK(cublasLtCreate(&handle));
     OK(cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     OK(cublasLtMatrixLayoutCreate(&a, CUDA_R_32F, m, k, static_cast<std::int64_t>(m)));
@@ -21,15 +22,18 @@ struct Product {
     OK(cublasLtMatrixLayoutCreate(&d, CUDA_R_32F, m, n, static_cast<std::int64_t>(m)));
     cublasLtMatmulPreference_t preference = nullptr;
     OK(cublasLtMatmulPreferenceCreate(&preference));
-    OK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace));
-    OK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &alignment, sizeof alignment));
+    OK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+                                            sizeof workspace));
+    OK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &alignment,
+                                            sizeof alignment));
     int count = 0;
     OK(cublasLtMatmulAlgoGetHeuristic(handle, description, a, b, d, d, preference, 1, &found, &count));
     REQUIRE(count == 1);
     OK(cublasLtMatmulPreferenceDestroy(preference));
   }
   cublasStatus_t run(const float* x, const float* y, float* out, void* workspace, std::size_t bytes) {
-    return cublasLtMatmul(handle, description, &alpha, x, a, y, b, &beta, out, d, out, d, &found.algo, workspace, bytes, nullptr);
+    return cublasLtMatmul(handle, description, &alpha, x, a, y, b, &beta, out, d, out, d, &found.algo, workspace, bytes,
+                          nullptr);
   }
   void destroy() {
     OK(cublasLtMatrixLayoutDestroy(a));
@@ -58,7 +62,8 @@ CASE(aProductRuns, "") {
   std::vector<float> values = download(d, 4);
   REQUIRE(values[0] == 1 && values[1] == 2 && values[2] == 8 && values[3] == 10);
   product.destroy();
-  for (void* each : {static_cast<void*>(a), static_cast<void*>(b), static_cast<void*>(d), workspace}) OK(cudaFree(each));
+  for (void* each : {static_cast<void*>(a), static_cast<void*>(b), static_cast<void*>(d), workspace})
+    OK(cudaFree(each));
   REQUIRE(cudasim_alive("") == 0);
 }
 
@@ -111,8 +116,9 @@ CASE(matrixTooSmall, "B needs 24 bytes") {
 CASE(scalarInDeviceMemory, "alpha lies in memory of the device") {
   Product product(2, 2, 3);
   float* d = deviceFloats(4);
-  FAILS(cublasLtMatmul(product.handle, product.description, deviceFloats(1), deviceFloats(6), product.a, deviceFloats(6), product.b, &product.beta, d, product.d, d,
-                       product.d, nullptr, nullptr, 0, nullptr));
+  FAILS(cublasLtMatmul(product.handle, product.description, deviceFloats(1), deviceFloats(6), product.a,
+                       deviceFloats(6), product.b, &product.beta, d, product.d, d, product.d, nullptr, nullptr, 0,
+                       nullptr));
 }
 
 CASE(epilogueRowByRow, "an epilogue where D lies row by row") {

@@ -1,7 +1,8 @@
 // Stream capture: what it records, what it forbids.
 #include "cases.hpp"
 
-extern "C" void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*, dim3*, int*);
+extern "C" void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*, dim3*,
+                                       int*);
 
 namespace cases {
 
@@ -10,7 +11,9 @@ namespace {
 // y += x
 cudaError_t launchAdd(cudaStream_t stream, const float* x, float* y, int n) {
   static const char stub = 0;
-  static const bool isKnown = (__cudaRegisterFunction(nullptr, &stub, nullptr, "_ZN5cases3addEPKfPfi", -1, nullptr, nullptr, nullptr, nullptr, nullptr), true);
+  static const bool isKnown = (__cudaRegisterFunction(nullptr, &stub, nullptr, "_ZN5cases3addEPKfPfi", -1, nullptr,
+                                                      nullptr, nullptr, nullptr, nullptr),
+                               true);
   static_cast<void>(isKnown);
   void* pointers[] = {&x, &y, &n};
   return cudaLaunchKernel(&stub, dim3(1), dim3(32), pointers, 0, stream);

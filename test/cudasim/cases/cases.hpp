@@ -1,4 +1,5 @@
-// Cases: small programs, each of which keeps to the rules or breaks one. The simulator must be silent, or say the sentence.
+// Cases: small programs, each of which keeps to the rules or breaks one. The simulator must be silent, or say the
+// sentence.
 #pragma once
 
 #include <cublasLt.h>

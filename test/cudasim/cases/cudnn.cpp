@@ -14,7 +14,8 @@ class Descriptor {
   explicit Descriptor(cudnnBackendDescriptorType_t type) { OK(cudnnBackendCreateDescriptor(type, &handle_)); }
   cudnnBackendDescriptor_t get() const { return handle_; }
 
-  cudnnStatus_t trySet(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count, const void* values) {
+  cudnnStatus_t trySet(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
+                       const void* values) {
     return cudnnBackendSetAttribute(handle_, name, type, count, values);
   }
   template <class T>
@@ -26,7 +27,9 @@ class Descriptor {
     OK(trySet(name, CUDNN_TYPE_INT64, static_cast<std::int64_t>(values.size()), values.data()));
     return *this;
   }
-  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& part) { return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, part.get()); }
+  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& part) {
+    return set(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, part.get());
+  }
   Descriptor& finalize() {
     OK(cudnnBackendFinalize(handle_));
     return *this;
@@ -36,7 +39,8 @@ class Descriptor {
   cudnnBackendDescriptor_t handle_ = nullptr;
 };
 
-Descriptor tensorOf(std::int64_t uid, const Sizes& dims, const Sizes& strides, std::int64_t alignment = 16, cudnnDataType_t type = CUDNN_DATA_FLOAT) {
+Descriptor tensorOf(std::int64_t uid, const Sizes& dims, const Sizes& strides, std::int64_t alignment = 16,
+                    cudnnDataType_t type = CUDNN_DATA_FLOAT) {
   Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
   tensor.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, uid)
       .set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, type)
@@ -88,20 +92,29 @@ Plan makePlan(std::int64_t alignment = 16) {
   Sizes x{2, 4, 5, 5}, w{4, 4, 3, 3};
   Plan made;
   OK(cudnnCreate(&made.handle));
-  Descriptor xTensor = tensorOf(1, x, channelsLast(x), alignment).finalize(), wTensor = tensorOf(2, w, channelsLast(w)).finalize();
+  Descriptor xTensor = tensorOf(1, x, channelsLast(x), alignment).finalize(),
+             wTensor = tensorOf(2, w, channelsLast(w)).finalize();
   Descriptor yTensor = tensorOf(3, x, channelsLast(x)).finalize();
   Descriptor operation = convolution(xTensor, wTensor, yTensor).finalize();
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, made.handle).set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation).finalize();
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, made.handle)
+      .set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation)
+      .finalize();
   Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph).set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A).finalize();
+  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
+      .set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A)
+      .finalize();
   Descriptor config(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
   std::int64_t count = 0;
   auto handle = config.get();
-  OK(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &handle));
+  OK(cudnnBackendGetAttribute(heuristics.get(), CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count,
+                              &handle));
   REQUIRE(count >= 1);
-  made.plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, made.handle).set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config).finalize();
-  OK(cudnnBackendGetAttribute(made.plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, nullptr, &made.workspaceBytes));
+  made.plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, made.handle)
+      .set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config)
+      .finalize();
+  OK(cudnnBackendGetAttribute(made.plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, nullptr,
+                              &made.workspaceBytes));
   REQUIRE(made.workspaceBytes > 0);
   return made;
 }
@@ -117,7 +130,8 @@ struct Memory {
 Descriptor pack(const Sizes& uids, const std::vector<void*>& pointers, void* workspace) {
   Descriptor variant(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   variant.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, uids);
-  OK(variant.trySet(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, static_cast<std::int64_t>(pointers.size()), pointers.data()));
+  OK(variant.trySet(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
+                    static_cast<std::int64_t>(pointers.size()), pointers.data()));
   variant.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace);
   return variant;
 }
@@ -136,7 +150,7 @@ CASE(aPlanRuns, "") {
   Descriptor variant = pack({1, 2, 3}, {memory.x, memory.w, memory.y}, bytes(plan.workspaceBytes)).finalize();
   OK(cudnnBackendExecute(plan.handle, plan.plan.get(), variant.get()));
   std::vector<float> y = download(memory.y, elements);
-  REQUIRE(y[0] == 0.5f * 4 * 4);              // a corner sees 2×2
+  REQUIRE(y[0] == 0.5f * 4 * 4);                // a corner sees 2×2
   REQUIRE(y[(1 * 5 + 1) * 4] == 0.5f * 4 * 9);  // the middle 3×3
 }
 
@@ -152,7 +166,8 @@ CASE(attributeMissing, "the required attribute CUDNN_ATTR_TENSOR_STRIDES is miss
 CASE(attributeOfTheWrongType, "CUDNN_ATTR_TENSOR_UNIQUE_ID is given as type 23") {
   Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
   std::int32_t uid = 1;
-  REQUIRE(tensor.trySet(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT32, 1, &uid) == CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE);
+  REQUIRE(tensor.trySet(CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT32, 1, &uid) ==
+          CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE);
 }
 
 CASE(tooManyElements, "is given 9 elements") {
@@ -189,7 +204,8 @@ CASE(readOnlyAttributeSet, "can only be read") {
 CASE(attributeReadBeforeFinalisation, "is read before it was finalised") {
   Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
   std::int64_t size = 0;
-  FAILS(cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, nullptr, &size));
+  FAILS(cudnnBackendGetAttribute(plan.get(), CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, nullptr,
+                                 &size));
 }
 
 CASE(partNotFinalised, "that is not finalised") {
@@ -197,7 +213,8 @@ CASE(partNotFinalised, "that is not finalised") {
   Descriptor tensor = tensorOf(1, x, channelsLast(x));
   Descriptor operation(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
   auto handle = tensor.get();
-  REQUIRE(operation.trySet(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &handle) == CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED);
+  REQUIRE(operation.trySet(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &handle) ==
+          CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED);
 }
 
 CASE(partDestroyed, "does not exist (or was destroyed)") {
@@ -211,7 +228,8 @@ CASE(partDestroyed, "does not exist (or was destroyed)") {
 
 CASE(wrongStrideOrder, "the tensors are not all channels-last, nor all plain") {
   Sizes x{2, 4, 5, 5}, w{4, 4, 3, 3};
-  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(2, w, plain(w)).finalize(), yTensor = tensorOf(3, x, channelsLast(x)).finalize();
+  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(2, w, plain(w)).finalize(),
+             yTensor = tensorOf(3, x, channelsLast(x)).finalize();
   REQUIRE(cudnnBackendFinalize(convolution(xTensor, wTensor, yTensor).get()) == CUDNN_STATUS_NOT_SUPPORTED_LAYOUT);
 }
 
@@ -230,15 +248,19 @@ CASE(alignmentOfHalfAnElement, "is no multiple of the 4 bytes of float") {
 
 CASE(sizesThatDontFit, "the spatial sizes don't fit") {
   Sizes x{2, 4, 5, 5}, w{4, 4, 3, 3}, y{2, 4, 4, 5};
-  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(2, w, channelsLast(w)).finalize(), yTensor = tensorOf(3, y, channelsLast(y)).finalize();
+  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(2, w, channelsLast(w)).finalize(),
+             yTensor = tensorOf(3, y, channelsLast(y)).finalize();
   FAILS(cudnnBackendFinalize(convolution(xTensor, wTensor, yTensor).get()));
 }
 
-CASE(paddingOfAnotherRank, "has 1 entries, the spatial dimensions are 2") { FAILS(cudnnBackendFinalize(window({1}).get())); }
+CASE(paddingOfAnotherRank, "has 1 entries, the spatial dimensions are 2") {
+  FAILS(cudnnBackendFinalize(window({1}).get()));
+}
 
 CASE(sameUidTwice, "two tensors have the same uid") {
   Sizes x{2, 4, 5, 5}, w{4, 4, 3, 3};
-  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(1, w, channelsLast(w)).finalize(), yTensor = tensorOf(3, x, channelsLast(x)).finalize();
+  Descriptor xTensor = tensorOf(1, x, channelsLast(x)).finalize(), wTensor = tensorOf(1, w, channelsLast(w)).finalize(),
+             yTensor = tensorOf(3, x, channelsLast(x)).finalize();
   Descriptor operation = convolution(xTensor, wTensor, yTensor).finalize();
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
@@ -272,13 +294,15 @@ CASE(misalignedPointer, "is not aligned to 64 bytes") {
   Memory memory;
   float* x = deviceFloats(elements + 8);
   Descriptor variant = pack({1, 2, 3}, {x + 4, memory.w, memory.y}, bytes(plan.workspaceBytes)).finalize();
-  REQUIRE(cudnnBackendExecute(plan.handle, plan.plan.get(), variant.get()) == CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER);
+  REQUIRE(cudnnBackendExecute(plan.handle, plan.plan.get(), variant.get()) ==
+          CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER);
 }
 
 CASE(tensorTooSmall, "needs 800 bytes") {
   Plan plan = makePlan();
   Memory memory;
-  Descriptor variant = pack({1, 2, 3}, {deviceFloats(elements - 1), memory.w, memory.y}, bytes(plan.workspaceBytes)).finalize();
+  Descriptor variant =
+      pack({1, 2, 3}, {deviceFloats(elements - 1), memory.w, memory.y}, bytes(plan.workspaceBytes)).finalize();
   FAILS(cudnnBackendExecute(plan.handle, plan.plan.get(), variant.get()));
 }
 
@@ -308,7 +332,8 @@ CASE(tensorForgotten, "the variant pack lacks tensor 2") {
 CASE(tensorUnknown, "which the plan does not know") {
   Plan plan = makePlan();
   Memory memory;
-  Descriptor variant = pack({1, 2, 3, 4}, {memory.x, memory.w, memory.y, memory.y}, bytes(plan.workspaceBytes)).finalize();
+  Descriptor variant =
+      pack({1, 2, 3, 4}, {memory.x, memory.w, memory.y, memory.y}, bytes(plan.workspaceBytes)).finalize();
   FAILS(cudnnBackendExecute(plan.handle, plan.plan.get(), variant.get()));
 }
 

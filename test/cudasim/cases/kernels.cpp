@@ -4,7 +4,8 @@
 
 #include "cases.hpp"
 
-extern "C" void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*, dim3*, int*);
+extern "C" void __cudaRegisterFunction(void**, const char*, char*, const char*, int, uint3*, uint3*, dim3*, dim3*,
+                                       int*);
 
 namespace cases {
 
@@ -14,7 +15,9 @@ namespace {
 template <class... Parameters>
 struct Kernel {
   char stub = 0;
-  explicit Kernel(const char* name) { __cudaRegisterFunction(nullptr, &stub, nullptr, name, -1, nullptr, nullptr, nullptr, nullptr, nullptr); }
+  explicit Kernel(const char* name) {
+    __cudaRegisterFunction(nullptr, &stub, nullptr, name, -1, nullptr, nullptr, nullptr, nullptr, nullptr);
+  }
 
   cudaError_t operator()(dim3 grid, dim3 threads, std::size_t shared, Parameters... parameters) {
     void* pointers[] = {&parameters...};
@@ -35,8 +38,9 @@ std::vector<float> counting(int n) {
 
 // What the last work moved, as the report says it.
 std::string moved(long read, long written, long sectorBytesRead, long sectorBytesWritten) {
-  return "\"read\": " + std::to_string(read) + ", \"written\": " + std::to_string(written) + ", \"sectorBytesRead\": " +
-         std::to_string(sectorBytesRead) + ", \"sectorBytesWritten\": " + std::to_string(sectorBytesWritten) + "}]";
+  return "\"read\": " + std::to_string(read) + ", \"written\": " + std::to_string(written) +
+         ", \"sectorBytesRead\": " + std::to_string(sectorBytesRead) +
+         ", \"sectorBytesWritten\": " + std::to_string(sectorBytesWritten) + "}]";
 }
 
 std::string traffic() {

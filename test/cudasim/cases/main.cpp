@@ -1,4 +1,5 @@
-// cases --list: name, tab, expected sentence, tab, whether it is deadly. cases NAME: runs one; 0 if the simulator did as expected.
+// cases --list: name, tab, expected sentence, tab, whether it is deadly. cases NAME: runs one; 0 if the simulator did
+// as expected.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -29,7 +30,9 @@ float* deviceFloats(int count) {
   return static_cast<float*>(memory);
 }
 
-void upload(float* x, const std::vector<float>& values) { OK(cudaMemcpy(x, values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice)); }
+void upload(float* x, const std::vector<float>& values) {
+  OK(cudaMemcpy(x, values.data(), values.size() * sizeof(float), cudaMemcpyHostToDevice));
+}
 
 std::vector<float> download(const float* x, int count) {
   std::vector<float> values(static_cast<std::size_t>(count));
@@ -47,7 +50,8 @@ int main(int count, char** arguments) {
   setenv("CUDASIM_MEMORY", "67108864", 0);
   std::string wanted = count > 1 ? arguments[1] : "--list";
   for (const Case& each : all()) {
-    if (wanted == "--list") std::printf("%s\t%s\t%s\n", each.name.c_str(), each.expected.c_str(), each.isDeadly ? "deadly" : "");
+    if (wanted == "--list")
+      std::printf("%s\t%s\t%s\n", each.name.c_str(), each.expected.c_str(), each.isDeadly ? "deadly" : "");
     if (wanted != each.name) continue;
     each.run();
     std::string report = cudasim_report();

@@ -72,8 +72,12 @@ void store(const Tensor& tensor, const Array& array, void* memory) {
     case CUDNN_DATA_DOUBLE: storeAs<double>(tensor, memory, array, [](double v) { return v; }); break;
     case CUDNN_DATA_HALF: storeAs<std::uint16_t>(tensor, memory, array, doubleToHalf); break;
     case CUDNN_DATA_BFLOAT16: storeAs<std::uint16_t>(tensor, memory, array, doubleToBfloat16); break;
-    case CUDNN_DATA_INT8: storeAs<std::int8_t>(tensor, memory, array, [](double v) { return static_cast<std::int8_t>(v); }); break;
-    case CUDNN_DATA_INT32: storeAs<std::int32_t>(tensor, memory, array, [](double v) { return static_cast<std::int32_t>(v); }); break;
+    case CUDNN_DATA_INT8:
+      storeAs<std::int8_t>(tensor, memory, array, [](double v) { return static_cast<std::int8_t>(v); });
+      break;
+    case CUDNN_DATA_INT32:
+      storeAs<std::int32_t>(tensor, memory, array, [](double v) { return static_cast<std::int32_t>(v); });
+      break;
     default: refuse(CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE, "the simulator writes no ", typeName(tensor.type));
   }
 }
@@ -109,7 +113,8 @@ struct Function {
         alpha(d.number(CUDNN_ATTR_POINTWISE_ELU_ALPHA, 1)),
         softplus(d.number(CUDNN_ATTR_POINTWISE_SOFTPLUS_BETA, 1)),
         swish(d.number(CUDNN_ATTR_POINTWISE_SWISH_BETA, 1)),
-        keepsNaN(d.has(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) && d.get<cudnnNanPropagation_t>(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) == CUDNN_PROPAGATE_NAN) {}
+        keepsNaN(d.has(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) &&
+                 d.get<cudnnNanPropagation_t>(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION) == CUDNN_PROPAGATE_NAN) {}
 
   double relu(double x) const {
     if (std::isnan(x)) return keepsNaN ? x : lower;
@@ -148,7 +153,8 @@ struct Function {
       case CUDNN_POINTWISE_SIGMOID_FWD: return sigmoid(x);
       case CUDNN_POINTWISE_ELU_FWD: return x < 0 ? alpha * std::expm1(x) : x;
       case CUDNN_POINTWISE_GELU_FWD: return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-      case CUDNN_POINTWISE_GELU_APPROX_TANH_FWD: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+      case CUDNN_POINTWISE_GELU_APPROX_TANH_FWD:
+        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
       case CUDNN_POINTWISE_SOFTPLUS_FWD: return std::log1p(std::exp(softplus * x)) / softplus;
       case CUDNN_POINTWISE_SWISH_FWD: return x * sigmoid(swish * x);
       case CUDNN_POINTWISE_RELU_BWD: return x > upper ? 0 : x < lower ? slope * b : b;
@@ -181,7 +187,8 @@ void runPointwise(const Operation& operation, Arrays& arrays) {
   if (!second) second = operation.tensor(CUDNN_ATTR_OPERATION_POINTWISE_DYDESC);
   const Array& x = arrays.at(operation.tensor(CUDNN_ATTR_OPERATION_POINTWISE_XDESC)->uid);
   const Array* b = second ? &arrays.at(second->uid) : nullptr;
-  double alpha1 = d.number(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA1, 1), alpha2 = d.number(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA2, 1);
+  double alpha1 = d.number(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA1, 1),
+         alpha2 = d.number(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA2, 1);
   const Tensor& out = operation.outputs.front().second;
   Array y(out.dims);
   for (std::size_t i = 0; i < y.data.size(); i++) {
@@ -195,9 +202,13 @@ void runPointwise(const Operation& operation, Arrays& arrays) {
 void runReduction(const Operation& operation, Arrays& arrays) {
   const Array& x = arrays.at(operation.inputs.front().second.uid);
   const Tensor& out = operation.outputs.front().second;
-  auto what = operation.descriptor->part(CUDNN_ATTR_OPERATION_REDUCTION_DESC)->get<cudnnReduceTensorOp_t>(CUDNN_ATTR_REDUCTION_OPERATOR);
+  auto what = operation.descriptor->part(CUDNN_ATTR_OPERATION_REDUCTION_DESC)
+                  ->get<cudnnReduceTensorOp_t>(CUDNN_ATTR_REDUCTION_OPERATOR);
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  double start = what == CUDNN_REDUCE_TENSOR_MUL ? 1 : what == CUDNN_REDUCE_TENSOR_MIN ? infinity : what == CUDNN_REDUCE_TENSOR_MAX ? -infinity : 0;
+  double start = what == CUDNN_REDUCE_TENSOR_MUL   ? 1
+                 : what == CUDNN_REDUCE_TENSOR_MIN ? infinity
+                 : what == CUDNN_REDUCE_TENSOR_MAX ? -infinity
+                                                   : 0;
   Array y(out.dims, start);
   for (std::size_t i = 0; i < x.data.size(); i++) {
     double& sum = y.data[broadcastIndex(i, x, y)];
@@ -222,7 +233,8 @@ void runReduction(const Operation& operation, Arrays& arrays) {
   arrays[out.uid] = std::move(y);
 }
 
-void run(const Operations& operations, const std::map<std::int64_t, void*>& memory, const std::map<std::int64_t, double>& values) {
+void run(const Operations& operations, const std::map<std::int64_t, void*>& memory,
+         const std::map<std::int64_t, double>& values) {
   Arrays arrays;
   for (const auto& [uid, tensor] : operations.tensors) {
     if (tensor.isByValue) arrays[uid] = Array(tensor.dims, values.at(uid));

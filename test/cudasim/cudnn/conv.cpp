@@ -18,7 +18,8 @@ struct Shape {
   Index ySize() const { return y[0] * y[1] * y[2]; }
 };
 
-Shape shapeOf(const Descriptor& conv, const std::vector<Index>& x, const std::vector<Index>& w, const std::vector<Index>& y) {
+Shape shapeOf(const Descriptor& conv, const std::vector<Index>& x, const std::vector<Index>& w,
+              const std::vector<Index>& y) {
   Shape s{};
   s.n = x[0];
   s.groups = x[1] / w[1];
@@ -37,7 +38,8 @@ Shape shapeOf(const Descriptor& conv, const std::vector<Index>& x, const std::ve
   return s;
 }
 
-// visit(row of the column matrix [c·k, y], first element of x, position in y, how many steps of one row of y lie inside x)
+// visit(row of the column matrix [c·k, y], first element of x, position in y, how many steps of one row of y lie inside
+// x)
 template <class Visit>
 void eachRun(const Shape& s, Visit visit) {
   Index row = 0;
@@ -55,7 +57,8 @@ void eachRun(const Shape& s, Visit visit) {
               Index first = shift >= 0 ? 0 : (-shift + s.stride[2] - 1) / s.stride[2];
               Index last = std::min(s.y[2] - 1, shift > s.x[2] - 1 ? -1 : (s.x[2] - 1 - shift) / s.stride[2]);
               if (first > last) continue;
-              visit(row, ((c * s.x[0] + xz) * s.x[1] + xh) * s.x[2] + first * s.stride[2] + shift, (z * s.y[1] + h) * s.y[2] + first, last - first + 1);
+              visit(row, ((c * s.x[0] + xz) * s.x[1] + xh) * s.x[2] + first * s.stride[2] + shift,
+                    (z * s.y[1] + h) * s.y[2] + first, last - first + 1);
             }
           }
         }
@@ -115,15 +118,18 @@ struct Names {
 
 Names namesOf(cudnnBackendDescriptorType_t type) {
   if (type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
-    return {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
+    return {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,     CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,     CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
   }
   if (type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
-    return {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
-            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
+    return {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,    CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,    CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+            CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
   }
-  return {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
-          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
+  return {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,     CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,    CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
 }
 
 }  // namespace
@@ -132,16 +138,20 @@ void runConvolution(const Operation& operation, Arrays& arrays) {
   auto type = operation.descriptor->type();
   Names names = namesOf(type);
   const Descriptor& conv = *operation.descriptor->part(names.conv);
-  const Tensor &xTensor = *operation.tensor(names.x), &wTensor = *operation.tensor(names.w), &yTensor = *operation.tensor(names.y);
+  const Tensor &xTensor = *operation.tensor(names.x), &wTensor = *operation.tensor(names.w),
+               &yTensor = *operation.tensor(names.y);
   Shape s = shapeOf(conv, xTensor.dims, wTensor.dims, yTensor.dims);
   if (conv.get<cudnnConvolutionMode_t>(CUDNN_ATTR_CONVOLUTION_CONV_MODE) != CUDNN_CROSS_CORRELATION) {
     refuse(CUDNN_STATUS_NOT_SUPPORTED, "only the cross-correlation is simulated");
   }
-  if (operation.descriptor->number(names.beta, 0) != 0) refuse(CUDNN_STATUS_NOT_SUPPORTED, "beta is simulated as 0 only");
+  if (operation.descriptor->number(names.beta, 0) != 0)
+    refuse(CUDNN_STATUS_NOT_SUPPORTED, "beta is simulated as 0 only");
 
   const Tensor& out = operation.outputs.front().second;
   Array result(out.dims);
-  auto dataOf = [&](const Tensor& tensor) { return tensor.uid == out.uid ? result.data.data() : arrays.at(tensor.uid).data.data(); };
+  auto dataOf = [&](const Tensor& tensor) {
+    return tensor.uid == out.uid ? result.data.data() : arrays.at(tensor.uid).data.data();
+  };
   double *x = dataOf(xTensor), *w = dataOf(wTensor), *y = dataOf(yTensor);
   Index rows = s.c * s.kSize(), width = s.ySize();
   std::vector<double> columns(static_cast<std::size_t>(rows * width));
@@ -160,7 +170,8 @@ void runConvolution(const Operation& operation, Arrays& arrays) {
       } else {
         columnsOf(s, xPart, columns);
         for (Index o = 0; o < s.o; o++) {
-          for (Index r = 0; r < rows; r++) wPart[o * rows + r] += dot(yPart + o * width, columns.data() + r * width, width);
+          for (Index r = 0; r < rows; r++)
+            wPart[o * rows + r] += dot(yPart + o * width, columns.data() + r * width, width);
         }
       }
     }

@@ -58,7 +58,9 @@ double Descriptor::number(cudnnBackendAttributeName_t name, double otherwise) co
   return found->second.type == CUDNN_TYPE_FLOAT ? double{get<float>(name)} : get<double>(name);
 }
 
-std::vector<std::int64_t> Descriptor::integers(cudnnBackendAttributeName_t name) const { return list<std::int64_t>(name); }
+std::vector<std::int64_t> Descriptor::integers(cudnnBackendAttributeName_t name) const {
+  return list<std::int64_t>(name);
+}
 
 DescriptorPtr Descriptor::part(cudnnBackendAttributeName_t name) const {
   auto found = values.find(name);

@@ -76,7 +76,8 @@ struct Descriptor {
   DescriptorPtr part(cudnnBackendAttributeName_t name) const;
   template <class T>
   void put(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, const std::vector<T>& elements) {
-    Value value{type, static_cast<std::int64_t>(elements.size()), std::vector<std::byte>(elements.size() * sizeof(T)), {}};
+    Value value{
+        type, static_cast<std::int64_t>(elements.size()), std::vector<std::byte>(elements.size() * sizeof(T)), {}};
     if (!elements.empty()) std::memcpy(value.bytes.data(), elements.data(), value.bytes.size());
     values[name] = std::move(value);
   }

@@ -25,7 +25,8 @@ void finalizeTensor(Descriptor& d) {
     if (t.dims[i] <= 0 || t.strides[i] <= 0) bad(d, "every dimension and stride must be positive: ", t.text());
   }
   auto size = static_cast<std::int64_t>(typeBytes(t.type));
-  if (t.alignment <= 0 || t.alignment % size != 0) bad(d, "the alignment ", t.alignment, " is no multiple of the ", size, " bytes of ", typeName(t.type));
+  if (t.alignment <= 0 || t.alignment % size != 0)
+    bad(d, "the alignment ", t.alignment, " is no multiple of the ", size, " bytes of ", typeName(t.type));
   if (d.get<std::int64_t>(CUDNN_ATTR_TENSOR_VECTOR_COUNT, 1) != 1) unsupported(d, "vectors are not simulated");
   if (t.isVirtual && t.isByValue) bad(d, "a tensor can't be virtual and by value: ", t.text());
   if (t.isByValue && t.elements() != 1) bad(d, "a tensor by value has one element: ", t.text());
@@ -48,8 +49,8 @@ void requireCount(const Descriptor& d, cudnnBackendAttributeName_t name, std::in
 
 void finalizeConvolution(Descriptor& d) {
   auto spatial = d.get<std::int64_t>(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS);
-  for (auto name : {CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS,
-                    CUDNN_ATTR_CONVOLUTION_POST_PADDINGS}) {
+  for (auto name : {CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES,
+                    CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS}) {
     requireCount(d, name, spatial);
   }
   for (auto name : {CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES}) {
@@ -62,7 +63,8 @@ void finalizeConvolution(Descriptor& d) {
 
 void finalizeResample(Descriptor& d) {
   auto spatial = d.get<std::int64_t>(CUDNN_ATTR_RESAMPLE_SPATIAL_DIMS);
-  for (auto name : {CUDNN_ATTR_RESAMPLE_STRIDES, CUDNN_ATTR_RESAMPLE_WINDOW_DIMS, CUDNN_ATTR_RESAMPLE_PRE_PADDINGS, CUDNN_ATTR_RESAMPLE_POST_PADDINGS}) {
+  for (auto name : {CUDNN_ATTR_RESAMPLE_STRIDES, CUDNN_ATTR_RESAMPLE_WINDOW_DIMS, CUDNN_ATTR_RESAMPLE_PRE_PADDINGS,
+                    CUDNN_ATTR_RESAMPLE_POST_PADDINGS}) {
     if (d.values.at(name).type == CUDNN_TYPE_FRACTION) unsupported(d, "fractions are not simulated");
     requireCount(d, name, spatial);
   }
@@ -140,7 +142,8 @@ void finalize(Descriptor& d) {
     case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR: finalizeHeuristics(d); break;
     case CUDNN_BACKEND_ENGINE_DESCRIPTOR: finalizeEngine(d); break;
     case CUDNN_BACKEND_ENGINECFG_DESCRIPTOR:
-      d.put(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE, CUDNN_TYPE_INT64, std::vector<std::int64_t>{engineOf(d).workspaceBytes});
+      d.put(CUDNN_ATTR_ENGINECFG_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
+            std::vector<std::int64_t>{engineOf(d).workspaceBytes});
       break;
     case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR: finalizePlan(d); break;
     case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR: finalizeVariantPack(d); break;

@@ -1,4 +1,5 @@
-// Operation graphs: operations with their tensors in an order that can be run, and the engines that pretend to know them.
+// Operation graphs: operations with their tensors in an order that can be run, and the engines that pretend to know
+// them.
 #pragma once
 
 #include "descriptor.hpp"
@@ -14,8 +15,8 @@ struct Operation {
 };
 
 struct Operations {
-  std::vector<Operation> list;              // in an order in which every virtual tensor is made before it is read
-  std::map<std::int64_t, Tensor> tensors;   // by uid
+  std::vector<Operation> list;             // in an order in which every virtual tensor is made before it is read
+  std::map<std::int64_t, Tensor> tensors;  // by uid
   std::set<std::int64_t> written;
   int device = -1;  // of the handle, if one was given
 };
@@ -40,6 +41,7 @@ std::vector<EngineInfo> enginesFor(const Operations& operations);
 void describeEngine(Descriptor& engine, const EngineInfo& info);
 
 /// Runs the graph on memory by uid; scalars by value come in `values`.
-void run(const Operations& operations, const std::map<std::int64_t, void*>& memory, const std::map<std::int64_t, double>& values);
+void run(const Operations& operations, const std::map<std::int64_t, void*>& memory,
+         const std::map<std::int64_t, double>& values);
 
 }  // namespace cudasim::cudnn

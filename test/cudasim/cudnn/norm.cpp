@@ -27,13 +27,17 @@ void runNormForward(const Operation& operation, Arrays& arrays) {
   }
   auto in = [&](auto name) -> const Array& { return arrays.at(operation.tensor(name)->uid); };
   const Array& x = in(CUDNN_ATTR_OPERATION_NORM_FWD_XDESC);
-  const Array &scale = in(CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC), &bias = in(CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC);
+  const Array &scale = in(CUDNN_ATTR_OPERATION_NORM_FWD_SCALE_DESC),
+              &bias = in(CUDNN_ATTR_OPERATION_NORM_FWD_BIAS_DESC);
   double epsilon = in(CUDNN_ATTR_OPERATION_NORM_FWD_EPSILON_DESC).data[0];
-  const Tensor &meanTensor = *operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_MEAN_DESC), &invTensor = *operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_INV_VARIANCE_DESC);
+  const Tensor &meanTensor = *operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_MEAN_DESC),
+               &invTensor = *operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_INV_VARIANCE_DESC);
   Array mean(meanTensor.dims), variance(meanTensor.dims), inverse(meanTensor.dims), y(x.dims);
   auto count = static_cast<double>(x.data.size()) / static_cast<double>(mean.data.size());
   eachChannel(x.dims, [&](std::size_t i, std::size_t c) { mean.data[c] += x.data[i] / count; });
-  eachChannel(x.dims, [&](std::size_t i, std::size_t c) { variance.data[c] += (x.data[i] - mean.data[c]) * (x.data[i] - mean.data[c]) / count; });
+  eachChannel(x.dims, [&](std::size_t i, std::size_t c) {
+    variance.data[c] += (x.data[i] - mean.data[c]) * (x.data[i] - mean.data[c]) / count;
+  });
   for (std::size_t c = 0; c < mean.data.size(); c++) inverse.data[c] = 1 / std::sqrt(variance.data[c] + epsilon);
   eachChannel(x.dims, [&](std::size_t i, std::size_t c) {
     y.data[i] = (x.data[i] - mean.data[c]) * inverse.data[c] * scale.data[c] + bias.data[c];
@@ -41,7 +45,8 @@ void runNormForward(const Operation& operation, Arrays& arrays) {
   if (const Tensor* newMean = operation.tensor(CUDNN_ATTR_OPERATION_NORM_FWD_OUTPUT_RUNNING_MEAN_DESC)) {
     const bool isBiased = setting("CUDASIM_RUNNING_VARIANCE", "unbiased") == "biased";
     double share = in(CUDNN_ATTR_OPERATION_NORM_FWD_EXP_AVG_FACTOR_DESC).data[0];
-    Array runningMean = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_MEAN_DESC), runningVariance = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_VAR_DESC);
+    Array runningMean = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_MEAN_DESC),
+          runningVariance = in(CUDNN_ATTR_OPERATION_NORM_FWD_INPUT_RUNNING_VAR_DESC);
     for (std::size_t c = 0; c < mean.data.size(); c++) {
       runningMean.data[c] += share * (mean.data[c] - runningMean.data[c]);
       double sample = isBiased ? variance.data[c] : variance.data[c] * count / (count - 1);
@@ -62,7 +67,8 @@ void runNormBackward(const Operation& operation, Arrays& arrays) {
   auto in = [&](auto name) -> const Array& { return arrays.at(operation.tensor(name)->uid); };
   const Array &x = in(CUDNN_ATTR_OPERATION_NORM_BWD_XDESC), &dy = in(CUDNN_ATTR_OPERATION_NORM_BWD_DYDESC);
   const Array& scale = in(CUDNN_ATTR_OPERATION_NORM_BWD_SCALE_DESC);
-  const Array &mean = in(CUDNN_ATTR_OPERATION_NORM_BWD_MEAN_DESC), &inverse = in(CUDNN_ATTR_OPERATION_NORM_BWD_INV_VARIANCE_DESC);
+  const Array &mean = in(CUDNN_ATTR_OPERATION_NORM_BWD_MEAN_DESC),
+              &inverse = in(CUDNN_ATTR_OPERATION_NORM_BWD_INV_VARIANCE_DESC);
   Array dx(x.dims), dscale(scale.dims), dbias(scale.dims);
   auto count = static_cast<double>(x.data.size()) / static_cast<double>(mean.data.size());
   auto normal = [&](std::size_t i, std::size_t c) { return (x.data[i] - mean.data[c]) * inverse.data[c]; };
@@ -71,7 +77,8 @@ void runNormBackward(const Operation& operation, Arrays& arrays) {
     dbias.data[c] += dy.data[i];
   });
   eachChannel(x.dims, [&](std::size_t i, std::size_t c) {
-    dx.data[i] = scale.data[c] * inverse.data[c] * (dy.data[i] - dbias.data[c] / count - normal(i, c) * dscale.data[c] / count);
+    dx.data[i] =
+        scale.data[c] * inverse.data[c] * (dy.data[i] - dbias.data[c] / count - normal(i, c) * dscale.data[c] / count);
   });
   arrays[operation.tensor(CUDNN_ATTR_OPERATION_NORM_BWD_DXDESC)->uid] = std::move(dx);
   arrays[operation.tensor(CUDNN_ATTR_OPERATION_NORM_BWD_DSCALE_DESC)->uid] = std::move(dscale);

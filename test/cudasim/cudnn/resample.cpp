@@ -13,7 +13,8 @@ struct Windows {
   Index planes;
   Index x[3] = {1, 1, 1}, y[3] = {1, 1, 1}, size[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, pre[3] = {0, 0, 0};
 
-  Windows(const Descriptor& d, const std::vector<Index>& xDims, const std::vector<Index>& yDims) : planes(xDims[0] * xDims[1]) {
+  Windows(const Descriptor& d, const std::vector<Index>& xDims, const std::vector<Index>& yDims)
+      : planes(xDims[0] * xDims[1]) {
     auto sizes = d.integers(CUDNN_ATTR_RESAMPLE_WINDOW_DIMS), strides = d.integers(CUDNN_ATTR_RESAMPLE_STRIDES);
     auto pres = d.integers(CUDNN_ATTR_RESAMPLE_PRE_PADDINGS);
     std::size_t count = sizes.size();
@@ -53,13 +54,18 @@ struct Windows {
 void runResample(const Operation& operation, Arrays& arrays) {
   bool isBackward = operation.descriptor->type() == CUDNN_BACKEND_OPERATION_RESAMPLE_BWD_DESCRIPTOR;
   auto pick = [&](auto forward, auto backward) { return isBackward ? backward : forward; };
-  const Descriptor& d = *operation.descriptor->part(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_DESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DESC));
-  const Tensor& xTensor = *operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_XDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DXDESC));
-  const Tensor& yTensor = *operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_YDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DYDESC));
-  const Tensor* index = operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_IDXDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_IDXDESC));
+  const Descriptor& d =
+      *operation.descriptor->part(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_DESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DESC));
+  const Tensor& xTensor =
+      *operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_XDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DXDESC));
+  const Tensor& yTensor =
+      *operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_YDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_DYDESC));
+  const Tensor* index =
+      operation.tensor(pick(CUDNN_ATTR_OPERATION_RESAMPLE_FWD_IDXDESC, CUDNN_ATTR_OPERATION_RESAMPLE_BWD_IDXDESC));
   auto mode = d.get<cudnnResampleMode_t>(CUDNN_ATTR_RESAMPLE_MODE, CUDNN_RESAMPLE_NEAREST);
   auto padding = d.get<cudnnPaddingMode_t>(CUDNN_ATTR_RESAMPLE_PADDING_MODE, CUDNN_ZERO_PAD);
-  if (mode == CUDNN_RESAMPLE_NEAREST || mode == CUDNN_RESAMPLE_BILINEAR) refuse(CUDNN_STATUS_NOT_SUPPORTED, "only pooling is simulated");
+  if (mode == CUDNN_RESAMPLE_NEAREST || mode == CUDNN_RESAMPLE_BILINEAR)
+    refuse(CUDNN_STATUS_NOT_SUPPORTED, "only pooling is simulated");
   bool isMaximum = mode == CUDNN_RESAMPLE_MAXPOOL;
   Windows windows(d, xTensor.dims, yTensor.dims);
 
@@ -72,10 +78,12 @@ void runResample(const Operation& operation, Arrays& arrays) {
         auto out = static_cast<std::size_t>(plane * windows.ySize() + i);
         Index inside = 0;
         windows.each(i, [&](Index, Index at) { inside += at >= 0; });
-        auto divisor = static_cast<double>(mode == CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING ? inside : windows.windowSize());
+        auto divisor =
+            static_cast<double>(mode == CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING ? inside : windows.windowSize());
         windows.each(i, [&](Index element, Index at) {
           if (at < 0 || (isMaximum && static_cast<Index>(places->data[out]) != element)) return;
-          dx.data[static_cast<std::size_t>(plane * windows.xSize() + at)] += isMaximum ? dy.data[out] : dy.data[out] / divisor;
+          dx.data[static_cast<std::size_t>(plane * windows.xSize() + at)] +=
+              isMaximum ? dy.data[out] : dy.data[out] / divisor;
         });
       }
     }
@@ -85,7 +93,8 @@ void runResample(const Operation& operation, Arrays& arrays) {
 
   const Array& x = arrays.at(xTensor.uid);
   Array y(yTensor.dims), places(yTensor.dims);
-  if (isMaximum && index && windows.windowSize() > 127) refuse(CUDNN_STATUS_NOT_SUPPORTED, "a place in a window of ", windows.windowSize(), " does not fit an int8");
+  if (isMaximum && index && windows.windowSize() > 127)
+    refuse(CUDNN_STATUS_NOT_SUPPORTED, "a place in a window of ", windows.windowSize(), " does not fit an int8");
   for (Index plane = 0; plane < windows.planes; plane++) {
     for (Index i = 0; i < windows.ySize(); i++) {
       auto out = static_cast<std::size_t>(plane * windows.ySize() + i);
@@ -101,7 +110,10 @@ void runResample(const Operation& operation, Arrays& arrays) {
           place = element;
         }
       });
-      y.data[out] = isMaximum ? best : sum / static_cast<double>(mode == CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING ? inside : windows.windowSize());
+      y.data[out] =
+          isMaximum ? best
+                    : sum / static_cast<double>(mode == CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING ? inside
+                                                                                               : windows.windowSize());
       places.data[out] = static_cast<double>(place);
     }
   }

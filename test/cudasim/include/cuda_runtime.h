@@ -1,5 +1,5 @@
-// cuda_runtime.h for a .cu file that g++ compiles for the simulated device: the real header, and what the device's language has more.
-// Every thread runs alone, so that __shared__ is static and atomics are plain.
+// cuda_runtime.h for a .cu file that g++ compiles for the simulated device: the real header, and what the device's
+// language has more. Every thread runs alone, so that __shared__ is static and atomics are plain.
 #pragma once
 
 #include_next <cuda_runtime.h>
@@ -27,7 +27,9 @@ inline constexpr int warpSize = 32;
 // ---- barriers and warps
 
 inline void __syncthreads(::cudasim::Site site = ::cudasim::Site::current()) { ::cudasim::waitForBlock(site); }
-inline void __syncwarp(unsigned mask = 0xffffffff, ::cudasim::Site site = ::cudasim::Site::current()) { ::cudasim::waitForWarp(mask, site); }
+inline void __syncwarp(unsigned mask = 0xffffffff, ::cudasim::Site site = ::cudasim::Site::current()) {
+  ::cudasim::waitForWarp(mask, site);
+}
 inline void __threadfence() {}
 inline void __threadfence_block() {}
 inline unsigned __activemask() { return ::cudasim::activeLanes(); }
@@ -53,12 +55,14 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32, ::cudasim::Sit
   return ::cudasim::shuffle(mask, value, lane / width * width + source % width, site);
 }
 template <class T>
-T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, ::cudasim::Site site = ::cudasim::Site::current()) {
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
+                   ::cudasim::Site site = ::cudasim::Site::current()) {
   int lane = ::cudasim::laneNumber(), source = lane + static_cast<int>(delta);
   return ::cudasim::shuffle(mask, value, source < lane / width * width + width ? source : lane, site);
 }
 template <class T>
-T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, ::cudasim::Site site = ::cudasim::Site::current()) {
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
+                 ::cudasim::Site site = ::cudasim::Site::current()) {
   int lane = ::cudasim::laneNumber(), source = lane - static_cast<int>(delta);
   return ::cudasim::shuffle(mask, value, source >= lane / width * width ? source : lane, site);
 }
@@ -123,7 +127,9 @@ inline float __int_as_float(int x) { return std::bit_cast<float>(x); }
 inline float __uint_as_float(unsigned x) { return std::bit_cast<float>(x); }
 inline long long __double_as_longlong(double x) { return std::bit_cast<long long>(x); }
 inline double __longlong_as_double(long long x) { return std::bit_cast<double>(x); }
-inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>(static_cast<unsigned long long>(a) * b >> 32); }
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>(static_cast<unsigned long long>(a) * b >> 32);
+}
 inline int __popc(unsigned x) { return std::popcount(x); }
 inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
 inline int __ffs(int x) { return x ? std::countr_zero(static_cast<unsigned>(x)) + 1 : 0; }

@@ -1,5 +1,5 @@
-// What -fsanitize=thread makes the kernels call at every load and store: here it counts. Nothing else of ThreadSanitizer takes part; its own
-// library is not linked. Copies by memcpy would not be seen; no kernel makes any.
+// What -fsanitize=thread makes the kernels call at every load and store: here it counts. Nothing else of
+// ThreadSanitizer takes part; its own library is not linked. Copies by memcpy would not be seen; no kernel makes any.
 #include <cstddef>
 
 #include "runtime/traffic.hpp"

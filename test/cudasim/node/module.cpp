@@ -55,7 +55,8 @@ napi_value fail(napi_env env, napi_callback_info info) {
   double n = 0, status = 0;
   napi_get_value_double(env, arguments.values[1], &n);
   napi_get_value_double(env, arguments.values[2], &status);
-  return number(env, cudasim_fail(stringAt(env, arguments.values[0]).c_str(), static_cast<long>(n), static_cast<int>(status)));
+  return number(
+      env, cudasim_fail(stringAt(env, arguments.values[0]).c_str(), static_cast<long>(n), static_cast<int>(status)));
 }
 
 // calls(kind) → how many since the last reset

@@ -1,5 +1,5 @@
-// capture PLUGIN: opens the CUDA plugin without Node, records a sequence of kernels and replays it on other data, and asks for kernels of more elements
-// than cuDNN can count. Prints what went wrong, a line each; 0 if nothing did.
+// capture PLUGIN: opens the CUDA plugin without Node, records a sequence of kernels and replays it on other data, and
+// asks for kernels of more elements than cuDNN can count. Prints what went wrong, a line each; 0 if nothing did.
 #include <dlfcn.h>
 
 #include <chrono>
@@ -28,7 +28,8 @@ void expect(bool isTrue, const char* what) {
 /// Memory of the backend.
 class Memory {
  public:
-  Memory(Backend& backend, std::size_t bytes) : backend_(backend), bytes_(bytes), data_(bytes ? backend.allocate(bytes) : nullptr) {}
+  Memory(Backend& backend, std::size_t bytes)
+      : backend_(backend), bytes_(bytes), data_(bytes ? backend.allocate(bytes) : nullptr) {}
   ~Memory() {
     if (data_) backend_.release(data_, bytes_);
   }
@@ -60,10 +61,13 @@ std::vector<float> read(Backend& backend, const Memory& memory, std::size_t coun
 void replayOnOtherData(const Plugin& plugin) {
   std::unique_ptr<Backend> backend = plugin.open(0, CudaOptions{});
   backend->startThread(0);
-  const TensorDesc x(DType::float32, {1, 2, 4, 4}, cuda::channelsLast), weight(DType::float32, {2, 2, 3, 3}, cuda::channelsLast), none;
-  const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}}, relu = Unary{.function = UnaryFunction::relu};
+  const TensorDesc x(DType::float32, {1, 2, 4, 4}, cuda::channelsLast),
+      weight(DType::float32, {2, 2, 3, 3}, cuda::channelsLast), none;
+  const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}},
+           relu = Unary{.function = UnaryFunction::relu};
   const Descs outputs = {TensorDesc(DType::float32, {1, 2, 4, 4})};
-  KernelPtr first = prepared(*backend, conv, {x, weight, none}, outputs), second = prepared(*backend, relu, first->outputs, outputs);
+  KernelPtr first = prepared(*backend, conv, {x, weight, none}, outputs),
+            second = prepared(*backend, relu, first->outputs, outputs);
   Memory xData(*backend, 32 * 4), weightData(*backend, 36 * 4), middle(*backend, 32 * 4), y(*backend, 32 * 4);
   Memory workspace(*backend, std::max(first->workspaceBytes, second->workspaceBytes));
   std::vector<float> ones(32, 1.0f), twos(32, -2.0f), weights(36, 0.5f);
@@ -76,8 +80,8 @@ void replayOnOtherData(const Plugin& plugin) {
   };
   runBoth();
   std::vector<float> plain = read(*backend, y, 32);
-  EXPECT(plain[0] == 4);        // a corner: 2×2 places, 2 channels, 0.5 each
-  EXPECT(plain[2 * 5] == 9);    // the middle
+  EXPECT(plain[0] == 4);      // a corner: 2×2 places, 2 channels, 0.5 each
+  EXPECT(plain[2 * 5] == 9);  // the middle
 
   std::unique_ptr<Captured> captured = backend->capture(runBoth);
   EXPECT(captured != nullptr);
@@ -113,7 +117,8 @@ void replayOnOtherData(const Plugin& plugin) {
   };
   captureBeside([&] { backend->finish(); });
   captureBeside([&] { captured.reset(); });
-  std::unique_ptr<Backend> sibling = plugin.open(0, CudaOptions{});  // the same GPU, opened anew while its last use is not over
+  std::unique_ptr<Backend> sibling =
+      plugin.open(0, CudaOptions{});  // the same GPU, opened anew while its last use is not over
   captureBeside([&] { sibling.reset(); });
 
   // what throws while it is recorded leaves the stream as it was
@@ -123,9 +128,7 @@ void replayOnOtherData(const Plugin& plugin) {
       runBoth();
       throw std::runtime_error("stop");
     });
-  } catch (const std::runtime_error&) {
-    hasThrown = true;
-  }
+  } catch (const std::runtime_error&) { hasThrown = true; }
   EXPECT(hasThrown);
   backend->copyFromHost(xData.get(), ones.data(), 32 * 4);
   runBoth();
@@ -140,8 +143,14 @@ void largeConvolutions(const Plugin& plugin) {
   auto ask = [&](Index samples, Index side, DType dtype) {
     const TensorDesc x(dtype, {samples, 1, side, side}), weight(dtype, {1, 1, 3, 3}), none;
     const Op conv = Conv{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}};
-    const Op data = ConvBackwardData{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}, .inputSize = {side, side}};
-    const Op gradient = ConvBackwardWeight{.stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}, .kernelSize = {3, 3}, .bias = false};
+    const Op data = ConvBackwardData{
+        .stride = {1, 1}, .padding = {1, 1}, .paddingEnd = {1, 1}, .dilation = {1, 1}, .inputSize = {side, side}};
+    const Op gradient = ConvBackwardWeight{.stride = {1, 1},
+                                           .padding = {1, 1},
+                                           .paddingEnd = {1, 1},
+                                           .dilation = {1, 1},
+                                           .kernelSize = {3, 3},
+                                           .bias = false};
     std::vector<std::string> answers;
     auto answer = [&](const Op& op, const Descs& inputs, const Descs& outputs) {
       Prepared prepared = backend->prepare(op, {inputs, outputs});
@@ -154,7 +163,9 @@ void largeConvolutions(const Plugin& plugin) {
   };
   for (const std::string& declined : ask(3, 32768, DType::float32)) EXPECT(declined.empty());  // a sample at a time
   for (const std::string& declined : ask(1, 46341, DType::float32)) {
-    EXPECT(declined.find("with 2147488281 elements it is too large for the direct kernels; take a smaller batch or image") != std::string::npos);
+    EXPECT(declined.find(
+               "with 2147488281 elements it is too large for the direct kernels; take a smaller batch or image") !=
+           std::string::npos);
   }
   unsetenv("CUDASIM_MOST_ELEMENTS");
 }

@@ -1,4 +1,5 @@
-// What every function of the simulated runtime does first: the lock, the count, the ordered failure, the device's own error.
+// What every function of the simulated runtime does first: the lock, the count, the ordered failure, the device's own
+// error.
 #pragma once
 
 #include "device.hpp"
@@ -17,7 +18,8 @@ cudaError_t api(const char* name, CallKind kind, Body body) {
   std::lock_guard lock(machineLock());
   noteFunction(name);
   auto allocation = static_cast<int>(cudaErrorMemoryAllocation), failure = static_cast<int>(cudaErrorLaunchFailure);
-  if (int status = injected(kind, cudaErrorUnknown, allocation, failure)) return keepError(static_cast<cudaError_t>(status));
+  if (int status = injected(kind, cudaErrorUnknown, allocation, failure))
+    return keepError(static_cast<cudaError_t>(status));
   if (kind != CallKind::never) {
     if (cudaError_t error = stickyError(currentDevice())) return keepError(error);
   }

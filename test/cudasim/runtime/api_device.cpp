@@ -11,9 +11,7 @@
 
 namespace cudasim {
 
-namespace {
-thread_local cudaError_t last = cudaSuccess;
-}
+namespace { thread_local cudaError_t last = cudaSuccess; }
 
 cudaError_t keepError(cudaError_t status) {
   if (status != cudaSuccess) last = status;
@@ -60,10 +58,13 @@ constexpr ErrorText errorTexts[] = {
     ENTRY(cudaErrorStreamCaptureUnmatched, "capture was not ended in the same stream as it began"),
     ENTRY(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work"),
     ENTRY(cudaErrorStreamCaptureIsolation, "dependency created on uncaptured work in another stream"),
-    ENTRY(cudaErrorStreamCaptureImplicit, "operation would make the legacy stream depend on a capturing blocking stream"),
+    ENTRY(cudaErrorStreamCaptureImplicit,
+          "operation would make the legacy stream depend on a capturing blocking stream"),
     ENTRY(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream"),
-    ENTRY(cudaErrorStreamCaptureWrongThread, "attempt to terminate a thread-local capture sequence from another thread"),
-    ENTRY(cudaErrorGraphExecUpdateFailure, "the graph update was not performed because it included changes which violated constraints"),
+    ENTRY(cudaErrorStreamCaptureWrongThread,
+          "attempt to terminate a thread-local capture sequence from another thread"),
+    ENTRY(cudaErrorGraphExecUpdateFailure,
+          "the graph update was not performed because it included changes which violated constraints"),
     ENTRY(cudaErrorUnknown, "unknown error"),
 };
 #undef ENTRY

@@ -19,21 +19,25 @@ struct Configuration {
 };
 thread_local std::vector<Configuration> configurations;
 
-cudaError_t launchAny(const void* function, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes, cudaStream_t stream) {
-  return api("cudaLaunchKernel", CallKind::launch, [&] { launchKernel(function, grid, threads, arguments, sharedBytes, streamOf(stream)); });
+cudaError_t launchAny(const void* function, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes,
+                      cudaStream_t stream) {
+  return api("cudaLaunchKernel", CallKind::launch,
+             [&] { launchKernel(function, grid, threads, arguments, sharedBytes, streamOf(stream)); });
 }
 
 }  // namespace
 
 extern "C" {
 
-cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 threads, void** arguments, size_t sharedBytes, cudaStream_t stream) {
+cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 threads, void** arguments, size_t sharedBytes,
+                             cudaStream_t stream) {
   return launchAny(function, grid, threads, arguments, sharedBytes, stream);
 }
 cudaError_t cudaFuncSetAttribute(const void* function, enum cudaFuncAttribute attribute, int value) {
   return api("cudaFuncSetAttribute", CallKind::call, [&] {
     kernelName(function);
-    if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize) allowSharedBytes(function, static_cast<std::size_t>(value));
+    if (attribute == cudaFuncAttributeMaxDynamicSharedMemorySize)
+      allowSharedBytes(function, static_cast<std::size_t>(value));
   });
 }
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes* attributes, const void* function) {
@@ -55,7 +59,8 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
     *blocks = deviceProperties(currentDevice()).maxThreadsPerMultiProcessor / std::max(threads, 1);
   });
 }
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads, size_t bytes, unsigned int) {
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* function, int threads,
+                                                                   size_t bytes, unsigned int) {
   return cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, bytes);
 }
 
@@ -69,7 +74,8 @@ void** __cudaRegisterFatBinary(void* wrapper) {
 void __cudaRegisterFatBinaryEnd(void**) {}
 void __cudaUnregisterFatBinary(void**) {}
 char __cudaInitModule(void**) { return 1; }
-void __cudaRegisterFunction(void** module, const char* hostFunction, char*, const char* deviceName, int, uint3*, uint3*, dim3*, dim3*, int*) {
+void __cudaRegisterFunction(void** module, const char* hostFunction, char*, const char* deviceName, int, uint3*, uint3*,
+                            dim3*, dim3*, int*) {
   std::lock_guard lock(machineLock());
   registerHostFunction(hostFunction, deviceName, reinterpret_cast<const Module*>(module));
 }
@@ -94,7 +100,8 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* threads, size_t* shared
   std::memcpy(stream, &c.stream, sizeof c.stream);
   return cudaSuccess;
 }
-cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 threads, void** arguments, size_t sharedBytes, cudaStream_t stream) {
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 threads, void** arguments, size_t sharedBytes,
+                               cudaStream_t stream) {
   return launchAny(kernel, grid, threads, arguments, sharedBytes, stream);
 }
 

@@ -40,7 +40,8 @@ cudaMemPool_t currentPool(int device) {
 }
 
 void requirePool(cudaMemPool_t pool) {
-  if (!pool || (!pool->isDefault && !isAlive("pool", pool))) refuse(cudaErrorInvalidValue, "the pool ", pool, " does not exist");
+  if (!pool || (!pool->isDefault && !isAlive("pool", pool)))
+    refuse(cudaErrorInvalidValue, "the pool ", pool, " does not exist");
 }
 
 void* give(Block* block, std::size_t bytes) {
@@ -56,7 +57,8 @@ void* allocateNow(const char* call, Space space, std::size_t bytes) {
 void* allocateAsync(const char* call, std::size_t bytes, cudaMemPool_t pool, cudaStream_t handle) {
   StreamPtr stream = streamOf(handle);
   if (stream->capture) refuse(cudaErrorNotSupported, "allocations in a capture are not simulated");
-  if (stream->device != pool->device) refuse(cudaErrorInvalidValue, "the pool is of device ", pool->device, ", the stream of device ", stream->device);
+  if (stream->device != pool->device)
+    refuse(cudaErrorInvalidValue, "the pool is of device ", pool->device, ", the stream of device ", stream->device);
   if (bytes == 0) return nullptr;
   Block* block = allocate(Space::device, bytes, pool->device, call);
   void* address = give(block, bytes);
@@ -111,10 +113,12 @@ enum class Way { hostToHost, hostToDevice, deviceToHost, deviceToDevice };
 
 Way wayOf(void* to, const void* from, cudaMemcpyKind kind) {
   bool toDevice = isDeviceAddress(to), fromDevice = isDeviceAddress(from);
-  Way way = toDevice ? (fromDevice ? Way::deviceToDevice : Way::hostToDevice) : (fromDevice ? Way::deviceToHost : Way::hostToHost);
+  Way way = toDevice ? (fromDevice ? Way::deviceToDevice : Way::hostToDevice)
+                     : (fromDevice ? Way::deviceToHost : Way::hostToHost);
   constexpr const char* words[] = {"host to host", "host to device", "device to host", "device to device"};
   if (kind != cudaMemcpyDefault && static_cast<int>(kind) != static_cast<int>(way)) {
-    refuse(cudaErrorInvalidMemcpyDirection, "the copy is said to go from ", words[kind], ", but the addresses are ", words[static_cast<int>(way)]);
+    refuse(cudaErrorInvalidMemcpyDirection, "the copy is said to go from ", words[kind], ", but the addresses are ",
+           words[static_cast<int>(way)]);
   }
   return way;
 }
@@ -137,7 +141,8 @@ void hold(Work& work, const void* address, std::size_t bytes, bool copyWrites) {
   work.onDone = chain(work.onDone, [=] { releasePinned(*block, at, bytes, copyWrites); });
 }
 
-void copyAsync(const char* call, void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t handle) {
+void copyAsync(const char* call, void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+               cudaStream_t handle) {
   if (bytes == 0) return;
   if (!to || !from) refuse(cudaErrorInvalidValue, "an address is null");
   StreamPtr stream = streamOf(handle);
@@ -146,12 +151,17 @@ void copyAsync(const char* call, void* to, const void* from, std::size_t bytes, 
   work.what = call;
   addUse(work, from, bytes, "the source");
   addUse(work, to, bytes, "the destination");
-  bool isPageable = (way == Way::hostToDevice && !isPinned(from)) || (way == Way::deviceToHost && !isPinned(to)) || way == Way::hostToHost;
-  if (isPageable && stream->capture) refuse(cudaErrorStreamCaptureUnsupported, "pageable memory of the host in a capture: a replay would read or write it later");
+  bool isPageable = (way == Way::hostToDevice && !isPinned(from)) || (way == Way::deviceToHost && !isPinned(to)) ||
+                    way == Way::hostToHost;
+  if (isPageable && stream->capture)
+    refuse(cudaErrorStreamCaptureUnsupported,
+           "pageable memory of the host in a capture: a replay would read or write it later");
   if (way == Way::hostToDevice && isPageable) {
     // staged at once: the source may change as soon as the call returns
     auto first = static_cast<const std::byte*>(from);
-    work.run = [to, staged = std::vector<std::byte>(first, first + bytes)] { std::memcpy(shadowOf(to), staged.data(), staged.size()); };
+    work.run = [to, staged = std::vector<std::byte>(first, first + bytes)] {
+      std::memcpy(shadowOf(to), staged.data(), staged.size());
+    };
   } else {
     work.run = [=] { std::memmove(shadowOf(to), shadowOf(from), bytes); };
   }
@@ -281,8 +291,10 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const struct cudaMemPoolProps
   return api("cudaMemPoolCreate", CallKind::call, [&] {
     requireOut(pool);
     requireOut(properties);
-    if (properties->allocType != cudaMemAllocationTypePinned) refuse(cudaErrorInvalidValue, "allocType must be cudaMemAllocationTypePinned");
-    if (properties->location.type != cudaMemLocationTypeDevice) refuse(cudaErrorInvalidValue, "location.type must be cudaMemLocationTypeDevice");
+    if (properties->allocType != cudaMemAllocationTypePinned)
+      refuse(cudaErrorInvalidValue, "allocType must be cudaMemAllocationTypePinned");
+    if (properties->location.type != cudaMemLocationTypeDevice)
+      refuse(cudaErrorInvalidValue, "location.type must be cudaMemLocationTypeDevice");
     requireDevice(properties->location.id);
     *pool = new CUmemPoolHandle_st{properties->location.id};
     born("pool", *pool, text("of device ", properties->location.id));
@@ -307,7 +319,8 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, enum cudaMemPoolAttr att
     requireOut(value);
     if (attribute == cudaMemPoolAttrReleaseThreshold) pool->threshold = *static_cast<std::uint64_t*>(value);
     if (attribute == cudaMemPoolAttrUsedMemHigh || attribute == cudaMemPoolAttrReservedMemHigh) {
-      if (*static_cast<std::uint64_t*>(value) != 0) refuse(cudaErrorInvalidValue, "a high-water mark can only be set to 0");
+      if (*static_cast<std::uint64_t*>(value) != 0)
+        refuse(cudaErrorInvalidValue, "a high-water mark can only be set to 0");
       pool->peak = pool->used;
     }
   });
@@ -339,7 +352,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, enum cudaMemcpy
     synchronize(streamOf(nullptr));
   });
 }
-cudaError_t cudaMemcpyPeerAsync(void* to, int toDevice, const void* from, int fromDevice, size_t bytes, cudaStream_t handle) {
+cudaError_t cudaMemcpyPeerAsync(void* to, int toDevice, const void* from, int fromDevice, size_t bytes,
+                                cudaStream_t handle) {
   return api("cudaMemcpyPeerAsync", CallKind::call, [&] {
     if (bytes == 0) return;
     StreamPtr stream = streamOf(handle);
@@ -347,7 +361,8 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int toDevice, const void* from, int fr
     Block& target = requireLive(to, bytes, "the destination", cudaErrorInvalidValue);
     Block& source = requireLive(from, bytes, "the source", cudaErrorInvalidValue);
     if (target.device != toDevice || source.device != fromDevice) {
-      refuse(cudaErrorInvalidValue, "the memory is of devices ", source.device, " and ", target.device, ", not of ", fromDevice, " and ", toDevice);
+      refuse(cudaErrorInvalidValue, "the memory is of devices ", source.device, " and ", target.device, ", not of ",
+             fromDevice, " and ", toDevice);
     }
     Work work;
     work.what = "cudaMemcpyPeerAsync";

@@ -96,7 +96,8 @@ cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
   return api("cudaStreamGetDevice", CallKind::call, [&] { *device = streamOf(stream)->device; });
 }
 cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned int* flags) {
-  return api("cudaStreamGetFlags", CallKind::call, [&] { *flags = streamOf(stream)->isBlocking ? cudaStreamDefault : cudaStreamNonBlocking; });
+  return api("cudaStreamGetFlags", CallKind::call,
+             [&] { *flags = streamOf(stream)->isBlocking ? cudaStreamDefault : cudaStreamNonBlocking; });
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
   return api("cudaLaunchHostFunc", CallKind::launch, [&] {
@@ -194,7 +195,8 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph, cudaGra
     auto &from = *graphOf(graph).graph, &to = *execOf(exec).graph;
     bool isSame = from.nodes.size() == to.nodes.size();
     for (std::size_t i = 0; isSame && i < from.nodes.size(); i++) isSame = from.nodes[i].what == to.nodes[i].what;
-    if (result) *result = {isSame ? cudaGraphExecUpdateSuccess : cudaGraphExecUpdateErrorTopologyChanged, nullptr, nullptr};
+    if (result)
+      *result = {isSame ? cudaGraphExecUpdateSuccess : cudaGraphExecUpdateErrorTopologyChanged, nullptr, nullptr};
     if (!isSame) decline(cudaErrorGraphExecUpdateFailure, "the graphs differ");
     to = from;
   });

@@ -22,7 +22,8 @@ std::map<int, cudaError_t>& stickyErrors() {
 void readCapability(int device, int& major, int& minor) {
   std::istringstream list(setting("CUDASIM_CAPABILITY", "9.0"));
   std::string entry;
-  for (int i = 0; i <= device && std::getline(list, entry, ','); i++) std::sscanf(entry.c_str(), "%d.%d", &major, &minor);
+  for (int i = 0; i <= device && std::getline(list, entry, ','); i++)
+    std::sscanf(entry.c_str(), "%d.%d", &major, &minor);
 }
 
 }  // namespace

@@ -20,11 +20,14 @@ inline std::uint16_t doubleToHalf(double value) {
   if (std::isnan(value)) return static_cast<std::uint16_t>(sign | 0x7e00);
   if (size >= 65520) return static_cast<std::uint16_t>(sign | 0x7c00);
   int exponent = size < std::ldexp(1, -14) ? -14 : std::ilogb(size);
-  auto units = static_cast<int>(std::nearbyint(std::ldexp(size, 10 - exponent)));  // 1024…2048, less below the smallest normal
+  auto units =
+      static_cast<int>(std::nearbyint(std::ldexp(size, 10 - exponent)));  // 1024…2048, less below the smallest normal
   return static_cast<std::uint16_t>(sign + ((exponent + 14) << 10) + units);
 }
 
-inline double bfloat16ToDouble(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+inline double bfloat16ToDouble(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 inline std::uint16_t doubleToBfloat16(double value) {
   if (std::isnan(value)) return 0x7fc0;

@@ -34,7 +34,8 @@ std::map<const void*, HostFunction>& hostFunctions() {
   return all;
 }
 
-// The kernels lie beside this library, and where CUDASIM_KERNELS (a list with colons) says. Each library has a double whose kernels count.
+// The kernels lie beside this library, and where CUDASIM_KERNELS (a list with colons) says. Each library has a double
+// whose kernels count.
 void openKernelLibraries() {
   static bool isOpen = false;
   if (isOpen) return;
@@ -64,8 +65,8 @@ std::string readable(const std::string& mangled) {
   return result;
 }
 
-// nvcc and g++ spell alias templates among the parameters differently: then the name and its template arguments decide, if only one kernel
-// has them.
+// nvcc and g++ spell alias templates among the parameters differently: then the name and its template arguments decide,
+// if only one kernel has them.
 const Kernel* findKernel(const std::string& mangled) {
   if (auto found = kernels().find(mangled); found != kernels().end()) return &found->second;
   const Kernel* alike = nullptr;
@@ -102,11 +103,13 @@ void checkGrid(const std::string& what, dim3 grid, dim3 threads, std::size_t sha
   if (!grid.x || !grid.y || !grid.z || !threads.x || !threads.y || !threads.z) {
     refuse(cudaErrorInvalidConfiguration, what, ": the grid ", size(grid), " of blocks ", size(threads), " is empty");
   }
-  if (grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535) refuse(cudaErrorInvalidConfiguration, what, ": the grid ", size(grid), " is too large");
+  if (grid.x > 2147483647u || grid.y > 65535 || grid.z > 65535)
+    refuse(cudaErrorInvalidConfiguration, what, ": the grid ", size(grid), " is too large");
   if (threads.x > 1024 || threads.y > 1024 || threads.z > 64 || std::size_t{threads.x} * threads.y * threads.z > 1024) {
     refuse(cudaErrorInvalidConfiguration, what, ": a block of ", size(threads), " threads is too large");
   }
-  if (shared > sharedLimit) refuse(cudaErrorInvalidValue, what, ": ", shared, " bytes of shared memory, allowed are ", sharedLimit);
+  if (shared > sharedLimit)
+    refuse(cudaErrorInvalidValue, what, ": ", shared, " bytes of shared memory, allowed are ", sharedLimit);
 }
 
 }  // namespace
@@ -129,14 +132,16 @@ void registerHostFunction(const void* hostFunction, const char* deviceName, cons
 
 const std::string& kernelName(const void* hostFunction) {
   auto found = hostFunctions().find(hostFunction);
-  if (found == hostFunctions().end()) refuse(cudaErrorInvalidDeviceFunction, "the function ", hostFunction, " is no kernel");
+  if (found == hostFunctions().end())
+    refuse(cudaErrorInvalidDeviceFunction, "the function ", hostFunction, " is no kernel");
   return found->second.name;
 }
 
 void allowSharedBytes(const void* hostFunction, std::size_t bytes) {
   const std::string& name = kernelName(hostFunction);
   std::size_t most = deviceProperties(currentDevice()).sharedMemPerBlockOptin;
-  if (bytes > most) refuse(cudaErrorInvalidValue, readable(name), ": ", bytes, " bytes of shared memory, the device has ", most);
+  if (bytes > most)
+    refuse(cudaErrorInvalidValue, readable(name), ": ", bytes, " bytes of shared memory, the device has ", most);
   hostFunctions()[hostFunction].sharedLimit = bytes;
 }
 
@@ -145,19 +150,22 @@ void loadKernel(const void* hostFunction, int device) {
   HostFunction& function = hostFunctions()[hostFunction];
   cudaDeviceProp p = deviceProperties(device);
   if (function.module && !function.module->runsOn(p.major, p.minor)) {
-    decline(cudaErrorNoKernelImageForDevice, "kernel ", readable(name), ": no code for compute capability ", p.major, ".", p.minor);
+    decline(cudaErrorNoKernelImageForDevice, "kernel ", readable(name), ": no code for compute capability ", p.major,
+            ".", p.minor);
   }
   function.loadedOn.insert(device);
 }
 
-void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes, const StreamPtr& stream) {
+void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes,
+                  const StreamPtr& stream) {
   openKernelLibraries();
   const std::string& mangled = kernelName(hostFunction);
   std::string what = "kernel " + readable(mangled);
   HostFunction& function = hostFunctions()[hostFunction];
   if (!function.kernel) function.kernel = findKernel(mangled);
   if (!function.kernel) {
-    refuse(cudaErrorInvalidDeviceFunction, what, " is not among the ", kernels().size(), " kernels that were compiled for the CPU (", mangled, ")");
+    refuse(cudaErrorInvalidDeviceFunction, what, " is not among the ", kernels().size(),
+           " kernels that were compiled for the CPU (", mangled, ")");
   }
   if (!function.loadedOn.contains(stream->device)) {
     forbidInCapture(stream, what + " that has never run");
@@ -166,7 +174,8 @@ void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** argu
   const Kernel& kernel = *function.kernel;
   checkGrid(what, grid, threads, sharedBytes, function.sharedLimit);
   if (stream->device != currentDevice()) {
-    refuse(cudaErrorInvalidResourceHandle, what, ": the stream is of device ", stream->device, ", this thread uses device ", currentDevice());
+    refuse(cudaErrorInvalidResourceHandle, what, ": the stream is of device ", stream->device,
+           ", this thread uses device ", currentDevice());
   }
 
   Work work;
@@ -175,14 +184,17 @@ void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** argu
   values.eachAddress([&](std::size_t i, std::uint64_t word) {
     auto address = reinterpret_cast<void*>(word);
     Block* block = blockAt(address);
-    // A word of a structure may be anything, numbers and the gaps between them too: it is an address only if it lies in a block.
-    if (block && !kernel.parameters[i].isPointer && (word < block->address || word > block->address + block->bytes)) block = nullptr;
+    // A word of a structure may be anything, numbers and the gaps between them too: it is an address only if it lies in
+    // a block.
+    if (block && !kernel.parameters[i].isPointer && (word < block->address || word > block->address + block->bytes))
+      block = nullptr;
     if (block) {
       // one past the end is a fine address for an empty range
       std::size_t bytes = word == block->address + block->bytes ? 0 : 1;
       work.uses.push_back({address, bytes, text(what, ": argument ", i + 1)});
     } else if (kernel.parameters[i].isPointer && address) {
-      refuse(cudaErrorInvalidValue, what, ": argument ", i + 1, " is ", address, ", a pointer that is no memory of the device");
+      refuse(cudaErrorInvalidValue, what, ": argument ", i + 1, " is ", address,
+             ", a pointer that is no memory of the device");
     }
   });
   work.run = [=, &kernel]() mutable {

@@ -33,6 +33,7 @@ void loadKernel(const void* hostFunction, int device);
 /// The kernel's mangled name; refuses what was never registered.
 const std::string& kernelName(const void* hostFunction);
 void allowSharedBytes(const void* hostFunction, std::size_t bytes);
-void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes, const StreamPtr& stream);
+void launchKernel(const void* hostFunction, dim3 grid, dim3 threads, void** arguments, std::size_t sharedBytes,
+                  const StreamPtr& stream);
 
 }  // namespace cudasim

@@ -76,16 +76,17 @@ std::string reportText() {
   for (const auto& [key, what] : l.objects) alive[key.first]++;
   std::vector<std::string> calls;
   for (int i = 0; i < kindCount; i++) calls.push_back(text(quoted(kindNames[i]), ": ", l.calls[i]));
-  return text("{\"violations\": [", joined(l.violations, quoted), "],\n \"alive\": {",
-              joined(alive, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"objects\": [",
-              joined(l.objects, [](auto& each) { return quoted(each.first.first + ": " + each.second); }), "],\n \"bytes\": {",
-              joined(l.bytes, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"calls\": {",
-              joined(calls, [](auto& each) { return each; }), "},\n \"functions\": {",
-              joined(l.functions, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "}}");
+  return text(
+      "{\"violations\": [", joined(l.violations, quoted), "],\n \"alive\": {",
+      joined(alive, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"objects\": [",
+      joined(l.objects, [](auto& each) { return quoted(each.first.first + ": " + each.second); }), "],\n \"bytes\": {",
+      joined(l.bytes, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "},\n \"calls\": {",
+      joined(calls, [](auto& each) { return each; }), "},\n \"functions\": {",
+      joined(l.functions, [](auto& each) { return text(quoted(each.first), ": ", each.second); }), "}}");
 }
 
-
-// CUDASIM_REPORT=file (%p: the process's number): what was alive when the process ended, after those who use this library were unloaded.
+// CUDASIM_REPORT=file (%p: the process's number): what was alive when the process ended, after those who use this
+// library were unloaded.
 [[gnu::destructor]] void writeReport() {
   std::string file = setting("CUDASIM_REPORT", "");
   if (auto at = file.find("%p"); at != std::string::npos) file.replace(at, 2, std::to_string(getpid()));

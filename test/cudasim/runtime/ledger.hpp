@@ -1,5 +1,5 @@
-// The ledger of the simulated machine: what is alive, which rules were broken, which call is to fail. All libraries of the
-// simulator write into it; the environment and the functions of control.h are how a test reads and steers it.
+// The ledger of the simulated machine: what is alive, which rules were broken, which call is to fail. All libraries of
+// the simulator write into it; the environment and the functions of control.h are how a test reads and steers it.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ long long numberSetting(const char* name, long long otherwise);
 /// Records a broken rule in one sentence, and says it on stderr; the first one ends the process where CUDASIM_FATAL=1.
 void violation(const std::string& sentence);
 
-/// A call that must be refused: with this status, and with a sentence that is recorded as a violation unless the refusal is
-/// ordinary (memory has run out, an engine does not exist).
+/// A call that must be refused: with this status, and with a sentence that is recorded as a violation unless the
+/// refusal is ordinary (memory has run out, an engine does not exist).
 struct Refusal {
   int status;
   std::string sentence;

@@ -1,4 +1,5 @@
-// The address space: one sparse file, mapped twice. Every block ends at the end of a page, with a closed page behind it.
+// The address space: one sparse file, mapped twice. Every block ends at the end of a page, with a closed page behind
+// it.
 #include "memory.hpp"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// Memory of the simulated devices. A device address can never be read or written by the host: its pages stay closed. The
-// same bytes lie a second time at a shadow address, which only executing work is given.
+// Memory of the simulated devices. A device address can never be read or written by the host: its pages stay closed.
+// The same bytes lie a second time at a shadow address, which only executing work is given.
 #pragma once
 
 #include "ledger.hpp"
@@ -8,8 +8,8 @@ namespace cudasim {
 
 enum class Space { device, pinned };
 
-/// One allocation. It goes through three states: live, freed (in program order: new work may not name it), and gone (the
-/// free was executed: its pages are closed for good, and its addresses are never given out again).
+/// One allocation. It goes through three states: live, freed (in program order: new work may not name it), and gone
+/// (the free was executed: its pages are closed for good, and its addresses are never given out again).
 struct Block {
   std::uintptr_t address = 0;
   std::size_t bytes = 0;
@@ -17,7 +17,7 @@ struct Block {
   int device = 0;
   std::string origin;  // "cudaMalloc #12"
   bool isFreed = false, isGone = false;
-  bool isAsync = false;                // of a pool: its place in stream order counts
+  bool isAsync = false;                 // of a pool: its place in stream order counts
   std::uint64_t stream = 0, order = 0;  // the work after which it exists
   std::uintptr_t pages = 0;
   std::size_t pageBytes = 0;
@@ -39,7 +39,8 @@ void markFreed(Block& block);
 /// Closes its pages; checks the bytes around it for writes past its ends.
 void discard(Block& block);
 
-/// The block whose bytes (or whose surrounding guard) hold this address, whatever its state; null outside the simulator's memory.
+/// The block whose bytes (or whose surrounding guard) hold this address, whatever its state; null outside the
+/// simulator's memory.
 Block* blockAt(const void* address);
 bool isDeviceAddress(const void* address);
 
@@ -63,7 +64,8 @@ struct Usage {
 };
 Usage usage(int device);
 
-/// For the time that a pending copy needs pinned memory, the host may not write what it reads, nor even read what it writes.
+/// For the time that a pending copy needs pinned memory, the host may not write what it reads, nor even read what it
+/// writes.
 void holdPinned(Block& block, std::uintptr_t address, std::size_t bytes, bool copyWrites);
 void releasePinned(Block& block, std::uintptr_t address, std::size_t bytes, bool copyWrites);
 

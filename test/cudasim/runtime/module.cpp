@@ -33,7 +33,8 @@ struct Entry {
 
 constexpr std::uint32_t wrapperMagic = 0x466243b1, headerMagic = 0xba55ed50;
 constexpr std::uint16_t ptx = 1, machineCode = 2;
-constexpr std::uint64_t specific = std::uint64_t{1} << 20, family = std::uint64_t{1} << 24;  // sm_90a has the first, sm_100f both
+constexpr std::uint64_t specific = std::uint64_t{1} << 20,
+                        family = std::uint64_t{1} << 24;  // sm_90a has the first, sm_100f both
 
 }  // namespace
 
@@ -62,7 +63,8 @@ Module readModule(const void* address) {
     std::memcpy(&entry, from, sizeof entry);
     auto architecture = static_cast<int>(entry.architecture);
     if (entry.kind == ptx || entry.kind == machineCode) {
-      module.codes.push_back({architecture / 10, architecture % 10, entry.kind == ptx, (entry.flags & (specific | family)) == specific});
+      module.codes.push_back(
+          {architecture / 10, architecture % 10, entry.kind == ptx, (entry.flags & (specific | family)) == specific});
     }
     at += entry.headerBytes + entry.bytes;
   }

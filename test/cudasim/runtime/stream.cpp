@@ -76,7 +76,8 @@ void execute(int device, Work& work) {
       std::string sentence;
       if (countsTraffic()) beginTraffic();
       try {
-        if (isWhole && !runTrapped(work.run, sentence)) fail(device, cudaErrorIllegalAddress, text(work.what, " ", sentence));
+        if (isWhole && !runTrapped(work.run, sentence))
+          fail(device, cudaErrorIllegalAddress, text(work.what, " ", sentence));
       } catch (const Refusal& refusal) {
         fail(device, static_cast<cudaError_t>(refusal.status), text(work.what, ": ", refusal.sentence));
       }
@@ -114,7 +115,8 @@ void orderByDefault(const StreamPtr& stream) {
   if (isDefault(stream)) {
     for (const StreamPtr& each : streamsOf(stream->device)) {
       if (!each->isBlocking) continue;
-      if (each->capture) refuse(cudaErrorStreamCaptureImplicit, "the default stream is used while a blocking stream captures");
+      if (each->capture)
+        refuse(cudaErrorStreamCaptureImplicit, "the default stream is used while a blocking stream captures");
       after(each);
     }
   } else if (stream->isBlocking) {
@@ -126,13 +128,17 @@ void checkUses(const Stream& stream, const Work& work) {
   for (const Use& use : work.uses) {
     Block& block = requireLive(use.address, use.bytes, use.what, cudaErrorInvalidValue);
     if (block.space == Space::device && block.device != stream.device) {
-      refuse(cudaErrorInvalidValue, use.what, " lies on device ", block.device, ", the stream is of device ", stream.device);
+      refuse(cudaErrorInvalidValue, use.what, " lies on device ", block.device, ", the stream is of device ",
+             stream.device);
     }
     auto known = stream.known.find(block.stream);
     auto host = streams().hostKnows.find(block.stream);
-    bool isOrdered = !block.isAsync || block.stream == stream.id || (known != stream.known.end() && known->second >= block.order) ||
+    bool isOrdered = !block.isAsync || block.stream == stream.id ||
+                     (known != stream.known.end() && known->second >= block.order) ||
                      (host != streams().hostKnows.end() && host->second >= block.order);
-    if (!isOrdered) refuse(cudaErrorInvalidValue, use.what, " is used on a stream that does not wait for its allocation: ", block.origin);
+    if (!isOrdered)
+      refuse(cudaErrorInvalidValue, use.what,
+             " is used on a stream that does not wait for its allocation: ", block.origin);
   }
 }
 
@@ -154,7 +160,8 @@ cudaStream_t createStream(int device, bool isBlocking) {
 }
 
 void destroyStream(cudaStream_t handle) {
-  if (handle == nullptr || handle == cudaStreamLegacy) refuse(cudaErrorInvalidResourceHandle, "the default stream can't be destroyed");
+  if (handle == nullptr || handle == cudaStreamLegacy)
+    refuse(cudaErrorInvalidResourceHandle, "the default stream can't be destroyed");
   StreamPtr stream = streamOf(handle);
   if (stream->capture) violation("cudaStreamDestroy: the stream still captures");
   runUpTo(*stream, stream->enqueued);
@@ -174,7 +181,8 @@ void enqueue(const StreamPtr& stream, Work work) {
   if (stream->capture) {
     checkUses(*stream, work);
     Capture& capture = *stream->capture;
-    if (!capture.broken.empty()) refuse(cudaErrorStreamCaptureInvalidated, work.what, " in a broken capture: ", capture.broken);
+    if (!capture.broken.empty())
+      refuse(cudaErrorStreamCaptureInvalidated, work.what, " in a broken capture: ", capture.broken);
     capture.graph->nodes.push_back(std::move(work));
     if (capture.forks.contains(stream.get())) capture.forks[stream.get()] = false;
     return;
@@ -230,8 +238,10 @@ void waitFor(const StreamPtr& stream, const Event& event) {
       if (fork != event.capture->forks.end()) fork->second = true;
       return;
     }
-    if (stream->capture) refuse(cudaErrorStreamCaptureMerge, "cudaStreamWaitEvent: the event belongs to another capture");
-    if (event.capture->graph == nullptr) refuse(cudaErrorCapturedEvent, "cudaStreamWaitEvent: the event was recorded in a capture that has ended");
+    if (stream->capture)
+      refuse(cudaErrorStreamCaptureMerge, "cudaStreamWaitEvent: the event belongs to another capture");
+    if (event.capture->graph == nullptr)
+      refuse(cudaErrorCapturedEvent, "cudaStreamWaitEvent: the event was recorded in a capture that has ended");
     stream->capture = event.capture;
     event.capture->forks[stream.get()] = false;
     return;
@@ -239,7 +249,8 @@ void waitFor(const StreamPtr& stream, const Event& event) {
   if (stream->capture) {
     if (event.stream->executed >= event.order) return;
     stream->capture->broken = "it waits for work outside";
-    refuse(cudaErrorStreamCaptureIsolation, "cudaStreamWaitEvent: a capture waits for an event that was recorded outside of it");
+    refuse(cudaErrorStreamCaptureIsolation,
+           "cudaStreamWaitEvent: a capture waits for an event that was recorded outside of it");
   }
   merge(stream->known, event.clock);
   if (event.stream->executed < event.order) push(*stream, waiting(event.stream, event.order));
@@ -248,7 +259,8 @@ void waitFor(const StreamPtr& stream, const Event& event) {
 // ---- capture
 
 void beginCapture(const StreamPtr& stream, cudaStreamCaptureMode mode) {
-  if (isDefault(stream)) refuse(cudaErrorStreamCaptureUnsupported, "cudaStreamBeginCapture: the default stream can't capture");
+  if (isDefault(stream))
+    refuse(cudaErrorStreamCaptureUnsupported, "cudaStreamBeginCapture: the default stream can't capture");
   if (stream->capture) refuse(cudaErrorIllegalState, "cudaStreamBeginCapture: the stream captures already");
   stream->capture = std::make_shared<Capture>();
   stream->capture->origin = stream.get();
@@ -261,7 +273,8 @@ void beginCapture(const StreamPtr& stream, cudaStreamCaptureMode mode) {
 std::shared_ptr<Graph> endCapture(const StreamPtr& stream) {
   std::shared_ptr<Capture> capture = stream->capture;
   if (!capture) refuse(cudaErrorIllegalState, "cudaStreamEndCapture: the stream does not capture");
-  if (capture->origin != stream.get()) refuse(cudaErrorStreamCaptureUnmatched, "cudaStreamEndCapture: the capture began on another stream");
+  if (capture->origin != stream.get())
+    refuse(cudaErrorStreamCaptureUnmatched, "cudaStreamEndCapture: the capture began on another stream");
   if (capture->mode != cudaStreamCaptureModeRelaxed && capture->thread != std::this_thread::get_id()) {
     refuse(cudaErrorStreamCaptureWrongThread, "cudaStreamEndCapture: the capture began on another thread");
   }
@@ -273,7 +286,8 @@ std::shared_ptr<Graph> endCapture(const StreamPtr& stream) {
     fork->capture = nullptr;
   }
   if (!capture->broken.empty()) decline(cudaErrorStreamCaptureInvalidated, capture->broken);
-  if (!isJoined) refuse(cudaErrorStreamCaptureUnjoined, "cudaStreamEndCapture: a stream that took part was not waited for");
+  if (!isJoined)
+    refuse(cudaErrorStreamCaptureUnjoined, "cudaStreamEndCapture: a stream that took part was not waited for");
   return graph;
 }
 
@@ -303,7 +317,9 @@ void forbidWhileCapturing(const char* call) {
     auto capture = each.lock();
     if (!capture || !capture->graph || capture->mode == cudaStreamCaptureModeRelaxed) continue;
     bool isMine = capture->thread == std::this_thread::get_id();
-    if (!isMine && (capture->mode == cudaStreamCaptureModeThreadLocal || threadMode == cudaStreamCaptureModeThreadLocal)) continue;
+    if (!isMine &&
+        (capture->mode == cudaStreamCaptureModeThreadLocal || threadMode == cudaStreamCaptureModeThreadLocal))
+      continue;
     capture->broken = text(call, " was called meanwhile");
     refuse(cudaErrorStreamCaptureUnsupported, call, " while a stream captures");
   }

@@ -1,4 +1,5 @@
-// Streams, events and captured graphs: work waits in its stream until somebody synchronises, and only then runs, in order.
+// Streams, events and captured graphs: work waits in its stream until somebody synchronises, and only then runs, in
+// order.
 #pragma once
 
 #include <driver_types.h>
@@ -43,7 +44,7 @@ struct Capture {
   Stream* origin = nullptr;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   std::thread::id thread;
-  std::string broken;  // why it is invalid, or ""
+  std::string broken;             // why it is invalid, or ""
   std::map<Stream*, bool> forks;  // other streams that take part → whether the origin waits for them
 };
 
@@ -92,7 +93,8 @@ void forbidWhileCapturing(const char* call);
 void forbidOn(const StreamPtr& stream, const char* call);
 /// Of calls that wait for all of a device's work: no stream of it may capture, in whatever mode and thread.
 void forbidOnDevice(int device, const char* call);
-/// Refuses what runs for the first time while its stream captures, and breaks that capture: its code would be loaded then.
+/// Refuses what runs for the first time while its stream captures, and breaks that capture: its code would be loaded
+/// then.
 void forbidInCapture(const StreamPtr& stream, const std::string& what);
 cudaStreamCaptureMode exchangeCaptureMode(cudaStreamCaptureMode mode);
 void launch(const std::shared_ptr<Graph>& graph, const StreamPtr& stream);

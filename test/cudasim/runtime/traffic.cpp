@@ -32,14 +32,16 @@ struct Entry {
 
 struct Counter {
   AddressSpace space = addressSpace();
-  std::uint32_t* places;    // page → its place in `pages` + 1; 0: not touched. Sparse: only entries that are used take memory
+  std::uint32_t*
+      places;  // page → its place in `pages` + 1; 0: not touched. Sparse: only entries that are used take memory
   std::vector<Page> pages;  // of this kernel
   Traffic traffic;
   std::vector<Entry> entries;
   std::uint64_t waits = 0;
 
   Counter() {
-    void* made = mmap(nullptr, space.bytes / page * sizeof *places, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* made = mmap(nullptr, space.bytes / page * sizeof *places, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (made == MAP_FAILED) {
       std::perror("cudasim: no room to count traffic");
       std::abort();
@@ -120,8 +122,9 @@ extern "C" const char* cudasim_traffic(void) {
   for (const Entry& each : counter().entries) {
     const Traffic& t = each.traffic;
     out << separator << "{\"what\": \"" << each.what << "\", \"bytes\": " << each.bytes << ", \"graph\": " << each.graph
-        << ", \"wait\": " << each.wait << ", \"read\": " << t.read << ", \"written\": " << t.written << ", \"sectorBytesRead\": " << t.sectorBytesRead
-        << ", \"sectorBytesWritten\": " << t.sectorBytesWritten << "}";
+        << ", \"wait\": " << each.wait << ", \"read\": " << t.read << ", \"written\": " << t.written
+        << ", \"sectorBytesRead\": " << t.sectorBytesRead << ", \"sectorBytesWritten\": " << t.sectorBytesWritten
+        << "}";
     separator = ",\n ";
   }
   if (counter().entries.empty()) out << separator;

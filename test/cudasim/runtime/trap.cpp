@@ -1,5 +1,5 @@
-// The handler of SIGSEGV: it lets executing work follow addresses that lie in device memory, ends work that reaches outside, and says
-// which rule the host broke before the process dies of it.
+// The handler of SIGSEGV: it lets executing work follow addresses that lie in device memory, ends work that reaches
+// outside, and says which rule the host broke before the process dies of it.
 #include "trap.hpp"
 
 #include <pthread.h>
@@ -26,10 +26,11 @@ void sayHostAccess(const void* address) {
   Block* block = blockAt(address);
   std::string where = block ? describe(*block, reinterpret_cast<std::uintptr_t>(address)) : "";
   bool isPinned = block && block->space == Space::pinned;
-  int length = std::snprintf(
-      line, sizeof line, "cudasim: the host touches %s at %p, %s\n",
-      isPinned && !block->isGone ? "pinned memory that a pending copy still needs" : isPinned ? "pinned memory" : "device memory",
-      address, where.c_str());
+  int length = std::snprintf(line, sizeof line, "cudasim: the host touches %s at %p, %s\n",
+                             isPinned && !block->isGone ? "pinned memory that a pending copy still needs"
+                             : isPinned                 ? "pinned memory"
+                                                        : "device memory",
+                             address, where.c_str());
   if (write(STDERR_FILENO, line, static_cast<std::size_t>(length)) < 0) return;
 }
 
@@ -47,7 +48,7 @@ void onFault(int signal, siginfo_t* info, void* context) {
 }
 
 [[gnu::constructor]] void installHandler() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = onFault;
   action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
   sigaction(SIGSEGV, &action, &previous[0]);
@@ -76,8 +77,9 @@ bool runTrapped(const std::function<void()>& work, std::string& sentence) {
   closeOpened();
   const void* address = programAddress(trapped);
   Block* block = blockAt(address);
-  sentence = block ? text("touches memory outside its blocks: ", describe(*block, reinterpret_cast<std::uintptr_t>(address)))
-                   : text("touches ", address, ", which is no memory of the device");
+  sentence =
+      block ? text("touches memory outside its blocks: ", describe(*block, reinterpret_cast<std::uintptr_t>(address)))
+            : text("touches ", address, ", which is no memory of the device");
   return false;
 }
 

@@ -62,7 +62,8 @@ class OnStream {
 
 }  // namespace
 
-std::shared_ptr<const Plan> fastest(const std::vector<std::shared_ptr<const Plan>>& plans, const Graph& graph, const Target& target) {
+std::shared_ptr<const Plan> fastest(const std::vector<std::shared_ptr<const Plan>>& plans, const Graph& graph,
+                                    const Target& target) {
   constexpr int repeats = 5;
   Stream stream = makeStream();
   OnStream scope(target.handle, stream.get());
@@ -93,9 +94,7 @@ std::shared_ptr<const Plan> fastest(const std::vector<std::shared_ptr<const Plan
         must(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "cudaEventElapsedTime");
         if (milliseconds < least) least = milliseconds, best = plan;
       }
-    } catch (const Error&) {
-      cudaGetLastError();
-    }
+    } catch (const Error&) { cudaGetLastError(); }
   }
   return best;
 }

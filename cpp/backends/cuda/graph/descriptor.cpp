@@ -22,7 +22,8 @@ Descriptor::Descriptor(cudnnBackendDescriptorType_t type) {
   memory_.reset(made);
 }
 
-Descriptor& Descriptor::put(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count, const void* values) {
+Descriptor& Descriptor::put(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
+                            const void* values) {
   accept(cudnnBackendSetAttribute(raw(), name, type, count, values));
   return *this;
 }
@@ -38,13 +39,15 @@ Descriptor& Descriptor::finalize() {
   return *this;
 }
 
-std::int64_t Descriptor::take(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most, void* values) const {
+std::int64_t Descriptor::take(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most,
+                              void* values) const {
   std::int64_t count = 0;
   accept(cudnnBackendGetAttribute(raw(), name, type, most, &count, values));
   return std::min(count, most);
 }
 
-std::vector<Descriptor> Descriptor::getDescriptors(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type) const {
+std::vector<Descriptor> Descriptor::getDescriptors(cudnnBackendAttributeName_t name,
+                                                   cudnnBackendDescriptorType_t type) const {
   std::int64_t count = 0;
   accept(cudnnBackendGetAttribute(raw(), name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 0, &count, nullptr));
   std::vector<Descriptor> found;  // cuDNN fills descriptors that the caller made

@@ -1,4 +1,5 @@
-// Descriptor: one object of cuDNN's backend API, whose attributes are set by their C++ types and which is freed with its owner.
+// Descriptor: one object of cuDNN's backend API, whose attributes are set by their C++ types and which is freed with
+// its owner.
 #pragma once
 
 #include <cudnn.h>
@@ -29,25 +30,44 @@ void accept(cudnnStatus_t status);
 /// The tag that goes with a C++ type in cuDNNs's generic setters and getters.
 template <class T>
 inline constexpr cudnnBackendAttributeType_t attributeType = T::hasNoAttributeType;
-template <> inline constexpr auto attributeType<bool> = CUDNN_TYPE_BOOLEAN;
-template <> inline constexpr auto attributeType<char> = CUDNN_TYPE_CHAR;
-template <> inline constexpr auto attributeType<std::int32_t> = CUDNN_TYPE_INT32;
-template <> inline constexpr auto attributeType<std::int64_t> = CUDNN_TYPE_INT64;
-template <> inline constexpr auto attributeType<float> = CUDNN_TYPE_FLOAT;
-template <> inline constexpr auto attributeType<double> = CUDNN_TYPE_DOUBLE;
-template <> inline constexpr auto attributeType<void*> = CUDNN_TYPE_VOID_PTR;
-template <> inline constexpr auto attributeType<cudnnHandle_t> = CUDNN_TYPE_HANDLE;
-template <> inline constexpr auto attributeType<cudnnDataType_t> = CUDNN_TYPE_DATA_TYPE;
-template <> inline constexpr auto attributeType<cudnnConvolutionMode_t> = CUDNN_TYPE_CONVOLUTION_MODE;
-template <> inline constexpr auto attributeType<cudnnBackendHeurMode_t> = CUDNN_TYPE_HEUR_MODE;
-template <> inline constexpr auto attributeType<cudnnBackendNumericalNote_t> = CUDNN_TYPE_NUMERICAL_NOTE;
-template <> inline constexpr auto attributeType<cudnnBackendBehaviorNote_t> = CUDNN_TYPE_BEHAVIOR_NOTE;
-template <> inline constexpr auto attributeType<cudnnPointwiseMode_t> = CUDNN_TYPE_POINTWISE_MODE;
-template <> inline constexpr auto attributeType<cudnnResampleMode_t> = CUDNN_TYPE_RESAMPLE_MODE;
-template <> inline constexpr auto attributeType<cudnnPaddingMode_t> = CUDNN_TYPE_PADDING_MODE;
-template <> inline constexpr auto attributeType<cudnnNanPropagation_t> = CUDNN_TYPE_NAN_PROPOGATION;
-template <> inline constexpr auto attributeType<cudnnBackendNormMode_t> = CUDNN_TYPE_NORM_MODE;
-template <> inline constexpr auto attributeType<cudnnBackendNormFwdPhase_t> = CUDNN_TYPE_NORM_FWD_PHASE;
+template <>
+inline constexpr auto attributeType<bool> = CUDNN_TYPE_BOOLEAN;
+template <>
+inline constexpr auto attributeType<char> = CUDNN_TYPE_CHAR;
+template <>
+inline constexpr auto attributeType<std::int32_t> = CUDNN_TYPE_INT32;
+template <>
+inline constexpr auto attributeType<std::int64_t> = CUDNN_TYPE_INT64;
+template <>
+inline constexpr auto attributeType<float> = CUDNN_TYPE_FLOAT;
+template <>
+inline constexpr auto attributeType<double> = CUDNN_TYPE_DOUBLE;
+template <>
+inline constexpr auto attributeType<void*> = CUDNN_TYPE_VOID_PTR;
+template <>
+inline constexpr auto attributeType<cudnnHandle_t> = CUDNN_TYPE_HANDLE;
+template <>
+inline constexpr auto attributeType<cudnnDataType_t> = CUDNN_TYPE_DATA_TYPE;
+template <>
+inline constexpr auto attributeType<cudnnConvolutionMode_t> = CUDNN_TYPE_CONVOLUTION_MODE;
+template <>
+inline constexpr auto attributeType<cudnnBackendHeurMode_t> = CUDNN_TYPE_HEUR_MODE;
+template <>
+inline constexpr auto attributeType<cudnnBackendNumericalNote_t> = CUDNN_TYPE_NUMERICAL_NOTE;
+template <>
+inline constexpr auto attributeType<cudnnBackendBehaviorNote_t> = CUDNN_TYPE_BEHAVIOR_NOTE;
+template <>
+inline constexpr auto attributeType<cudnnPointwiseMode_t> = CUDNN_TYPE_POINTWISE_MODE;
+template <>
+inline constexpr auto attributeType<cudnnResampleMode_t> = CUDNN_TYPE_RESAMPLE_MODE;
+template <>
+inline constexpr auto attributeType<cudnnPaddingMode_t> = CUDNN_TYPE_PADDING_MODE;
+template <>
+inline constexpr auto attributeType<cudnnNanPropagation_t> = CUDNN_TYPE_NAN_PROPOGATION;
+template <>
+inline constexpr auto attributeType<cudnnBackendNormMode_t> = CUDNN_TYPE_NORM_MODE;
+template <>
+inline constexpr auto attributeType<cudnnBackendNormFwdPhase_t> = CUDNN_TYPE_NORM_FWD_PHASE;
 
 class Descriptor {
  public:
@@ -68,7 +88,9 @@ class Descriptor {
   Descriptor& set(cudnnBackendAttributeName_t name, const Dims& dims) {
     return put(name, CUDNN_TYPE_INT64, dims.size(), dims.begin());
   }
-  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& other) { return setDescriptor(name, other.raw()); }
+  Descriptor& set(cudnnBackendAttributeName_t name, const Descriptor& other) {
+    return setDescriptor(name, other.raw());
+  }
   Descriptor& setDescriptor(cudnnBackendAttributeName_t name, cudnnBackendDescriptor_t other) {
     return put(name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &other);
   }
@@ -97,9 +119,11 @@ class Descriptor {
     void operator()(void* memory) const { cudnnBackendDestroyDescriptor(memory); }
   };
 
-  Descriptor& put(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count, const void* values);
+  Descriptor& put(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t count,
+                  const void* values);
   // Returns how many values there are.
-  std::int64_t take(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most, void* values) const;
+  std::int64_t take(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, std::int64_t most,
+                    void* values) const;
 
   std::unique_ptr<void, Destroy> memory_;
 };

@@ -128,7 +128,8 @@ Tensor Graph::addPointwise(const Pointwise& function, Tensor x, const Tensor* b,
   Descriptor& parameters = parts_.emplace_back(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
   parameters.set(CUDNN_ATTR_POINTWISE_MODE, function.mode).set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
   // NaN stays: not the default.
-  if (function.mode == CUDNN_POINTWISE_RELU_FWD) parameters.set(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_PROPAGATE_NAN);
+  if (function.mode == CUDNN_POINTWISE_RELU_FWD)
+    parameters.set(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_PROPAGATE_NAN);
   if (function.lowerClip) parameters.set(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP, *function.lowerClip);
   if (function.upperClip) parameters.set(CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP, *function.upperClip);
   if (function.lowerSlope) parameters.set(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, *function.lowerSlope);
@@ -139,7 +140,8 @@ Tensor Graph::addPointwise(const Pointwise& function, Tensor x, const Tensor* b,
   }
   parameters.finalize();
   Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, parameters).setDescriptor(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x.raw);
+  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, parameters)
+      .setDescriptor(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x.raw);
   if (b) operation.setDescriptor(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b->raw);
   operation.setDescriptor(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y.raw).finalize();
   operations_.push_back(std::move(operation));
@@ -151,8 +153,8 @@ void Graph::pointwise(const Pointwise& function, Tensor x, Tensor b, Tensor y) {
 
 // ---- batch normalisation -------------------------------------------------------------------------------------------
 
-void Graph::batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor epsilon, const std::optional<RunningStatistics>& running, Tensor mean,
-                      Tensor invStd, Tensor y) {
+void Graph::batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor epsilon,
+                      const std::optional<RunningStatistics>& running, Tensor mean, Tensor invStd, Tensor y) {
   Descriptor operation(CUDNN_BACKEND_OPERATION_NORM_FORWARD_DESCRIPTOR);
   operation.set(CUDNN_ATTR_OPERATION_NORM_FWD_MODE, CUDNN_BATCH_NORM)
       .set(CUDNN_ATTR_OPERATION_NORM_FWD_PHASE, CUDNN_NORM_FWD_TRAINING)
@@ -174,7 +176,8 @@ void Graph::batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor epsilon, const
   operations_.push_back(std::move(operation));
 }
 
-void Graph::batchNormBackward(Tensor dy, Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor dx, Tensor dscale, Tensor dbias) {
+void Graph::batchNormBackward(Tensor dy, Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor dx, Tensor dscale,
+                              Tensor dbias) {
   Descriptor operation(CUDNN_BACKEND_OPERATION_NORM_BACKWARD_DESCRIPTOR);
   operation.set(CUDNN_ATTR_OPERATION_NORM_BWD_MODE, CUDNN_BATCH_NORM)
       .setDescriptor(CUDNN_ATTR_OPERATION_NORM_BWD_DYDESC, dy.raw)

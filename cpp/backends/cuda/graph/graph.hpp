@@ -32,8 +32,8 @@ struct PoolWindow {
 struct Pointwise {
   cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
   std::optional<double> lowerClip, upperClip, lowerSlope;  // of ReLU
-  std::optional<double> alpha;                              // of ELU
-  std::optional<double> beta;                               // of softplus and Swish
+  std::optional<double> alpha;                             // of ELU
+  std::optional<double> beta;                              // of softplus and Swish
 };
 
 /// Running statistics before and after a step, and the share of the step's own (momentum), a scalar.
@@ -43,12 +43,13 @@ struct RunningStatistics {
 
 class Graph {
  public:
-  /// A tensor whose memory the caller gives when the plan runs; plans take pointers in the order in which these were added.
-  /// `shape` and `strides` are [N, C, spatial…] or [O, C, kernel…] with at least two spatial dimensions.
+  /// A tensor whose memory the caller gives when the plan runs; plans take pointers in the order in which these were
+  /// added. `shape` and `strides` are [N, C, spatial…] or [O, C, kernel…] with at least two spatial dimensions.
   Tensor add(cudnnDataType_t type, const Dims& shape, const Dims& strides);
   /// A result that only the next operation reads; it never reaches memory.
   Tensor addVirtual(const Dims& shape, const Dims& strides);
-  /// A float that the caller gives by a pointer to the host's memory when the plan runs; `rank` is that of the other tensors.
+  /// A float that the caller gives by a pointer to the host's memory when the plan runs; `rank` is that of the other
+  /// tensors.
   Tensor addScalar(int rank);
 
   void convForward(const ConvWindow& window, Tensor x, Tensor weight, Tensor y);
@@ -58,9 +59,10 @@ class Graph {
   void pointwise(const Pointwise& function, Tensor x, Tensor y);
   void pointwise(const Pointwise& function, Tensor x, Tensor b, Tensor y);
   /// Batch normalisation in training; mean and invStd are written.
-  void batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor epsilon, const std::optional<RunningStatistics>& running, Tensor mean,
-                 Tensor invStd, Tensor y);
-  void batchNormBackward(Tensor dy, Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor dx, Tensor dscale, Tensor dbias);
+  void batchNorm(Tensor x, Tensor scale, Tensor bias, Tensor epsilon, const std::optional<RunningStatistics>& running,
+                 Tensor mean, Tensor invStd, Tensor y);
+  void batchNormBackward(Tensor dy, Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor dx, Tensor dscale,
+                         Tensor dbias);
   /// `index` (maximum only): which element of its window each maximum came from, one byte each.
   void pool(const PoolWindow& window, Tensor x, Tensor y, std::optional<Tensor> index);
   void poolBackward(const PoolWindow& window, Tensor dy, std::optional<Tensor> index, Tensor dx);

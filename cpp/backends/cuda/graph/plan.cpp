@@ -22,12 +22,17 @@ std::vector<Descriptor> engineConfigs(const Descriptor& operations, const Target
   return heuristics.getDescriptors(CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
 }
 
-// Why an engine does not keep to the options; null if it does. Nobody asked for inputs of a smaller type than the tensors'.
-const char* objection(const EngineConfig& engine, const Graph& graph, const CudaOptions& options, Compilation compilation) {
+// Why an engine does not keep to the options; null if it does. Nobody asked for inputs of a smaller type than the
+// tensors'.
+const char* objection(const EngineConfig& engine, const Graph& graph, const CudaOptions& options,
+                      Compilation compilation) {
   if (engine.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return "all engines round their inputs to a smaller type";
-  if (!options.allowTf32 && graph.hasFloat32Products() && engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return "all engines use TF32";
-  if (options.deterministic && engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "no engine gives the same bits each time";
-  if (compilation == Compilation::avoided && engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)) return "all engines are compiled at run time";
+  if (!options.allowTf32 && graph.hasFloat32Products() && engine.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE))
+    return "all engines use TF32";
+  if (options.deterministic && engine.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC))
+    return "no engine gives the same bits each time";
+  if (compilation == Compilation::avoided && engine.has(CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION))
+    return "all engines are compiled at run time";
   return nullptr;
 }
 
@@ -60,16 +65,24 @@ std::string whyNone(const Descriptor& operations, const Target& target) {
 }  // namespace
 
 EngineConfig::EngineConfig(Descriptor made) : descriptor(std::move(made)) {
-  Descriptor engine = std::move(descriptor.getDescriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR).at(0));
+  Descriptor engine =
+      std::move(descriptor.getDescriptors(CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_BACKEND_ENGINE_DESCRIPTOR).at(0));
   index = engine.get<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX);
-  numericalNotes = engine.getAll<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
-  behaviorNotes = engine.getAll<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
+  numericalNotes =
+      engine.getAll<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
+  behaviorNotes =
+      engine.getAll<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT);
 }
 
-bool EngineConfig::has(cudnnBackendNumericalNote_t note) const { return std::ranges::find(numericalNotes, note) != numericalNotes.end(); }
-bool EngineConfig::has(cudnnBackendBehaviorNote_t note) const { return std::ranges::find(behaviorNotes, note) != behaviorNotes.end(); }
+bool EngineConfig::has(cudnnBackendNumericalNote_t note) const {
+  return std::ranges::find(numericalNotes, note) != numericalNotes.end();
+}
+bool EngineConfig::has(cudnnBackendBehaviorNote_t note) const {
+  return std::ranges::find(behaviorNotes, note) != behaviorNotes.end();
+}
 
-Plan::Plan(std::shared_ptr<const EngineConfig> engine, const Target& target) : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
+Plan::Plan(std::shared_ptr<const EngineConfig> engine, const Target& target)
+    : engine_(std::move(engine)), plan_(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
   if (target.handle) plan_.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, target.handle);
   plan_.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine_->descriptor).finalize();
   workspaceBytes_ = static_cast<std::size_t>(plan_.get<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
@@ -90,7 +103,8 @@ void Plan::run(cudnnHandle_t handle, std::span<void* const> pointers, void* work
   }
 }
 
-std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation, std::size_t most) {
+std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation,
+                                                   std::size_t most) {
   const Descriptor operations = graph.finalize(target);
   std::vector<std::shared_ptr<const Plan>> plans;
   std::optional<Declined> first;  // the reason of the engine that the heuristic likes best
@@ -112,12 +126,11 @@ std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Tar
           if (plan->workspaceBytes() <= target.options.workspaceLimit) {
             plans.push_back(std::move(plan));
           } else {
-            refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED, text("a workspace of ", plan->workspaceBytes(), " bytes is more than the cap of ",
-                                                             target.options.workspaceLimit)));
+            refuse(Declined(CUDNN_STATUS_NOT_SUPPORTED,
+                            text("a workspace of ", plan->workspaceBytes(), " bytes is more than the cap of ",
+                                 target.options.workspaceLimit)));
           }
-        } catch (const Declined& declined) {
-          refuse(declined);
-        }
+        } catch (const Declined& declined) { refuse(declined); }
         if (plans.size() == most) return plans;
       }
     } catch (const Declined& declined) {  // this heuristic has nothing for such a graph

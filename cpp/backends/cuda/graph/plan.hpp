@@ -25,13 +25,15 @@ class Plan {
   /// Compiles where the engine wants it. Throws Declined where the engine can't do it after all.
   Plan(std::shared_ptr<const EngineConfig> engine, const Target& target);
   /// A plan of the same engine: one that has run in some thread is better not run in another.
-  std::shared_ptr<const Plan> again(const Target& target) const { return std::make_shared<const Plan>(engine_, target); }
+  std::shared_ptr<const Plan> again(const Target& target) const {
+    return std::make_shared<const Plan>(engine_, target);
+  }
 
   const EngineConfig& engine() const { return *engine_; }
   std::size_t workspaceBytes() const { return workspaceBytes_; }
 
-  /// Enqueues the work onto the handle's stream. `pointers` stand in the order in which the graph's tensors were added; scalars are
-  /// pointers to floats of the host, which are read before the call returns.
+  /// Enqueues the work onto the handle's stream. `pointers` stand in the order in which the graph's tensors were added;
+  /// scalars are pointers to floats of the host, which are read before the call returns.
   void run(cudnnHandle_t handle, std::span<void* const> pointers, void* workspace) const;
 
  private:
@@ -48,8 +50,8 @@ struct Planned {
   explicit operator bool() const { return plan != nullptr; }
 };
 
-/// Whether engines may be considered that are compiled when a plan is made: half a second to several seconds each time, at every start
-/// of the program.
+/// Whether engines may be considered that are compiled when a plan is made: half a second to several seconds each time,
+/// at every start of the program.
 enum class Compilation { allowed, avoided };
 
 /// Allowed for those who wait for speed, where there is another way.
@@ -57,11 +59,13 @@ inline Compilation compilationFor(const Target& target) {
   return target.options.benchmark ? Compilation::allowed : Compilation::avoided;
 }
 
-/// Up to `most` plans that keep to the target's options, in the order of cuDNN's heuristic: mode A, then what works but may be slow.
-/// Throws Declined where there is none.
-std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation, std::size_t most);
+/// Up to `most` plans that keep to the target's options, in the order of cuDNN's heuristic: mode A, then what works but
+/// may be slow. Throws Declined where there is none.
+std::vector<std::shared_ptr<const Plan>> findPlans(const Graph& graph, const Target& target, Compilation compilation,
+                                                   std::size_t most);
 
-/// The plan to use: the heuristic's first or, where the options ask for it and the device is present, the fastest of the first ones.
+/// The plan to use: the heuristic's first or, where the options ask for it and the device is present, the fastest of
+/// the first ones.
 std::shared_ptr<const Plan> choosePlan(const Graph& graph, const Target& target, Compilation compilation);
 
 /// Makes a graph with `build(graph)` and a plan for it.
@@ -71,9 +75,7 @@ Planned makePlan(const Target& target, Compilation compilation, Build build) {
     Graph graph;
     build(graph);
     return {choosePlan(graph, target, compilation), ""};
-  } catch (const Declined& declined) {
-    return {nullptr, declined.what()};
-  }
+  } catch (const Declined& declined) { return {nullptr, declined.what()}; }
 }
 
 }  // namespace cnn::cuda::graph

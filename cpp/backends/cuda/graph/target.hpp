@@ -1,5 +1,5 @@
-// Target: the device that plans are made for. It is present, by a cuDNN handle, or only described, for tests on a machine without a GPU. Descriptions
-// came with cuDNN 9.8; nothing else in the backend is newer than 9.0.
+// Target: the device that plans are made for. It is present, by a cuDNN handle, or only described, for tests on a
+// machine without a GPU. Descriptions came with cuDNN 9.8; nothing else in the backend is newer than 9.0.
 #pragma once
 
 #include "backends/cuda/options.hpp"

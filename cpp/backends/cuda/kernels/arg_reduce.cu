@@ -60,7 +60,8 @@ __global__ void argReduceColumns(bool max, Index outer, Index size, Index inner,
 namespace {
 
 template <class T>
-void launchTyped(cudaStream_t stream, bool max, Index outer, Index size, Index inner, const void* from, std::int32_t* y) {
+void launchTyped(cudaStream_t stream, bool max, Index outer, Index size, Index inner, const void* from,
+                 std::int32_t* y) {
   const T* x = static_cast<const T*>(from);
   Index results = outer * inner;
   if (inner > 1) {
@@ -74,7 +75,8 @@ void launchTyped(cudaStream_t stream, bool max, Index outer, Index size, Index i
 
 }  // namespace
 
-void launchArgReduce(cudaStream_t stream, DType dtype, bool max, Index outer, Index size, Index inner, const void* x, std::int32_t* y) {
+void launchArgReduce(cudaStream_t stream, DType dtype, bool max, Index outer, Index size, Index inner, const void* x,
+                     std::int32_t* y) {
   if (outer * inner == 0) return;
   switch (dtype) {
     case DType::float64: return launchTyped<double>(stream, max, outer, size, inner, x, y);

@@ -1,4 +1,5 @@
-// Batch norm forward: statistics of each channel in slices, put together by a small launch, then one pass that normalises.
+// Batch norm forward: statistics of each channel in slices, put together by a small launch, then one pass that
+// normalises.
 #include "backends/cuda/launch.cuh"
 #include "channels.cuh"
 #include "moments.cuh"
@@ -43,8 +44,8 @@ __global__ void channelMomentsSideBySide(ChannelView view, const T* x, Moments<C
 
 /// mean and invStd [C] from the parts, and the running statistics: a thread a channel.
 template <class C>
-__global__ void batchStatistics(Index channels, Index perChannel, int slices, const Moments<C>* parts, C momentum, C eps, C* runningMean,
-                                C* runningVar, C* mean, C* invStd) {
+__global__ void batchStatistics(Index channels, Index perChannel, int slices, const Moments<C>* parts, C momentum,
+                                C eps, C* runningMean, C* runningVar, C* mean, C* invStd) {
   for (Index c = gridIndex(); c < channels; c += gridStep()) {
     Moments<C> all{0, 0, 0};
     for (int slice = 0; slice < slices; slice++) all.merge(parts[slice * channels + c]);
@@ -67,7 +68,8 @@ __global__ void fixedStatistics(Index channels, const C* runningMean, const C* r
   }
 }
 
-/// y = (x − mean)·invStd·weight + bias. Four channels a thread, side by side (inner = 1). weight and bias come both or not at all.
+/// y = (x − mean)·invStd·weight + bias. Four channels a thread, side by side (inner = 1). weight and bias come both or
+/// not at all.
 template <class T>
 __global__ void normaliseFour(int channels, Index packs, const T* x, const Compute<T>* weight, const Compute<T>* bias,
                               const Compute<T>* mean, const Compute<T>* invStd, T* y) {
@@ -91,8 +93,8 @@ __global__ void normaliseFour(int channels, Index packs, const T* x, const Compu
 
 /// The same, an element a thread.
 template <class T>
-__global__ void normalise(ChannelView view, const T* x, const Compute<T>* weight, const Compute<T>* bias, const Compute<T>* mean,
-                          const Compute<T>* invStd, T* y) {
+__global__ void normalise(ChannelView view, const T* x, const Compute<T>* weight, const Compute<T>* bias,
+                          const Compute<T>* mean, const Compute<T>* invStd, T* y) {
   using C = Compute<T>;
   for (Index i = gridIndex(); i < view.elements(); i += gridStep()) {
     Index c = i / view.inner % view.channels;
@@ -106,8 +108,8 @@ __global__ void normalise(ChannelView view, const T* x, const Compute<T>* weight
 namespace {
 
 template <class T>
-void launchNormalise(cudaStream_t stream, const ChannelView& view, const void* x, const void* weight, const void* bias, const void* mean,
-                     const void* invStd, void* y) {
+void launchNormalise(cudaStream_t stream, const ChannelView& view, const void* x, const void* weight, const void* bias,
+                     const void* mean, const void* invStd, void* y) {
   using C = kernels::Compute<T>;
   if (view.elements() == 0) return;
   const T* from = static_cast<const T*>(x);
@@ -116,7 +118,8 @@ void launchNormalise(cudaStream_t stream, const ChannelView& view, const void* x
   T* to = static_cast<T*>(y);
   if (view.inner == 1 && view.channels % 4 == 0 && kernels::packsOf(4, from, to, w, b, center, scale) == 1) {
     Index packs = view.elements() / 4;
-    launch<kernels::normaliseFour<T>>(stream, gridFor(packs), static_cast<int>(view.channels), packs, from, w, b, center, scale, to);
+    launch<kernels::normaliseFour<T>>(stream, gridFor(packs), static_cast<int>(view.channels), packs, from, w, b,
+                                      center, scale, to);
   } else {
     launch<kernels::normalise<T>>(stream, gridFor(view.elements()), view, from, w, b, center, scale, to);
   }
@@ -130,9 +133,9 @@ std::size_t batchNormWorkspace(DType dtype, const ChannelView& view) {
   return std::max(moments, channelSumsWorkspace(dtype, view));
 }
 
-void launchBatchNormTraining(cudaStream_t stream, DType dtype, const ChannelView& view, const void* x, const void* weight,
-                             const void* bias, void* runningMean, void* runningVar, double momentum, double eps, void* y, void* mean,
-                             void* invStd, void* workspace) {
+void launchBatchNormTraining(cudaStream_t stream, DType dtype, const ChannelView& view, const void* x,
+                             const void* weight, const void* bias, void* runningMean, void* runningVar, double momentum,
+                             double eps, void* y, void* mean, void* invStd, void* workspace) {
   if (view.channels == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
@@ -142,22 +145,23 @@ void launchBatchNormTraining(cudaStream_t stream, DType dtype, const ChannelView
     } else {
       launch<kernels::channelMomentsSideBySide<T>>(stream, gridOfChannels(view), view, static_cast<const T*>(x), parts);
     }
-    launch<kernels::batchStatistics<C>>(stream, gridFor(view.channels), view.channels, view.perChannel(), slicesOf(view), parts,
-                                        static_cast<C>(momentum), static_cast<C>(eps), static_cast<C*>(runningMean),
-                                        static_cast<C*>(runningVar), static_cast<C*>(mean), static_cast<C*>(invStd));
+    launch<kernels::batchStatistics<C>>(stream, gridFor(view.channels), view.channels, view.perChannel(),
+                                        slicesOf(view), parts, static_cast<C>(momentum), static_cast<C>(eps),
+                                        static_cast<C*>(runningMean), static_cast<C*>(runningVar),
+                                        static_cast<C*>(mean), static_cast<C*>(invStd));
     launchNormalise<T>(stream, view, x, weight, bias, mean, invStd, y);
   });
 }
 
-void launchBatchNormInference(cudaStream_t stream, DType dtype, const ChannelView& view, const void* x, const void* weight,
-                              const void* bias, const void* runningMean, const void* runningVar, double eps, void* y, void* mean,
-                              void* invStd) {
+void launchBatchNormInference(cudaStream_t stream, DType dtype, const ChannelView& view, const void* x,
+                              const void* weight, const void* bias, const void* runningMean, const void* runningVar,
+                              double eps, void* y, void* mean, void* invStd) {
   if (view.channels == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
-    launch<kernels::fixedStatistics<C>>(stream, gridFor(view.channels), view.channels, static_cast<const C*>(runningMean),
-                                        static_cast<const C*>(runningVar), static_cast<C>(eps), static_cast<C*>(mean),
-                                        static_cast<C*>(invStd));
+    launch<kernels::fixedStatistics<C>>(stream, gridFor(view.channels), view.channels,
+                                        static_cast<const C*>(runningMean), static_cast<const C*>(runningVar),
+                                        static_cast<C>(eps), static_cast<C*>(mean), static_cast<C*>(invStd));
     launchNormalise<T>(stream, view, x, weight, bias, mean, invStd, y);
   });
 }

@@ -1,4 +1,5 @@
-// Batch norm backward: the two sums of each channel in slices, then one pass that makes dx. Group and layer norm take the sums too.
+// Batch norm backward: the two sums of each channel in slices, then one pass that makes dx. Group and layer norm take
+// the sums too.
 #include "channels.cuh"
 #include "norm.hpp"
 
@@ -11,7 +12,8 @@ struct GradientSums {
   C dy, dyX;
 };
 
-/// The statistics that a thread normalises a channel's elements with: read once where one row is that of all samples, as in batch norm.
+/// The statistics that a thread normalises a channel's elements with: read once where one row is that of all samples,
+/// as in batch norm.
 template <class C>
 struct Statistics {
   const C *mean, *invStd;
@@ -19,9 +21,14 @@ struct Statistics {
   bool isOneRow;
   C center, scale;
 
-  __device__ Statistics(const ChannelView& view, const StatisticsView& rows, Index channel, const C* mean, const C* invStd)
-      : mean(mean), invStd(invStd), column(channel / rows.groupChannels), isOneRow(view.outer > 0 && rows.outerPerSample >= view.outer),
-        center(isOneRow ? mean[column] : C(0)), scale(isOneRow ? invStd[column] : C(0)) {}
+  __device__ Statistics(const ChannelView& view, const StatisticsView& rows, Index channel, const C* mean,
+                        const C* invStd)
+      : mean(mean),
+        invStd(invStd),
+        column(channel / rows.groupChannels),
+        isOneRow(view.outer > 0 && rows.outerPerSample >= view.outer),
+        center(isOneRow ? mean[column] : C(0)),
+        scale(isOneRow ? invStd[column] : C(0)) {}
   __device__ C normalise(const ChannelView& view, const StatisticsView& rows, Index i, C x) const {
     if (isOneRow) return (x - center) * scale;
     Index at = i / view.inner / rows.outerPerSample * rows.groups + column;
@@ -30,8 +37,9 @@ struct Statistics {
 };
 
 template <class T>
-__device__ inline void addElement(GradientSums<Compute<T>>& sums, const ChannelView& view, const StatisticsView& rows, Index channel,
-                                  Index i, const T* dy, const T* x, const Statistics<Compute<T>>& statistics) {
+__device__ inline void addElement(GradientSums<Compute<T>>& sums, const ChannelView& view, const StatisticsView& rows,
+                                  Index channel, Index i, const T* dy, const T* x,
+                                  const Statistics<Compute<T>>& statistics) {
   Index offset = offsetIn(view, channel, i);
   Compute<T> g = get(dy[offset]);
   sums.dy += g;
@@ -46,7 +54,8 @@ __global__ void channelSums(ChannelView view, StatisticsView rows, const T* dy, 
   for (Index c = blockIdx.x; c < view.channels; c += gridDim.x) {
     GradientSums<Compute<T>> held{0, 0};
     Statistics<Compute<T>> statistics(view, rows, c, mean, invStd);
-    for (Index i = slice.from + threadIdx.x; i < slice.to; i += blockDim.x) addElement(held, view, rows, c, i, dy, x, statistics);
+    for (Index i = slice.from + threadIdx.x; i < slice.to; i += blockDim.x)
+      addElement(held, view, rows, c, i, dy, x, statistics);
     held = {blockSum(held.dy), blockSum(held.dyX)};
     if (threadIdx.x == 0) parts[blockIdx.y * view.channels + c] = held;
   }
@@ -54,8 +63,9 @@ __global__ void channelSums(ChannelView view, StatisticsView rows, const T* dy, 
 
 /// The same where channels are neighbours (inner = 1): blocks of 32 × 8.
 template <class T>
-__global__ void channelSumsSideBySide(ChannelView view, StatisticsView rows, const T* dy, const T* x, const Compute<T>* mean,
-                                      const Compute<T>* invStd, GradientSums<Compute<T>>* parts) {
+__global__ void channelSumsSideBySide(ChannelView view, StatisticsView rows, const T* dy, const T* x,
+                                      const Compute<T>* mean, const Compute<T>* invStd,
+                                      GradientSums<Compute<T>>* parts) {
   using C = Compute<T>;
   __shared__ GradientSums<C> lines[8][32];
   Slice slice = sliceOf(view);
@@ -64,7 +74,8 @@ __global__ void channelSumsSideBySide(ChannelView view, StatisticsView rows, con
     GradientSums<C> held{0, 0};
     if (c < view.channels) {
       Statistics<C> statistics(view, rows, c, mean, invStd);
-      for (Index i = slice.from + threadIdx.y; i < slice.to; i += 8) addElement(held, view, rows, c, i, dy, x, statistics);
+      for (Index i = slice.from + threadIdx.y; i < slice.to; i += 8)
+        addElement(held, view, rows, c, i, dy, x, statistics);
     }
     lines[threadIdx.y][threadIdx.x] = held;
     __syncthreads();
@@ -96,7 +107,8 @@ __global__ void sumSlices(Index channels, int slices, const GradientSums<C>* par
 /// dx = invStd·weight·(dy − mean(dy) − x̂·mean(dy·x̂)); in evaluation the statistics are constants, and the means zero.
 template <class T>
 __global__ void batchNormBackward(ChannelView view, bool training, const T* dy, const T* x, const Compute<T>* weight,
-                                  const Compute<T>* mean, const Compute<T>* invStd, const Compute<T>* dw, const Compute<T>* db, T* dx) {
+                                  const Compute<T>* mean, const Compute<T>* invStd, const Compute<T>* dw,
+                                  const Compute<T>* db, T* dx) {
   using C = Compute<T>;
   C share = training ? 1 / static_cast<C>(view.perChannel()) : C(0);
   for (Index i = gridIndex(); i < view.elements(); i += gridStep()) {
@@ -114,8 +126,9 @@ std::size_t channelSumsWorkspace(DType dtype, const ChannelView& view) {
   return 2 * number * static_cast<std::size_t>(slicesOf(view)) * static_cast<std::size_t>(view.channels);
 }
 
-void launchChannelSums(cudaStream_t stream, DType dtype, const ChannelView& view, const StatisticsView& rows, const void* dy,
-                       const void* x, const void* mean, const void* invStd, void* dw, void* db, void* workspace) {
+void launchChannelSums(cudaStream_t stream, DType dtype, const ChannelView& view, const StatisticsView& rows,
+                       const void* dy, const void* x, const void* mean, const void* invStd, void* dw, void* db,
+                       void* workspace) {
   if (view.channels == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
@@ -127,22 +140,23 @@ void launchChannelSums(cudaStream_t stream, DType dtype, const ChannelView& view
     } else {
       launch<kernels::channelSumsSideBySide<T>>(stream, gridOfChannels(view), view, rows, g, in, center, scale, parts);
     }
-    launch<kernels::sumSlices<C>>(stream, gridFor(view.channels), view.channels, slicesOf(view), parts, static_cast<C*>(dw),
-                                  static_cast<C*>(db));
+    launch<kernels::sumSlices<C>>(stream, gridFor(view.channels), view.channels, slicesOf(view), parts,
+                                  static_cast<C*>(dw), static_cast<C*>(db));
   });
 }
 
-void launchBatchNormBackward(cudaStream_t stream, DType dtype, const ChannelView& view, bool training, const void* dy, const void* x,
-                             const void* weight, const void* mean, const void* invStd, void* dx, void* dw, void* db, void* workspace) {
+void launchBatchNormBackward(cudaStream_t stream, DType dtype, const ChannelView& view, bool training, const void* dy,
+                             const void* x, const void* weight, const void* mean, const void* invStd, void* dx,
+                             void* dw, void* db, void* workspace) {
   StatisticsView rows = {std::max<Index>(view.outer, 1), 0, 1};  // one number a channel, whatever the sample
   launchChannelSums(stream, dtype, view, rows, dy, x, mean, invStd, dw, db, workspace);
   if (view.elements() == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
     launch<kernels::batchNormBackward<T>>(stream, gridFor(view.elements()), view, training, static_cast<const T*>(dy),
-                                          static_cast<const T*>(x), static_cast<const C*>(weight), static_cast<const C*>(mean),
-                                          static_cast<const C*>(invStd), static_cast<const C*>(dw), static_cast<const C*>(db),
-                                          static_cast<T*>(dx));
+                                          static_cast<const T*>(x), static_cast<const C*>(weight),
+                                          static_cast<const C*>(mean), static_cast<const C*>(invStd),
+                                          static_cast<const C*>(dw), static_cast<const C*>(db), static_cast<T*>(dx));
   });
 }
 

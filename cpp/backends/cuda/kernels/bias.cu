@@ -21,7 +21,8 @@ __global__ void biasPacked(ChannelView view, const T* x, const T* bias, T* y) {
 
 template <class T>
 __global__ void bias(ChannelView view, const T* x, const T* bias, T* y) {
-  for (Index i = gridIndex(); i < view.elements(); i += gridStep()) y[i] = put<T>(get(x[i]) + get(bias[i / view.inner % view.channels]));
+  for (Index i = gridIndex(); i < view.elements(); i += gridStep())
+    y[i] = put<T>(get(x[i]) + get(bias[i / view.inner % view.channels]));
 }
 
 }  // namespace kernels
@@ -40,7 +41,8 @@ void launchBias(cudaStream_t stream, DType dtype, const ChannelView& view, const
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T *from = static_cast<const T*>(x), *numbers = static_cast<const T*>(bias);
     T* to = static_cast<T*>(y);
-    bool isPacked = (view.inner > 1 ? view.inner : view.channels) % 4 == 0 && kernels::packsOf(view.elements(), from, to) > 0;
+    bool isPacked =
+        (view.inner > 1 ? view.inner : view.channels) % 4 == 0 && kernels::packsOf(view.elements(), from, to) > 0;
     if (isPacked) {
       launch<kernels::biasPacked<T>>(stream, gridFor(view.elements() / 4), view, from, numbers, to);
     } else {
@@ -51,7 +53,8 @@ void launchBias(cudaStream_t stream, DType dtype, const ChannelView& view, const
 
 std::size_t biasGradientWorkspace(DType dtype, const ChannelView& view) { return reduceWorkspace(dtype, planOf(view)); }
 
-void launchBiasGradient(cudaStream_t stream, DType dtype, const ChannelView& view, const void* dy, void* db, void* workspace) {
+void launchBiasGradient(cudaStream_t stream, DType dtype, const ChannelView& view, const void* dy, void* db,
+                        void* workspace) {
   launchReduce(stream, dtype, ReduceFunction::sum, planOf(view), dy, db, workspace);
 }
 

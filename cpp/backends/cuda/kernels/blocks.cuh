@@ -7,10 +7,12 @@ namespace cnn::cuda::kernels {
 
 inline constexpr int warpSize32 = 32;
 
-/// Σ, or whatever `op` (commutative) makes of two, over the 32 threads of a warp, all of which must come here; every one gets it.
+/// Σ, or whatever `op` (commutative) makes of two, over the 32 threads of a warp, all of which must come here; every
+/// one gets it.
 template <class A, class Op>
 __device__ inline A warpReduce(A value, Op op) {
-  for (int offset = warpSize32 / 2; offset > 0; offset /= 2) value = op(value, __shfl_xor_sync(0xffffffffu, value, offset));
+  for (int offset = warpSize32 / 2; offset > 0; offset /= 2)
+    value = op(value, __shfl_xor_sync(0xffffffffu, value, offset));
   return value;
 }
 

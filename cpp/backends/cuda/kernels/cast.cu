@@ -64,7 +64,8 @@ void launchCast(cudaStream_t stream, DType from, DType to, const void* x, void* 
       } else {
         const From* in = static_cast<const From*>(x);
         To* out = static_cast<To*>(y);
-        launch<kernels::cast<From, To>>(stream, gridFor((count + 3) / 4), in, out, kernels::packsOf(count, in, out), count);
+        launch<kernels::cast<From, To>>(stream, gridFor((count + 3) / 4), in, out, kernels::packsOf(count, in, out),
+                                        count);
       }
     });
   });

@@ -1,5 +1,6 @@
-// Chains of element-wise ops, interpreted: all threads take the same way through the links, and memory is what they wait for. Without
-// broadcasting each thread takes four elements at a time; else the walk says which elements belong together.
+// Chains of element-wise ops, interpreted: all threads take the same way through the links, and memory is what they
+// wait for. Without broadcasting each thread takes four elements at a time; else the walk says which elements belong
+// together.
 #include <algorithm>
 #include <iterator>
 
@@ -54,7 +55,8 @@ __global__ void chain(ChainCall call, ChainInputs inputs, T* y, Index packs, Ind
   for (Index i = 4 * packs + gridIndex(); i < count; i += gridStep()) {
     auto input = [&](int n) { return get(static_cast<const T*>(inputs.at[n])[inputs.isScalar[n] ? 0 : i]); };
     float v = input(0);
-    for (int n = 0; n < call.count; n++) v = follow(call.links[n], v, call.links[n].input >= 0 ? input(call.links[n].input) : 0.0f);
+    for (int n = 0; n < call.count; n++)
+      v = follow(call.links[n], v, call.links[n].input >= 0 ? input(call.links[n].input) : 0.0f);
     y[i] = put<T>(v);
   }
 }
@@ -67,7 +69,8 @@ __global__ void chainStrided(ChainCall call, ChainInputs inputs, Walk<tensors> w
     offsetsAt(walk, static_cast<I>(i), at);
     auto input = [&](int n) { return get(static_cast<const T*>(inputs.at[n])[at[n + 1]]); };
     float v = input(0);
-    for (int n = 0; n < call.count; n++) v = follow(call.links[n], v, call.links[n].input >= 0 ? input(call.links[n].input) : 0.0f);
+    for (int n = 0; n < call.count; n++)
+      v = follow(call.links[n], v, call.links[n].input >= 0 ? input(call.links[n].input) : 0.0f);
     y[at[0]] = put<T>(v);
   }
 }
@@ -88,7 +91,8 @@ Walk<tensors> firstOf(const ChainWalk& walk) {
 }
 
 template <class T>
-void launchTyped(cudaStream_t stream, const ChainCall& call, const ChainWalk& walk, std::span<void* const> inputs, T* y) {
+void launchTyped(cudaStream_t stream, const ChainCall& call, const ChainWalk& walk, std::span<void* const> inputs,
+                 T* y) {
   kernels::ChainInputs given{};
   bool isStrided = !walk.isContiguous(0);
   Index packs = kernels::packsOf(walk.count, y);
@@ -112,7 +116,8 @@ void launchTyped(cudaStream_t stream, const ChainCall& call, const ChainWalk& wa
 
 }  // namespace
 
-void launchChain(cudaStream_t stream, DType dtype, const ChainCall& call, const ChainWalk& walk, std::span<void* const> inputs, void* y) {
+void launchChain(cudaStream_t stream, DType dtype, const ChainCall& call, const ChainWalk& walk,
+                 std::span<void* const> inputs, void* y) {
   if (walk.count == 0) return;
   switch (dtype) {
     case DType::float16: return launchTyped(stream, call, walk, inputs, static_cast<__half*>(y));

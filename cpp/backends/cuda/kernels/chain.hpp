@@ -27,7 +27,8 @@ struct ChainCall {
 inline constexpr int mostChainInputs = 1 + ChainLinks::capacity;
 using ChainWalk = Walk<1 + mostChainInputs>;
 
-/// Of float32 and the half types. Tensors of the walk: y, then as many inputs as there are, then numbers that are not read.
+/// Of float32 and the half types. Tensors of the walk: y, then as many inputs as there are, then numbers that are not
+/// read.
 void launchChain(cudaStream_t, DType, const ChainCall&, const ChainWalk&, std::span<void* const> inputs, void* y);
 
 }  // namespace cnn::cuda

@@ -1,5 +1,6 @@
-// Reductions over all that a channel has in [outer, channels, inner]. Where inner > 1 a block takes a channel, else blocks of
-// 32 × 8 take 32 channels side by side. Each channel is cut into slices, whose parts are put together by a second launch.
+// Reductions over all that a channel has in [outer, channels, inner]. Where inner > 1 a block takes a channel, else
+// blocks of 32 × 8 take 32 channels side by side. Each channel is cut into slices, whose parts are put together by a
+// second launch.
 #pragma once
 
 #include "backends/cuda/launch.cuh"
@@ -12,7 +13,8 @@ namespace cnn::cuda {
 inline int slicesOf(const ChannelView& view) {
   Index blocks = view.inner > 1 ? view.channels : (view.channels + 31) / 32;
   Index least = view.inner > 1 ? 2048 : 128;  // elements of a channel in a slice
-  return static_cast<int>(std::clamp<Index>(std::min(512 / std::max<Index>(blocks, 1), view.perChannel() / least), 1, 64));
+  return static_cast<int>(
+      std::clamp<Index>(std::min(512 / std::max<Index>(blocks, 1), view.perChannel() / least), 1, 64));
 }
 
 /// For kernels that take channels: (channels or tiles of 32, slices).

@@ -43,7 +43,8 @@ namespace {
 /// The widest unit of which all rows, parts and addresses are made.
 std::size_t unitOf(Index rowBytes, std::span<const ConcatPart> parts, const void* y) {
   auto all = static_cast<std::uintptr_t>(rowBytes) | reinterpret_cast<std::uintptr_t>(y) | 16;
-  for (const ConcatPart& part : parts) all |= static_cast<std::uintptr_t>(part.bytes) | reinterpret_cast<std::uintptr_t>(part.x);
+  for (const ConcatPart& part : parts)
+    all |= static_cast<std::uintptr_t>(part.bytes) | reinterpret_cast<std::uintptr_t>(part.x);
   return static_cast<std::size_t>(all & (~all + 1));  // the lowest bit
 }
 
@@ -61,7 +62,8 @@ void launchTyped(cudaStream_t stream, Index outer, Index rowBytes, std::span<con
     }
     parts = parts.subspan(taken);
     Index units = outer * (table.starts[table.count] - table.starts[0]);
-    if (units > 0) launch<kernels::concat<T>>(stream, gridFor(units), table, outer, rowBytes / unit, static_cast<T*>(y));
+    if (units > 0)
+      launch<kernels::concat<T>>(stream, gridFor(units), table, outer, rowBytes / unit, static_cast<T*>(y));
   }
 }
 

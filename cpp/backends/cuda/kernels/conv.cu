@@ -1,4 +1,5 @@
-// Direct convolution: position p of y, k of the kernel and i of x belong together where i = p·stride − padding + k·dilation.
+// Direct convolution: position p of y, k of the kernel and i of x belong together where i = p·stride − padding +
+// k·dilation.
 #include "conv.hpp"
 
 #include "backends/cuda/launch.cuh"
@@ -97,7 +98,8 @@ __global__ void convBackwardWeight(ConvShape s, const T* x, const T* dy, T* dw) 
         isInside = isInside && isIn(from[axis], s.input.at[axis]);
       }
       if (!isInside) continue;
-      sum += get(x[offsetOf<Index>({n, channel, {from[0], from[1], from[2]}}, s.x)]) * get(dy[offsetOf<Index>({n, place.n, {at[0], at[1], at[2]}}, s.y)]);
+      sum += get(x[offsetOf<Index>({n, channel, {from[0], from[1], from[2]}}, s.x)]) *
+             get(dy[offsetOf<Index>({n, place.n, {at[0], at[1], at[2]}}, s.y)]);
     }
     sum = rowSum<lanes>(sum);
     if (lane == 0) dw[offsetOf(place, s.weight)] = put<T>(sum);
@@ -106,7 +108,8 @@ __global__ void convBackwardWeight(ConvShape s, const T* x, const T* dy, T* dw) 
 
 }  // namespace kernels
 
-void launchConv(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* x, const void* weight, const void* bias, void* y) {
+void launchConv(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* x, const void* weight,
+                const void* bias, void* y) {
   Index count = shape.samples * shape.groups * shape.outputChannels * shape.output.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
@@ -115,17 +118,19 @@ void launchConv(cudaStream_t stream, DType dtype, const ConvShape& shape, const 
   });
 }
 
-void launchConvBackwardData(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* dy, const void* weight,
-                            const void* bias, void* dx) {
+void launchConvBackwardData(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* dy,
+                            const void* weight, const void* bias, void* dx) {
   Index count = shape.samples * shape.groups * shape.inputChannels * shape.input.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
-    launch<kernels::convBackwardData<T>>(stream, gridFor(count), shape, static_cast<const T*>(dy), static_cast<const T*>(weight),
-                                         static_cast<const T*>(bias), static_cast<T*>(dx));
+    launch<kernels::convBackwardData<T>>(stream, gridFor(count), shape, static_cast<const T*>(dy),
+                                         static_cast<const T*>(weight), static_cast<const T*>(bias),
+                                         static_cast<T*>(dx));
   });
 }
 
-void launchConvBackwardWeight(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* x, const void* dy, void* dw) {
+void launchConvBackwardWeight(cudaStream_t stream, DType dtype, const ConvShape& shape, const void* x, const void* dy,
+                              void* dw) {
   Index count = shape.groups * shape.outputChannels * shape.inputChannels * shape.kernel.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {

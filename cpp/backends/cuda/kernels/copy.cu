@@ -1,5 +1,5 @@
-// Moving elements. Bound by memory: units are as wide as alignment allows, and transposed copies go through tiles in shared
-// memory, so that both sides are read and written in whole lines.
+// Moving elements. Bound by memory: units are as wide as alignment allows, and transposed copies go through tiles in
+// shared memory, so that both sides are read and written in whole lines.
 #include "copy.hpp"
 
 #include "backends/cuda/launch.cuh"
@@ -61,7 +61,9 @@ __global__ void fill(T value, T* y, Index packs, Index count) {
 
 namespace {
 
-bool isAligned(const void* pointer, std::size_t bytes) { return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0; }
+bool isAligned(const void* pointer, std::size_t bytes) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
+}
 
 /// Makes units of two elements as long as rows and strides are even: fewer, wider moves.
 std::size_t widen(Walk<2>& walk, std::size_t bytes, const void* x, const void* y) {
@@ -88,17 +90,18 @@ std::size_t widen(Walk<2>& walk, std::size_t bytes, const void* x, const void* y
 
 bool isTransposed(const Walk<2>& walk) {
   int rows = walk.rank - 2, columns = walk.rank - 1;
-  return (walk.rank == 2 || walk.rank == 3) && walk.strides[0][columns] == 1 && walk.strides[1][rows] == 1 && walk.shape[rows] >= 4 &&
-         walk.shape[columns] >= 4;
+  return (walk.rank == 2 || walk.rank == 3) && walk.strides[0][columns] == 1 && walk.strides[1][rows] == 1 &&
+         walk.shape[rows] >= 4 && walk.shape[columns] >= 4;
 }
 
 template <class T>
 void launchTransposed(cudaStream_t stream, const Walk<2>& walk, const T* x, T* y) {
   int rows = walk.rank - 2, columns = walk.rank - 1;
   bool hasBatch = walk.rank == 3;
-  kernels::Transposition t = {hasBatch ? walk.shape[0] : 1, walk.shape[rows], walk.shape[columns],
-                              hasBatch ? walk.strides[1][0] : 0, walk.strides[1][columns],
-                              hasBatch ? walk.strides[0][0] : 0, walk.strides[0][rows]};
+  kernels::Transposition t = {hasBatch ? walk.shape[0] : 1, walk.shape[rows],
+                              walk.shape[columns],          hasBatch ? walk.strides[1][0] : 0,
+                              walk.strides[1][columns],     hasBatch ? walk.strides[0][0] : 0,
+                              walk.strides[0][rows]};
   Index tiles = t.batch * ((t.rows + 31) / 32) * ((t.columns + 31) / 32);
   launch<kernels::copyTransposed<T>>(stream, Grid{gridFor(tiles, 1).blocks, dim3(32, 8)}, t, x, y);
 }
@@ -133,7 +136,8 @@ void launchFill(cudaStream_t stream, std::size_t elementBytes, std::uint64_t bit
   if (count == 0) return;
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
     T* to = static_cast<T*>(y);
-    launch<kernels::fill<T>>(stream, gridFor((count + 3) / 4), static_cast<T>(bits), to, kernels::packsOf(count, to), count);
+    launch<kernels::fill<T>>(stream, gridFor((count + 3) / 4), static_cast<T>(bits), to, kernels::packsOf(count, to),
+                             count);
   });
 }
 

@@ -1,5 +1,5 @@
-// Moving elements: with other strides, between layouts, into parts of a tensor, into padding; and filling memory with one value.
-// What an element means does not matter, only how many bytes it has.
+// Moving elements: with other strides, between layouts, into parts of a tensor, into padding; and filling memory with
+// one value. What an element means does not matter, only how many bytes it has.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -18,7 +18,8 @@ namespace cnn::cuda::kernels {
 
 // ---- threads ------------------------------------------------------------------------------------------------------
 
-/// The first element of this thread, and the step of the whole grid: for (Index i = gridIndex(); i < n; i += gridStep()).
+/// The first element of this thread, and the step of the whole grid: for (Index i = gridIndex(); i < n; i +=
+/// gridStep()).
 __device__ inline Index gridIndex() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ inline Index gridStep() { return static_cast<Index>(gridDim.x) * blockDim.x; }
 
@@ -115,7 +116,9 @@ inline Index packsOf(Index count, const Pointers*... pointers) {
 /// Keeps the first fault of all threads.
 __device__ inline void report(FaultSink sink, FaultKind kind, Index value, Index bound, Index place = 0) {
   if (!sink.fault) return;
-  if (atomicCAS(reinterpret_cast<int*>(&sink.fault->kind), static_cast<int>(FaultKind::none), static_cast<int>(kind)) != 0) return;
+  if (atomicCAS(reinterpret_cast<int*>(&sink.fault->kind), static_cast<int>(FaultKind::none), static_cast<int>(kind)) !=
+      0)
+    return;
   sink.fault->site = sink.site;
   sink.fault->value = value;
   sink.fault->bound = bound;

@@ -1,4 +1,5 @@
-// Reading and writing at positions: a thread an element. Bound by memory, and by the contention of atomics where many meet.
+// Reading and writing at positions: a thread an element. Bound by memory, and by the contention of atomics where many
+// meet.
 #include "index.hpp"
 
 #include "backends/cuda/launch.cuh"
@@ -34,8 +35,8 @@ __global__ void gather(Walk<2> walk, IndexedAxis axis, const T* x, const std::in
 }
 
 template <class T>
-__global__ void indexSelect(Index outer, IndexedAxis axis, Index inner, Index count, const T* x, const std::int32_t* indices, T* y,
-                            FaultSink sink) {
+__global__ void indexSelect(Index outer, IndexedAxis axis, Index inner, Index count, const T* x,
+                            const std::int32_t* indices, T* y, FaultSink sink) {
   for (Index i = gridIndex(); i < outer * count * inner; i += gridStep()) {
     std::int32_t index = indices[i / inner % count];
     Index row = i / (count * inner) * axis.size + index;
@@ -54,7 +55,8 @@ __device__ inline void addTo(Total<T>* total, T value) {
 
 /// dx (zeros at first) += dy at the indices.
 template <class T>
-__global__ void scatterAdd(Walk<2> walk, IndexedAxis axis, const T* dy, const std::int32_t* indices, Total<T>* dx, FaultSink sink) {
+__global__ void scatterAdd(Walk<2> walk, IndexedAxis axis, const T* dy, const std::int32_t* indices, Total<T>* dx,
+                           FaultSink sink) {
   for (Index i = gridIndex(); i < walk.count; i += gridStep()) {
     Index at[2];
     offsetsAt(walk, i, at);
@@ -64,8 +66,8 @@ __global__ void scatterAdd(Walk<2> walk, IndexedAxis axis, const T* dy, const st
 }
 
 template <class T>
-__global__ void indexAdd(Index outer, IndexedAxis axis, Index inner, Index count, const T* dy, const std::int32_t* indices, Total<T>* dx,
-                         FaultSink sink) {
+__global__ void indexAdd(Index outer, IndexedAxis axis, Index inner, Index count, const T* dy,
+                         const std::int32_t* indices, Total<T>* dx, FaultSink sink) {
   for (Index i = gridIndex(); i < outer * count * inner; i += gridStep()) {
     std::int32_t index = indices[i / inner % count];
     Index row = i / (count * inner) * axis.size + index;
@@ -75,8 +77,8 @@ __global__ void indexAdd(Index outer, IndexedAxis axis, Index inner, Index count
 
 /// Element i of dx [outer, axis, inner] adds up the slices of dy [outer, count, inner] whose index is its place.
 template <class T>
-__global__ void indexAddInOrder(Index outer, IndexedAxis axis, Index inner, Index count, const T* dy, const std::int32_t* indices, T* dx,
-                                FaultSink sink) {
+__global__ void indexAddInOrder(Index outer, IndexedAxis axis, Index inner, Index count, const T* dy,
+                                const std::int32_t* indices, T* dx, FaultSink sink) {
   for (Index i = gridIndex(); i < outer * axis.size * inner; i += gridStep()) {
     Index place = i / inner % axis.size, row = i / (axis.size * inner) * count;
     T sum = 0;
@@ -88,11 +90,11 @@ __global__ void indexAddInOrder(Index outer, IndexedAxis axis, Index inner, Inde
   }
 }
 
-/// The walk is over the lines along the axis: tensor 0 the indices, of which a line has `count`, `step` apart; tensor 1 dx. An
-/// element of dx adds up what its line points to it. Lines of dx that the indices don't have stay zero.
+/// The walk is over the lines along the axis: tensor 0 the indices, of which a line has `count`, `step` apart; tensor 1
+/// dx. An element of dx adds up what its line points to it. Lines of dx that the indices don't have stay zero.
 template <class T>
-__global__ void scatterAddInOrder(Walk<2> lines, IndexedAxis axis, Index count, Index step, const T* dy, const std::int32_t* indices, T* dx,
-                                  FaultSink sink) {
+__global__ void scatterAddInOrder(Walk<2> lines, IndexedAxis axis, Index count, Index step, const T* dy,
+                                  const std::int32_t* indices, T* dx, FaultSink sink) {
   for (Index i = gridIndex(); i < lines.count * axis.size; i += gridStep()) {
     Index place = i % axis.size, at[2];
     offsetsAt(lines, i / axis.size, at);
@@ -116,7 +118,8 @@ __global__ void narrowTotals(const long long* totals, std::int32_t* dx, Index co
 
 }  // namespace kernels
 
-void launchOneHot(cudaStream_t stream, Index count, Index classes, const std::int32_t* indices, std::int32_t* y, FaultSink sink) {
+void launchOneHot(cudaStream_t stream, Index count, Index classes, const std::int32_t* indices, std::int32_t* y,
+                  FaultSink sink) {
   if (count == 0) return;
   launch<kernels::oneHot>(stream, gridFor(count * classes), count, classes, indices, y, sink);
 }
@@ -125,12 +128,13 @@ void launchGather(cudaStream_t stream, std::size_t elementBytes, const Walk<2>& 
                   const std::int32_t* indices, void* y, FaultSink sink) {
   if (walk.count == 0) return;
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
-    launch<kernels::gather<T>>(stream, gridFor(walk.count), walk, axis, static_cast<const T*>(x), indices, static_cast<T*>(y), sink);
+    launch<kernels::gather<T>>(stream, gridFor(walk.count), walk, axis, static_cast<const T*>(x), indices,
+                               static_cast<T*>(y), sink);
   });
 }
 
-void launchIndexSelect(cudaStream_t stream, std::size_t elementBytes, Index outer, IndexedAxis axis, Index inner, Index count,
-                       const void* x, const std::int32_t* indices, void* y, FaultSink sink) {
+void launchIndexSelect(cudaStream_t stream, std::size_t elementBytes, Index outer, IndexedAxis axis, Index inner,
+                       Index count, const void* x, const std::int32_t* indices, void* y, FaultSink sink) {
   if (outer * count * inner == 0) return;
   // Whole slices move: in units of 8 bytes where they are made of such.
   auto isEven = [&] {
@@ -139,8 +143,8 @@ void launchIndexSelect(cudaStream_t stream, std::size_t elementBytes, Index oute
   };
   for (; elementBytes < 8 && isEven(); inner /= 2) elementBytes *= 2;
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
-    launch<kernels::indexSelect<T>>(stream, gridFor(outer * count * inner), outer, axis, inner, count, static_cast<const T*>(x), indices,
-                                    static_cast<T*>(y), sink);
+    launch<kernels::indexSelect<T>>(stream, gridFor(outer * count * inner), outer, axis, inner, count,
+                                    static_cast<const T*>(x), indices, static_cast<T*>(y), sink);
   });
 }
 
@@ -162,7 +166,8 @@ void addUp(cudaStream_t stream, Index count, void* dx, void* workspace, Add add)
   CHECK(cudaMemsetAsync(totals, 0, static_cast<std::size_t>(count) * sizeof *totals, stream));
   add(totals);
   if constexpr (isNarrow) {
-    launch<kernels::narrowTotals>(stream, gridFor(count), static_cast<const long long*>(workspace), static_cast<std::int32_t*>(dx), count);
+    launch<kernels::narrowTotals>(stream, gridFor(count), static_cast<const long long*>(workspace),
+                                  static_cast<std::int32_t*>(dx), count);
   }
 }
 
@@ -172,15 +177,17 @@ std::size_t indexAddWorkspace(DType dtype, Index dxCount) {
   return dtype == DType::int32 ? static_cast<std::size_t>(dxCount) * sizeof(long long) : 0;
 }
 
-void launchScatterAdd(cudaStream_t stream, DType dtype, const Walk<2>& walk, IndexedAxis axis, const Dims& indexShape, const Dims& shape,
-                      bool inOrder, const void* dy, const std::int32_t* indices, void* dx, void* workspace, FaultSink sink) {
+void launchScatterAdd(cudaStream_t stream, DType dtype, const Walk<2>& walk, IndexedAxis axis, const Dims& indexShape,
+                      const Dims& shape, bool inOrder, const void* dy, const std::int32_t* indices, void* dx,
+                      void* workspace, FaultSink sink) {
   Index count = shape.product();
   if (count == 0) return;
   dispatchTotals(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(dy);
     if (!inOrder || std::is_same_v<T, std::int32_t>) {
       return addUp<T>(stream, count, dx, workspace, [&](kernels::Total<T>* totals) {
-        if (walk.count > 0) launch<kernels::scatterAdd<T>>(stream, gridFor(walk.count), walk, axis, from, indices, totals, sink);
+        if (walk.count > 0)
+          launch<kernels::scatterAdd<T>>(stream, gridFor(walk.count), walk, axis, from, indices, totals, sink);
       });
     }
     CHECK(cudaMemsetAsync(dx, 0, static_cast<std::size_t>(count) * sizeof(T), stream));
@@ -189,23 +196,26 @@ void launchScatterAdd(cudaStream_t stream, DType dtype, const Walk<2>& walk, Ind
     Dims lineShape = indexShape, indexStrides = stridesOf(indexShape);
     lineShape[along] = 1;
     Walk<2> lines = makeWalk<2>(lineShape, {indexStrides, stridesOf(shape)});
-    launch<kernels::scatterAddInOrder<T>>(stream, gridFor(lines.count * axis.size), lines, axis, indexShape[along], indexStrides[along], from, indices,
-                                          static_cast<T*>(dx), sink);
+    launch<kernels::scatterAddInOrder<T>>(stream, gridFor(lines.count * axis.size), lines, axis, indexShape[along],
+                                          indexStrides[along], from, indices, static_cast<T*>(dx), sink);
   });
 }
 
-void launchIndexAdd(cudaStream_t stream, DType dtype, Index outer, IndexedAxis axis, Index inner, Index count, bool inOrder,
-                    const void* dy, const std::int32_t* indices, void* dx, void* workspace, FaultSink sink) {
+void launchIndexAdd(cudaStream_t stream, DType dtype, Index outer, IndexedAxis axis, Index inner, Index count,
+                    bool inOrder, const void* dy, const std::int32_t* indices, void* dx, void* workspace,
+                    FaultSink sink) {
   Index all = outer * axis.size * inner, given = outer * count * inner;
   if (all == 0) return;
   dispatchTotals(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(dy);
     if (inOrder && !std::is_same_v<T, std::int32_t>) {
-      launch<kernels::indexAddInOrder<T>>(stream, gridFor(all), outer, axis, inner, count, from, indices, static_cast<T*>(dx), sink);
+      launch<kernels::indexAddInOrder<T>>(stream, gridFor(all), outer, axis, inner, count, from, indices,
+                                          static_cast<T*>(dx), sink);
       return;
     }
     addUp<T>(stream, all, dx, workspace, [&](kernels::Total<T>* totals) {
-      if (given > 0) launch<kernels::indexAdd<T>>(stream, gridFor(given), outer, axis, inner, count, from, indices, totals, sink);
+      if (given > 0)
+        launch<kernels::indexAdd<T>>(stream, gridFor(given), outer, axis, inner, count, from, indices, totals, sink);
     });
   });
 }

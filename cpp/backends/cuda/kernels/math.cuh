@@ -14,7 +14,9 @@ struct Library {
   static __device__ inline C log1p(C x) { return ::log1p(x); }
   static __device__ inline C tanh(C x) { return ::tanh(x); }
   static __device__ inline C erf(C x) { return ::erf(x); }
-  static __device__ inline C normalCdf(C x) { return formula::half<C> * ::erfc(-x * formula::sqrtHalf<C>); }  // no cancellation where x is far below 0
+  static __device__ inline C normalCdf(C x) {
+    return formula::half<C> * ::erfc(-x * formula::sqrtHalf<C>);
+  }  // no cancellation where x is far below 0
   static __device__ inline C sqrt(C x) { return ::sqrt(x); }
   static __device__ inline C abs(C x) { return ::fabs(x); }
   static __device__ inline C pow(C x, C y) { return ::pow(x, y); }

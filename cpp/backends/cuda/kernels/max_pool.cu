@@ -1,5 +1,5 @@
-// Maxima over windows: a thread an element of the result, or four channels of it. Positions are those within a plane, in the plain
-// order. Bound by memory.
+// Maxima over windows: a thread an element of the result, or four channels of it. Positions are those within a plane,
+// in the plain order. Bound by memory.
 #include "backends/cuda/launch.cuh"
 #include "windows.cuh"
 
@@ -13,12 +13,14 @@ inline constexpr std::int32_t nowhere = -1;
 template <class T, class I, int wide, class Windows>
 __global__ void maxPool(Windows windows, const T* x, T* y, std::int32_t* positions) {
   const PoolShape& shape = windows.shape;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.output.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.output.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.output, shape.y);
     place.c *= wide;
     const T* plane = x + planeOffset(place, shape.x);
-    Window<I> depth = windows.at(0, place.at[0]), height = windows.at(1, place.at[1]), width = windows.at(2, place.at[2]);
+    Window<I> depth = windows.at(0, place.at[0]), height = windows.at(1, place.at[1]),
+              width = windows.at(2, place.at[2]);
     Pack<T, wide> best;
     Pack<std::int32_t, wide> at;
     for (int k = 0; k < wide; k++) {
@@ -49,13 +51,16 @@ __global__ void maxPool(Windows windows, const T* x, T* y, std::int32_t* positio
 template <class T, class I, int wide>
 __global__ void maxPoolBackward(MaxWindows<I> windows, const T* dy, const std::int32_t* positions, T* dx) {
   const PoolShape& shape = windows.shape;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.input.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.input.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.input, shape.x);
     place.c *= wide;
     Index plane = planeOffset(place, shape.y);
-    auto own = static_cast<std::int32_t>((place.at[0] * shape.input.at[1] + place.at[1]) * shape.input.at[2] + place.at[2]);
-    Readers<I> depth = windows.readersOf(0, place.at[0]), height = windows.readersOf(1, place.at[1]), width = windows.readersOf(2, place.at[2]);
+    auto own =
+        static_cast<std::int32_t>((place.at[0] * shape.input.at[1] + place.at[1]) * shape.input.at[2] + place.at[2]);
+    Readers<I> depth = windows.readersOf(0, place.at[0]), height = windows.readersOf(1, place.at[1]),
+               width = windows.readersOf(2, place.at[2]);
     Compute<T> sums[wide] = {};
     for (I d = depth.from; d < depth.to; d++) {
       for (I h = height.from; h < height.to; h++) {
@@ -78,40 +83,48 @@ __global__ void maxPoolBackward(MaxWindows<I> windows, const T* dy, const std::i
 namespace {
 
 template <template <class> class Windows>
-void launchMax(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, const void* x, void* y, std::int32_t* positions) {
+void launchMax(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, const void* x, void* y,
+               std::int32_t* positions) {
   Index count = shape.samples * shape.channels * shape.output.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(x);
     T* to = static_cast<T*>(y);
     if (isFour) {
-      launch<kernels::maxPool<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape}, from, to, positions);
+      launch<kernels::maxPool<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape}, from, to,
+                                                        positions);
     } else {
-      launch<kernels::maxPool<T, Index, 1, Windows<Index>>>(stream, gridFor(count), Windows<Index>{shape}, from, to, positions);
+      launch<kernels::maxPool<T, Index, 1, Windows<Index>>>(stream, gridFor(count), Windows<Index>{shape}, from, to,
+                                                            positions);
     }
   });
 }
 
 }  // namespace
 
-void launchMaxPool(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* x, void* y, std::int32_t* positions) {
+void launchMaxPool(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* x, void* y,
+                   std::int32_t* positions) {
   launchMax<kernels::MaxWindows>(stream, dtype, takesFour(shape, false), shape, x, y, positions);
 }
 
-void launchAdaptiveMaxPool(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* x, void* y, std::int32_t* positions) {
+void launchAdaptiveMaxPool(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* x, void* y,
+                           std::int32_t* positions) {
   launchMax<kernels::AdaptiveWindows>(stream, dtype, takesFour(shape, true), shape, x, y, positions);
 }
 
-void launchMaxPoolBackward(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* dy, const std::int32_t* positions, void* dx) {
+void launchMaxPoolBackward(cudaStream_t stream, DType dtype, const PoolShape& shape, const void* dy,
+                           const std::int32_t* positions, void* dx) {
   Index count = shape.samples * shape.channels * shape.input.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(dy);
     T* to = static_cast<T*>(dx);
     if (takesFour(shape, false)) {
-      launch<kernels::maxPoolBackward<T, int, 4>>(stream, gridFor(count / 4), kernels::MaxWindows<int>{shape}, from, positions, to);
+      launch<kernels::maxPoolBackward<T, int, 4>>(stream, gridFor(count / 4), kernels::MaxWindows<int>{shape}, from,
+                                                  positions, to);
     } else {
-      launch<kernels::maxPoolBackward<T, Index, 1>>(stream, gridFor(count), kernels::MaxWindows<Index>{shape}, from, positions, to);
+      launch<kernels::maxPoolBackward<T, Index, 1>>(stream, gridFor(count), kernels::MaxWindows<Index>{shape}, from,
+                                                    positions, to);
     }
   });
 }

@@ -15,12 +15,14 @@ template <class T, class I, int wide, class Windows>
 __global__ void meanPool(Windows windows, const T* x, T* y) {
   using C = Compute<T>;
   const PoolShape& shape = windows.shape;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.output.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.output.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.output, shape.y);
     place.c *= wide;
     const T* plane = x + planeOffset(place, shape.x);
-    Window<I> depth = windows.at(0, place.at[0]), height = windows.at(1, place.at[1]), width = windows.at(2, place.at[2]);
+    Window<I> depth = windows.at(0, place.at[0]), height = windows.at(1, place.at[1]),
+              width = windows.at(2, place.at[2]);
     bool isEmpty = depth.begin >= depth.end || height.begin >= height.end || width.begin >= width.end;
     C sums[wide] = {};
     for (I d = depth.begin; d < depth.end; d++) {
@@ -45,12 +47,14 @@ template <class T, class I, int wide, class Windows>
 __global__ void meanPoolBackward(Windows windows, const T* dy, T* dx) {
   using C = Compute<T>;
   const PoolShape& shape = windows.shape;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.input.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.input.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.input, shape.x);
     place.c *= wide;
     const T* plane = dy + planeOffset(place, shape.y);
-    Readers<I> depth = windows.readersOf(0, place.at[0]), height = windows.readersOf(1, place.at[1]), width = windows.readersOf(2, place.at[2]);
+    Readers<I> depth = windows.readersOf(0, place.at[0]), height = windows.readersOf(1, place.at[1]),
+               width = windows.readersOf(2, place.at[2]);
     C sums[wide] = {};
     for (I d = depth.from; d < depth.to; d++) {
       Window<I> slab = windows.at(0, d);
@@ -74,31 +78,37 @@ __global__ void meanPoolBackward(Windows windows, const T* dy, T* dx) {
 namespace {
 
 template <template <class> class Windows>
-void launchMean(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, MeanOf mean, const void* x, void* y) {
+void launchMean(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, MeanOf mean, const void* x,
+                void* y) {
   Index count = shape.samples * shape.channels * shape.output.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(x);
     T* to = static_cast<T*>(y);
     if (isFour) {
-      launch<kernels::meanPool<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape, mean}, from, to);
+      launch<kernels::meanPool<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape, mean}, from,
+                                                         to);
     } else {
-      launch<kernels::meanPool<T, Index, 1, Windows<Index>>>(stream, gridFor(count), Windows<Index>{shape, mean}, from, to);
+      launch<kernels::meanPool<T, Index, 1, Windows<Index>>>(stream, gridFor(count), Windows<Index>{shape, mean}, from,
+                                                             to);
     }
   });
 }
 
 template <template <class> class Windows>
-void launchMeanBackward(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, MeanOf mean, const void* dy, void* dx) {
+void launchMeanBackward(cudaStream_t stream, DType dtype, bool isFour, const PoolShape& shape, MeanOf mean,
+                        const void* dy, void* dx) {
   Index count = shape.samples * shape.channels * shape.input.volume();
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(dy);
     T* to = static_cast<T*>(dx);
     if (isFour) {
-      launch<kernels::meanPoolBackward<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape, mean}, from, to);
+      launch<kernels::meanPoolBackward<T, int, 4, Windows<int>>>(stream, gridFor(count / 4), Windows<int>{shape, mean},
+                                                                 from, to);
     } else {
-      launch<kernels::meanPoolBackward<T, Index, 1, Windows<Index>>>(stream, gridFor(count), Windows<Index>{shape, mean}, from, to);
+      launch<kernels::meanPoolBackward<T, Index, 1, Windows<Index>>>(stream, gridFor(count),
+                                                                     Windows<Index>{shape, mean}, from, to);
     }
   });
 }
@@ -109,7 +119,8 @@ void launchAvgPool(cudaStream_t stream, DType dtype, const PoolShape& shape, Mea
   launchMean<kernels::MeanWindows>(stream, dtype, takesFour(shape, false), shape, mean, x, y);
 }
 
-void launchAvgPoolBackward(cudaStream_t stream, DType dtype, const PoolShape& shape, MeanOf mean, const void* dy, void* dx) {
+void launchAvgPoolBackward(cudaStream_t stream, DType dtype, const PoolShape& shape, MeanOf mean, const void* dy,
+                           void* dx) {
   launchMeanBackward<kernels::MeanWindows>(stream, dtype, takesFour(shape, false), shape, mean, dy, dx);
 }
 

@@ -1,5 +1,5 @@
-// Mean and spread of a set, one element after the other (Welford), and of two sets together (Chan, Golub and LeVeque, "Updating
-// formulae and a pairwise algorithm for computing sample variances", 1979): nothing cancels.
+// Mean and spread of a set, one element after the other (Welford), and of two sets together (Chan, Golub and LeVeque,
+// "Updating formulae and a pairwise algorithm for computing sample variances", 1979): nothing cancels.
 #pragma once
 
 #include "blocks.cuh"
@@ -26,7 +26,8 @@ struct Moments {
   }
 };
 
-/// The moments of what the threads of a row hold: a warp, or a one-dimensional block of `lanes` threads. Every thread gets them.
+/// The moments of what the threads of a row hold: a warp, or a one-dimensional block of `lanes` threads. Every thread
+/// gets them.
 template <int lanes, class C>
 __device__ inline Moments<C> rowMoments(Moments<C> held) {
   for (int offset = warpSize32 / 2; offset > 0; offset /= 2) {
@@ -34,7 +35,8 @@ __device__ inline Moments<C> rowMoments(Moments<C> held) {
                 __shfl_down_sync(0xffffffffu, held.squares, offset)});
   }
   if constexpr (lanes == warpSize32) {
-    return {__shfl_sync(0xffffffffu, held.count, 0), __shfl_sync(0xffffffffu, held.mean, 0), __shfl_sync(0xffffffffu, held.squares, 0)};
+    return {__shfl_sync(0xffffffffu, held.count, 0), __shfl_sync(0xffffffffu, held.mean, 0),
+            __shfl_sync(0xffffffffu, held.squares, 0)};
   } else {
     __shared__ Moments<C> parts[lanes / warpSize32];  // one a warp
     __syncthreads();                                  // what a call before left may still be read

@@ -12,7 +12,8 @@ struct LossSums {
 };
 
 /// The class of a target, or −1 where it counts nothing: it is ignored, or wrong (a fault).
-__device__ inline Index classOf(const std::int32_t* target, Index position, Index classes, Index ignoreIndex, FaultKind kind, FaultSink sink) {
+__device__ inline Index classOf(const std::int32_t* target, Index position, Index classes, Index ignoreIndex,
+                                FaultKind kind, FaultSink sink) {
   std::int32_t c = target[position];
   if (c == ignoreIndex) return -1;
   if (c >= 0 && c < classes) return c;

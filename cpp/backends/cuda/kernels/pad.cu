@@ -34,8 +34,8 @@ __global__ void pad(PadShape shape, T constant, const T* x, T* y) {
 
 /// The places of a padded axis that read one place i of x. All of them lie within `padded`.
 struct Readers {
-  Index first, count;   // a run of neighbours, or
-  Index others[2];      // up to two more
+  Index first, count;  // a run of neighbours, or
+  Index others[2];     // up to two more
   int otherCount;
   __device__ Index total() const { return count + otherCount; }
   __device__ Index at(Index k) const { return k < count ? first + k : others[k - count]; }
@@ -107,18 +107,20 @@ PadShape makePadShape(PadMode mode, const TensorDesc& input, const Dims& padded,
   return shape;
 }
 
-void launchPad(cudaStream_t stream, std::size_t elementBytes, const PadShape& shape, std::uint64_t constant, const void* x, void* y) {
+void launchPad(cudaStream_t stream, std::size_t elementBytes, const PadShape& shape, std::uint64_t constant,
+               const void* x, void* y) {
   if (shape.paddedCount == 0) return;
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
-    launch<kernels::pad<T>>(stream, gridFor(shape.paddedCount), shape, static_cast<T>(constant), static_cast<const T*>(x),
-                            static_cast<T*>(y));
+    launch<kernels::pad<T>>(stream, gridFor(shape.paddedCount), shape, static_cast<T>(constant),
+                            static_cast<const T*>(x), static_cast<T*>(y));
   });
 }
 
 void launchPadBackward(cudaStream_t stream, DType dtype, const PadShape& shape, const void* dy, void* dx) {
   if (shape.inputCount == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
-    launch<kernels::padBackward<T>>(stream, gridFor(shape.inputCount), shape, static_cast<const T*>(dy), static_cast<T*>(dx));
+    launch<kernels::padBackward<T>>(stream, gridFor(shape.inputCount), shape, static_cast<const T*>(dy),
+                                    static_cast<T*>(dx));
   });
 }
 

@@ -28,7 +28,8 @@ __global__ void pairLoss(PairLossFunction f, Compute<T> beta, const T* x, const 
 }
 
 template <class T>
-__global__ void pairLossBackward(PairLossFunction f, Compute<T> beta, const T* dy, const T* x, const T* target, T* dx, Index count) {
+__global__ void pairLossBackward(PairLossFunction f, Compute<T> beta, const T* dy, const T* x, const T* target, T* dx,
+                                 Index count) {
   using C = Compute<T>;
   constexpr C least = static_cast<C>(leastDivisor);
   for (Index i = gridIndex(); i < count; i += gridStep()) {
@@ -44,20 +45,22 @@ __global__ void pairLossBackward(PairLossFunction f, Compute<T> beta, const T* d
 
 }  // namespace kernels
 
-void launchPairLoss(cudaStream_t stream, DType dtype, PairLossFunction f, double beta, const void* x, const void* target, void* y, Index count) {
+void launchPairLoss(cudaStream_t stream, DType dtype, PairLossFunction f, double beta, const void* x,
+                    const void* target, void* y, Index count) {
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
-    launch<kernels::pairLoss<T>>(stream, gridFor(count), f, static_cast<kernels::Compute<T>>(beta), static_cast<const T*>(x),
-                                 static_cast<const T*>(target), static_cast<T*>(y), count);
+    launch<kernels::pairLoss<T>>(stream, gridFor(count), f, static_cast<kernels::Compute<T>>(beta),
+                                 static_cast<const T*>(x), static_cast<const T*>(target), static_cast<T*>(y), count);
   });
 }
 
-void launchPairLossBackward(cudaStream_t stream, DType dtype, PairLossFunction f, double beta, const void* dy, const void* x, const void* target,
-                            void* dx, Index count) {
+void launchPairLossBackward(cudaStream_t stream, DType dtype, PairLossFunction f, double beta, const void* dy,
+                            const void* x, const void* target, void* dx, Index count) {
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
-    launch<kernels::pairLossBackward<T>>(stream, gridFor(count), f, static_cast<kernels::Compute<T>>(beta), static_cast<const T*>(dy),
-                                         static_cast<const T*>(x), static_cast<const T*>(target), static_cast<T*>(dx), count);
+    launch<kernels::pairLossBackward<T>>(stream, gridFor(count), f, static_cast<kernels::Compute<T>>(beta),
+                                         static_cast<const T*>(dy), static_cast<const T*>(x),
+                                         static_cast<const T*>(target), static_cast<T*>(dx), count);
   });
 }
 

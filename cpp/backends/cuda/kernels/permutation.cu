@@ -1,5 +1,6 @@
-// A random permutation: a bitonic sort of (key, number) pairs, O(n log² n) comparisons. Steps between far elements take a launch
-// each; those within 2,048 elements share one, in shared memory. All pairs differ, so the order is the only one there is.
+// A random permutation: a bitonic sort of (key, number) pairs, O(n log² n) comparisons. Steps between far elements take
+// a launch each; those within 2,048 elements share one, in shared memory. All pairs differ, so the order is the only
+// one there is.
 #include "backends/cuda/launch.cuh"
 #include "base/philox.hpp"
 #include "device.cuh"
@@ -18,7 +19,8 @@ struct Ranked {
 /// n pairs, and beyond them up to `padded` such as come after all others.
 __global__ void rank(RandomStream stream, Index n, Index padded, Ranked* pairs) {
   for (Index i = gridIndex(); i < padded; i += gridStep()) {
-    PhiloxBlock block = philox(static_cast<std::uint64_t>(stream.seed), static_cast<std::uint64_t>(stream.offset), static_cast<std::uint64_t>(i));
+    PhiloxBlock block = philox(static_cast<std::uint64_t>(stream.seed), static_cast<std::uint64_t>(stream.offset),
+                               static_cast<std::uint64_t>(i));
     std::uint64_t key = static_cast<std::uint64_t>(block.words[0]) << 32 | block.words[1];
     pairs[i] = i < n ? Ranked{key, static_cast<std::int32_t>(i)} : Ranked{~std::uint64_t{0}, highest<std::int32_t>};
   }
@@ -34,7 +36,9 @@ __device__ inline void order(Ranked& a, Ranked& b, bool ascending) {
 }
 
 /// The lower element of pair `pair` when elements `distance` (a power of two) apart are compared.
-__device__ inline Index lowerOf(Index pair, Index distance) { return (pair & ~(distance - 1)) * 2 + (pair & (distance - 1)); }
+__device__ inline Index lowerOf(Index pair, Index distance) {
+  return (pair & ~(distance - 1)) * 2 + (pair & (distance - 1));
+}
 
 /// One step of merging runs of `run` elements.
 __global__ void mergeFar(Index padded, Index run, Index distance, Ranked* pairs) {
@@ -48,7 +52,8 @@ __global__ void mergeFar(Index padded, Index run, Index distance, Ranked* pairs)
 __global__ void mergeNear(Index padded, Index firstRun, Index lastRun, Ranked* pairs) {
   __shared__ Ranked held[sortedBlock];
   int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);
-  for (Index begin = static_cast<Index>(blockIdx.x) * sortedBlock; begin < padded; begin += static_cast<Index>(gridDim.x) * sortedBlock) {
+  for (Index begin = static_cast<Index>(blockIdx.x) * sortedBlock; begin < padded;
+       begin += static_cast<Index>(gridDim.x) * sortedBlock) {
     for (int i = thread; i < sortedBlock; i += threads) held[i] = pairs[begin + i];
     for (Index run = firstRun; run <= lastRun; run *= 2) {
       for (int distance = static_cast<int>(smaller<Index>(run, sortedBlock) / 2); distance > 0; distance /= 2) {
@@ -82,7 +87,9 @@ Index paddedSize(Index n) {
 
 }  // namespace
 
-std::size_t permutationWorkspace(Index n) { return n == 0 ? 0 : static_cast<std::size_t>(paddedSize(n)) * sizeof(kernels::Ranked); }
+std::size_t permutationWorkspace(Index n) {
+  return n == 0 ? 0 : static_cast<std::size_t>(paddedSize(n)) * sizeof(kernels::Ranked);
+}
 
 void launchPermutation(cudaStream_t stream, RandomStream random, Index n, std::int32_t* y, void* workspace) {
   if (n == 0) return;

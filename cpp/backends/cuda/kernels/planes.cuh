@@ -22,7 +22,8 @@ __device__ inline void takeSpatial(I& i, const Triple& size, I (&at)[3]) {
   }
 }
 
-/// The place of the i-th element in memory of a dense tensor in either layout: neighbouring threads have neighbouring elements.
+/// The place of the i-th element in memory of a dense tensor in either layout: neighbouring threads have neighbouring
+/// elements.
 template <class I>
 __device__ inline PlanePlace<I> placeOf(I i, I channels, const Triple& size, const PlaneStrides& strides) {
   PlanePlace<I> place{};

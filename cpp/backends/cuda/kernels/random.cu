@@ -1,5 +1,6 @@
-// Random tensors: a thread draws one Philox block and writes the four elements that it is for. Dropout draws where it drops,
-// so no mask is stored. Compiled without fused multiply-adds: the numbers are to equal the reference's bit for bit.
+// Random tensors: a thread draws one Philox block and writes the four elements that it is for. Dropout draws where it
+// drops, so no mask is stored. Compiled without fused multiply-adds: the numbers are to equal the reference's bit for
+// bit.
 #include "random.hpp"
 
 #include <numbers>
@@ -12,7 +13,8 @@ namespace cnn::cuda {
 namespace kernels {
 
 __device__ inline PhiloxBlock blockOf(RandomStream stream, Index index) {
-  return philox(static_cast<std::uint64_t>(stream.seed), static_cast<std::uint64_t>(stream.offset), static_cast<std::uint64_t>(index));
+  return philox(static_cast<std::uint64_t>(stream.seed), static_cast<std::uint64_t>(stream.offset),
+                static_cast<std::uint64_t>(index));
 }
 
 template <class T>
@@ -59,7 +61,8 @@ template <class T>
 __global__ void dropout(RandomStream stream, double p, const T* x, T* y, Index count) {
   for (Index block = gridIndex(); block * 4 < count; block += gridStep()) {
     PhiloxBlock words = blockOf(stream, block);
-    for (int k = 0; k < 4 && block * 4 + k < count; k++) y[block * 4 + k] = dropped(x[block * 4 + k], words.words[k], p);
+    for (int k = 0; k < 4 && block * 4 + k < count; k++)
+      y[block * 4 + k] = dropped(x[block * 4 + k], words.words[k], p);
   }
 }
 
@@ -81,16 +84,20 @@ Grid gridOfBlocks(Index count) { return gridFor((count + 3) / 4); }
 
 }  // namespace
 
-void launchUniform(cudaStream_t stream, DType dtype, RandomStream random, double low, double high, void* y, Index count) {
+void launchUniform(cudaStream_t stream, DType dtype, RandomStream random, double low, double high, void* y,
+                   Index count) {
   if (count == 0) return;
   if (dtype == DType::float64) {
-    launch<kernels::uniform<double>>(stream, gridOfBlocks(count), random, low, high - low, static_cast<double*>(y), count);
+    launch<kernels::uniform<double>>(stream, gridOfBlocks(count), random, low, high - low, static_cast<double*>(y),
+                                     count);
   } else {
-    launch<kernels::uniform<float>>(stream, gridOfBlocks(count), random, low, high - low, static_cast<float*>(y), count);
+    launch<kernels::uniform<float>>(stream, gridOfBlocks(count), random, low, high - low, static_cast<float*>(y),
+                                    count);
   }
 }
 
-void launchNormal(cudaStream_t stream, DType dtype, RandomStream random, double mean, double std, void* y, Index count) {
+void launchNormal(cudaStream_t stream, DType dtype, RandomStream random, double mean, double std, void* y,
+                  Index count) {
   if (count == 0) return;
   if (dtype == DType::float64) {
     launch<kernels::normal<double>>(stream, gridOfBlocks(count), random, mean, std, static_cast<double*>(y), count);
@@ -99,7 +106,8 @@ void launchNormal(cudaStream_t stream, DType dtype, RandomStream random, double 
   }
 }
 
-void launchDropout(cudaStream_t stream, DType dtype, RandomStream random, double p, const DropoutView& view, const void* x, void* y) {
+void launchDropout(cudaStream_t stream, DType dtype, RandomStream random, double p, const DropoutView& view,
+                   const void* x, void* y) {
   Index count = view.outer * view.channels * view.inner;
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {

@@ -15,8 +15,9 @@ struct RandomStream {
 void launchUniform(cudaStream_t, DType, RandomStream, double low, double high, void* y, Index count);
 void launchNormal(cudaStream_t, DType, RandomStream, double mean, double std, void* y, Index count);
 
-/// Which word belongs to an element of x. Plain: word i / length of the i-th element in memory, length being 1, or the size of a
-/// plane. Channels-last [outer, inner, channels]: that of its place in the plain order, or, by plane, of its sample and channel.
+/// Which word belongs to an element of x. Plain: word i / length of the i-th element in memory, length being 1, or the
+/// size of a plane. Channels-last [outer, inner, channels]: that of its place in the plain order, or, by plane, of its
+/// sample and channel.
 struct DropoutView {
   bool channelsAreLast, byPlane;
   Index outer, channels, inner;  // [N, C, spatial]

@@ -44,7 +44,8 @@ template <class T>
 __device__ inline T finished(ReduceFunction f, Held<T> held, Index count, FaultSink sink) {
   if (f == ReduceFunction::mean) held /= static_cast<Held<T>>(count);
   if constexpr (std::is_same_v<T, std::int32_t>) {
-    if (held > highest<T> || held < lowest<T>) report(sink, f == ReduceFunction::prod ? FaultKind::prod : FaultKind::sum, 0, 0);
+    if (held > highest<T> || held < lowest<T>)
+      report(sink, f == ReduceFunction::prod ? FaultKind::prod : FaultKind::sum, 0, 0);
   }
   return put<T>(static_cast<Compute<T>>(held));
 }
@@ -55,9 +56,11 @@ __device__ inline Index offsetAt(const Walk<1>& walk, Index i) {
   return at[0];
 }
 
-/// `lanes` threads a result, blocks of 256. Grid: (results, slices). With slices: parts [results, slices], else y [results].
+/// `lanes` threads a result, blocks of 256. Grid: (results, slices). With slices: parts [results, slices], else y
+/// [results].
 template <class T, int lanes>
-__global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts, FaultSink sink) {
+__global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y,
+                           Held<T>* parts, FaultSink sink) {
   using A = Held<T>;
   Combine<A> combine{f};
   Index rows = blockDim.x / lanes, lane = threadIdx.x % lanes;
@@ -65,7 +68,8 @@ __global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Inde
   for (Index row = blockIdx.x * rows + threadIdx.x / lanes; row < kept.count; row += gridDim.x * rows) {
     const T* begin = x + offsetAt(kept, row);
     A held = startOf<A>(f);
-    for (Index i = from + lane; i < to; i += lanes) held = combine(held, static_cast<A>(get(begin[offsetAt(reduced, i)])));
+    for (Index i = from + lane; i < to; i += lanes)
+      held = combine(held, static_cast<A>(get(begin[offsetAt(reduced, i)])));
     held = rowReduce<lanes>(held, startOf<A>(f), combine);
     if (lane != 0) continue;
     if (parts) {
@@ -78,7 +82,8 @@ __global__ void reduceRows(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Inde
 
 /// Blocks of 32 × 8: neighbouring threads read neighbouring results' elements. Grid: (results / 32, slices).
 template <class T>
-__global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y, Held<T>* parts, FaultSink sink) {
+__global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, T* y,
+                              Held<T>* parts, FaultSink sink) {
   using A = Held<T>;
   __shared__ A rows[8][32];
   Combine<A> combine{f};
@@ -88,7 +93,8 @@ __global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, I
     A held = startOf<A>(f);
     if (column < kept.count) {
       const T* begin = x + offsetAt(kept, column);
-      for (Index i = from + threadIdx.y; i < to; i += 8) held = combine(held, static_cast<A>(get(begin[offsetAt(reduced, i)])));
+      for (Index i = from + threadIdx.y; i < to; i += 8)
+        held = combine(held, static_cast<A>(get(begin[offsetAt(reduced, i)])));
     }
     rows[threadIdx.y][threadIdx.x] = held;
     __syncthreads();
@@ -106,7 +112,8 @@ __global__ void reduceColumns(ReduceFunction f, Walk<1> kept, Walk<1> reduced, I
 
 /// parts [results, slices] → y [results]: a warp a result.
 template <class T>
-__global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, Index results, Index count, T* y, FaultSink sink) {
+__global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, Index results, Index count, T* y,
+                            FaultSink sink) {
   using A = Held<T>;
   Combine<A> combine{f};
   Index warps = blockDim.x / 32, lane = threadIdx.x % 32;
@@ -120,7 +127,8 @@ __global__ void reduceParts(ReduceFunction f, const Held<T>* parts, int slices, 
 
 /// Σ (x − shift) or, with `squares`, of its square, in float64: a block a result and slice. Grid: (results, slices).
 template <class T>
-__device__ inline double sumDeviations(bool squares, const T* begin, const Walk<1>& reduced, Index from, Index to, double shift) {
+__device__ inline double sumDeviations(bool squares, const T* begin, const Walk<1>& reduced, Index from, Index to,
+                                       double shift) {
   double sum = 0;
   for (Index i = from + threadIdx.x; i < to; i += blockDim.x) {
     double each = static_cast<double>(get(begin[offsetAt(reduced, i)])) - shift;
@@ -148,7 +156,8 @@ __global__ void varianceSums(Walk<1> kept, Walk<1> reduced, Index perSlice, cons
 
 /// squares [results, slices] of the distances from the mean.
 template <class T>
-__global__ void varianceSquares(Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, const double* sums, double* squares) {
+__global__ void varianceSquares(Walk<1> kept, Walk<1> reduced, Index perSlice, const T* x, const double* sums,
+                                double* squares) {
   Index from = blockIdx.y * perSlice, to = smaller(from + perSlice, reduced.count);
   for (Index row = blockIdx.x; row < kept.count; row += gridDim.x) {
     double mean = sumParts(sums + row * gridDim.y, static_cast<int>(gridDim.y)) / static_cast<double>(reduced.count);
@@ -159,8 +168,8 @@ __global__ void varianceSquares(Walk<1> kept, Walk<1> reduced, Index perSlice, c
 
 /// y [results] and the means [results] of both: a block of 32 a result.
 template <class T>
-__global__ void varianceFinish(bool root, double freedom, Index count, int slices, Index results, const double* sums, const double* squares, T* y,
-                               T* means) {
+__global__ void varianceFinish(bool root, double freedom, Index count, int slices, Index results, const double* sums,
+                               const double* squares, T* y, T* means) {
   for (Index row = blockIdx.x; row < results; row += gridDim.x) {
     double mean = sumParts(sums + row * slices, slices) / static_cast<double>(count);
     double variance = sumParts(squares + row * slices, slices) / freedom;
@@ -210,8 +219,8 @@ std::size_t reduceWorkspace(DType dtype, const ReducePlan& plan) {
   return static_cast<std::size_t>(plan.kept.count) * static_cast<std::size_t>(plan.slices) * each;
 }
 
-void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const ReducePlan& plan, const void* x, void* y, void* workspace,
-                  FaultSink sink) {
+void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const ReducePlan& plan, const void* x, void* y,
+                  void* workspace, FaultSink sink) {
   Index results = plan.kept.count;
   if (results == 0) return;
   kernels::dispatchArithmetic(dtype, [&]<class T>(Type<T>) {
@@ -224,15 +233,20 @@ void launchReduce(cudaStream_t stream, DType dtype, ReduceFunction f, const Redu
     };
     switch (plan.lanes) {
       case 0:
-        launch<kernels::reduceColumns<T>>(stream, grid(32, dim3(32, 8)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
+        launch<kernels::reduceColumns<T>>(stream, grid(32, dim3(32, 8)), f, plan.kept, plan.reduced, plan.perSlice, in,
+                                          out, parts, sink);
         break;
       case 32:
-        launch<kernels::reduceRows<T, 32>>(stream, grid(8, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
+        launch<kernels::reduceRows<T, 32>>(stream, grid(8, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in,
+                                           out, parts, sink);
         break;
       default:
-        launch<kernels::reduceRows<T, 256>>(stream, grid(1, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in, out, parts, sink);
+        launch<kernels::reduceRows<T, 256>>(stream, grid(1, dim3(256)), f, plan.kept, plan.reduced, plan.perSlice, in,
+                                            out, parts, sink);
     }
-    if (parts) launch<kernels::reduceParts<T>>(stream, gridFor(results * 32), f, parts, plan.slices, results, plan.reduced.count, out, sink);
+    if (parts)
+      launch<kernels::reduceParts<T>>(stream, gridFor(results * 32), f, parts, plan.slices, results, plan.reduced.count,
+                                      out, sink);
   });
 }
 
@@ -240,8 +254,8 @@ std::size_t varianceWorkspace(const ReducePlan& plan) {
   return 2 * static_cast<std::size_t>(plan.kept.count) * static_cast<std::size_t>(plan.slices) * sizeof(double);
 }
 
-void launchVariance(cudaStream_t stream, DType dtype, bool root, double freedom, const ReducePlan& plan, const void* x, void* y, void* means,
-                    void* workspace) {
+void launchVariance(cudaStream_t stream, DType dtype, bool root, double freedom, const ReducePlan& plan, const void* x,
+                    void* y, void* means, void* workspace) {
   Index results = plan.kept.count;
   if (results == 0) return;
   auto* sums = static_cast<double*>(workspace);
@@ -252,8 +266,8 @@ void launchVariance(cudaStream_t stream, DType dtype, bool root, double freedom,
     const T* in = static_cast<const T*>(x);
     launch<kernels::varianceSums<T>>(stream, grid, plan.kept, plan.reduced, plan.perSlice, in, sums);
     launch<kernels::varianceSquares<T>>(stream, grid, plan.kept, plan.reduced, plan.perSlice, in, sums, squares);
-    launch<kernels::varianceFinish<T>>(stream, Grid{dim3(blocks), dim3(32)}, root, freedom, plan.reduced.count, plan.slices, results, sums,
-                                       squares, static_cast<T*>(y), static_cast<T*>(means));
+    launch<kernels::varianceFinish<T>>(stream, Grid{dim3(blocks), dim3(32)}, root, freedom, plan.reduced.count,
+                                       plan.slices, results, sums, squares, static_cast<T*>(y), static_cast<T*>(means));
   });
 }
 

@@ -1,4 +1,5 @@
-// Interpolation: a thread an element of the result, or four channels of it, each a weighted sum of at most two positions an axis.
+// Interpolation: a thread an element of the result, or four channels of it, each a weighted sum of at most two
+// positions an axis.
 #include "resample.hpp"
 
 #include "backends/cuda/launch.cuh"
@@ -10,8 +11,8 @@ namespace kernels {
 /// One axis: what position p of the output reads.
 template <class I>
 struct Taps {
-  I first, second;      // second −1: there is none
-  double part;          // the weight of the second; the first has the rest
+  I first, second;  // second −1: there is none
+  double part;      // the weight of the second; the first has the rest
 };
 
 template <class I>
@@ -54,7 +55,8 @@ struct ResampleAxis {
       to = ((i + 1) * output + input - 1) / input;
     } else if (step > 0) {
       double shift = alignCorners ? 0.0 : 0.5;  // p reads around (p + shift)·step − shift, one to either side
-      double low = (static_cast<double>(i - 1) + shift) / step - shift, high = (static_cast<double>(i + 1) + shift) / step - shift;
+      double low = (static_cast<double>(i - 1) + shift) / step - shift,
+             high = (static_cast<double>(i + 1) + shift) / step - shift;
       if (i > 0) from = larger<I>(static_cast<I>(low) - 1, 0);
       if (i < input - 1) to = smaller<I>(static_cast<I>(high) + 2, output);
     }
@@ -70,7 +72,8 @@ __device__ inline ResampleAxis<I> axisOf(const ResampleShape& shape, int axis) {
 template <class T, class I, int wide>
 __global__ void upsample(ResampleShape shape, const T* x, T* y) {
   using C = Compute<T>;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.output.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.output.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.output, shape.y);
     place.c *= wide;
@@ -101,7 +104,8 @@ __global__ void upsample(ResampleShape shape, const T* x, T* y) {
 template <class T, class I, int wide>
 __global__ void upsampleBackward(ResampleShape shape, const T* dy, T* dx) {
   using C = Compute<T>;
-  I groups = static_cast<I>(shape.channels / wide), count = static_cast<I>(shape.samples * groups * shape.input.volume());
+  I groups = static_cast<I>(shape.channels / wide),
+    count = static_cast<I>(shape.samples * groups * shape.input.volume());
   for (Index i = gridIndex(); i < count; i += gridStep()) {
     PlanePlace<I> place = placeOf(static_cast<I>(i), groups, shape.input, shape.x);
     place.c *= wide;
@@ -139,7 +143,8 @@ bool takesFour(const ResampleShape& shape) {
   for (int axis = 0; axis < 3; axis++) {
     if ((shape.input.at[axis] + 1) * (shape.output.at[axis] + 1) > most) return false;
   }
-  return std::max(shape.input.volume(), shape.output.volume()) <= most / std::max<Index>(shape.samples * shape.channels, 1);
+  return std::max(shape.input.volume(), shape.output.volume()) <=
+         most / std::max<Index>(shape.samples * shape.channels, 1);
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ __device__ inline RowElement elementOf(const NormRows& rows, Index r, Index j) {
 }
 
 template <class T, int lanes>
-__global__ void rowsNorm(NormRows rows, Compute<T> eps, const T* x, const Compute<T>* weight, const Compute<T>* bias, T* y,
-                         Compute<T>* mean, Compute<T>* invStd) {
+__global__ void rowsNorm(NormRows rows, Compute<T> eps, const T* x, const Compute<T>* weight, const Compute<T>* bias,
+                         T* y, Compute<T>* mean, Compute<T>* invStd) {
   using C = Compute<T>;
   Index perBlock = blockDim.x / lanes, lane = threadIdx.x % lanes;
   for (Index r = blockIdx.x * perBlock + threadIdx.x / lanes; r < rows.count(); r += gridDim.x * perBlock) {
@@ -41,8 +41,8 @@ __global__ void rowsNorm(NormRows rows, Compute<T> eps, const T* x, const Comput
 
 /// With g = dy·weight and x̂ the normalised x: dx = invStd·(g − mean(g) − x̂·mean(g·x̂)).
 template <class T, int lanes>
-__global__ void rowsNormBackward(NormRows rows, const T* dy, const T* x, const Compute<T>* weight, const Compute<T>* mean,
-                                 const Compute<T>* invStd, T* dx) {
+__global__ void rowsNormBackward(NormRows rows, const T* dy, const T* x, const Compute<T>* weight,
+                                 const Compute<T>* mean, const Compute<T>* invStd, T* dx) {
   using C = Compute<T>;
   Index perBlock = blockDim.x / lanes, lane = threadIdx.x % lanes;
   C length = static_cast<C>(rows.length());
@@ -57,7 +57,8 @@ __global__ void rowsNormBackward(NormRows rows, const T* dy, const T* x, const C
     C meanG = rowSum<lanes>(sum) / length, meanGX = rowSum<lanes>(sumX) / length;
     for (Index j = lane; j < rows.length(); j += lanes) {
       RowElement at = elementOf(rows, r, j);
-      C g = get(dy[at.offset]) * (weight ? weight[at.channel] : C(1)), normalised = (get(x[at.offset]) - center) * scale;
+      C g = get(dy[at.offset]) * (weight ? weight[at.channel] : C(1)),
+        normalised = (get(x[at.offset]) - center) * scale;
       dx[at.offset] = put<T>(scale * (g - meanG - normalised * meanGX));
     }
   }
@@ -81,31 +82,36 @@ ChannelView viewOf(const NormRows& rows) {
 
 }  // namespace
 
-void launchRowsNorm(cudaStream_t stream, DType dtype, const NormRows& rows, double eps, const void* x, const void* weight,
-                    const void* bias, void* y, void* mean, void* invStd) {
+void launchRowsNorm(cudaStream_t stream, DType dtype, const NormRows& rows, double eps, const void* x,
+                    const void* weight, const void* bias, void* y, void* mean, void* invStd) {
   if (rows.count() == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
     dispatchLanes(rows, [&]<int lanes>(std::integral_constant<int, lanes>, const Grid& grid) {
-      launch<kernels::rowsNorm<T, lanes>>(stream, grid, rows, static_cast<C>(eps), static_cast<const T*>(x), static_cast<const C*>(weight),
-                                          static_cast<const C*>(bias), static_cast<T*>(y), static_cast<C*>(mean), static_cast<C*>(invStd));
+      launch<kernels::rowsNorm<T, lanes>>(stream, grid, rows, static_cast<C>(eps), static_cast<const T*>(x),
+                                          static_cast<const C*>(weight), static_cast<const C*>(bias),
+                                          static_cast<T*>(y), static_cast<C*>(mean), static_cast<C*>(invStd));
     });
   });
 }
 
-std::size_t rowsNormBackwardWorkspace(DType dtype, const NormRows& rows) { return channelSumsWorkspace(dtype, viewOf(rows)); }
+std::size_t rowsNormBackwardWorkspace(DType dtype, const NormRows& rows) {
+  return channelSumsWorkspace(dtype, viewOf(rows));
+}
 
-void launchRowsNormBackward(cudaStream_t stream, DType dtype, const NormRows& rows, const void* dy, const void* x, const void* weight,
-                            const void* mean, const void* invStd, void* dx, void* dw, void* db, void* workspace) {
-  StatisticsView statistics = {rows.channelsAreLast ? std::max<Index>(rows.spatial, 1) : 1, rows.groups, std::max<Index>(rows.groupChannels(), 1)};
+void launchRowsNormBackward(cudaStream_t stream, DType dtype, const NormRows& rows, const void* dy, const void* x,
+                            const void* weight, const void* mean, const void* invStd, void* dx, void* dw, void* db,
+                            void* workspace) {
+  StatisticsView statistics = {rows.channelsAreLast ? std::max<Index>(rows.spatial, 1) : 1, rows.groups,
+                               std::max<Index>(rows.groupChannels(), 1)};
   launchChannelSums(stream, dtype, viewOf(rows), statistics, dy, x, mean, invStd, dw, db, workspace);
   if (rows.count() * rows.length() == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     using C = kernels::Compute<T>;
     dispatchLanes(rows, [&]<int lanes>(std::integral_constant<int, lanes>, const Grid& grid) {
-      launch<kernels::rowsNormBackward<T, lanes>>(stream, grid, rows, static_cast<const T*>(dy), static_cast<const T*>(x),
-                                                  static_cast<const C*>(weight), static_cast<const C*>(mean),
-                                                  static_cast<const C*>(invStd), static_cast<T*>(dx));
+      launch<kernels::rowsNormBackward<T, lanes>>(
+          stream, grid, rows, static_cast<const T*>(dy), static_cast<const T*>(x), static_cast<const C*>(weight),
+          static_cast<const C*>(mean), static_cast<const C*>(invStd), static_cast<T*>(dx));
     });
   });
 }

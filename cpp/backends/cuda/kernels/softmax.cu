@@ -1,5 +1,6 @@
-// Softmax along an axis: a line of it is made by a warp or a block where its elements are neighbours, by one thread where
-// they are not (then neighbouring threads have neighbouring lines). x is read three times, from the cache after the first.
+// Softmax along an axis: a line of it is made by a warp or a block where its elements are neighbours, by one thread
+// where they are not (then neighbouring threads have neighbouring lines). x is read three times, from the cache after
+// the first.
 #include "backends/cuda/launch.cuh"
 #include "blocks.cuh"
 #include "loss.hpp"
@@ -44,7 +45,8 @@ __global__ void softmaxBackward(bool log, Index lines, Index size, Index inner, 
   for (Index line = blockIdx.x * perBlock + threadIdx.x / lanes; line < lines; line += gridDim.x * perBlock) {
     Index begin = line / inner * size * inner + line % inner;
     C sum = 0;
-    for (Index i = lane; i < size; i += lanes) sum += get(dy[begin + i * inner]) * (log ? C(1) : get(y[begin + i * inner]));
+    for (Index i = lane; i < size; i += lanes)
+      sum += get(dy[begin + i * inner]) * (log ? C(1) : get(y[begin + i * inner]));
     sum = rowSum<lanes>(sum);
     for (Index i = lane; i < size; i += lanes) {
       C g = get(dy[begin + i * inner]), v = get(y[begin + i * inner]);
@@ -67,25 +69,27 @@ void dispatchLanes(Index size, Index inner, F&& f) {
 
 }  // namespace
 
-void launchSoftmax(cudaStream_t stream, DType dtype, bool log, Index outer, Index size, Index inner, const void* x, void* y) {
+void launchSoftmax(cudaStream_t stream, DType dtype, bool log, Index outer, Index size, Index inner, const void* x,
+                   void* y) {
   Index lines = outer * inner;
   if (lines * size == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     dispatchLanes(size, inner, [&]<int lanes>(std::integral_constant<int, lanes>) {
-      launch<kernels::softmax<T, lanes>>(stream, gridFor(lines * lanes), log, lines, size, inner, static_cast<const T*>(x),
-                                         static_cast<T*>(y));
+      launch<kernels::softmax<T, lanes>>(stream, gridFor(lines * lanes), log, lines, size, inner,
+                                         static_cast<const T*>(x), static_cast<T*>(y));
     });
   });
 }
 
-void launchSoftmaxBackward(cudaStream_t stream, DType dtype, bool log, Index outer, Index size, Index inner, const void* dy, const void* y,
-                           void* dx) {
+void launchSoftmaxBackward(cudaStream_t stream, DType dtype, bool log, Index outer, Index size, Index inner,
+                           const void* dy, const void* y, void* dx) {
   Index lines = outer * inner;
   if (lines * size == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     dispatchLanes(size, inner, [&]<int lanes>(std::integral_constant<int, lanes>) {
-      launch<kernels::softmaxBackward<T, lanes>>(stream, gridFor(lines * lanes), log, lines, size, inner, static_cast<const T*>(dy),
-                                                 static_cast<const T*>(y), static_cast<T*>(dx));
+      launch<kernels::softmaxBackward<T, lanes>>(stream, gridFor(lines * lanes), log, lines, size, inner,
+                                                 static_cast<const T*>(dy), static_cast<const T*>(y),
+                                                 static_cast<T*>(dx));
     });
   });
 }

@@ -1,5 +1,5 @@
-// Many tensors in one launch: their addresses and sizes travel as the kernel's parameters (at most 4 KB), and blocks share all
-// their elements in chunks.
+// Many tensors in one launch: their addresses and sizes travel as the kernel's parameters (at most 4 KB), and blocks
+// share all their elements in chunks.
 #pragma once
 
 #include "backends/cuda/launch.cuh"

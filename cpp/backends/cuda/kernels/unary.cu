@@ -1,4 +1,5 @@
-// Functions of one tensor and their gradients: each thread takes four elements at a time. Bound by memory, whatever the function.
+// Functions of one tensor and their gradients: each thread takes four elements at a time. Bound by memory, whatever the
+// function.
 #include "backends/cuda/launch.cuh"
 #include "elementwise.hpp"
 #include "unary.cuh"
@@ -59,7 +60,8 @@ template <class T>
 void launchTruth(cudaStream_t stream, UnaryFunction f, const void* x, void* y, Index count) {
   const T* from = static_cast<const T*>(x);
   bool* to = static_cast<bool*>(y);
-  launch<kernels::unaryTruth<T>>(stream, gridFor((count + 3) / 4), f, from, to, kernels::packsOf(count, from, to), count);
+  launch<kernels::unaryTruth<T>>(stream, gridFor((count + 3) / 4), f, from, to, kernels::packsOf(count, from, to),
+                                 count);
 }
 
 }  // namespace
@@ -69,17 +71,20 @@ void launchUnary(cudaStream_t stream, DType dtype, const UnaryCall& call, const 
   if (givesBool(call.function)) {
     if (dtype == DType::uint8) return launchTruth<std::uint8_t>(stream, call.function, x, y, count);
     if (dtype == DType::boolean) return launchTruth<bool>(stream, call.function, x, y, count);
-    return kernels::dispatchArithmetic(dtype, [&]<class T>(Type<T>) { launchTruth<T>(stream, call.function, x, y, count); });
+    return kernels::dispatchArithmetic(dtype,
+                                       [&]<class T>(Type<T>) { launchTruth<T>(stream, call.function, x, y, count); });
   }
   kernels::dispatchArithmetic(dtype, [&]<class T>(Type<T>) {
     const T* from = static_cast<const T*>(x);
     T* to = static_cast<T*>(y);
     using C = decltype(kernels::Formula<T>::alpha);
-    launch<kernels::unary<T>>(stream, gridFor((count + 3) / 4), formula<C>(call), from, to, kernels::packsOf(count, from, to), count);
+    launch<kernels::unary<T>>(stream, gridFor((count + 3) / 4), formula<C>(call), from, to,
+                              kernels::packsOf(count, from, to), count);
   });
 }
 
-void launchUnaryBackward(cudaStream_t stream, DType dtype, const UnaryCall& call, const void* dy, const void* v, void* dx, Index count) {
+void launchUnaryBackward(cudaStream_t stream, DType dtype, const UnaryCall& call, const void* dy, const void* v,
+                         void* dx, Index count) {
   if (count == 0) return;
   kernels::dispatchReal(dtype, [&]<class T>(Type<T>) {
     const T *g = static_cast<const T*>(dy), *at = static_cast<const T*>(v);

@@ -35,7 +35,8 @@ consteval bool isComplete(std::initializer_list<UnaryFunction> cases) {
   }
   return true;
 }
-static_assert(isComplete({UnaryFunction::abs, UnaryFunction::neg, UnaryFunction::sign, UnaryFunction::square, UnaryFunction::affine, UnaryFunction::clamp}));
+static_assert(isComplete({UnaryFunction::abs, UnaryFunction::neg, UnaryFunction::sign, UnaryFunction::square,
+                          UnaryFunction::affine, UnaryFunction::clamp}));
 
 /// The functions that integers have; they wrap.
 __device__ inline std::int32_t value(const UnaryFormula<double>& f, std::int32_t x) {

@@ -32,7 +32,8 @@ __global__ void claimPlaces(UnpoolShape shape, const std::int32_t* positions, st
   for (Index i = gridIndex(); i < shape.planes() * shape.count; i += gridStep()) {
     UnpoolPlace place = placeIn(shape, i, shape.count);
     if (!isInPlane(positions[i], shape, FaultKind::maxUnpool, sink)) continue;
-    atomicMax(owners + offsetOf(shape, place.n, place.c, positions[i], shape.size), static_cast<std::int32_t>(place.at));
+    atomicMax(owners + offsetOf(shape, place.n, place.c, positions[i], shape.size),
+              static_cast<std::int32_t>(place.at));
   }
 }
 
@@ -84,16 +85,16 @@ std::size_t unpoolWorkspace(const UnpoolShape& shape) {
   return static_cast<std::size_t>(shape.planes() * shape.size) * sizeof(std::int32_t);
 }
 
-void launchUnpool(cudaStream_t stream, std::size_t elementBytes, const UnpoolShape& shape, const void* x, const std::int32_t* positions,
-                  void* y, void* workspace, FaultSink sink) {
+void launchUnpool(cudaStream_t stream, std::size_t elementBytes, const UnpoolShape& shape, const void* x,
+                  const std::int32_t* positions, void* y, void* workspace, FaultSink sink) {
   Index all = shape.planes() * shape.size, given = shape.planes() * shape.count;
   if (all == 0) return;
   auto* owners = static_cast<std::int32_t*>(workspace);
   CHECK(cudaMemsetAsync(owners, 0xff, unpoolWorkspace(shape), stream));
   if (given > 0) launch<kernels::claimPlaces>(stream, gridFor(given), shape, positions, owners, sink);
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
-    launch<kernels::unpool<T>>(stream, gridFor(all), shape, static_cast<const T*>(x), static_cast<const std::int32_t*>(owners),
-                               static_cast<T*>(y));
+    launch<kernels::unpool<T>>(stream, gridFor(all), shape, static_cast<const T*>(x),
+                               static_cast<const std::int32_t*>(owners), static_cast<T*>(y));
   });
 }
 
@@ -106,7 +107,8 @@ void launchUnpoolSum(cudaStream_t stream, DType dtype, const UnpoolShape& shape,
     if (given == 0) return;
     const T* from = static_cast<const T*>(x);
     if (inOrder) {
-      launch<kernels::unpoolSumInOrder<T>>(stream, gridFor(shape.planes()), shape, from, positions, static_cast<T*>(y), sink);
+      launch<kernels::unpoolSumInOrder<T>>(stream, gridFor(shape.planes()), shape, from, positions, static_cast<T*>(y),
+                                           sink);
     } else {
       launch<kernels::unpoolSum<T>>(stream, gridFor(given), shape, from, positions, static_cast<T*>(y), sink);
     }
@@ -118,7 +120,8 @@ void launchPlaneGather(cudaStream_t stream, std::size_t elementBytes, const Unpo
   Index given = shape.planes() * shape.count;
   if (given == 0) return;
   kernels::dispatchBytes(elementBytes, [&]<class T>(Type<T>) {
-    launch<kernels::planeGather<T>>(stream, gridFor(given), shape, static_cast<const T*>(x), positions, static_cast<T*>(y), sink);
+    launch<kernels::planeGather<T>>(stream, gridFor(given), shape, static_cast<const T*>(x), positions,
+                                    static_cast<T*>(y), sink);
   });
 }
 

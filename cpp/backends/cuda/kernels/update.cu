@@ -1,4 +1,5 @@
-// Optimizer steps. A rule says what happens to one element of all lists; one kernel brings the elements. Bound by memory.
+// Optimizer steps. A rule says what happens to one element of all lists; one kernel brings the elements. Bound by
+// memory.
 #include "update.hpp"
 
 #include "tensor_table.cuh"
@@ -6,7 +7,8 @@
 namespace cnn::cuda {
 namespace kernels {
 
-// A rule takes element i of each list: v[0] the parameter, v[1] its gradient, which alone isn't written back, then the state.
+// A rule takes element i of each list: v[0] the parameter, v[1] its gradient, which alone isn't written back, then the
+// state.
 
 template <class C, bool hasBuffer>
 struct SgdRule {
@@ -119,8 +121,11 @@ void launchRule(cudaStream_t stream, const TensorLists& tensors, std::span<void*
 void launchSgd(cudaStream_t stream, const TensorLists& tensors, const SgdStep& step, std::span<void* const> pointers) {
   dispatchFloat(tensors.dtype, [&]<class C>(Type<C>) {
     auto with = [&]<bool hasBuffer>(std::bool_constant<hasBuffer>) {
-      kernels::SgdRule<C, hasBuffer> rule = {static_cast<C>(step.learningRate), static_cast<C>(step.momentum),
-                                             static_cast<C>(1 - step.dampening), static_cast<C>(step.weightDecay), step.nesterov,
+      kernels::SgdRule<C, hasBuffer> rule = {static_cast<C>(step.learningRate),
+                                             static_cast<C>(step.momentum),
+                                             static_cast<C>(1 - step.dampening),
+                                             static_cast<C>(step.weightDecay),
+                                             step.nesterov,
                                              step.isFirst};
       launchRule<C>(stream, tensors, pointers, rule);
     };
@@ -128,7 +133,8 @@ void launchSgd(cudaStream_t stream, const TensorLists& tensors, const SgdStep& s
   });
 }
 
-void launchAdam(cudaStream_t stream, const TensorLists& tensors, const AdamStep& step, std::span<void* const> pointers) {
+void launchAdam(cudaStream_t stream, const TensorLists& tensors, const AdamStep& step,
+                std::span<void* const> pointers) {
   dispatchFloat(tensors.dtype, [&]<class C>(Type<C>) {
     auto with = [&]<bool hasMaxSquares>(std::bool_constant<hasMaxSquares>) {
       kernels::AdamRule<C, hasMaxSquares> rule{};
@@ -147,7 +153,8 @@ void launchAdam(cudaStream_t stream, const TensorLists& tensors, const AdamStep&
   });
 }
 
-void launchRmsProp(cudaStream_t stream, const TensorLists& tensors, const RmsPropStep& step, std::span<void* const> pointers) {
+void launchRmsProp(cudaStream_t stream, const TensorLists& tensors, const RmsPropStep& step,
+                   std::span<void* const> pointers) {
   dispatchFloat(tensors.dtype, [&]<class C>(Type<C>) {
     auto with = [&]<bool hasBuffer, bool centered>(std::bool_constant<hasBuffer>, std::bool_constant<centered>) {
       kernels::RmsPropRule<C, hasBuffer, centered> rule = {
@@ -155,13 +162,17 @@ void launchRmsProp(cudaStream_t stream, const TensorLists& tensors, const RmsPro
           static_cast<C>(step.eps),          static_cast<C>(step.weightDecay), static_cast<C>(step.momentum)};
       launchRule<C>(stream, tensors, pointers, rule);
     };
-    auto withBuffer = [&](auto hasBuffer) { step.centered ? with(hasBuffer, std::true_type{}) : with(hasBuffer, std::false_type{}); };
+    auto withBuffer = [&](auto hasBuffer) {
+      step.centered ? with(hasBuffer, std::true_type{}) : with(hasBuffer, std::false_type{});
+    };
     tensors.lists == (step.centered ? 5u : 4u) ? withBuffer(std::true_type{}) : withBuffer(std::false_type{});
   });
 }
 
 void launchClipGradValue(cudaStream_t stream, const TensorLists& tensors, double limit, std::span<void* const> grads) {
-  dispatchFloat(tensors.dtype, [&]<class C>(Type<C>) { launchRule<C>(stream, tensors, grads, kernels::ClipRule<C>{static_cast<C>(limit)}); });
+  dispatchFloat(tensors.dtype, [&]<class C>(Type<C>) {
+    launchRule<C>(stream, tensors, grads, kernels::ClipRule<C>{static_cast<C>(limit)});
+  });
 }
 
 }  // namespace cnn::cuda

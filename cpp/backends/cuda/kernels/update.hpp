@@ -11,7 +11,8 @@
 
 namespace cnn::cuda {
 
-/// Lists of tensors, one after the other: tensor i of every list has sizes[i] elements, all of one type (float32 or float64).
+/// Lists of tensors, one after the other: tensor i of every list has sizes[i] elements, all of one type (float32 or
+/// float64).
 struct TensorLists {
   DType dtype = DType::float32;
   std::vector<Index> sizes;
@@ -41,11 +42,11 @@ struct RmsPropStep {
 /// Lists: params, grads, squares, buffers if there is one more, averages if `centered`.
 void launchRmsProp(cudaStream_t, const TensorLists&, const RmsPropStep&, std::span<void* const> tensors);
 
-/// One list of grads. The norm of all of them, of order normType (infinite: the greatest), goes to `norm`, and they are scaled by
-/// maxNorm / (norm + 1e-6) where that is less than 1. The host waits for nothing.
+/// One list of grads. The norm of all of them, of order normType (infinite: the greatest), goes to `norm`, and they are
+/// scaled by maxNorm / (norm + 1e-6) where that is less than 1. The host waits for nothing.
 std::size_t clipGradNormWorkspace(const TensorLists&);
-void launchClipGradNorm(cudaStream_t, const TensorLists&, double maxNorm, double normType, std::span<void* const> grads, void* norm,
-                        void* workspace);
+void launchClipGradNorm(cudaStream_t, const TensorLists&, double maxNorm, double normType, std::span<void* const> grads,
+                        void* norm, void* workspace);
 /// One list of grads, each element brought into [−limit, limit].
 void launchClipGradValue(cudaStream_t, const TensorLists&, double limit, std::span<void* const> grads);
 

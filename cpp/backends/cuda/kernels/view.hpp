@@ -1,4 +1,5 @@
-// How kernels see tensors of channels: strides in elements, three spatial dimensions for all ranks. Plain data, passed by value.
+// How kernels see tensors of channels: strides in elements, three spatial dimensions for all ranks. Plain data, passed
+// by value.
 #pragma once
 
 #include "backends/cuda/layout.hpp"

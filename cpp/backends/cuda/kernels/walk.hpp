@@ -1,4 +1,5 @@
-// Walk: an index space that several tensors walk together, each with its own strides. Plain data, passed to kernels by value.
+// Walk: an index space that several tensors walk together, each with its own strides. Plain data, passed to kernels by
+// value.
 #pragma once
 
 #include <algorithm>
@@ -73,7 +74,8 @@ Walk<N> broadcastWalk(const TensorDesc& y, const std::array<TensorDesc, N - 1>& 
   Dims order = memoryOrder(y);
   std::array<Dims, N> strides;
   strides[0] = permuted(stridesOf(y), order);
-  for (std::size_t n = 1; n < N; n++) strides[n] = permuted(broadcastStrides(inputs[n - 1].shape, y.shape, stridesOf(inputs[n - 1])), order);
+  for (std::size_t n = 1; n < N; n++)
+    strides[n] = permuted(broadcastStrides(inputs[n - 1].shape, y.shape, stridesOf(inputs[n - 1])), order);
   return makeWalk<N>(permuted(y.shape, order), strides);
 }
 

@@ -1,4 +1,5 @@
-// The windows of pooling along each axis: what an output position sees, and which output positions see an input position.
+// The windows of pooling along each axis: what an output position sees, and which output positions see an input
+// position.
 #pragma once
 
 #include "planes.cuh"
@@ -10,11 +11,14 @@ namespace cnn::cuda {
 inline bool takesFour(const PoolShape& shape, bool isAdaptive) {
   constexpr Index most = 0x7fffffff, large = 1 << 28;
   if (shape.x.c != 1 || shape.y.c != 1 || shape.channels % 4 != 0) return false;
-  if (std::max(shape.input.volume(), shape.output.volume()) > most / std::max<Index>(shape.samples * shape.channels, 1)) return false;
+  if (std::max(shape.input.volume(), shape.output.volume()) > most / std::max<Index>(shape.samples * shape.channels, 1))
+    return false;
   for (int axis = 0; axis < 3; axis++) {
     Index input = shape.input.at[axis], output = shape.output.at[axis];
     if (isAdaptive && (input + 1) * (output + 1) > most) return false;
-    if (shape.kernel.at[axis] * shape.dilation.at[axis] > large || shape.stride.at[axis] > large || shape.padding.at[axis] > large) return false;
+    if (shape.kernel.at[axis] * shape.dilation.at[axis] > large || shape.stride.at[axis] > large ||
+        shape.padding.at[axis] > large)
+      return false;
   }
   return true;
 }

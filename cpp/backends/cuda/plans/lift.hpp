@@ -6,7 +6,8 @@
 
 namespace cnn::cuda::plans {
 
-/// The sizes of a window with its missing leading dimensions: one spatial dimension becomes the width of a plane of height 1.
+/// The sizes of a window with its missing leading dimensions: one spatial dimension becomes the width of a plane of
+/// height 1.
 inline Dims liftSizes(Dims sizes, Index missing) {
   if (sizes.size() == 1) sizes.insert(0, missing);
   return sizes;

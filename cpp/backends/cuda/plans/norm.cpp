@@ -27,7 +27,8 @@ graph::Planned batchNorm(const TensorDesc& x, bool hasRunningStatistics, const g
 graph::Planned batchNormBackward(const TensorDesc& x, const graph::Target& target) {
   return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
     auto channels = [&] { return addChannels(graph, x, DType::float32); };
-    Tensor dy = addTensor(graph, x), xTensor = addTensor(graph, x), scale = channels(), mean = channels(), invStd = channels();
+    Tensor dy = addTensor(graph, x), xTensor = addTensor(graph, x), scale = channels(), mean = channels(),
+           invStd = channels();
     Tensor dx = addTensor(graph, x), dscale = channels(), dbias = channels();
     graph.batchNormBackward(dy, xTensor, scale, mean, invStd, dx, dscale, dbias);
   });

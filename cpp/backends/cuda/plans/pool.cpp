@@ -34,15 +34,21 @@ struct Mean {
   std::string refusal;
 };
 
-// cuDNN divides by the whole window or by what of it lies inside; in ceil mode ours may count padding but not what lies beyond it.
+// cuDNN divides by the whole window or by what of it lies inside; in ceil mode ours may count padding but not what lies
+// beyond it.
 template <class Pool>
 Mean<Pool> meanOf(const Pool& op, const Dims& x, const Dims& y) {
   bool countsPadding = op.countIncludePad || op.divisor;
-  Mean<Pool> mean{windowOf(countsPadding ? CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING : CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING, op, x, y), ""};
-  if (op.divisor && op.divisor != op.kernelSize.product()) mean.refusal = "cuDNN divides by the size of the window only";
+  Mean<Pool> mean{
+      windowOf(countsPadding ? CUDNN_RESAMPLE_AVGPOOL_INCLUDE_PADDING : CUDNN_RESAMPLE_AVGPOOL_EXCLUDE_PADDING, op, x,
+               y),
+      ""};
+  if (op.divisor && op.divisor != op.kernelSize.product())
+    mean.refusal = "cuDNN divides by the size of the window only";
   for (int i = 0; i < op.stride.size(); i++) {
     Index after = (y[i] - 1) * op.stride[i] + op.kernelSize[i] - x[i] - op.padding[i];
-    if (countsPadding && !op.divisor && after > op.padding[i]) mean.refusal = "cuDNN counts what ceilMode adds beyond the padding";
+    if (countsPadding && !op.divisor && after > op.padding[i])
+      mean.refusal = "cuDNN counts what ceilMode adds beyond the padding";
   }
   return mean;
 }
@@ -58,11 +64,13 @@ graph::Planned maxPool(const MaxPool& op, const TensorDesc& x, const TensorDesc&
 }
 
 // Who has a state of cuDNN's has no other way.
-graph::Planned maxPoolBackward(const MaxPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx, const graph::Target& target) {
+graph::Planned maxPoolBackward(const MaxPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx,
+                               const graph::Target& target) {
   if (std::string refusal = maxRefusal(op); !refusal.empty()) return {nullptr, refusal};
   return graph::makePlan(target, graph::Compilation::allowed, [&](Graph& graph) {
     Tensor dyTensor = addTensor(graph, dy), state = addBytes(graph, dy), dxTensor = addTensor(graph, dx);
-    graph.poolBackward(windowOf(CUDNN_RESAMPLE_MAXPOOL, op, dx.shape.slice(2), dy.shape.slice(2)), dyTensor, state, dxTensor);
+    graph.poolBackward(windowOf(CUDNN_RESAMPLE_MAXPOOL, op, dx.shape.slice(2), dy.shape.slice(2)), dyTensor, state,
+                       dxTensor);
   });
 }
 
@@ -75,7 +83,8 @@ graph::Planned avgPool(const AvgPool& op, const TensorDesc& x, const TensorDesc&
   });
 }
 
-graph::Planned avgPoolBackward(const AvgPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx, const graph::Target& target) {
+graph::Planned avgPoolBackward(const AvgPoolBackward& op, const TensorDesc& dy, const TensorDesc& dx,
+                               const graph::Target& target) {
   auto mean = meanOf(op, dx.shape.slice(2), dy.shape.slice(2));
   if (!mean.refusal.empty()) return {nullptr, mean.refusal};
   return graph::makePlan(target, graph::compilationFor(target), [&](Graph& graph) {

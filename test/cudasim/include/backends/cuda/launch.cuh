@@ -1,5 +1,5 @@
-// launch.cuh as g++ sees it for the simulated device: the real one, in which each launch also registers its kernel, the template
-// parameter `kernel`, under the name that nvcc would give it.
+// launch.cuh as g++ sees it for the simulated device: the real one, in which each launch also registers its kernel, the
+// template parameter `kernel`, under the name that nvcc would give it.
 #pragma once
 
 #include <cuda_runtime.h>
