@@ -8,6 +8,7 @@
 #include <functional>
 #include <future>
 
+#include "backends/cuda/options.hpp"
 #include "backends/cuda/layout.hpp"
 #include "control.h"
 #include "core/plugin.hpp"
