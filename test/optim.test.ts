@@ -3,11 +3,12 @@ import test from 'ava'
 import { memory, nn, optim, type Tensor, tensor, tidy, ValueError } from '../lib/index.js'
 import { goldenJson, numbers, relativeError } from './support/golden-json.js'
 
+type Name = 'SGD' | 'Adam' | 'AdamW' | 'RMSprop' | 'Adagrad' | 'Adadelta' | 'Adamax' | 'NAdam' | 'RAdam'
 interface Golden {
   shapes: number[][]
   start: number[][]
   gradients: number[][][]
-  cases: { name: 'SGD' | 'Adam' | 'AdamW' | 'RMSprop'; options: object; after: number[][] }[]
+  cases: { name: Name; options: object; after: number[][] }[]
   groups: number[][]
   clipGradNorm: { normType: number | 'inf'; maxNorm: number; norm: number; grads: number[][] }[]
 }
@@ -31,7 +32,7 @@ function setGradients(params: readonly Tensor[], step: number, has: (i: number) 
   }
 }
 
-function make(name: Golden['cases'][number]['name'], params: nn.Parameter[], options: object): optim.Optimizer {
+function make(name: Name, params: nn.Parameter[], options: object): optim.Optimizer {
   return new optim[name](params, options) as unknown as optim.Optimizer
 }
 

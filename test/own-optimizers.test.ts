@@ -131,6 +131,25 @@ function agree(t: ExecutionContext, make: Make): Compiled<[Tensor, Tensor], Tens
   return step!
 }
 
+const builtIn: [string, Make][] = [
+  ['Adagrad', (params) => new optim.Adagrad(params, { lr: 0.05, lrDecay: 0.1, initialAccumulatorValue: 0.1 })],
+  ['Adadelta', (params) => new optim.Adadelta(params, { weightDecay: 0.01 })],
+  ['Adamax', (params) => new optim.Adamax(params, { lr: 0.02 })],
+  ['NAdam', (params) => new optim.NAdam(params, { lr: 0.02, weightDecay: 0.1, decoupledWeightDecay: true })],
+  ['RAdam', (params) => new optim.RAdam(params, { lr: 0.02, betas: [0.9, 0.8], weightDecay: 0.01 })],
+]
+
+for (const [name, make] of builtIn) {
+  test.serial(`${name}, which is written with ops: compiled as eager, with one program for all rates`, async (t) => {
+    const warnings = await warningsOf(() => {
+      const step = agree(t, make)
+      t.is(step.programs().length, 1)
+      t.is(step.programs()[0]!.runs, 24)
+    })
+    t.deepEqual(warnings, [])
+  })
+}
+
 test.serial('rates that are read as plain numbers are recorded anew, with one warning', async (t) => {
   const warnings = await warningsOf(() => {
     const step = agree(t, (params) => new Plain(params, 0.5))

@@ -57,6 +57,45 @@ const cases: Record<string, (optimizer: AnyOf) => optim.LRScheduler | optim.LRSc
     new optim.SequentialLR(o, [new optim.LinearLR(o), new optim.StepLR(o, 1, { gamma: 0.5 })], [2]),
     new optim.MultiStepLR(o, [0, 4], { gamma: 3 }),
   ],
+  MultiplicativeLR: (o) => new optim.MultiplicativeLR(o, (epoch) => (epoch % 2 ? 0.9 : 1.1)),
+  ConstantLR: (o) => new optim.ConstantLR(o),
+  'ConstantLR for two steps': (o) => new optim.ConstantLR(o, { factor: 0.25, totalIters: 2 }),
+  PolynomialLR: (o) => new optim.PolynomialLR(o),
+  'PolynomialLR of a power': (o) => new optim.PolynomialLR(o, { totalIters: 7, power: 0.9 }),
+  CosineAnnealingWarmRestarts: (o) => new optim.CosineAnnealingWarmRestarts(o, 4, { etaMin: 0.01 }),
+  'CosineAnnealingWarmRestarts longer': (o) => new optim.CosineAnnealingWarmRestarts(o, 2, { tMult: 2 }),
+  CyclicLR: (o) => new optim.CyclicLR(o, 0.1, 0.4, { stepSizeUp: 3 }),
+  'CyclicLR halved': (o) =>
+    new optim.CyclicLR(o, [0.1, 0.2], [0.4, 0.9], {
+      stepSizeUp: 2,
+      stepSizeDown: 5,
+      mode: 'triangular2',
+      baseMomentum: 0.7,
+      maxMomentum: 0.95,
+    }),
+  'CyclicLR falling': (o) => new optim.CyclicLR(o, 0.1, 0.4, { stepSizeUp: 4, mode: 'exp_range', gamma: 0.97 }),
+  'CyclicLR of a function': (o) =>
+    new optim.CyclicLR(o, 0.1, 0.4, {
+      stepSizeUp: 3,
+      scaleFn: (count) => 1 / (1 + count),
+      scaleMode: 'iterations',
+      cycleMomentum: false,
+    }),
+  ChainedScheduler: (o) =>
+    new optim.ChainedScheduler([
+      new optim.ConstantLR(o, { factor: 0.1, totalIters: 3 }),
+      new optim.ExponentialLR(o, 0.9),
+    ]),
+  'SequentialLR of the new': (o) =>
+    new optim.SequentialLR(
+      o,
+      [
+        new optim.ConstantLR(o, { factor: 0.5, totalIters: 2 }),
+        new optim.PolynomialLR(o, { totalIters: 4 }),
+        new optim.CosineAnnealingWarmRestarts(o, 3),
+      ],
+      [3, 8],
+    ),
   ReduceLROnPlateau: (o) => new optim.ReduceLROnPlateau(o, { patience: 2 }),
   'ReduceLROnPlateau max': (o) =>
     new optim.ReduceLROnPlateau(o, {
@@ -73,7 +112,7 @@ const cases: Record<string, (optimizer: AnyOf) => optim.LRScheduler | optim.LRSc
 function optimizerFor(name: string): AnyOf {
   const [a, b] = [new nn.Parameter(zeros([1])), new nn.Parameter(zeros([1]))]
   const groups = [{ params: [a] }, { params: [b], lr: 0.02 }]
-  return name === 'OneCycleLR linear'
+  return name === 'OneCycleLR linear' || name === 'CyclicLR falling'
     ? new optim.Adam(groups, { lr: 0.5 })
     : new optim.SGD(groups, { lr: 0.5, momentum: 0.9 })
 }

@@ -10,18 +10,8 @@ import {
   probability,
 } from '../check.js'
 import { ValueError } from '../errors.js'
-import type { ParamGroup } from './optimizer.js'
-import {
-  type AnyOptimizer,
-  checkOptimizer,
-  finite,
-  LRScheduler,
-  positiveInteger,
-  type SchedulerState,
-} from './scheduler.js'
-
-/** One number for all groups, or one each. */
-export type PerGroup = number | readonly number[]
+import { type MomentumOption, momentumOf, type PerGroup, perGroup } from './per-group.js'
+import { type AnyOptimizer, checkOptimizer, LRScheduler, positiveInteger, type SchedulerState } from './scheduler.js'
 
 /** Options of {@link OneCycleLR}. */
 export interface OneCycleLROptions {
@@ -85,19 +75,6 @@ function partOf(step: number, start: number, end: number): number {
   return (step - start) / (end - start)
 }
 
-/** Options of a group that carry a momentum. */
-interface Momentum {
-  momentum?: number
-  betas?: readonly [number, number]
-}
-
-function perGroup(name: string, value: PerGroup, groups: number): number[] {
-  checkSizeOrSizes('OneCycleLR', name, value)
-  const list = typeof value === 'number' ? new Array<number>(groups).fill(value) : [...value]
-  if (list.length !== groups) throw new ValueError(`OneCycleLR: ${name} has ${list.length} numbers, expected ${groups}`)
-  return list.map((each) => finite('OneCycleLR', name, each))
-}
-
 /**
  * The one-cycle policy: from maxLr / divFactor up to maxLr and down to nearly 0, one step a batch. `maxLr` is one number, or one for each group.
  * @throws ValueError if the number of steps is not given, an option is out of range, or `step()` is called more often than that.
@@ -111,7 +88,7 @@ export class OneCycleLR extends LRScheduler {
   readonly #phases: readonly Phase[]
   readonly #ends: readonly Ends[]
   readonly #isLinear: boolean
-  readonly #momentumIn: 'momentum' | 'betas' | undefined
+  readonly #momentum: MomentumOption | undefined
 
   constructor(optimizer: AnyOptimizer, maxLr: PerGroup, options: OneCycleLROptions) {
     checkOptimizer(new.target.name, optimizer)
@@ -128,7 +105,7 @@ export class OneCycleLR extends LRScheduler {
       throw new ValueError('OneCycleLR: expected totalSteps, or epochs and stepsPerEpoch')
     }
     const { length } = optimizer.paramGroups
-    const maxima = perGroup('maxLr', maxLr, length)
+    const maxima = perGroup('OneCycleLR', 'maxLr', maxLr, length)
     for (const [i, group] of optimizer.paramGroups.entries()) group.initialLr = maxima[i]! / divFactor
     super(optimizer)
     this.totalSteps =
@@ -147,14 +124,9 @@ export class OneCycleLR extends LRScheduler {
           { end, lr: ['first', 'min'], momentum: ['max', 'max'] },
         ]
       : [up, { end, lr: ['max', 'min'], momentum: ['base', 'max'] }]
-    if (cycleMomentum) {
-      this.#momentumIn =
-        'betas' in optimizer.defaults ? 'betas' : 'momentum' in optimizer.defaults ? 'momentum' : undefined
-      if (!this.#momentumIn)
-        throw new ValueError('OneCycleLR: the optimizer has no momentum; set cycleMomentum to false')
-    }
-    const bases = perGroup('baseMomentum', baseMomentum, length)
-    const tops = perGroup('maxMomentum', maxMomentum, length)
+    this.#momentum = cycleMomentum ? momentumOf('OneCycleLR', optimizer) : undefined
+    const bases = perGroup('OneCycleLR', 'baseMomentum', baseMomentum, length)
+    const tops = perGroup('OneCycleLR', 'maxMomentum', maxMomentum, length)
     this.#ends = this.baseLrs.map((first, i) => ({
       lr: { first, max: maxima[i]!, min: first / finalDivFactor },
       momentum: { base: bases[i]!, max: tops[i]! },
@@ -194,17 +166,12 @@ export class OneCycleLR extends LRScheduler {
     const part = partOf(this.lastEpoch, start, phase.end)
     this.write((group, _base, i) => {
       const { lr, momentum } = this.#ends[i]!
-      this.#writeMomentum(group, this.#between(momentum[phase.momentum[0]], momentum[phase.momentum[1]], part))
+      this.#momentum?.(group, this.#between(momentum[phase.momentum[0]], momentum[phase.momentum[1]], part))
       return this.#between(lr[phase.lr[0]], lr[phase.lr[1]], part)
     })
   }
 
   #between(from: number, to: number, part: number): number {
     return this.#isLinear ? (to - from) * part + from : to + ((from - to) / 2) * (Math.cos(Math.PI * part) + 1)
-  }
-
-  #writeMomentum(group: ParamGroup & Momentum, value: number): void {
-    if (this.#momentumIn === 'betas') group.betas = [value, group.betas?.[1] ?? 0.999]
-    if (this.#momentumIn === 'momentum') group.momentum = value
   }
 }

@@ -12,6 +12,20 @@ import {
 import { ValueError } from '../errors.js'
 import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './scheduler.js'
 
+/** A factor of the rate at a step. */
+export type Factor = (epoch: number) => number
+
+function factorsOf(scheduler: string, lrLambda: Factor | readonly Factor[], groups: number): readonly Factor[] {
+  const functions =
+    typeof lrLambda === 'function'
+      ? new Array<Factor>(groups).fill(lrLambda)
+      : (listOf(scheduler, 'lrLambda', lrLambda, 'functions', checkFunction) as Factor[])
+  if (functions.length !== groups) {
+    throw new ValueError(`${scheduler}: got ${functions.length} functions, expected one or ${groups}`)
+  }
+  return functions
+}
+
 /**
  * The base rate times fn(step). `lrLambda` is one function for all groups, or one for each.
  * @throws ValueError if there is neither one function nor one for each group.
@@ -19,19 +33,12 @@ import { type AnyOptimizer, finite, LRScheduler, positiveInteger } from './sched
  * @example const scheduler = new optim.LambdaLR(optimizer, (epoch) => 0.95 ** epoch)
  */
 export class LambdaLR extends LRScheduler {
-  readonly #functions: readonly ((epoch: number) => number)[]
+  readonly #functions: readonly Factor[]
 
   /** `lrLambda`: one function, or one for each group. */
-  constructor(optimizer: AnyOptimizer, lrLambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[]) {
+  constructor(optimizer: AnyOptimizer, lrLambda: Factor | readonly Factor[]) {
     super(optimizer)
-    const { length } = optimizer.paramGroups
-    this.#functions =
-      typeof lrLambda === 'function'
-        ? new Array(length).fill(lrLambda)
-        : (listOf('LambdaLR', 'lrLambda', lrLambda, 'functions', checkFunction) as ((epoch: number) => number)[])
-    if (this.#functions.length !== length) {
-      throw new ValueError(`LambdaLR: got ${this.#functions.length} functions, expected one or ${length}`)
-    }
+    this.#functions = factorsOf('LambdaLR', lrLambda, optimizer.paramGroups.length)
     this.begin()
   }
 
@@ -217,5 +224,148 @@ export class CosineAnnealingLR extends LRScheduler {
     if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0) return lr + ((base - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2
     const height = (epoch: number) => 1 + Math.cos((Math.PI * epoch) / tMax)
     return (height(lastEpoch) / height(lastEpoch - 1)) * (lr - etaMin) + etaMin
+  }
+}
+
+/**
+ * Multiplies the rate by fn(step) at every step. `lrLambda` is one function for all groups, or one for each.
+ * @throws ValueError if there is neither one function nor one for each group.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+ * @example const scheduler = new optim.MultiplicativeLR(optimizer, (epoch) => (epoch < 10 ? 0.95 : 1))
+ */
+export class MultiplicativeLR extends LRScheduler {
+  readonly #functions: readonly Factor[]
+
+  /** `lrLambda`: one function, or one for each group. */
+  constructor(optimizer: AnyOptimizer, lrLambda: Factor | readonly Factor[]) {
+    super(optimizer)
+    this.#functions = factorsOf('MultiplicativeLR', lrLambda, optimizer.paramGroups.length)
+    this.begin()
+  }
+
+  override step(): void {
+    this.lastEpoch++
+    this.write(({ lr }, _base, i) => lr * this.#functions[i]!(this.lastEpoch))
+  }
+  protected override next(lr: number): number {
+    return lr
+  }
+}
+
+/** Options of {@link ConstantLR}. */
+export interface ConstantLROptions {
+  /** Factor of the rate before step `totalIters`, in [0, 1]. Default 1/3. */
+  factor?: number
+  /** The step from which the rate is whole. Default 5. */
+  totalIters?: number
+}
+
+const constantChecks: Checks<ConstantLROptions> = {
+  factor: numberThat('a number in (0, 1]', (value) => value > 0 && value <= 1),
+  totalIters: checkNumber,
+}
+
+/**
+ * The rate times a factor (default 1/3) for the first totalIters (default 5) steps, then the whole rate.
+ * @throws ValueError if factor is out of range, or totalIters is not a positive integer.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html
+ * @example const scheduler = new optim.ConstantLR(optimizer, { factor: 0.1, totalIters: 500 })
+ */
+export class ConstantLR extends LRScheduler {
+  /** Factor of the rate before step `totalIters`. */
+  readonly factor: number
+  /** The step from which the rate is whole. */
+  readonly totalIters: number
+
+  constructor(optimizer: AnyOptimizer, options: ConstantLROptions = {}) {
+    super(optimizer)
+    const { factor = 1 / 3, totalIters = 5 } = checkOptions('ConstantLR', options, constantChecks)
+    this.factor = factor
+    this.totalIters = positiveInteger('ConstantLR', 'totalIters', totalIters)
+    this.begin()
+  }
+
+  protected override first(lr: number): number {
+    return lr * this.factor
+  }
+  protected override next(lr: number): number {
+    return this.lastEpoch === this.totalIters ? lr * (1 / this.factor) : lr
+  }
+}
+
+/** Options of {@link PolynomialLR}. */
+export interface PolynomialLROptions {
+  /** Steps from the whole rate to 0. Default 5. */
+  totalIters?: number
+  /** Exponent of what is left of the steps. Default 1. */
+  power?: number
+}
+
+/**
+ * The rate times (1 − step / totalIters)^power, and 0 from step totalIters on.
+ * @throws ValueError if totalIters is not a positive integer, or power is not finite.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+ * @example const scheduler = new optim.PolynomialLR(optimizer, { totalIters: 90, power: 0.9 })
+ */
+export class PolynomialLR extends LRScheduler {
+  /** Steps from the whole rate to 0. */
+  readonly totalIters: number
+  /** Exponent of what is left of the steps. */
+  readonly power: number
+
+  constructor(optimizer: AnyOptimizer, options: PolynomialLROptions = {}) {
+    super(optimizer)
+    const checks = { totalIters: checkNumber, power: checkNumber }
+    const { totalIters = 5, power = 1 } = checkOptions('PolynomialLR', options, checks)
+    this.totalIters = positiveInteger('PolynomialLR', 'totalIters', totalIters)
+    this.power = finite('PolynomialLR', 'power', power)
+    this.begin()
+  }
+
+  protected override next(lr: number): number {
+    const { lastEpoch, totalIters, power } = this
+    if (lastEpoch > totalIters) return lr
+    return lr * ((1 - lastEpoch / totalIters) / (1 - (lastEpoch - 1) / totalIters)) ** power
+  }
+}
+
+/** Options of {@link CosineAnnealingWarmRestarts}. */
+export interface WarmRestartsOptions {
+  /** Each cycle is so many times as long as the one before; a positive integer. Default 1. */
+  tMult?: number
+  /** The lowest rate. Default 0. */
+  etaMin?: number
+}
+
+/**
+ * Lowers the rate from the base rate to etaMin (default 0) along half a cosine of t0 steps, then starts again, for tMult times as many steps.
+ * @throws ValueError if t0 or tMult is not a positive integer, or etaMin is not finite.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
+ * @see https://arxiv.org/abs/1608.03983
+ * @example const scheduler = new optim.CosineAnnealingWarmRestarts(optimizer, 10, { tMult: 2 })
+ */
+export class CosineAnnealingWarmRestarts extends LRScheduler {
+  /** Steps of the first cycle. */
+  readonly t0: number
+  /** Each cycle is so many times as long as the one before. */
+  readonly tMult: number
+  /** The lowest rate. */
+  readonly etaMin: number
+
+  constructor(optimizer: AnyOptimizer, t0: number, options: WarmRestartsOptions = {}) {
+    super(optimizer)
+    const checks = { tMult: checkNumber, etaMin: checkNumber }
+    const { tMult = 1, etaMin = 0 } = checkOptions('CosineAnnealingWarmRestarts', options, checks)
+    this.t0 = positiveInteger('CosineAnnealingWarmRestarts', 't0', t0)
+    this.tMult = positiveInteger('CosineAnnealingWarmRestarts', 'tMult', tMult)
+    this.etaMin = finite('CosineAnnealingWarmRestarts', 'etaMin', etaMin)
+    this.begin()
+  }
+
+  protected override next(_lr: number, base: number): number {
+    let [length, step] = [this.t0, this.lastEpoch]
+    if (this.tMult === 1) step %= length
+    while (step >= length) [length, step] = [length * this.tMult, step - length]
+    return this.etaMin + ((base - this.etaMin) * (1 + Math.cos((Math.PI * step) / length))) / 2
   }
 }

@@ -7,7 +7,7 @@ import torch
 
 torch.set_default_dtype(torch.float64)
 shapes = [[3, 2], [4], [1]]
-steps = 4
+steps = 8
 
 
 def values(shape, salt):
@@ -24,6 +24,11 @@ optimizers = {
     "Adam": torch.optim.Adam,
     "AdamW": torch.optim.AdamW,
     "RMSprop": torch.optim.RMSprop,
+    "Adagrad": torch.optim.Adagrad,
+    "Adadelta": torch.optim.Adadelta,
+    "Adamax": torch.optim.Adamax,
+    "NAdam": torch.optim.NAdam,
+    "RAdam": torch.optim.RAdam,
 }
 cases = [
     ["SGD", {}],
@@ -41,11 +46,23 @@ cases = [
     ["RMSprop", {"lr": 0.02, "alpha": 0.9, "weightDecay": 0.1, "eps": 1e-4}],
     ["RMSprop", {"lr": 0.02, "momentum": 0.9}],
     ["RMSprop", {"lr": 0.02, "momentum": 0.7, "centered": True}],
+    ["Adagrad", {}],
+    ["Adagrad", {"lr": 0.1, "lrDecay": 0.2, "weightDecay": 0.1, "initialAccumulatorValue": 0.3, "eps": 1e-4}],
+    ["Adadelta", {}],
+    ["Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weightDecay": 0.1}],
+    ["Adamax", {}],
+    ["Adamax", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-3, "weightDecay": 0.1}],
+    ["NAdam", {}],
+    ["NAdam", {"lr": 0.02, "betas": [0.8, 0.95], "eps": 1e-4, "weightDecay": 0.1, "momentumDecay": 0.1}],
+    ["NAdam", {"lr": 0.02, "weightDecay": 0.3, "decoupledWeightDecay": True}],
+    ["RAdam", {}],
+    ["RAdam", {"lr": 0.02, "betas": [0.5, 0.6], "eps": 1e-4, "weightDecay": 0.1}],
+    ["RAdam", {"lr": 0.02, "betas": [0.8, 0.7], "weightDecay": 0.3, "decoupledWeightDecay": True}],
 ]
 
 
 def snake(name):
-    return {"weightDecay": "weight_decay"}.get(name, name)
+    return "".join("_" + c.lower() if c.isupper() else c for c in name)
 
 
 def torch_options(options):

@@ -72,6 +72,27 @@ golden = {
     "MultiStepLR at 0 over SequentialLR": follow(
         lambda o: [S.SequentialLR(o, [S.LinearLR(o), S.StepLR(o, 1, 0.5)], [2]), S.MultiStepLR(o, [0, 4], 3)], 6
     ),
+    "MultiplicativeLR": follow(lambda o: S.MultiplicativeLR(o, lambda e: 0.9 if e % 2 else 1.1), 6),
+    "ConstantLR": follow(lambda o: S.ConstantLR(o), 8),
+    "ConstantLR for two steps": follow(lambda o: S.ConstantLR(o, 0.25, 2), 4),
+    "PolynomialLR": follow(lambda o: S.PolynomialLR(o), 8),
+    "PolynomialLR of a power": follow(lambda o: S.PolynomialLR(o, 7, 0.9), 9),
+    "CosineAnnealingWarmRestarts": follow(lambda o: S.CosineAnnealingWarmRestarts(o, 4, eta_min=0.01), 13),
+    "CosineAnnealingWarmRestarts longer": follow(lambda o: S.CosineAnnealingWarmRestarts(o, 2, 2), 16),
+    "CyclicLR": follow(lambda o: S.CyclicLR(o, 0.1, 0.4, 3), 14),
+    "CyclicLR halved": follow(
+        lambda o: S.CyclicLR(o, [0.1, 0.2], [0.4, 0.9], 2, 5, "triangular2", base_momentum=0.7, max_momentum=0.95), 23
+    ),
+    "CyclicLR falling": follow(lambda o: S.CyclicLR(o, 0.1, 0.4, 4, mode="exp_range", gamma=0.97), 20, "Adam"),
+    "CyclicLR of a function": follow(
+        lambda o: S.CyclicLR(o, 0.1, 0.4, 3, scale_fn=lambda n: 1 / (1 + n), scale_mode="iterations", cycle_momentum=False),
+        14,
+    ),
+    "ChainedScheduler": follow(lambda o: S.ChainedScheduler([S.ConstantLR(o, 0.1, 3), S.ExponentialLR(o, 0.9)]), 8),
+    "SequentialLR of the new": follow(
+        lambda o: S.SequentialLR(o, [S.ConstantLR(o, 0.5, 2), S.PolynomialLR(o, 4), S.CosineAnnealingWarmRestarts(o, 3)], [3, 8]),
+        14,
+    ),
     "ReduceLROnPlateau": follow(lambda o: S.ReduceLROnPlateau(o, patience=2), n, use_metrics=True),
     "ReduceLROnPlateau max": follow(
         lambda o: S.ReduceLROnPlateau(

@@ -137,7 +137,7 @@ const recipes: readonly [RegExp, (name: string) => unknown[]][] = [
   [
     /#loadStateDict$/,
     (name) =>
-      /^optim\.\w+#/.test(name) && /SGD|Adam|RMS/.test(name)
+      /^optim\.\w+#/.test(name) && /SGD|Ada[gdm]|AdamW|NAdam|RAdam|RMS/.test(name)
         ? [sgd().stateDict(), {}]
         : [net().stateDict(), { strict: true }],
   ],
@@ -146,9 +146,13 @@ const recipes: readonly [RegExp, (name: string) => unknown[]][] = [
   [/#append$/, () => [new nn.ReLU()]],
   [/#(to)$/, () => ['float32']],
   // optim
-  [/^optim\.(SGD|Adam|AdamW|RMSprop|Optimizer)$/, () => [net().parameters(), { lr: 0.1, weightDecay: 0 }]],
+  [/^optim\.(SGD|Ada\w+|NAdam|RAdam|RMSprop|Optimizer)$/, () => [net().parameters(), { lr: 0.1, weightDecay: 0 }]],
   [/^optim\.clip/, () => [net().parameters(), 1, {}]],
-  [/^optim\.LambdaLR$/, () => [sgd(), () => 1]],
+  [/^optim\.(ConstantLR|PolynomialLR)$/, () => [sgd(), { totalIters: 3 }]],
+  [/^optim\.CosineAnnealingWarmRestarts$/, () => [sgd(), 3, { tMult: 2 }]],
+  [/^optim\.CyclicLR$/, () => [sgd(), 0.1, 0.2, { stepSizeUp: 3, cycleMomentum: false }]],
+  [/^optim\.ChainedScheduler$/, () => [[new optim.StepLR(sgd(), 1)]]],
+  [/^optim\.(LambdaLR|MultiplicativeLR)$/, () => [sgd(), () => 1]],
   [/^optim\.(StepLR|CosineAnnealingLR)$/, () => [sgd(), 3, {}]],
   [/^optim\.ExponentialLR$/, () => [sgd(), 0.9]],
   [/^optim\.MultiStepLR$/, () => [sgd(), [2], { gamma: 0.1 }]],
