@@ -54,8 +54,6 @@ export const others = {
     glu: { by: 'const [a, b] = F.chunk(x, 2, 1); F.mul(a, F.sigmoid(b))' },
   },
   'optim.lr_scheduler': {
-    ConstantLR: { by: 'new optim.LambdaLR(optimizer, (epoch) => (epoch < 5 ? 1 / 3 : 1))' },
-    PolynomialLR: { by: 'new optim.LambdaLR(optimizer, (epoch) => (1 - Math.min(epoch, n) / n) ** power)' },
   },
   Tensor: {
     bfloat16: { is: "x.to('bfloat16')" },
