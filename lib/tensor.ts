@@ -9,6 +9,7 @@ import { markClass, scoped } from './marks.js'
 import { native } from './native.js'
 import { disposedHow, enterScope, leaveScopes, onEscape } from './tidy.js'
 import { tracing } from './tracing.js'
+import { endItems, longest, valuesText } from './values-text.js'
 
 // Frees tensors that were collected as garbage before they were disposed of.
 const collected = new FinalizationRegistry<Handle>((handle) => {
@@ -208,9 +209,55 @@ export class Tensor<D extends DType = DType> {
     if (this.isDisposed) return 'Tensor(disposed)'
     return `Tensor(${this.dtype}[${this.shape.join(', ')}] on ${this.device})`
   }
-  /** @internal */
-  [inspect.custom](): string {
-    return this.toString()
+  /**
+   * What `console.log` shows: the values as PyTorch prints them, then type, shape and device. It waits for the values. Of more than 1000 elements
+   * only the ends of each axis are read; a tensor within another object shows no values.
+   * @internal
+   */
+  [inspect.custom](depth: number | null, options: { depth?: number | null }): string {
+    const isWithin = typeof depth === 'number' && typeof options?.depth === 'number' && depth < options.depth
+    if (this.isDisposed || isWithin) return this.toString()
+    const start = 'tensor('
+    try {
+      const values = this.#text(start.length)
+      const suffix = `${this.dtype}[${this.shape.join(', ')}] on ${this.device}`
+      return `${start}${values}, ${suffix}${this.requiresGrad ? ', requiresGrad' : ''})`
+    } catch (error) {
+      return `${this.toString()} without values: ${error instanceof Error ? error.message : String(error)}`
+    }
+  }
+  #text(indent: number): string {
+    if (tracing()) throw new ValueError('a function is being recorded')
+    const { dtype, shape, size } = this
+    const cut = shape.map((length) => size > longest && length > 2 * endItems)
+    const kept = shape.map((length, axis) => (cut[axis] ? 2 * endItems : length))
+    const kind = dtype === 'bool' ? 'bool' : dtype.includes('float') ? 'float' : 'integer'
+    const values = noGrad(() => this.#ends(cut))
+    return valuesText(values, kept, cut, kind, indent)
+  }
+  /** The elements, of the axes in `cut` only those at their ends. */
+  #ends(cut: readonly boolean[]): number[] {
+    const made: Handle[] = []
+    const make = (handle: Handle): Handle => {
+      made.push(handle)
+      return handle
+    }
+    try {
+      const [shape, zeros, ones] = [[...this.shape], cut.map(() => 0), cut.map(() => 1)]
+      let handle = this.#handle
+      for (const [axis, isCut] of cut.entries()) {
+        if (!isCut) continue
+        const first = make(native.ops.slice(handle, zeros, shape.with(axis, endItems), ones))
+        const last = make(native.ops.slice(handle, zeros.with(axis, shape[axis]! - endItems), shape, ones))
+        handle = make(native.ops.concat([first, last], axis))
+        shape[axis] = 2 * endItems
+      }
+      const isHalf = this.dtype === 'bfloat16' || this.dtype === 'float16'
+      if (isHalf) handle = make(native.ops.cast(handle, 'float32'))
+      return Array.from(viewOf(isHalf ? 'float32' : this.dtype, native.readSync(handle)) as ArrayLike<number>)
+    } finally {
+      for (const handle of made) native.dispose(handle)
+    }
   }
 
   // ---- gradients -------------------------------------------------------------------------------------------------
@@ -286,7 +333,7 @@ export class Tensor<D extends DType = DType> {
     }
     if (!/^(auto|cpu|reference|cuda(:.*)?)$/.test(target)) {
       const expected = `an element type (${[...dtypes].join(', ')}) or a device (cpu, cuda:0, …)`
-      throw new DeviceError(`to: the target is ${inspect(target)}, expected ${expected}`)
+      throw new DeviceError(`to: the target is ${textOf(target)}, expected ${expected}`)
     }
     return wrap(native.toDevice(this.handle, target))
   }
@@ -397,7 +444,7 @@ const dtypes: ReadonlySet<string> = new Set<DType>([
 function checkedHandle(of: string, handle: Handle): Handle {
   if (typeof handle === 'number' && handle > 0) return handle
   throw new ValueError(
-    `${of}: the handle is ${inspect(handle)}, expected one of native code; tensor() and zeros() make tensors`,
+    `${of}: the handle is ${textOf(handle)}, expected one of native code; tensor() and zeros() make tensors`,
   )
 }
 

@@ -31,7 +31,7 @@ export const libRows = [
 
 /** What runs without the addon; the addon; tensors and what follows them; what makes, keeps and runs them. */
 const libFiles = {
-  base: ['addon-file', 'check', 'errors', 'guards', 'marks', 'positional', 'sites', 'unread-failures'],
+  base: ['addon-file', 'check', 'errors', 'guards', 'marks', 'positional', 'sites', 'unread-failures', 'values-text'],
   native: ['native'],
   tensor: ['autocast', 'devices', 'holders', 'host-data', 'tensor', 'tidy', 'tracing', 'warnings'],
   creation: ['creation', 'io/upload', 'safetensors'],

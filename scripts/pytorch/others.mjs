@@ -53,8 +53,7 @@ export const others = {
     prelu: { by: 'F.where(F.gt(x, 0), x, F.mul(x, weight))' },
     glu: { by: 'const [a, b] = F.chunk(x, 2, 1); F.mul(a, F.sigmoid(b))' },
   },
-  'optim.lr_scheduler': {
-  },
+  'optim.lr_scheduler': {},
   Tensor: {
     bfloat16: { is: "x.to('bfloat16')" },
     byte: { is: "x.to('uint8')" },
