@@ -254,7 +254,7 @@ export class MultiplicativeLR extends LRScheduler {
 
 /** Options of {@link ConstantLR}. */
 export interface ConstantLROptions {
-  /** Factor of the rate before step `totalIters`, in [0, 1]. Default 1/3. */
+  /** Factor of the rate before step `totalIters`, in (0, 1]. Default 1/3. */
   factor?: number
   /** The step from which the rate is whole. Default 5. */
   totalIters?: number
